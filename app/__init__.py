@@ -1,0 +1,1 @@
+"""The chat backend. `app.main:app` is the ASGI application; `python -m app` runs it with its own server."""

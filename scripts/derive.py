@@ -1,0 +1,91 @@
+"""Derives `generated/openapi-3.1.json` from `openapi.yaml`, for SDK generators and viewers that refuse OpenAPI 3.2.
+
+3.1 has no word for a stream: there, the stream is a string, with the readable form as its example.
+`--check` writes nothing; it prints a diff and fails if the file is stale.
+"""
+
+import difflib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parent.parent
+SOURCE = ROOT / "openapi.yaml"
+TARGET = ROOT / "generated" / "openapi-3.1.json"
+
+STREAM = "text/event-stream"
+
+
+def derive(document: dict[str, Any]) -> dict[str, Any]:
+    """The same contract in the words that 3.1 has."""
+    derived: dict[str, Any] = _without_news(document)
+    derived["openapi"] = "3.1.1"
+    for tag in derived["tags"]:
+        tag.pop("summary", None)
+    return derived
+
+
+def _without_news(node: Any) -> Any:  # noqa: ANN401 - any JSON
+    match node:
+        case list():
+            return [_without_news(item) for item in node]
+        case dict():
+            return {key: _member(key, value) for key, value in node.items() if not _is_news(key, node)}
+        case _:
+            return node
+
+
+def _member(key: str, value: Any) -> Any:  # noqa: ANN401 - any JSON
+    if key == "content" and STREAM in value:
+        value = value | {STREAM: _stream_as_string(value[STREAM])}
+    if key == "examples" and isinstance(value, dict):
+        return {name: _example(example) for name, example in value.items()}
+    if key == "discriminator":
+        return {name: member for name, member in value.items() if name != "defaultMapping"}
+    return _without_news(value)
+
+
+def _is_news(key: str, node: dict[str, Any]) -> bool:
+    """Whether a member is 3.2's. A Response Object is known by what it has; its `summary` is new."""
+    is_response = "description" in node and ("content" in node or "headers" in node)
+    return key == "itemSchema" or (key == "summary" and is_response)
+
+
+def _stream_as_string(media_type: dict[str, Any]) -> dict[str, Any]:
+    examples = {
+        name: {"summary": example["summary"], "dataValue": example["serializedValue"]}
+        for name, example in media_type["examples"].items()
+    }
+    description = (
+        "Server-Sent Events: see this document's description, and the schemas WordEvent, DoneEvent, FailedEvent."
+    )
+    return {"schema": {"type": "string", "description": description}, "examples": examples}
+
+
+def _example(example: dict[str, Any]) -> dict[str, Any]:
+    renamed = {"value" if key == "dataValue" else key: value for key, value in example.items()}
+    renamed.pop("serializedValue", None)
+    return renamed
+
+
+def main(arguments: list[str]) -> int:
+    """Write the derived document, or check it."""
+    document = yaml.safe_load(SOURCE.read_text("utf-8"))
+    wanted = json.dumps(derive(document), indent=2, ensure_ascii=False) + "\n"
+    if arguments != ["--check"]:
+        TARGET.write_text(wanted, "utf-8")
+        return 0
+    present = TARGET.read_text("utf-8") if TARGET.exists() else ""
+    name = TARGET.relative_to(ROOT).as_posix()
+    diff = difflib.unified_diff(
+        present.splitlines(keepends=True), wanted.splitlines(keepends=True), name, f"{name} as openapi.yaml has it"
+    )
+    sys.stdout.writelines(diff)
+    return int(present != wanted)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
