@@ -1,0 +1,39 @@
+"""The default bot: needs no key, no network and no weights, and helps a newcomer on to a real model."""
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator
+
+from app.chat.model import Conversation, Finish
+
+_GREETING = "Hi there! How can I help you today?"
+_INTRODUCTION = (
+    "I am the greeter, a small bot that ships with this chat backend so that it answers from the first minute. "
+    "I understand a hello, and not much more. Your message arrived safely, though, and this reply is streamed to you "
+    "word by word, just as a model's would be.\n\n"
+    "To plug in a model, add a bot: a class with one method that yields text. The README shows how, "
+    'in the section "Add a bot". To test a client, start the service with CHAT_BOT=simulator: '
+    "that bot echoes whatever you say, at any pace, and fails on demand."
+)
+_HELLO = re.compile(
+    r"\W*(hello|hi|hey|hallo|hola|bonjour|ciao|good (morning|afternoon|evening))( there)?\W*", re.IGNORECASE
+)
+_WORD = re.compile(r"\S+\s*")
+
+
+class Greeter:
+    """Says hello; says what it is to anything else."""
+
+    def __init__(self, pace_ms: float) -> None:
+        """`pace_ms`: the pause between words, for people to see them arrive."""
+        self._pace_seconds = pace_ms / 1000
+
+    async def reply(self, conversation: Conversation) -> AsyncGenerator[str | Finish, None]:
+        """Answer a greeting with one, and anything else with an introduction."""
+        text = _GREETING if _HELLO.fullmatch(conversation.user_message) else _INTRODUCTION
+        if not self._pace_seconds:
+            yield text
+            return
+        for word in _WORD.findall(text):
+            yield word
+            await asyncio.sleep(self._pace_seconds)

@@ -1,0 +1,134 @@
+"""A bot for client teams, tests and benchmarks: echoes the message exactly, and misbehaves on demand.
+
+A first line `/simulate key=value ...` says how what follows it is echoed.
+"""
+
+import asyncio
+import itertools
+import re
+from collections.abc import AsyncGenerator, Container, Iterator
+from dataclasses import dataclass, fields
+
+from app.chat.errors import (
+    BotFailed,
+    BotRateLimited,
+    BotTimeout,
+    BotUnavailable,
+    ChatError,
+    MessageRefused,
+)
+from app.chat.model import Conversation, Finish
+
+_DIRECTIVE = re.compile(r"/simulate(?:[ \t]+([^\r\n]*))?(?:\r\n|\r|\n|\Z)")
+_DELTA = re.compile(r"\s*\S+\s*")
+_MAX_MS = 600_000
+_MAX_COUNT = 1_000_000
+_MAX_REPEAT = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """How to echo. A delta is a word with its white space, or `chunk` characters."""
+
+    pace_ms: int = 0
+    """Pause after each delta."""
+    first_ms: int = 0
+    """Pause before the first delta."""
+    stall_after: int = -1
+    """Be silent for ever after so many deltas."""
+    fail_after: int = -1
+    """Break off after so many deltas."""
+    status: int = 0
+    """Fail before the first delta, as a model would that gives this status: 429, 502, 503 or 504."""
+    finish: str = "stop"
+    """The finish reason: `stop` or `length`."""
+    repeat: int = 1
+    """Say it so many times."""
+    chunk: int = 0
+    """Characters a delta."""
+
+
+_OPTIONS = ", ".join(field.name for field in fields(Simulation))
+_NUMBER = re.compile("[0-9]{1,7}")
+_NUMBERS: dict[str, Container[int]] = {
+    "pace_ms": range(_MAX_MS + 1),
+    "first_ms": range(_MAX_MS + 1),
+    "stall_after": range(_MAX_COUNT + 1),
+    "fail_after": range(_MAX_COUNT + 1),
+    "status": {429, 502, 503, 504},
+    "repeat": range(1, _MAX_REPEAT + 1),
+    "chunk": range(1, _MAX_COUNT + 1),
+}
+
+
+class Simulator:
+    """Echoes."""
+
+    async def reply(self, conversation: Conversation) -> AsyncGenerator[str | Finish, None]:
+        """Echo the user's message, as its first line says."""
+        simulation, text = parse(conversation.user_message)
+        if simulation.first_ms:
+            await asyncio.sleep(simulation.first_ms / 1000)
+        if simulation.status:
+            raise _failure(simulation.status)
+        pace_seconds = simulation.pace_ms / 1000
+        for sent, delta in enumerate(_deltas(simulation, text)):
+            if sent == simulation.fail_after:
+                raise BotFailed
+            if sent == simulation.stall_after:
+                break
+            yield delta
+            if pace_seconds:
+                await asyncio.sleep(pace_seconds)
+        if simulation.fail_after >= 0:
+            raise BotFailed
+        if simulation.stall_after >= 0:
+            await asyncio.Event().wait()
+        if simulation.finish == "length":
+            yield Finish("length")
+
+
+def parse(message: str) -> tuple[Simulation, str]:
+    """Take the directive off a message.
+
+    Raises `MessageRefused` for a directive that is not understood.
+    """
+    match = _DIRECTIVE.match(message)
+    if not match:
+        return Simulation(), message
+    options: dict[str, int | str] = {}
+    for pair in (match[1] or "").split():
+        name, _, value = pair.partition("=")
+        if name == "finish" and value in {"stop", "length"}:
+            options[name] = value
+        elif name in _NUMBERS and _NUMBER.fullmatch(value) and int(value) in _NUMBERS[name]:
+            options[name] = int(value)
+        else:
+            raise MessageRefused(
+                "The first line is not a directive of the simulator. "
+                f"Write /simulate key=value ..., with keys of: {_OPTIONS}."
+            )
+    return Simulation(**options), message[match.end() :]  # type: ignore[arg-type]  # the loop above checks name and value
+
+
+def _deltas(simulation: Simulation, text: str) -> Iterator[str]:
+    if simulation == Simulation():
+        return iter((text,))  # nothing needs it in pieces
+    if simulation.chunk:
+        starts = range(0, len(text), simulation.chunk)
+        once = (text[start : start + simulation.chunk] for _ in range(simulation.repeat) for start in starts)
+        return iter(once)
+    words = _DELTA.findall(text)
+    return itertools.chain.from_iterable(itertools.repeat(words, simulation.repeat))
+
+
+def _failure(status: int) -> ChatError:
+    match status:
+        case 429:
+            return BotRateLimited()
+        case 502:
+            return BotFailed()
+        case 503:
+            return BotUnavailable()
+        case _:
+            return BotTimeout()

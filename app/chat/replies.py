@@ -1,0 +1,312 @@
+"""All replies of this process: who makes them, who reads them, when they stop, and how they are found again.
+
+A reply does not live inside its HTTP response, which may die at any time. It is made by a task that the application's
+lifespan owns, into a log; readers come and go. When the last reader has left and does not come back within the resume
+window, the task is cancelled, and with it the bot.
+"""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from app.chat.errors import (
+    BotTimeout,
+    ChatError,
+    ConversationBusy,
+    CursorAhead,
+    CursorExpired,
+    Draining,
+    IdempotencyKeyReused,
+    ReplyInterrupted,
+    StorageUnavailable,
+    TooManyStreams,
+)
+from app.chat.model import Bot, Conversation, Failed, Idempotency, Message, ReplyLog, ReplyRecord, Store
+from app.chat.past import PastReplies
+from app.chat.production import ReplyBounds, RunningReply
+
+_MOST_IN_DOUBT = 1_000
+"""So many replies, of which the store may have a beginning or not, are put right when it answers again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What replies may cost."""
+
+    reply: ReplyBounds
+    open_streams: int
+    resume_window_seconds: float
+    retention_seconds: float
+    save_every_seconds: float
+    history_messages: int
+    history_characters: int
+
+
+class Replies:
+    """The registry. An async context manager: the tasks that make replies live inside it."""
+
+    def __init__(self, bot: Bot, bounds: Bounds, store: Store, new_log: Callable[[], ReplyLog]) -> None:
+        """`new_log` makes the log of one reply."""
+        self.accepting = False
+        self._bot = bot
+        self._bounds = bounds
+        self._store = store
+        self._new_log = new_log
+        self._open: set[RunningReply] = set()  # made, or read
+        self._making: dict[str, RunningReply] = {}  # by reply
+        self._speaking: dict[str, RunningReply] = {}  # by conversation
+        self._keys: dict[str, RunningReply] = {}  # by idempotency key
+        self._past = PastReplies(store, new_log, bounds.retention_seconds)
+        self._unsaved: set[ReplyRecord] = set()  # ended, and the store does not know yet
+        self._emptied = asyncio.Event()
+        self._tasks: asyncio.TaskGroup
+        self._saver: asyncio.Task[None]
+        self._loop: asyncio.AbstractEventLoop
+
+    async def __aenter__(self) -> Self:
+        """Begin to take replies."""
+        self._loop = asyncio.get_running_loop()  # once: each call asks the operating system for the process's id
+        self._tasks = asyncio.TaskGroup()
+        await self._tasks.__aenter__()
+        self._saver = self._tasks.create_task(self._keep_saving())
+        self.accepting = True
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop what still runs, and wait for it."""
+        self.accepting = False
+        self._saver.cancel()
+        for reply in self._making.values():
+            reply.stop(Draining())
+        await self._tasks.__aexit__(kind, error, trace)
+
+    async def start(
+        self, message: str, conversation_id: str | None = None, idempotency: Idempotency | None = None
+    ) -> RunningReply:
+        """Begin a reply, or attach to the one that the same request began before. The caller is a reader, and `leave`s.
+
+        Raises `Draining`, `TooManyStreams`, `ConversationNotFound`, `ConversationBusy`, `IdempotencyKeyReused` and
+        `StorageUnavailable`.
+        """
+        if idempotency is not None and (repeated := await self._repeated(idempotency)) is not None:
+            return repeated
+        if not self.accepting:
+            raise Draining
+        if len(self._open) >= self._bounds.open_streams:
+            raise TooManyStreams
+        position = 0
+        history: tuple[Message, ...] = ()
+        if conversation_id is not None:
+            self._refuse_if_busy(conversation_id)
+            position, history = await self._store.history(
+                conversation_id, self._bounds.history_messages, self._bounds.history_characters
+            )
+            self._refuse_if_busy(conversation_id)  # somebody was quicker
+        if idempotency is not None and (reply := self._with_key(idempotency)) is not None:
+            return self._attach(reply)  # likewise
+        record = ReplyRecord(
+            reply_id=secrets.token_hex(16),
+            conversation_id=conversation_id or secrets.token_hex(16),
+            position=position,
+            user_message=message,
+            created_ms=time.time_ns() // 1_000_000,
+            idempotency=idempotency,
+        )
+        return self._attach(self._begin(record, Conversation((*history, Message("user", message)))))
+
+    async def open(self, reply_id: str, after: int = 0) -> RunningReply:
+        """Attach to a reply, live or stored, whose first `after` words the reader has. The caller `leave`s.
+
+        Raises `ReplyNotFound`, `ReplyElsewhere`, `CursorAhead`, `CursorExpired`, `TooManyStreams` and
+        `StorageUnavailable`.
+        """
+        reply = self._find(reply_id)
+        if reply is None:
+            if len(self._open) >= self._bounds.open_streams:
+                raise TooManyStreams
+            reply = await self._past.read_back(reply_id)
+        if after > len(reply.log):
+            match reply.log.end:
+                case Failed(ReplyInterrupted()):
+                    raise CursorExpired  # there may have been such a word
+                case _:
+                    raise CursorAhead
+        return self._attach(reply)
+
+    async def cancel(self, reply_id: str) -> None:
+        """Stop a reply; nothing happens to one that has ended.
+
+        Raises `ReplyNotFound`, `ReplyElsewhere` and `StorageUnavailable`.
+        """
+        reply = self._find(reply_id) or await self._past.read_back(reply_id)
+        reply.stop("cancelled")
+
+    async def delete_conversation(self, conversation_id: str) -> None:
+        """Stop what is being said in a conversation, and forget it all.
+
+        Raises `ConversationNotFound` and `StorageUnavailable`.
+        """
+        await self._silence(conversation_id)
+        await self._store.delete(conversation_id)
+        await self._silence(conversation_id)  # somebody may have spoken up meanwhile
+        self._past.forget_conversation(conversation_id)
+
+    def leave(self, reply: RunningReply) -> None:
+        """A reader is gone. When the last one does not come back, the reply stops."""
+        reply.readers -= 1
+        if reply.readers == 0:
+            if reply.log.end is not None:
+                self._discard_if_over(reply)
+            elif self._bounds.resume_window_seconds:
+                reply.leaving = self._loop.call_later(self._bounds.resume_window_seconds, reply.stop, "cancelled")
+            else:
+                reply.stop("cancelled")
+
+    async def drain(self, seconds: float) -> None:
+        """Take no new replies, let running ones finish for `seconds`, then end the rest with `Draining`."""
+        self.accepting = False
+        if self._open:
+            self._emptied.clear()
+            try:
+                async with asyncio.timeout(seconds):
+                    await self._emptied.wait()
+            except TimeoutError:
+                for reply in self._making.values():
+                    reply.stop(Draining())
+
+    def _begin(self, record: ReplyRecord, conversation: Conversation) -> RunningReply:
+        reply = RunningReply(record, self._new_log())
+        reply.heard_at = self._loop.time()
+        self._open.add(reply)
+        self._making[record.reply_id] = reply
+        self._speaking[record.conversation_id] = reply
+        if record.idempotency is not None:
+            self._keys[record.idempotency.key] = reply
+        # The bot begins while the message is being stored; its words wait for that.
+        self._store.save(record).add_done_callback(lambda saved: _acknowledge(reply, saved))
+        reply.task = self._tasks.create_task(reply.produce(self._bot, conversation, self._bounds.reply, self._store))
+        reply.task.add_done_callback(lambda _: self._ended(reply))
+        ends_at = reply.heard_at + self._bounds.reply.seconds
+        self._watch(reply, ends_at)
+        return reply
+
+    def _attach(self, reply: RunningReply) -> RunningReply:
+        reply.readers += 1
+        self._open.add(reply)
+        if reply.leaving is not None:
+            reply.leaving.cancel()
+            reply.leaving = None
+        return reply
+
+    def _find(self, reply_id: str) -> RunningReply | None:
+        return self._making.get(reply_id) or self._past.find(reply_id)
+
+    async def _repeated(self, idempotency: Idempotency) -> RunningReply | None:
+        """The reply that an idempotency key got before, with a new reader.
+
+        One that failed before its first word does not count: its client was told to try again.
+        """
+        if (reply := self._with_key(idempotency)) is not None:
+            return self._attach(reply)
+        stored = await self._store.reply_for(idempotency.key)
+        if (reply := self._with_key(idempotency)) is not None:  # it has come up meanwhile
+            return self._attach(reply)
+        if stored is None:
+            return None
+        if stored.fingerprint != idempotency.fingerprint:
+            raise IdempotencyKeyReused
+        if stored.is_void:
+            await self._store.forget_key(stored.reply_id)
+            return None
+        return await self.open(stored.reply_id)
+
+    def _with_key(self, idempotency: Idempotency) -> RunningReply | None:
+        """The reply that an idempotency key got before, if this process still has it."""
+        reply = self._keys.get(idempotency.key) or self._past.with_key(idempotency.key)
+        if reply is not None and reply.record.idempotency != idempotency:
+            raise IdempotencyKeyReused
+        return reply
+
+    def _refuse_if_busy(self, conversation_id: str) -> None:
+        if conversation_id in self._speaking:
+            raise ConversationBusy(self._speaking[conversation_id].reply_id)
+
+    async def _silence(self, conversation_id: str) -> None:
+        reply = self._speaking.get(conversation_id)
+        if reply is not None and reply.task is not None:
+            reply.stop("cancelled")
+            await asyncio.wait([reply.task])
+
+    def _watch(self, reply: RunningReply, ends_at: float) -> None:
+        """Stop a reply that is silent or takes too long.
+
+        One timer a reply, moved only when it fires, so that a delta costs nothing.
+        """
+        due = min(reply.heard_at + self._bounds.reply.silence_seconds, ends_at)
+        if self._loop.time() >= due:
+            reply.stop(BotTimeout())
+        else:
+            reply.watchdog = self._loop.call_at(due, self._watch, reply, ends_at)
+
+    def _ended(self, reply: RunningReply) -> None:
+        """The task is over."""
+        record = reply.record
+        for timer in (reply.watchdog, reply.leaving):
+            if timer is not None:
+                timer.cancel()
+        del self._making[record.reply_id]
+        del self._speaking[record.conversation_id]
+        if record.idempotency is not None:
+            del self._keys[record.idempotency.key]
+        if reply.log.end is None:  # the loop is coming down
+            reply.log.close(Failed(Draining()))
+        elif reply.stored:
+            self._past.remember(reply)
+        else:
+            self._save_later(reply)
+        reply.task = None
+        self._discard_if_over(reply)
+
+    def _discard_if_over(self, reply: RunningReply) -> None:
+        if reply.readers == 0 and reply.task is None:
+            self._open.discard(reply)
+            if not self._open:
+                self._emptied.set()
+
+    def _save_later(self, reply: RunningReply) -> None:
+        """What was promised is tried until it is kept; there are no more of these than open streams.
+
+        What was refused may have been stored nevertheless, if only the answer was lost. Then it is ended there.
+        """
+        if not reply.acknowledged:
+            if len(self._unsaved) >= _MOST_IN_DOUBT:
+                return
+            reply.record.stored = True
+            reply.record.text = reply.record.user_message = ""
+        self._unsaved.add(reply.record)
+
+    async def _keep_saving(self) -> None:
+        """From time to time save what has been said meanwhile, try again what could not be saved, and forget."""
+        while True:
+            await asyncio.sleep(self._bounds.save_every_seconds)
+            for reply in self._making.values():
+                reply.save_progress(self._store)
+            records = list(self._unsaved)
+            errors = await asyncio.gather(*map(self._store.save, records), return_exceptions=True)
+            saved = zip(records, errors, strict=True)
+            self._unsaved -= {record for record, error in saved if not isinstance(error, StorageUnavailable)}
+            self._past.forget_old()
+
+
+def _acknowledge(reply: RunningReply, saved: "asyncio.Future[None]") -> None:
+    error = saved.exception()
+    if error is None:
+        reply.acknowledge()
+    else:
+        reply.refuse(error if isinstance(error, ChatError) else StorageUnavailable())

@@ -1,0 +1,1 @@
+"""Where the events of running replies are kept. One module an implementation."""

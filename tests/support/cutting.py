@@ -1,0 +1,110 @@
+"""A TCP proxy that cuts connections in chosen places of their responses, as happens to a client on the move."""
+
+import asyncio
+import contextlib
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+_PIECE_BYTES = 2**16
+_EVENT = re.compile(rb"(?<=[\r\n]\n)(?=id: |data: |event: )")
+"""Where an event begins: behind an empty line, or behind the line that begins a chunk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A place in a response: behind a byte of an event, both counted from 1. Event 0 is the head."""
+
+    event: int
+    byte: int
+    """Negative if it is counted from the event's end; too many stand for the end."""
+
+    def position(self, response: bytes) -> int | None:
+        """Where that is in what has come of the response; `None` if the event is not there yet, or not all of it."""
+        starts = [0, *(match.start() for match in _EVENT.finditer(response))]
+        if self.event >= len(starts):
+            return None
+        start = starts[self.event]
+        last_line_ends = b"\n\n" if self.event else b"\r\n\r\n"
+        end = response.find(last_line_ends, start) + len(last_line_ends)
+        if end < start + len(last_line_ends):
+            return None
+        return max(start, end + self.byte) if self.byte < 0 else min(start + self.byte, end)
+
+
+class CuttingProxy:
+    """Stands in front of a server. An asynchronous context manager.
+
+    Each cut is for one connection, in the order in which they come; the connections after these are left alone.
+    """
+
+    def __init__(self, port: int, cuts: Sequence[Cut], before_hanging_up: Callable[[int], Awaitable[object]]) -> None:
+        """`before_hanging_up` is told how many whole events were passed on so far, in all connections.
+
+        It may wait until the client has read them: a client may drop what it has not read when the connection ends.
+        """
+        self._port = port
+        self._cuts = list(cuts)
+        self._before_hanging_up = before_hanging_up
+        self._events = 0
+        self._listener: asyncio.Server
+        self.url: str
+        """Where it listens, without a slash at the end."""
+        self.requests: list[Mapping[str, str]] = []
+        """The headers of each connection's first request, by lower-case name."""
+
+    async def __aenter__(self) -> Self:
+        """Listen."""
+        self._listener = await asyncio.start_server(self._connection, "127.0.0.1", 0)
+        self.url = f"http://127.0.0.1:{self._listener.sockets[0].getsockname()[1]}"
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Wait for the last client to leave."""
+        self._listener.close()
+        await self._listener.wait_closed()
+
+    async def _connection(self, from_client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+        cut = self._cuts.pop(0) if self._cuts else None
+        from_server, to_server = await asyncio.open_connection("127.0.0.1", self._port)
+        try:
+            head = await from_client.readuntil(b"\r\n\r\n")
+            self.requests.append(_headers(head))
+            to_server.write(head)
+            async with asyncio.TaskGroup() as group:
+                requests = group.create_task(_pass_on(from_client, to_server))
+                await (self._cut_off(cut, from_server, to_client) if cut else _pass_on(from_server, to_client))
+                requests.cancel()
+        finally:
+            for writer in (to_client, to_server):
+                writer.close()
+                with contextlib.suppress(ConnectionError):
+                    await writer.wait_closed()
+
+    async def _cut_off(self, cut: Cut, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        response = b""
+        while (end := cut.position(response)) is None:
+            if not (data := await reader.read(_PIECE_BYTES)):
+                raise EOFError(f"{cut} is not in this response: {response!r}")
+            response += data
+        writer.write(response[:end])
+        self._events += response.count(b"\n\n", 0, end)
+        await self._before_hanging_up(self._events)
+
+
+async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Until one side leaves; then the other learns of it."""
+    with contextlib.closing(writer), contextlib.suppress(ConnectionError):
+        while data := await reader.read(_PIECE_BYTES):
+            writer.write(data)
+            await writer.drain()
+
+
+def _headers(head: bytes) -> Mapping[str, str]:
+    _, *lines = head.decode("latin-1").split("\r\n")[:-2]
+    pairs = (line.partition(":") for line in lines)
+    return {name.lower(): value.strip() for name, _, value in pairs}

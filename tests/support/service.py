@@ -1,0 +1,70 @@
+"""`python -m tests.support.service`: the real server with a bot that obeys its message, for live tests.
+
+`raise <name> <text>` raises that exception with that text in it; `speak and raise <name> <text>` says two words before;
+`relay <port>` says what the server on that port of this machine says.
+"""
+
+import argparse
+import asyncio
+import builtins
+import sys
+from collections.abc import AsyncGenerator
+
+from app import logs
+from app.__main__ import serve
+from app.chat.model import Conversation, Finish
+from app.main import create_app
+from app.settings import Settings
+
+SERVICE = ("-m", "tests.support.service")
+"""`LiveServer(program=SERVICE)`."""
+
+
+class ObedientBot:
+    """Does as it is told."""
+
+    async def reply(self, conversation: Conversation) -> AsyncGenerator[str | Finish, None]:
+        """See the module's docstring."""
+        match conversation.user_message.split(maxsplit=2):
+            case ["speak", "and", rest]:
+                yield "Hi there"
+                raise _exception(rest)
+            case ["raise", *_]:
+                raise _exception(conversation.user_message)
+            case ["relay", port]:
+                async for text in _relayed(int(port)):
+                    yield text
+            case _:
+                yield conversation.user_message
+
+
+def _exception(command: str) -> BaseException:
+    _, name, text = command.split(maxsplit=2)
+    kind = asyncio.CancelledError if name == "CancelledError" else getattr(builtins, name)
+    error = kind(text)
+    if not isinstance(error, BaseException):
+        raise TypeError(name)
+    return error
+
+
+async def _relayed(port: int) -> AsyncGenerator[str, None]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        async for line in reader:
+            yield line.decode()
+    finally:
+        writer.close()
+
+
+def main() -> int:
+    """Serve, with the flags that `python -m app` has."""
+    parser = argparse.ArgumentParser()
+    for name in ("host", "port", "bot"):
+        parser.add_argument(f"--{name}")
+    settings = Settings(**{name: value for name, value in vars(parser.parse_args()).items() if name != "bot"})
+    logs.configure(settings.log_level, settings.log_format)
+    return serve(settings, create_app(settings, ObedientBot()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

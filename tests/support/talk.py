@@ -1,0 +1,73 @@
+"""Asks an application that runs in this process, in as few words as a test can do with."""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from fastapi import FastAPI
+
+from app.chat.model import Bot, Conversation, Finish
+from app.main import create_app
+from generated.models import Reply
+from tests.support.asgi import Client, Whole
+from tests.support.settings import Settings
+
+
+@dataclass(slots=True)
+class Echo:
+    """A bot that says what it was told, and notes all that it was shown."""
+
+    seen: list[list[tuple[str, str]]] = field(default_factory=list)
+    """For each reply the conversation: role and text, oldest first."""
+
+    async def reply(self, conversation: Conversation) -> AsyncGenerator[str | Finish, None]:
+        """Echo."""
+        self.seen.append([(message.role, message.text) for message in conversation.messages])
+        yield conversation.user_message
+
+
+@asynccontextmanager
+async def service(
+    database_url: str, bot: Bot | None = None, **settings: object
+) -> AsyncIterator[tuple[Client, FastAPI]]:
+    """An application on a database, and a client of it. Without a bot of its own, it has the simulator."""
+    app = create_app(Settings.model_validate({"bot": "simulator", "database_url": database_url} | settings), bot)
+    async with Client(app) as client:
+        yield client, app
+
+
+async def ask(client: Client, text: str, conversation_id: str | None = None, **headers: str) -> Whole:
+    """Send a message and get the reply as JSON, or a problem. `idempotency_key="x"` is a header too."""
+    body = {"user_message": text} | ({"conversation_id": conversation_id} if conversation_id else {})
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    return await client.request("POST", "/api/chat", json=body, headers={"accept": "application/json"} | names)
+
+
+async def replied(client: Client, text: str, conversation_id: str | None = None, **headers: str) -> Reply:
+    """As `ask`, where a reply is due."""
+    answer = await ask(client, text, conversation_id, **headers)
+    assert answer.status == 200, answer.content
+    return Reply.model_validate_json(answer.content)
+
+
+async def got(client: Client, path: str) -> Any:  # noqa: ANN401 - JSON has no narrower type
+    """What is at a path, as JSON."""
+    answer = await client.request("GET", path, headers={"accept": "application/json"})
+    assert answer.status == 200, answer.content
+    return answer.json()
+
+
+async def messages(client: Client, conversation_id: str) -> list[dict[str, Any]]:
+    """All that was said in a conversation, if it fits a page."""
+    conversation = await got(client, f"/api/conversations/{conversation_id}?limit=100")
+    assert "next_cursor" not in conversation
+    said: list[dict[str, Any]] = conversation["messages"]
+    return said
+
+
+def problem(answer: Whole) -> tuple[int, str]:
+    """The status and the code of a problem."""
+    assert answer.headers["content-type"] == "application/problem+json", answer
+    assert answer.json()["status"] == answer.status
+    return answer.status, answer.json()["type"].removeprefix("urn:problem:")

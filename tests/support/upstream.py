@@ -1,0 +1,57 @@
+"""What a bot in a live server talks to: the test, which so knows when the bot begins and when it hangs up."""
+
+import socket
+import time
+from types import TracebackType
+from typing import Self
+
+_TIMEOUT_SECONDS = 20.0
+
+
+class Upstream:
+    """A listening socket for one connection at a time. A context manager.
+
+    `relay <port>`, said to `tests.support.service`, makes its bot connect here and say what is said here.
+    """
+
+    def __init__(self) -> None:
+        """Listen."""
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.settimeout(_TIMEOUT_SECONDS)
+        self._connections: list[socket.socket] = []
+        self.message = f"relay {self._listener.getsockname()[1]}"
+        """What to ask the bot for."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Hang up."""
+        self._listener.close()
+        for connection in self._connections:
+            connection.close()
+
+    def accept(self) -> None:
+        """Wait for the next bot."""
+        connection, _ = self._listener.accept()
+        connection.settimeout(_TIMEOUT_SECONDS)
+        self._connections.append(connection)
+
+    def say(self, text: str) -> None:
+        """Give the bot a line."""
+        self._connections[-1].sendall(text.encode() + b"\n")
+
+    def finish(self) -> None:
+        """Let the bot come to its end."""
+        self._connections[-1].close()
+
+    def when_hung_up(self) -> float:
+        """Wait until the bot hangs up. Returns the time of that on this side's own clock, `time.monotonic`."""
+        try:
+            while self._connections[-1].recv(1024):
+                pass
+        except ConnectionResetError:
+            pass
+        return time.monotonic()

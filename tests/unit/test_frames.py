@@ -1,0 +1,84 @@
+"""Frames: what the service writes is what any parser that follows the standard reads."""
+
+import itertools
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.chat.errors import BotTimeout
+from app.chat.model import Done, Failed, ReplyRecord
+from app.chat.production import RunningReply
+from app.chat.words import WordSplitter
+from app.contract import Contract
+from app.eventlog.memory import MemoryReplyLog
+from app.http.problems import Problems
+from app.http.sse import PING, end_frame, words_frame
+from tests.support.stream import Parser, check_stream
+from tests.support.texts import normalised, texts
+
+_ID = "5f0c2ab4e1d94c0f8a36b7d2c9e4f1a0"
+_CONTRACT = Contract.load()
+_PROBLEMS = Problems(_CONTRACT.problems, _CONTRACT.address("streamReply"))
+_CONVERSATION = "c41d0b7e9a2f4d8ab6e3f50c7d219e84"
+_REPLY = RunningReply(ReplyRecord(_ID, _CONVERSATION, 0, "hello", 0), MemoryReplyLog())
+
+
+def _split(text: str) -> list[str]:
+    splitter = WordSplitter()
+    return splitter.feed(normalised(text)) + splitter.flush()
+
+
+def test_the_bytes_of_a_stream() -> None:
+    """To the letter, as the contract shows them."""
+    assert words_frame(_ID, 0, ["Hi ", "there!"]) == (
+        b"id: 5f0c2ab4e1d94c0f8a36b7d2c9e4f1a0:1\ndata: Hi \n\nid: 5f0c2ab4e1d94c0f8a36b7d2c9e4f1a0:2\ndata: there!\n\n"
+    )
+    assert words_frame(_ID, 7, ["a\n\n  ", "b"]) == (
+        b"id: 5f0c2ab4e1d94c0f8a36b7d2c9e4f1a0:8\ndata: a\ndata: \ndata:   \n\n"
+        b"id: 5f0c2ab4e1d94c0f8a36b7d2c9e4f1a0:9\ndata: b\n\n"
+    )
+    assert end_frame(_REPLY, Done("Hi there!", "stop"), _PROBLEMS) == (
+        b"event: done\n"
+        b'data: {"reply_id":"5f0c2ab4e1d94c0f8a36b7d2c9e4f1a0","conversation_id":"c41d0b7e9a2f4d8ab6e3f50c7d219e84",'
+        b'"text":"Hi there!","finish_reason":"stop"}\n\n'
+    )
+    assert PING == b": ping\n"
+
+
+@settings(settings.get_profile("laws"))
+@given(texts.map(_split), st.integers(0, 10**6))
+def test_any_words_can_be_read_back(words: list[str], after: int) -> None:
+    """Words that look like fields, comments or ends of events are words all the same."""
+    events = Parser().feed(words_frame(_ID, after, words))
+    assert [(event.name, event.data) for event in events] == [("message", word) for word in words]
+    assert [event.id for event in events] == [f"{_ID}:{n}" for n in range(after + 1, after + 1 + len(words))]
+
+
+@given(texts.map(_split), st.lists(st.integers(0, 40), max_size=4), st.integers(1, 97))
+def test_frames_and_pings_make_a_stream_wherever_they_are_cut(words: list[str], cuts: list[int], size: int) -> None:
+    """Several frames, keep-alives between them, arriving in pieces of any size."""
+    places = [0, *sorted(min(cut, len(words)) for cut in cuts), len(words)]
+    frames = [words_frame(_ID, a, words[a:b]) if b > a else b"" for a, b in itertools.pairwise(places)]
+    raw = PING.join(frames) + end_frame(_REPLY, Done("".join(words), "length"), _PROBLEMS)
+    transcript = check_stream(raw)
+    assert transcript.words == tuple(words)
+    assert transcript.pings == len(frames) - 1
+    parser = Parser()
+    for start in range(0, len(raw), size):
+        parser.feed(raw[start : start + size])
+    assert [event.data for event in parser.events[:-1]] == words
+
+
+@given(texts)
+def test_the_end_has_any_text_as_json_in_one_line(text: str) -> None:
+    """Line breaks are escaped there, so that one data field does."""
+    words = _split(text)
+    raw = words_frame(_ID, 0, words) + end_frame(_REPLY, Done("".join(words), "stop"), _PROBLEMS)
+    assert check_stream(raw).reply.text == normalised(text)
+
+
+def test_a_failure_ends_a_stream_as_done_does() -> None:
+    """With the problem that the error's code names."""
+    transcript = check_stream(words_frame(_ID, 0, ["Hi"]) + end_frame(_REPLY, Failed(BotTimeout()), _PROBLEMS))
+    assert transcript.problem.type == "urn:problem:bot-timeout"
+    assert transcript.problem.status == 504
