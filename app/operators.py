@@ -1,0 +1,126 @@
+"""`python -m app conversations ...`: what operators do with stored conversations. Works beside a running server."""
+
+import argparse
+import asyncio
+import json
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from app.chat.errors import ConversationNotFound, StorageUnavailable
+from app.chat.model import StoredConversation, StoredMessage
+from app.settings import Settings
+from app.storage.database import create_engine, database_url
+from app.storage.sql import SqlStore
+from app.storage.writer import GroupWriter
+
+_PAGE = 100
+_DAY_MS = 24 * 3600 * 1000
+
+
+def main(arguments: list[str], settings: Settings) -> int:
+    """Do what the arguments say. Returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m app conversations", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    export = commands.add_parser("export", help="print a conversation")
+    export.add_argument("conversation_id")
+    export.add_argument("--format", choices=("json", "markdown"), default="json")
+    purge = commands.add_parser("purge", help="forget conversations that nobody has spoken in for a while")
+    purge.add_argument("--older-than", type=_days, required=True, metavar="DAYS")
+    given = parser.parse_args(arguments)
+    try:
+        _look_for_the_file(settings)
+        match given.command:
+            case "export":
+                exported = asyncio.run(_export(settings, given.conversation_id, given.format))
+                sys.stdout.buffer.write(exported.encode())  # whatever the terminal's encoding is
+            case _:
+                gone = asyncio.run(_purge(settings, given.older_than))
+                sys.stdout.write(f"{gone} conversations forgotten\n")
+    except ConversationNotFound:
+        sys.stderr.write("There is no conversation with this id. GET /api/conversations lists those there are.\n")
+        return 1
+    except StorageUnavailable:
+        sys.stderr.write(
+            "The database does not answer, or the service has never run on it. Look at CHAT_DATABASE_URL.\n"
+        )
+        return 1
+    return 0
+
+
+def _look_for_the_file(settings: Settings) -> None:
+    """SQLite makes a file where there is none; an operator's mistake should not."""
+    url = database_url(settings.database_url)
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
+        raise StorageUnavailable
+
+
+def _days(text: str) -> float:
+    days = float(text)
+    if not 0 <= days <= 36_500:  # noqa: PLR2004 - a century
+        msg = "not a number of days"
+        raise argparse.ArgumentTypeError(msg)
+    return days
+
+
+async def _export(settings: Settings, conversation_id: str, form: str) -> str:
+    messages: list[StoredMessage] = []
+    async with _store(settings) as store:
+        cursor = None
+        while True:
+            conversation, page = await store.messages(conversation_id, _PAGE, cursor)
+            messages += page.items
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+    return _json(conversation, messages) if form == "json" else _markdown(conversation, messages)
+
+
+async def _purge(settings: Settings, days: float) -> int:
+    async with _store(settings) as store:
+        return await store.purge(time.time_ns() // 1_000_000 - int(days * _DAY_MS))
+
+
+@asynccontextmanager
+async def _store(settings: Settings) -> AsyncIterator[SqlStore]:
+    url = database_url(settings.database_url)
+    engine = create_engine(url, settings.storage_seconds)
+    try:
+        yield SqlStore(engine, GroupWriter(engine, settings.storage_seconds), settings.storage_seconds)
+    finally:
+        await engine.dispose()
+
+
+def _json(conversation: StoredConversation, messages: list[StoredMessage]) -> str:
+    body = {
+        "conversation_id": conversation.conversation_id,
+        "title": conversation.title,
+        "created_at": _time(conversation.created_ms),
+        "updated_at": _time(conversation.updated_ms),
+        "messages": [
+            {
+                "role": message.role,
+                "text": message.text,
+                "created_at": _time(message.created_ms),
+                **({"reply_id": message.reply_id, "state": message.state} if message.reply_id else {}),
+                **({"finish_reason": message.finish_reason} if message.finish_reason else {}),
+            }
+            for message in messages
+        ],
+    }
+    return json.dumps(body, ensure_ascii=False, indent=2) + "\n"
+
+
+def _markdown(conversation: StoredConversation, messages: list[StoredMessage]) -> str:
+    parts = [f"# {conversation.title}\n"]
+    for message in messages:
+        state = f" ({message.state})" if message.state not in {None, "completed"} else ""
+        parts.append(f"## {message.role.capitalize()}, {_time(message.created_ms)}{state}\n\n{message.text}\n")
+    return "\n".join(parts)
+
+
+def _time(milliseconds: int) -> str:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,1 @@
+"""Conversations in a database: SQLite by default, PostgreSQL by its URL, one code for both."""

@@ -1,0 +1,134 @@
+"""The connection to the database: its URL, its settings, its migrations."""
+
+import asyncio
+import logging
+import sqlite3
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy import event
+from sqlalchemy.engine import URL, ExceptionContext, make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from app.storage.migration import migrate
+from app.storage.owner import ownership, seal_orphans
+from app.storage.records import record_writer
+from app.storage.sql import SqlStore
+from app.storage.writer import GroupWriter
+
+_logger = logging.getLogger(__name__)
+
+_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
+KEYS_SECONDS = 24 * 3600
+"""How long an idempotency key is remembered."""
+
+_HOUSEKEEPING_SECONDS = 60
+_CONNECTIONS = 5
+_PRIMARY = 0xFF
+"""Of an error code of SQLite's, the part that all errors of a kind share."""
+
+
+def database_url(text: str) -> URL:
+    """The URL as SQLAlchemy takes it, with the driver that we use.
+
+    Raises `ValueError` for a database that we do not know.
+    """
+    url = make_url(text)
+    name = url.drivername.partition("+")[0]
+    if name not in _DRIVERS:
+        msg = f"{name} is not a database that is supported"
+        raise ValueError(msg)
+    return url.set(drivername=_DRIVERS[name])
+
+
+class Database:
+    """A database in use. An async context manager: entering it migrates, and seals what a crash has left behind."""
+
+    def __init__(self, url: URL, patience_seconds: float) -> None:
+        """No connection is made before it is entered; whatever is done with it may take `patience_seconds`."""
+        self._engine = create_engine(url, patience_seconds)
+        self._writer = GroupWriter(self._engine, patience_seconds)
+        self._exits = AsyncExitStack()
+        self.store = SqlStore(self._engine, self._writer, patience_seconds)
+
+    async def __aenter__(self) -> Self:
+        """Begin.
+
+        Raises `DatabaseInUse`, and SQLAlchemy's errors for a database that cannot be reached.
+        """
+        async with AsyncExitStack() as exits:
+            exits.push_async_callback(self._engine.dispose)
+            owner = await exits.enter_async_context(ownership(self._engine))
+            await migrate(self._engine)
+            await seal_orphans(self._engine, owner)
+            await exits.enter_async_context(self._writer.writing(record_writer(owner, self._engine.dialect.name)))
+            await exits.enter_async_context(self._housekeeping(owner))
+            self._exits = exits.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Write what still waits, and let go."""
+        await self._exits.aclose()
+
+    @asynccontextmanager
+    async def _housekeeping(self, owner: str) -> AsyncIterator[None]:
+        """Forget idempotency keys that are too old to come again, and seal what other instances' crashes leave."""
+
+        async def keep_house() -> None:
+            while True:
+                try:
+                    await self.store.forget_keys(time.time_ns() // 1_000_000 - KEYS_SECONDS * 1000)
+                    await seal_orphans(self._engine, owner)
+                except Exception as problem:  # noqa: BLE001 - what goes wrong now may go right the next time
+                    _logger.error("housekeeping failed: %s", type(problem).__qualname__)  # noqa: TRY400
+                await asyncio.sleep(_HOUSEKEEPING_SECONDS)
+
+        task = asyncio.create_task(keep_house())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+def create_engine(url: URL, patience_seconds: float) -> AsyncEngine:
+    """An engine with the settings that we rely on."""
+    logging.getLogger("aiosqlite").setLevel(logging.WARNING)  # at debug it would log what people said
+    if url.get_backend_name() == "sqlite":
+        # Who waits for a lock gives up a bit before all patience is lost, so that it can say so in good order.
+        engine = create_async_engine(
+            url,
+            pool_size=_CONNECTIONS,
+            pool_timeout=patience_seconds,
+            connect_args={"timeout": 0.9 * patience_seconds},
+        )
+        event.listen(engine.sync_engine, "connect", _set_up_sqlite)
+        event.listen(engine.sync_engine, "handle_error", _distrust_the_file)
+        return engine
+    return create_async_engine(
+        url,
+        pool_size=_CONNECTIONS,
+        pool_pre_ping=True,
+        pool_timeout=patience_seconds,
+        connect_args={"timeout": patience_seconds, "command_timeout": patience_seconds},
+    )
+
+
+def _set_up_sqlite(connection: Any, _: object) -> None:  # noqa: ANN401 - a DBAPI connection has no common type
+    cursor = connection.cursor()
+    # WAL: readers do not wait for the writer. FULL: what was committed survives a power cut, not only a crash.
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _distrust_the_file(context: ExceptionContext) -> None:
+    """A connection that was opened while the file could not be written stays so: open it anew."""
+    error = context.original_exception
+    if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & _PRIMARY == sqlite3.SQLITE_READONLY:
+        context.is_disconnect = True

@@ -1,0 +1,60 @@
+"""Brings a database to the revision that the tables of `app.storage.schema` have, in one transaction."""
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, func, inspect, select, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.storage.schema import REVISION
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_MIGRATING = 0x636861742D646221
+"""Names the lock that keeps instances which start together from migrating together."""
+
+
+async def migrate(engine: AsyncEngine) -> None:
+    """Upgrade to the newest revision; next to nothing where the database has it already."""
+    async with engine.connect() as connection:
+        if await connection.run_sync(_revision) == REVISION:
+            return
+        await connection.rollback()
+        if engine.dialect.name == "postgresql":
+            await connection.execute(select(func.pg_advisory_xact_lock(_MIGRATING)))
+        else:
+            # To change a table may mean to copy and drop it, which must not delete what refers to its rows. And the
+            # driver begins no transaction for such statements by itself; a crash half way must leave nothing behind.
+            await connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
+            await connection.exec_driver_sql("BEGIN IMMEDIATE")
+        await connection.run_sync(_upgrade)
+        await connection.commit()
+        if engine.dialect.name == "sqlite":
+            await connection.exec_driver_sql("PRAGMA foreign_keys = ON")
+
+
+def alembic_config(connection: Connection) -> "Config":
+    """Alembic's configuration; there is no ini file."""
+    from alembic.config import Config  # noqa: PLC0415 - the import takes half a second, and is seldom needed
+
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    config.attributes["connection"] = connection
+    return config
+
+
+def _upgrade(connection: Connection) -> None:
+    logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)  # it lists them all
+    from alembic import command  # noqa: PLC0415 - as above
+
+    command.upgrade(alembic_config(connection), "head")
+
+
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return revision

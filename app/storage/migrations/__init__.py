@@ -1,0 +1,1 @@
+"""What leads from one set of tables to the next."""

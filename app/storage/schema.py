@@ -1,0 +1,63 @@
+"""The tables. Migrations bring a database to this state; a test holds the two against each other."""
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, MetaData, String, Table, Text, text
+
+ID_LENGTH = 32
+TITLE_LENGTH = 80
+KEY_LENGTH = 255
+
+RUNNING = text("state = 'running'")
+"""Of a message. To the letter, not as a parameter: else no plan could use the index that has only these."""
+
+REVISION = "0001"
+"""Of the migrations that lead to these tables."""
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s",
+    }
+)
+
+conversations = Table(
+    "conversations",
+    metadata,
+    Column("id", String(ID_LENGTH), primary_key=True),
+    Column("title", String(TITLE_LENGTH), nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("updated_ms", BigInteger, nullable=False),
+    Index(None, "updated_ms", "id"),  # pages, newest first
+    sqlite_with_rowid=False,
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("conversation_id", String(ID_LENGTH), ForeignKey("conversations.id", ondelete="CASCADE"), primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("role", String(16), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    # What only a reply has:
+    Column("reply_id", String(ID_LENGTH)),
+    Column("state", String(16)),
+    Column("finish_reason", String(16)),
+    Column("error_code", String(64)),
+    Column("owner", String(ID_LENGTH)),
+    Index(None, "reply_id", unique=True),
+    Index("ix_messages_running", "owner", sqlite_where=RUNNING, postgresql_where=RUNNING),  # what a crash leaves behind
+    sqlite_with_rowid=False,
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("key", String(KEY_LENGTH), primary_key=True),
+    Column("fingerprint", String(64), nullable=False),
+    Column("reply_id", String(ID_LENGTH), nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Index(None, "created_ms"),
+    Index(None, "reply_id", unique=True),
+    sqlite_with_rowid=False,
+)

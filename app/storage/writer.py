@@ -1,0 +1,97 @@
+"""Group commit: writes that wait at the same time share one transaction.
+
+A commit waits for the disk, so one for each reply would bound how many replies a second there can be. Here the next
+transaction takes all that has gathered while the last one ran. A record that is saved twice while it waits is written
+once, as it is then.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.chat.errors import ChatError, ReplyElsewhere, StorageUnavailable
+from app.chat.model import ReplyRecord
+
+_logger = logging.getLogger(__name__)
+
+_Batch = dict[ReplyRecord, list[asyncio.Future[None]]]
+Write = Callable[[Connection, Sequence[ReplyRecord]], None]
+
+
+class GroupWriter:
+    """Collects what is to be saved, and owns the one task that writes it."""
+
+    def __init__(self, engine: AsyncEngine, patience_seconds: float) -> None:
+        """A transaction may take `patience_seconds`."""
+        self._engine = engine
+        self._patience_seconds = patience_seconds
+        self._waiting: _Batch = {}
+        self._news = asyncio.Event()
+        self._closing = False
+
+    @asynccontextmanager
+    async def writing(self, write: Write) -> AsyncIterator[None]:
+        """Write, with `write`, for as long as the context lasts; at its end, what still waits."""
+        self._closing = False
+        task = asyncio.create_task(self._run(write))
+        try:
+            yield
+        finally:
+            self._closing = True
+            self._news.set()
+            await task
+
+    def save(self, record: ReplyRecord) -> "asyncio.Future[None]":
+        """Done when the record is committed, as it was at some moment since the call.
+
+        Fails with `StorageUnavailable`, and with `ReplyElsewhere` if there is no place for it.
+        """
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(record, []).append(future)
+        self._news.set()
+        return future
+
+    async def _run(self, write: Write) -> None:
+        while not (self._closing and not self._waiting):
+            await self._news.wait()
+            self._news.clear()
+            await asyncio.sleep(0)  # whoever is about to save does so in this turn of the loop
+            batch, self._waiting = self._waiting, {}
+            if batch:
+                await self._commit(write, batch)
+
+    async def _commit(self, write: Write, batch: _Batch) -> None:
+        error: type[ChatError] | None = None
+        try:
+            async with asyncio.timeout(self._patience_seconds), self._engine.begin() as connection:
+                await connection.run_sync(write, tuple(batch))
+        except IntegrityError:
+            # One of them is impossible: another instance has answered, or deleted the conversation. Find out which.
+            if len(batch) > 1:
+                for record, futures in batch.items():
+                    await self._commit(write, {record: futures})
+                return
+            error = ReplyElsewhere
+        except Exception as problem:  # noqa: BLE001 - whatever it is: who waits must be told, and the next batch served
+            # The kind only: a database's message repeats the values that it was given.
+            _logger.error("writing %d replies failed: %s", len(batch), type(problem).__qualname__)  # noqa: TRY400
+            error = StorageUnavailable
+        else:
+            for record in batch:
+                record.stored = True
+        _tell([future for futures in batch.values() for future in futures], error)
+
+
+def _tell(waiting: Sequence["asyncio.Future[None]"], error: type[ChatError] | None) -> None:
+    for future in waiting:
+        if future.done():
+            continue  # who waited was cancelled
+        if error is None:
+            future.set_result(None)
+        else:
+            future.set_exception(error())  # one for each: who raises it hangs a traceback on it

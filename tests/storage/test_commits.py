@@ -1,0 +1,209 @@
+"""When what is committed: the message before the head of the response, the reply before `done`, many at a time."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import anyio
+import pytest
+from hypothesis import assume, given, settings
+from sqlalchemy import Connection, Engine, event
+
+from app.chat.model import Conversation, Finish
+from tests.support.asgi import Client, Whole
+from tests.support.bots import GatedBot, ScriptedBot
+from tests.support.databases import fresh_database_url, locked, run_sql
+from tests.support.talk import Echo, ask, got, messages, problem, replied, service
+from tests.support.texts import is_white_space, normalised, texts
+
+_ASK = {"user_message": "go on"}
+_STORED = "SELECT role, state, finish_reason, text FROM messages ORDER BY position"
+
+
+async def _until_stored(database_url: str, *rows: tuple[Any, ...]) -> None:
+    with anyio.fail_after(5):
+        while (await run_sql(database_url, _STORED)) != list(rows):
+            pass
+
+
+async def test_what_a_client_has_been_told_is_committed(database_url: str) -> None:
+    """As another connection sees it at that moment: first the message, then progress now and then, then the end."""
+    bot = GatedBot()
+    user = ("user", None, None, "go on")
+    async with (
+        service(database_url, bot, first_word_seconds=0.01, save_every_seconds=0.01) as (client, _),
+        client.stream("POST", "/api/chat", json=_ASK) as response,
+    ):
+        assert await run_sql(database_url, _STORED) == [user, ("assistant", "running", None, "")]
+        bot.let_through(3)
+        await _until_stored(database_url, user, ("assistant", "running", None, "word1 word2 "))
+        assert (await client.request("DELETE", response.headers["content-location"])).status == 204
+        raw = b""
+        async for chunk in response.chunks():
+            raw += chunk
+            if b"event: done" in chunk:
+                end = ("assistant", "cancelled", "cancelled", "word1 word2 word3 ")
+                assert await run_sql(database_url, _STORED) == [user, end]
+        assert Whole(200, {}, raw).transcript().text == "word1 word2 word3 "
+
+
+async def test_no_transaction_is_open_while_a_reply_is_streamed(database_url: str) -> None:
+    """So the database may be locked and checkpointed meanwhile, and no connection is held."""
+    bot = GatedBot()
+    bot.let_through(3)
+    async with (
+        service(database_url, bot, save_every_seconds=3600) as (client, _),
+        client.stream("POST", "/api/chat", json=_ASK) as response,
+    ):
+        await anext(response.chunks())
+        if database_url.startswith("sqlite"):
+            assert await run_sql(database_url, "PRAGMA wal_checkpoint(TRUNCATE)") == [(0, 0, 0)]
+        else:
+            sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in %'"
+            assert await run_sql(database_url, sql) == [(0,)]
+        async with locked(database_url):
+            bot.let_through(1)
+            assert b":3\n" in await anext(response.chunks())
+
+
+@contextmanager
+def _commits() -> Iterator[list[Connection]]:
+    """All commits of this process meanwhile."""
+    seen: list[Connection] = []
+
+    def see(connection: Connection) -> None:
+        seen.append(connection)
+
+    event.listen(Engine, "commit", see)
+    try:
+        yield seen
+    finally:
+        event.remove(Engine, "commit", see)
+
+
+async def test_replies_that_are_written_at_the_same_time_share_a_transaction(database_url: str) -> None:
+    """Each of two hundred replies has a beginning and an end, and each commit waits for the disk."""
+    async with service(database_url, Echo()) as (client, _):
+        with _commits() as commits:
+            replies = await asyncio.gather(*(replied(client, f"hello {n}") for n in range(200)))
+        assert len(commits) < 40
+        for n, reply in enumerate(replies):
+            assert reply.text == f"hello {n}"
+        assert await run_sql(database_url, "SELECT count(*) FROM messages WHERE state = 'completed'") == [(200,)]
+
+
+async def test_the_head_waits_for_the_message_to_be_stored(database_url: str) -> None:
+    """Though the first word has long been there; as soon as it is stored, both go out."""
+    said = asyncio.Event()
+
+    async def script(_: Conversation) -> AsyncGenerator[str | Finish, None]:
+        yield "Hi "
+        yield "there"
+        said.set()
+
+    async with service(database_url, ScriptedBot(script), first_word_seconds=0.01) as (client, _):
+        async with locked(database_url), client.open("POST", "/api/chat", json=_ASK) as abandoned:
+            with anyio.fail_after(5):
+                await said.wait()
+            with anyio.move_on_after(0.1):
+                await abandoned.head()
+            assert abandoned.status == 0
+        async with client.open("POST", "/api/chat", json=_ASK) as response:
+            async with locked(database_url):
+                await anyio.lowlevel.checkpoint()
+            assert (await response.head()).status == 200
+            assert Whole(200, {}, await response.read()).transcript().text == "Hi there"
+
+
+async def test_a_locked_database_is_a_true_503(database_url: str) -> None:
+    """Before the head: for a stream, and as JSON; nothing of it is stored, and all is well when the lock is gone."""
+    async with service(database_url, storage_seconds=0.3) as (client, _):
+        async with locked(database_url):
+            for headers in ({"accept": "text/event-stream"}, {}):
+                for text in ("hello", "/simulate pace_ms=5\nhello again " + "and again " * 200):
+                    refused = await ask(client, text, **headers)
+                    assert problem(refused) == (503, "storage-unavailable")
+                    assert int(refused.headers["retry-after"]) >= 1
+            assert (await client.request("GET", "/api/health")).status == 200
+        assert await run_sql(database_url, _STORED) == []
+        reply = await replied(client, "hello")
+        assert [message["text"] for message in await messages(client, reply.conversation_id)] == ["hello", "hello"]
+
+
+async def test_a_key_that_met_a_locked_database_is_as_good_as_new(database_url: str) -> None:
+    """The client was told to try again."""
+    bot = Echo()
+    async with service(database_url, bot, storage_seconds=0.3) as (client, _):
+        async with locked(database_url):
+            assert problem(await ask(client, "hello", idempotency_key="a")) == (503, "storage-unavailable")
+        replies = [await replied(client, "hello", idempotency_key="a") for _ in range(2)]
+    assert replies[0] == replies[1]
+    assert len(bot.seen) == 2
+
+
+async def test_a_reply_that_cannot_be_stored_fails_and_is_stored_later(database_url: str) -> None:
+    """After the head there is no other status. What was said is not lost: it is stored as it was, without a restart."""
+    bot = GatedBot()
+    bot.let_through(2)
+    bounds = {"storage_seconds": 0.3, "save_every_seconds": 0.05, "max_reply_characters": 18}
+    async with (
+        service(database_url, bot, **bounds) as (client, _),
+        client.stream("POST", "/api/chat", json=_ASK) as response,
+    ):
+        chunks = response.chunks()
+        raw = await anext(chunks)
+        async with locked(database_url):
+            bot.let_through(10)
+            raw += await response.read()
+            transcript = Whole(200, {}, raw).transcript()
+            assert transcript.text == "word1 word2 word3 "
+            assert transcript.problem.type == "urn:problem:storage-unavailable"
+            assert transcript.problem.retryable
+        stored = ("assistant", "completed", "length", "word1 word2 word3 ")
+        await _until_stored(database_url, ("user", None, None, "go on"), stored)
+        reply = await got(client, response.headers["content-location"])
+        assert (reply["text"], reply["finish_reason"]) == ("word1 word2 word3 ", "length")
+
+
+async def test_progress_that_cannot_be_saved_costs_the_reply_nothing(database_url: str) -> None:
+    """It is only for the case of a crash."""
+    bot = GatedBot()
+    bot.let_through(2)
+    bounds = {"storage_seconds": 0.1, "save_every_seconds": 0.01, "max_reply_characters": 60}
+    async with (
+        service(database_url, bot, **bounds) as (client, _),
+        client.stream("POST", "/api/chat", json=_ASK) as response,
+    ):
+        chunks = response.chunks()
+        raw = await anext(chunks)
+        async with locked(database_url):
+            for _ in range(6):
+                bot.let_through(1)
+                raw += await anext(chunks)
+                await anyio.sleep(0.05)
+        bot.let_through(100)
+        raw += await response.read()
+        assert Whole(200, {}, raw).transcript().reply.finish_reason == "length"
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+async def client(request: pytest.FixtureRequest) -> AsyncGenerator[Client, None]:
+    """One application for all examples; it forgets what has ended at once, so that it has to be read back."""
+    async with service(fresh_database_url(request.param), retention_seconds=0) as (client, _):
+        yield client
+
+
+@settings(settings.get_profile("laws"))
+@given(texts)
+async def test_any_text_is_stored_as_it_was_streamed(client: Client, text: str) -> None:
+    """Law 1 with its last part: the words, `done`, the JSON reply and the stored message are one text."""
+    assume(not all(map(is_white_space, text)) and not text.startswith("/simulate"))
+    streamed = await client.request("POST", "/api/chat", json={"user_message": text})
+    transcript = streamed.transcript()
+    assert transcript.text == transcript.reply.text == normalised(text)
+    user, assistant = await messages(client, streamed.headers["conversation-id"])
+    assert (user["text"], assistant["text"]) == (text, normalised(text))
+    again = await client.request("GET", streamed.headers["content-location"])
+    assert again.transcript() == transcript
+    assert (await got(client, streamed.headers["content-location"]))["text"] == normalised(text)

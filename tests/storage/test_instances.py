@@ -1,0 +1,126 @@
+"""Several processes on one database: PostgreSQL serves many, a SQLite file serves one."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import anyio
+import pytest
+
+from app.storage.database import Database
+from app.storage.database import database_url as parsed
+from app.storage.owner import DatabaseInUse
+from tests.support.asgi import Client, Whole
+from tests.support.bots import GatedBot
+from tests.support.databases import fresh_database_url, run_sql
+from tests.support.talk import Echo, ask, messages, problem, replied, service
+
+_PATIENCE_SECONDS = 5.0
+
+
+@asynccontextmanager
+async def _two() -> AsyncIterator[tuple[Client, Client, GatedBot]]:
+    """Two instances. The first one's bot is the gated one, the second one's is never asked."""
+    url = fresh_database_url("postgresql")
+    bot, never = GatedBot(), Echo()
+    bot.let_through(2)
+    async with service(url, bot, resume_window_seconds=60) as (first, _), service(url, never) as (second, _):
+        yield first, second, bot
+    assert never.seen == []
+
+
+async def test_a_sqlite_file_serves_one_process() -> None:
+    """A second one is told so, and what to do; the first one does not notice. When it has ended, the file is free."""
+    url = fresh_database_url("sqlite")
+    async with service(url) as (client, _):
+        for _ in range(2):
+            with pytest.raises(DatabaseInUse, match="CHAT_DATABASE_URL"):
+                async with Database(parsed(url), _PATIENCE_SECONDS):
+                    pass
+        await replied(client, "hello")
+    async with service(url) as (client, _):
+        await replied(client, "hello")
+
+
+async def test_a_reply_that_runs_elsewhere_cannot_be_read_here_yet() -> None:
+    """Nor cancelled, nor overtaken; the client is told to come back, and gets all of it when it is there."""
+    async with _two() as (first, second, bot):
+        async with first.stream("POST", "/api/chat", json={"user_message": "go on"}) as response:
+            path = response.headers["content-location"]
+            for method in ("GET", "DELETE"):
+                answer = await second.request(method, path)
+                assert problem(answer) == (503, "reply-elsewhere")
+                assert int(answer.headers["retry-after"]) >= 1
+            busy = await ask(second, "and this", response.headers["conversation-id"])
+            assert problem(busy) == (409, "conversation-busy")
+            assert busy.headers["location"] == path
+            assert not bot.closed.is_set()
+            assert (await first.request("DELETE", path)).status == 204
+            transcript = Whole(200, {}, await response.read()).transcript()
+        assert (await second.request("GET", path)).transcript() == transcript
+        assert (await second.request("DELETE", path)).status == 204
+
+
+async def test_an_instance_that_starts_leaves_the_replies_of_others_alone() -> None:
+    """Their owners live: each holds a lock that PostgreSQL would have taken away from the dead."""
+    url = fresh_database_url("postgresql")
+    bot = GatedBot()
+    bot.let_through(2)
+    running = "SELECT count(*) FROM messages WHERE state = 'running'"
+    async with service(url, bot) as (client, _), client.stream("POST", "/api/chat", json={"user_message": "go on"}):
+        async with service(url):
+            assert await run_sql(url, running) == [(1,)]
+        await run_sql(url, "UPDATE messages SET owner = :dead WHERE state = 'running'", dead="0" * 32)
+        async with service(url):
+            assert await run_sql(url, running) == [(0,)]
+
+
+async def test_of_two_instances_that_are_asked_at_once_one_answers() -> None:
+    """Each message in a conversation has its own reply behind it, whoever was asked; nothing is written over."""
+    url = fresh_database_url("postgresql")
+    async with service(url) as (first, _), service(url) as (second, _):
+        conversation_id = (await replied(first, "hello")).conversation_id
+        for n in range(10):
+            answers = await asyncio.gather(
+                *(ask(client, f"{n} {k}", conversation_id) for k, client in enumerate((first, second, first, second)))
+            )
+            for answer in answers:
+                assert answer.status == 200 or problem(answer) in {
+                    (409, "conversation-busy"),
+                    (503, "reply-elsewhere"),
+                }
+            assert any(answer.status == 200 for answer in answers)
+        said = await messages(first, conversation_id)
+        assert [message["role"] for message in said] == ["user", "assistant"] * (len(said) // 2)
+        assert [message["text"] for message in said[::2]] == [message["text"] for message in said[1::2]]
+        assert {message["state"] for message in said[1::2]} == {"completed"}
+
+
+async def test_a_key_that_comes_to_two_instances_at_once_gets_one_reply() -> None:
+    """Whoever is told to come back gets the reply of the other one."""
+    url = fresh_database_url("postgresql")
+    async with service(url) as (first, _), service(url) as (second, _):
+        for n in range(10):
+
+            async def insist(client: Client, key: str) -> str:
+                with anyio.fail_after(5):
+                    while (answer := await ask(client, "hello", idempotency_key=key)).status != 200:
+                        assert problem(answer) == (503, "reply-elsewhere")
+                return answer.content.decode()
+
+            assert len(set(await asyncio.gather(*(insist(client, f"{n}") for client in (first, second) * 2)))) == 1
+        assert await run_sql(url, "SELECT count(*) FROM conversations") == [(10,)]
+
+
+async def test_what_is_deleted_elsewhere_does_not_come_back() -> None:
+    """The reply that was running in it ends for its readers, and is stored no more."""
+    async with _two() as (first, second, bot):
+        async with first.stream("POST", "/api/chat", json={"user_message": "go on"}) as response:
+            conversation = f"/api/conversations/{response.headers['conversation-id']}"
+            assert (await second.request("DELETE", conversation)).status == 204
+            bot.let_through(1)
+            assert (await first.request("DELETE", response.headers["content-location"])).status == 204
+            assert Whole(200, {}, await response.read()).transcript().reply.finish_reason == "cancelled"
+        for client in (first, second):
+            assert problem(await client.request("GET", conversation)) == (404, "conversation-not-found")
+        assert problem(await ask(first, "hello", conversation[-32:])) == (404, "conversation-not-found")

@@ -1,0 +1,113 @@
+"""Migrations: from any revision to the newest and back, all or nothing, and to just what the code thinks there is."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, inspect
+from sqlalchemy.exc import DBAPIError
+
+import app.storage
+from app.storage.database import Database, create_engine
+from app.storage.database import database_url as parsed
+from app.storage.migration import alembic_config
+from app.storage.schema import REVISION, metadata
+from tests.support.databases import fresh_database_url, run_sql
+from tests.support.talk import got, replied, service
+
+_SCRIPTS = ScriptDirectory(str(Path(app.storage.__file__).parent / "migrations"))
+_REVISIONS = [script.revision for script in _SCRIPTS.walk_revisions()][::-1]
+
+Result = TypeVar("Result")
+
+
+async def _do(url: str, work: Callable[[Connection], Result]) -> Result:
+    engine = create_engine(parsed(url), 5)
+    try:
+        async with engine.begin() as connection:
+            return await connection.run_sync(work)
+    finally:
+        await engine.dispose()
+
+
+def _tables(connection: Connection) -> set[str]:
+    return set(inspect(connection).get_table_names())
+
+
+def _differences(connection: Connection) -> object:
+    context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+    return compare_metadata(context, metadata)
+
+
+async def test_the_code_knows_the_newest_revision() -> None:
+    """It compares with that, so that it need not load Alembic at each start."""
+    assert _SCRIPTS.get_heads() == [REVISION]
+
+
+@pytest.mark.parametrize("revision", _REVISIONS)
+async def test_any_revision_can_be_brought_to_the_newest_and_back(revision: str, database_url: str) -> None:
+    """There, the tables are those of the models; at the very beginning, there are none; and it works a second time."""
+    for _ in range(2):
+        await _do(database_url, lambda connection: command.upgrade(alembic_config(connection), revision))
+        async with Database(parsed(database_url), 5) as database:
+            await database.store.check()
+        assert await run_sql(database_url, "SELECT version_num FROM alembic_version") == [(REVISION,)]
+        assert await _do(database_url, _differences) == []
+        await _do(database_url, lambda connection: command.downgrade(alembic_config(connection), revision))
+        assert await run_sql(database_url, "SELECT version_num FROM alembic_version") == [(revision,)]
+        await _do(database_url, lambda connection: command.downgrade(alembic_config(connection), "base"))
+        assert await _do(database_url, _tables) == {"alembic_version"}
+
+
+async def test_the_comparison_sees_what_is_different(database_url: str) -> None:
+    """Of this test's own tools: a column too many, and an index too few."""
+    async with Database(parsed(database_url), 5):
+        pass
+    await run_sql(database_url, "ALTER TABLE messages ADD COLUMN mood VARCHAR(8)")
+    await run_sql(database_url, "DROP INDEX ix_messages_reply_id")
+    differences = str(await _do(database_url, _differences))
+    assert "mood" in differences
+    assert "ix_messages_reply_id" in differences
+
+
+async def test_a_migration_that_fails_leaves_nothing_behind(database_url: str) -> None:
+    """Nor does one that a crash ends: all of it is one transaction, and can be tried again."""
+    await run_sql(database_url, "CREATE TABLE messages (of_somebody_else INTEGER)")  # in the way of the last step
+    for _ in range(2):
+        with pytest.raises(DBAPIError):
+            async with Database(parsed(database_url), 5):
+                pass
+        assert await _do(database_url, _tables) == {"messages"}
+    await run_sql(database_url, "DROP TABLE messages")
+    async with service(database_url) as (client, _):
+        await replied(client, "hello")
+
+
+async def test_instances_that_start_together_migrate_once() -> None:
+    """All come up, on a PostgreSQL database that was empty."""
+    database_url = fresh_database_url("postgresql")
+
+    async def start() -> None:
+        async with service(database_url) as (client, _):
+            await replied(client, "hello")
+
+    await asyncio.gather(*(start() for _ in range(4)))
+    async with service(database_url) as (client, _):
+        assert len((await got(client, "/api/conversations"))["conversations"]) == 4
+
+
+async def test_a_database_of_a_newer_version_is_left_alone(database_url: str) -> None:
+    """Whoever goes back to an older version of the service is told, and nothing is touched."""
+    async with service(database_url) as (client, _):
+        await replied(client, "hello")
+    await run_sql(database_url, "UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(Exception, match="9999"):
+        async with Database(parsed(database_url), 5):
+            pass
+    assert await run_sql(database_url, "SELECT count(*) FROM messages") == [(2,)]

@@ -1,0 +1,157 @@
+"""Whatever the service asks of its database is found by an index: ten thousand conversations slow nothing down."""
+
+import re
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, Engine, event, insert
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.chat.model import Idempotency, ReplyRecord
+from app.storage.database import Database, create_engine
+from app.storage.database import database_url as parsed
+from app.storage.owner import seal_orphans
+from app.storage.records import record_writer
+from app.storage.schema import conversations, idempotency_keys, messages
+from app.storage.sql import SqlStore
+from app.storage.writer import GroupWriter
+from tests.support.databases import KINDS, fresh_database_url
+
+_MANY = 10_000
+_PATIENCE_SECONDS = 20.0
+
+
+def _id(n: int) -> str:
+    return f"{n:032x}"
+
+
+@dataclass(slots=True)
+class _Statements:
+    """What was asked meanwhile, each with the parameters that it came with first."""
+
+    seen: dict[str, Any] = field(default_factory=dict)
+
+    def see(self, _: Connection, __: object, statement: str, parameters: Any, ___: object, many: bool) -> None:  # noqa: ANN401, FBT001
+        """As SQLAlchemy's event."""
+        if re.match(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b", statement) and "pg_catalog" not in statement:
+            self.seen.setdefault(statement, parameters[0] if many else parameters)
+
+
+@contextmanager
+def _statements() -> Iterator[_Statements]:
+    statements = _Statements()
+    event.listen(Engine, "before_cursor_execute", statements.see)
+    try:
+        yield statements
+    finally:
+        event.remove(Engine, "before_cursor_execute", statements.see)
+
+
+async def _fill(engine: AsyncEngine) -> None:
+    numbers = range(_MANY)
+    async with engine.begin() as connection:
+        rows: list[dict[str, object]] = [
+            {"id": _id(n), "title": f"title {n}", "created_ms": n, "updated_ms": n} for n in numbers
+        ]
+        await connection.execute(insert(conversations), rows)
+        user = {"position": 0, "role": "user", "text": "hello"}
+        await connection.execute(
+            insert(messages), [user | {"conversation_id": _id(n), "created_ms": n} for n in numbers]
+        )
+        reply = {"position": 1, "role": "assistant", "text": "hello", "state": "completed", "finish_reason": "stop"}
+        rows = [
+            reply | {"conversation_id": _id(n), "created_ms": n, "reply_id": _id(n), "owner": _id(1)} for n in numbers
+        ]
+        await connection.execute(insert(messages), rows)
+        rows = [{"key": f"key {n}", "fingerprint": "f", "reply_id": _id(n), "created_ms": n} for n in numbers]
+        await connection.execute(insert(idempotency_keys), rows)
+        await connection.exec_driver_sql("ANALYZE")
+
+
+@pytest.fixture(params=KINDS)
+async def engine(request: pytest.FixtureRequest) -> AsyncGenerator[AsyncEngine, None]:
+    """A database with many conversations in it, of which the planner knows."""
+    url = parsed(fresh_database_url(request.param))
+    async with Database(url, _PATIENCE_SECONDS):
+        pass
+    engine = create_engine(url, _PATIENCE_SECONDS)
+    try:
+        await _fill(engine)
+        yield engine
+    finally:
+        await engine.dispose()
+
+
+async def _ask_everything(engine: AsyncEngine) -> None:
+    """All that the service ever asks of its database, but for what it asks when it starts."""
+    writer = GroupWriter(engine, _PATIENCE_SECONDS)
+    store = SqlStore(engine, writer, _PATIENCE_SECONDS)
+    async with writer.writing(record_writer(_id(2), engine.dialect.name)):
+        first = ReplyRecord(_id(_MANY), _id(_MANY), 0, "hello", _MANY, Idempotency("key", "f"))
+        later = ReplyRecord(_id(_MANY + 1), _id(5), 2, "hello", _MANY)
+        for record in (first, later, first):
+            await writer.save(record)
+    await store.check()
+    await store.history(_id(7), 100, 1000)
+    await store.reply(_id(7))
+    await store.reply_for("key 7")
+    await store.forget_key(_id(7))
+    conversation_page = await store.conversations(20, None)
+    assert (await store.conversations(20, conversation_page.next_cursor)).items
+    _, message_page = await store.messages(_id(7), 1, None)
+    assert (await store.messages(_id(7), 1, message_page.next_cursor))[1].items
+    await store.delete(_id(8))
+    assert await store.purge(1) == 1
+    await store.forget_keys(5)
+    assert await seal_orphans(engine, _id(3)) == 2
+
+
+async def test_every_statement_uses_an_index(engine: AsyncEngine) -> None:
+    """None reads a whole table, and none sorts: as the database itself explains each of them."""
+    with _statements() as statements:
+        await _ask_everything(engine)
+    assert len(statements.seen) > 15
+    async with engine.connect() as connection:
+        for statement, parameters in statements.seen.items():
+            if engine.dialect.name == "sqlite":
+                plan = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+                steps = [row.detail for row in plan]
+                assert all(_SQLITE_STEP.fullmatch(step) for step in steps), (statement, steps)
+            else:
+                plan = await connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {statement}", tuple(parameters))
+                nodes = set(_nodes(plan.scalar_one()[0]["Plan"]))
+                assert nodes <= _POSTGRES_NODES, (statement, nodes)
+
+
+_SQLITE_STEP = re.compile(
+    r"SEARCH \w+ USING (PRIMARY KEY|(COVERING )?INDEX \w+) \(.+\)"
+    r"|SCAN CONSTANT ROW"
+    r"|LIST SUBQUERY \d+"
+    r"|SCAN messages USING (COVERING )?INDEX ix_messages_running"  # all that runs, and nothing else
+    r"|SCAN conversations USING INDEX ix_conversations_updated_ms_id"  # in its order, until the page is full
+)
+_POSTGRES_NODES = {"Index Scan", "Index Only Scan", "Limit", "ModifyTable", "Nested Loop", "Result", "Unique"}
+
+
+def _nodes(plan: dict[str, Any]) -> Iterator[str]:
+    yield plan["Node Type"]
+    for part in plan.get("Plans", []):
+        yield from _nodes(part)
+
+
+async def test_the_explanation_would_tell(engine: AsyncEngine) -> None:
+    """Of this test's own tools: a query without an index, and one that sorts."""
+    async with engine.connect() as connection:
+        for statement in (
+            "SELECT * FROM messages WHERE text = 'x'",
+            "SELECT * FROM messages WHERE conversation_id < 'x' ORDER BY created_ms",
+        ):
+            if engine.dialect.name == "sqlite":
+                plan = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}")
+                assert not all(_SQLITE_STEP.fullmatch(row.detail) for row in plan)
+            else:
+                plan = await connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {statement}")
+                assert not set(_nodes(plan.scalar_one()[0]["Plan"])) <= _POSTGRES_NODES
