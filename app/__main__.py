@@ -1,0 +1,78 @@
+"""`python -m app`: run the service. Settings come from the environment; the commonest have a flag too."""
+
+import argparse
+import sys
+
+import uvicorn
+from fastapi import FastAPI
+from pydantic import ValidationError
+
+from app import logs, operators
+from app.contract import Contract
+from app.http.connection import bounded_protocol
+from app.http.problems import Problems, RequestError
+from app.main import create_app
+from app.server import Server, allow_files
+from app.settings import PREFIX, Settings
+
+_CLOSING_SECONDS = 2
+"""After the drain: how long connections may take to close before they are cut."""
+
+
+def main() -> int:
+    """Serve until a signal comes, or do what an operator wants. Returns the exit status."""
+    operator = sys.argv[1:2] == ["conversations"]
+    try:
+        settings = Settings() if operator else _settings()
+    except ValidationError as error:
+        for detail in error.errors(include_url=False, include_input=False):
+            name = PREFIX + "_".join(str(part) for part in detail["loc"]).upper() if detail["loc"] else ""
+            message = detail["msg"].removeprefix("Value error, ")
+            print(f"{name}: {message}" if name else message, file=sys.stderr)
+        print("The README lists all settings.", file=sys.stderr)
+        return 2
+    logs.configure(settings.log_level, settings.log_format)
+    if operator:
+        return operators.main(sys.argv[2:], settings)
+    return serve(settings, create_app(settings))
+
+
+def serve(settings: Settings, app: FastAPI) -> int:
+    """Serve an application that `create_app` has made, until a signal comes. Returns the exit status."""
+    contract = Contract.load()
+    not_http = Problems(contract.problems, contract.address("streamReply")).response(RequestError("malformed-request"))
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        http=bounded_protocol(settings.request_seconds, settings.stalled_seconds, bytes(not_http.body)),
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=_CLOSING_SECONDS,
+    )
+    allow_files(settings.max_open_streams)
+    server = Server(config, app.state.replies, settings.drain_seconds)
+    try:
+        server.run()
+    except KeyboardInterrupt:
+        return 130
+    return 0 if server.started else 3
+
+
+def _settings() -> Settings:
+    parser = argparse.ArgumentParser(
+        prog="python -m app", description=__doc__, epilog="For stored conversations: python -m app conversations --help"
+    )
+    for name, field in Settings.model_fields.items():
+        if name in {"host", "port", "bot"}:
+            parser.add_argument(f"--{name}", help=f"{field.description} (default: {field.default})")
+    given = {name: value for name, value in vars(parser.parse_args()).items() if value is not None}
+    return Settings(**given)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

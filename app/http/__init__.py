@@ -1,0 +1,1 @@
+"""What HTTP needs: bodies in, frames and problems out."""

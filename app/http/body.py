@@ -1,0 +1,129 @@
+"""Reads a request's body as strictly as the contract describes it.
+
+The framework's own parsing is laxer than the contract: it takes `"1"` for 1, the last of two equal keys, `NaN`, and
+lone surrogates. Here the raw bytes are parsed, so that all of those are refused with a problem.
+"""
+
+import asyncio
+import json
+import re
+from typing import Any, Never, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+from starlette.requests import Request
+
+from app.http.problems import RequestError
+from generated.models import FieldError
+
+_MAX_ERRORS = 20
+_AS_IT_IS = b"identity"
+
+_TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_VALUE = rb"(?:%b|\"(?:[^\"\\]|\\.)*\")" % _TOKEN
+_PARAMETER = rb"[ \t]*(?:charset=(?:utf-?8|\"utf-?8\")|(?!charset=)%b=%b)" % (_TOKEN, _VALUE)
+_UTF8_JSON = re.compile(rb"application/json(?:[ \t]*;(?:%b)?)*[ \t]*" % _PARAMETER, re.IGNORECASE)
+"""A Content-Type (RFC 9110, section 8.3). The standard library's parser of such headers raises what it likes."""
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class BodyReader:
+    """Reads bodies, within bounds."""
+
+    def __init__(self, max_bytes: int, max_seconds: float) -> None:
+        """A body may have `max_bytes`, and take `max_seconds` to arrive."""
+        self._max_bytes = max_bytes
+        self._max_seconds = max_seconds
+
+    async def read(self, request: Request, model: type[Model]) -> Model:
+        """The body, as the model.
+
+        Raises `RequestError` with a problem of 400, 408, 413, 415 or 422.
+        """
+        headers = _headers(request)
+        if (
+            not _UTF8_JSON.fullmatch(headers.get(b"content-type", b""))
+            or headers.get(b"content-encoding", _AS_IT_IS).lower() != _AS_IT_IS
+        ):
+            raise RequestError("unsupported-media-type")
+        length = headers.get(b"content-length", b"0")
+        if length.isdigit() and int(length) > self._max_bytes:
+            raise RequestError("body-too-large", headers={"Connection": "close"})
+        return _validated(_parsed(await self._bytes(request)), model)
+
+    async def _bytes(self, request: Request) -> bytes:
+        chunks: list[bytes] = []
+        size = 0
+        try:
+            async with asyncio.timeout(self._max_seconds):
+                while True:
+                    message = await request.receive()
+                    if message["type"] == "http.disconnect":
+                        raise RequestError("malformed-body")  # the client left half way; for the log, nobody hears it
+                    chunk = message.get("body", b"")
+                    size += len(chunk)
+                    if size > self._max_bytes:
+                        raise RequestError("body-too-large", headers={"Connection": "close"})
+                    chunks.append(chunk)
+                    if not message.get("more_body", False):
+                        return b"".join(chunks)
+        except TimeoutError:
+            raise RequestError("body-too-slow", headers={"Connection": "close"}) from None
+
+
+def _headers(request: Request) -> dict[bytes, bytes]:
+    """By name. One that is there twice is a list, as HTTP has it; none of those that matter here may be one."""
+    lines: list[tuple[bytes, bytes]] = request.scope["headers"]
+    headers = dict(lines)
+    if len(headers) < len(lines):
+        return {wanted: b", ".join([value for name, value in lines if name == wanted]) for wanted in headers}
+    return headers
+
+
+def _parsed(body: bytes) -> Any:  # noqa: ANN401 - JSON has no narrower type
+    try:
+        return _DECODER.decode(body.decode("utf-8"))
+    except (ValueError, RecursionError):  # not UTF-8 is a ValueError too
+        raise RequestError("malformed-body") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Build an object whose keys are all different; of two equal ones, parsers disagree which counts."""
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        msg = "duplicate key"
+        raise ValueError(msg)
+    return result
+
+
+def _no_constant(_: str) -> Never:
+    msg = "NaN and Infinity are not JSON"
+    raise ValueError(msg)
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_constant)
+
+
+def _validated(value: Any, model: type[Model]) -> Model:  # noqa: ANN401 - whatever JSON it was
+    try:
+        return model.model_validate(value, strict=True)
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_context=False, include_input=False)
+        raise RequestError("invalid-body", errors=[_field_error(d, model) for d in details[:_MAX_ERRORS]]) from None
+
+
+def _field_error(detail: ErrorDetails, model: type[BaseModel]) -> FieldError:
+    """Say what is wrong without repeating any of it: not even a key, if the contract does not have that key."""
+    location = detail["loc"]
+    if detail["type"] == "extra_forbidden":
+        known = ", ".join(model.model_fields)
+        return FieldError(pointer="", detail=f"There is a field that the contract does not have. It has: {known}.")
+    if not location:
+        return FieldError(pointer="", detail="The body should be a JSON object.")
+    pointer = "".join(f"/{part}" for part in location)
+    if detail["type"] == "string_pattern_mismatch":
+        field = model.model_fields.get(str(location[0]))
+        described = (field.description or "").strip() if field else ""
+        return FieldError(pointer=pointer, detail=f"Not of the form that the contract describes: {described}")
+    return FieldError(pointer=pointer, detail=detail["msg"])

@@ -1,0 +1,53 @@
+"""The same reply for those who want it whole: one JSON object, when it is complete."""
+
+from starlette.background import BackgroundTask
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from app.chat.model import Done, Failed
+from app.chat.production import RunningReply
+from app.chat.replies import Replies
+from app.http.problems import Problems
+from app.http.reader import ClientGone, Reader
+from app.http.sse import reply_body, reply_headers
+
+MEDIA_TYPE = "application/json"
+
+_PATIENCE_SECONDS = 3600.0
+"""JSON has no way to say that it is not there yet; the bounds on the reply end the wait."""
+
+
+class FinishedReply(Response):
+    """Waits for a reply's end, then sends it. Owns one of the reply's readers, and lets it go when it is over."""
+
+    def __init__(self, replies: Replies, reply: RunningReply, problems: Problems) -> None:
+        """`problems` are for a reply that fails."""
+        self.background: BackgroundTask | None = None
+        self._replies = replies
+        self._reply = reply
+        self._problems = problems
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Wait, then answer."""
+        try:
+            response = await self._response(scope, receive)
+            await response(scope, receive, send)
+        except ClientGone:
+            pass
+        finally:
+            self._replies.leave(self._reply)
+
+    async def _response(self, scope: Scope, receive: Receive) -> Response:
+        async with Reader(self._reply.log, receive, _PATIENCE_SECONDS) as reader:
+            end = None
+            while end is None:
+                _, end = await reader.read()
+                reader.wait_for(_PATIENCE_SECONDS)
+        match end:
+            case Done():
+                body = reply_body(self._reply, end).model_dump_json()
+                response = Response(body, scope["route"].status_code, {"Cache-Control": "no-store"}, MEDIA_TYPE)
+                response.raw_headers += reply_headers(self._reply, self._problems)
+                return response
+            case Failed():
+                return self._problems.response(end.error)

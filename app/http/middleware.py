@@ -1,0 +1,78 @@
+"""What every request gets: an id, one line in the access log, and a problem when something is raised.
+
+Pure ASGI and one layer: it sees messages pass and buffers none.
+"""
+
+import secrets
+import time
+import traceback
+from collections.abc import Callable, Sequence
+
+import structlog
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.chat.errors import ChatError
+from app.http.problems import Problems, RequestError
+
+_log = structlog.get_logger()
+
+
+class EveryRequest:
+    """Wraps the whole application."""
+
+    def __init__(self, app: ASGIApp, problems: Problems, allowed_methods: Callable[[str], Sequence[str]]) -> None:
+        """`allowed_methods` tells which methods a path has."""
+        self._app = app
+        self._problems = problems
+        self._allowed_methods = allowed_methods
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass HTTP through, with an id; pass all else through as it is."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started_at = time.perf_counter()
+        request_id = secrets.token_hex(16)
+        status = 0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [
+                    *message["headers"],
+                    (b"x-request-id", request_id.encode()),
+                    (b"x-content-type-options", b"nosniff"),
+                ]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_id)
+        except Exception as error:  # noqa: BLE001 - the outermost layer: nothing above it could say anything
+            told = self._told(error, scope)
+            if not isinstance(told, ChatError | RequestError):
+                # Frames only: the text of an exception may hold what the user or the model said.
+                frames = "".join(traceback.format_tb(error.__traceback__))
+                _log.error("defect", request_id=request_id, error=type(error).__qualname__, frames=frames)
+            if not status:
+                await self._problems.response(told)(scope, receive, send_with_id)
+        finally:
+            _log.info(
+                "request",
+                method=scope["method"],
+                path=scope["raw_path"].decode("ascii", "replace"),
+                status=status or None,  # none: the client left before there was one
+                duration_ms=round((time.perf_counter() - started_at) * 1000, 1),
+                request_id=request_id,
+            )
+
+    def _told(self, error: Exception, scope: Scope) -> Exception:
+        """The error in the contract's terms. The framework's are about paths, methods and its routes' parameters."""
+        if isinstance(error, HTTPException) and (code := self._problems.code_with_status(error.status_code)):
+            allowed = self._allowed_methods(scope["path"])
+            return RequestError(code, headers={"Allow": ", ".join(allowed)} if allowed else error.headers)
+        if isinstance(error, RequestValidationError):  # of a route that somebody has added; it would repeat the input
+            return RequestError("invalid-body")
+        return error

@@ -1,0 +1,140 @@
+"""The event stream: the contract's grammar `word* (done | failed)`, as Server-Sent Events.
+
+Owns the frames, and the response that writes them. All that is ready goes out in one send.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from starlette.background import BackgroundTask
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from app.chat.model import Done, End, Failed
+from app.chat.production import RunningReply
+from app.chat.replies import Replies
+from app.http.problems import Problems
+from app.http.reader import ClientGone, Reader
+from generated.models import Reply
+
+MEDIA_TYPE = "text/event-stream"
+
+PING = b": ping\n"
+"""One line feed: some parsers make an event of a block that has no data."""
+
+_STORE_SECONDS = 3600.0
+"""The status line waits for the message to be stored, however long: the store has a bound of its own."""
+
+_HEADERS = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-store"),
+    (b"x-accel-buffering", b"no"),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Pacing:
+    """When a stream that has no words says something all the same."""
+
+    first_word_seconds: float
+    """So long the status line waits for the first word."""
+    heartbeat_seconds: float
+    """After so long a silence comes a ping."""
+
+
+def words_frame(reply_id: str, after: int, words: Sequence[str]) -> bytes:
+    """The events of the words that follow the first `after`."""
+    head = f"id: {reply_id}:"
+    frame = "".join([f"{head}{n}\ndata: {word}\n\n" for n, word in enumerate(words, after + 1)])
+    if frame.count("\n") > 3 * len(words):  # a word with a line break in it, which is rare
+        frame = "".join(
+            [f"{head}{n}\ndata: {word.replace(chr(10), _MORE_DATA)}\n\n" for n, word in enumerate(words, after + 1)]
+        )
+    return frame.encode()
+
+
+_MORE_DATA = "\ndata: "
+
+
+def end_frame(reply: RunningReply, end: End, problems: Problems) -> bytes:
+    """The terminal event."""
+    match end:
+        case Done():
+            return f"event: done\ndata: {reply_body(reply, end).model_dump_json()}\n\n".encode()
+        case Failed():
+            return f"event: failed\ndata: {problems.of(end.error).model_dump_json()}\n\n".encode()
+
+
+def reply_body(reply: RunningReply, done: Done) -> Reply:
+    """The finished reply as the contract has it."""
+    return Reply(
+        reply_id=reply.reply_id,
+        conversation_id=reply.record.conversation_id,
+        text=done.text,
+        finish_reason=done.finish_reason,
+    )
+
+
+def reply_headers(reply: RunningReply, problems: Problems) -> list[tuple[bytes, bytes]]:
+    """What names a reply before its first word: where it is found again, and what it belongs to."""
+    return [
+        (b"content-location", problems.reply_address(reply.reply_id).encode()),
+        (b"reply-id", reply.reply_id.encode()),
+        (b"conversation-id", reply.record.conversation_id.encode()),
+    ]
+
+
+class EventStream(Response):
+    """Streams a reply. Owns one of the reply's readers, and lets it go when the response is over."""
+
+    def __init__(
+        self, replies: Replies, reply: RunningReply, problems: Problems, pacing: Pacing, after: int = 0
+    ) -> None:
+        """`problems` are for a reply that fails; the reader has had the first `after` words."""
+        self.background: BackgroundTask | None = None
+        self._replies = replies
+        self._reply = reply
+        self._problems = problems
+        self._pacing = pacing
+        self._after = after
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Wait for the first word, an early failure, or the bound; then commit to a status and stream."""
+        try:
+            async with Reader(self._reply.log, receive, self._pacing.first_word_seconds, self._after) as reader:
+                words, end = await self._first(reader)
+                if isinstance(end, Failed) and not reader.position:
+                    await self._problems.response(end.error)(scope, receive, send)
+                    return
+                headers = [*_HEADERS, *reply_headers(self._reply, self._problems)]
+                await send({"type": "http.response.start", "status": scope["route"].status_code, "headers": headers})
+                await self._stream(reader, words, end, send)
+        except ClientGone:
+            pass
+        finally:
+            self._replies.leave(self._reply)
+
+    async def _first(self, reader: Reader) -> tuple[Sequence[str], End | None]:
+        """What there is when the status line has waited long enough. Nothing is, before the message is stored."""
+        words: Sequence[str] = ()
+        end: End | None = None
+        is_due = False
+        while not words and end is None and not (is_due and self._reply.acknowledged):
+            if is_due:
+                reader.wait_for(_STORE_SECONDS)
+            words, end = await reader.read()
+            is_due = is_due or reader.is_overdue
+        return words, end
+
+    async def _stream(self, reader: Reader, words: Sequence[str], end: End | None, send: Send) -> None:
+        heartbeat_seconds = self._pacing.heartbeat_seconds
+        reply_id = self._reply.reply_id
+        while True:
+            frame = words_frame(reply_id, reader.position - len(words), words) if words else b""
+            if end is not None:
+                frame += end_frame(self._reply, end, self._problems)
+                await send({"type": "http.response.body", "body": frame})
+                return
+            await send({"type": "http.response.body", "body": frame or PING, "more_body": True})
+            reader.wait_for(heartbeat_seconds)
+            words, end = await reader.read()

@@ -1,0 +1,62 @@
+"""Structured logs on standard error: one JSON object a line, or coloured lines on a terminal.
+
+Our own lines go straight from structlog to the stream; through the standard library's logging, as uvicorn's do, a line
+costs several times as much, and there is one for every request.
+"""
+
+import logging
+import sys
+import traceback
+from typing import Literal
+
+import structlog
+from pydantic_core import to_json
+
+
+def configure(level: Literal["debug", "info", "warning", "error"], style: Literal["auto", "json", "console"]) -> None:
+    """Set up structlog and the standard library's logging alike."""
+    numeric_level = logging.getLevelNamesMapping()[level.upper()]
+    shared: list[structlog.typing.Processor] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    console = structlog.dev.ConsoleRenderer()
+    for_people = style == "console" or (style == "auto" and sys.stderr.isatty())
+    structlog.configure(
+        processors=[*shared, console if for_people else _json_bytes],
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr)
+        if for_people
+        else structlog.BytesLoggerFactory(sys.stderr.buffer),
+        wrapper_class=structlog.make_filtering_bound_logger(numeric_level),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared, _without_words],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                console if for_people else _json_text,
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(numeric_level)
+
+
+def _without_words(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Of an exception the kind and the frames only: its text may hold what a user or a model said."""
+    kind, _, trace = event.pop("exc_info", None) or (None, None, None)
+    if kind is not None:
+        event["error"] = kind.__qualname__
+        event["frames"] = "".join(traceback.format_tb(trace))
+    return event
+
+
+def _json_bytes(_logger: object, _method: str, event: structlog.typing.EventDict) -> bytes:
+    return to_json(event, fallback=repr)
+
+
+def _json_text(_logger: object, _method: str, event: structlog.typing.EventDict) -> str:
+    return to_json(event, fallback=repr).decode()

@@ -1,0 +1,116 @@
+"""Puts the parts together. The one place that knows every part.
+
+`uvicorn app.main:app` works; importing this module does no work, the application is made when it is first asked for.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import cache
+
+from fastapi import FastAPI
+
+from app.bots.greeter import Greeter
+from app.bots.simulator import Simulator
+from app.chat.model import Bot
+from app.chat.production import ReplyBounds
+from app.chat.replies import Bounds, Replies
+from app.contract import Contract
+from app.eventlog.memory import MemoryReplyLog
+from app.http.application import Application
+from app.http.body import BodyReader
+from app.http.middleware import EveryRequest
+from app.http.problems import Problems
+from app.http.sse import Pacing
+from app.routers.chat import ChatRouter
+from app.routers.conversations import ConversationsRouter
+from app.routers.documents import document_routes
+from app.routers.health import HealthRouter
+from app.settings import Settings
+from app.storage.database import Database, database_url
+
+
+def create_app(settings: Settings | None = None, bot: Bot | None = None) -> FastAPI:
+    """Make the application.
+
+    `settings` are read from the environment if left out; `bot` takes the place of the one that they name.
+    """
+    settings = settings or Settings()
+    contract = Contract.load()
+    problems = Problems(contract.problems, contract.address("streamReply"))
+    database = Database(database_url(settings.database_url), settings.storage_seconds)
+    replies = Replies(bot or _bot(settings), _bounds(settings), database.store, MemoryReplyLog)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with database, replies:  # the database closes last
+            yield
+
+    app = Application(
+        title=contract.document["info"]["title"],
+        version=contract.document["info"]["version"],
+        lifespan=lifespan,
+        openapi_url=None,
+        redirect_slashes=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # see Application
+    )
+    app.state.replies = replies
+    chat = ChatRouter(
+        replies=replies,
+        bodies=BodyReader(settings.max_body_bytes, settings.request_seconds),
+        problems=problems,
+        pacing=Pacing(settings.first_word_seconds, settings.heartbeat_seconds),
+    )
+    history = ConversationsRouter(database.store, replies)
+    health = HealthRouter(replies, database.store)
+    contract.bind(
+        app,
+        [
+            chat.stream_chat,
+            chat.stream_reply,
+            chat.cancel_reply,
+            history.list_conversations,
+            history.get_conversation,
+            history.delete_conversation,
+            health.get_health,
+            health.get_readiness,
+        ],
+    )
+    app.router.routes.extend(document_routes(contract))
+    app.add_middleware(EveryRequest, problems=problems, allowed_methods=contract.allowed_methods)
+    return app
+
+
+def _bot(settings: Settings) -> Bot:
+    match settings.bot:
+        case "greeter":
+            return Greeter(settings.greeter_pace_ms)
+        case "simulator":
+            return Simulator()
+
+
+def _bounds(settings: Settings) -> Bounds:
+    return Bounds(
+        reply=ReplyBounds(
+            characters=settings.max_reply_characters,
+            silence_seconds=settings.bot_silence_seconds,
+            seconds=settings.reply_seconds,
+        ),
+        open_streams=settings.max_open_streams,
+        resume_window_seconds=settings.resume_window_seconds,
+        retention_seconds=settings.retention_seconds,
+        save_every_seconds=settings.save_every_seconds,
+        history_messages=settings.history_messages,
+        history_characters=settings.history_characters,
+    )
+
+
+@cache
+def _app() -> FastAPI:
+    return create_app()
+
+
+def __getattr__(name: str) -> FastAPI:
+    if name == "app":
+        return _app()
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg)

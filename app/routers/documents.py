@@ -1,0 +1,44 @@
+"""The contract itself, and a page that shows it. Not part of the contract."""
+
+import hashlib
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import Route
+
+from app.contract import Contract
+
+_WEB = Path(__file__).parent.parent / "web"
+
+
+def document_routes(contract: Contract) -> list[Route]:
+    """Routes for `/openapi.yaml`, `/openapi.json`, `/openapi-3.1.json` and `/docs`."""
+    return [
+        _document("/openapi.yaml", contract.text, "application/yaml"),
+        _document("/openapi.json", contract.json, "application/json"),
+        _document("/openapi-3.1.json", contract.derived_json, "application/json"),
+        _file("/docs", _WEB / "docs.html"),
+        _file("/docs/scalar.js", _WEB / "vendor" / "scalar.js"),
+    ]
+
+
+def _document(path: str, text: str, media_type: str) -> Route:
+    body = text.encode()
+    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    headers = {"ETag": etag, "Cache-Control": "no-cache"}
+
+    async def serve(request: Request) -> Response:
+        known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
+        if known & {etag, "*"}:
+            return Response(status_code=304, headers=headers)
+        return Response(body, headers=headers, media_type=media_type)
+
+    return Route(path, serve)
+
+
+def _file(path: str, file: Path) -> Route:
+    async def serve(_: Request) -> Response:
+        return FileResponse(file, headers={"Cache-Control": "no-cache"})
+
+    return Route(path, serve)

@@ -1,0 +1,75 @@
+"""Every knob of the service, with its default and its unit. Read from the environment, prefix `CHAT_`."""
+
+import os
+import re
+from difflib import get_close_matches
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "CHAT_"
+
+Milliseconds = Annotated[float, Field(ge=0, le=60_000)]
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+
+
+class Settings(BaseSettings):
+    """The defaults run."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    host: str = Field("127.0.0.1", description="The address to listen on")
+    port: int = Field(8000, ge=0, le=65_535, description="The port to listen on; 0 takes a free one")
+    bot: Literal["greeter", "simulator"] = Field("greeter", description="Who answers: `greeter` or `simulator`")
+    greeter_pace_ms: Milliseconds = Field(60, description="The greeter's pause between words")
+    first_word_seconds: Seconds = Field(2, description="How long the status line waits for the first word")
+    heartbeat_seconds: Seconds = Field(15, description="After how long a silence a stream gets a keep-alive comment")
+    drain_seconds: float = Field(20, ge=0, le=3600, description="How long running replies may go on after SIGTERM")
+    request_seconds: Seconds = Field(10, description="How long a request's head, and then its body, may take to arrive")
+    stalled_seconds: Seconds = Field(
+        30, description="After how long a client that takes no byte of its stream is cut off"
+    )
+    max_body_bytes: int = Field(262_144, ge=1, description="The largest request body; a larger one gets 413")
+    max_open_streams: int = Field(2_000, ge=1, description="How many replies may be open at once; one more gets 503")
+    max_reply_characters: int = Field(200_000, ge=1, description="The longest reply; a longer one ends with `length`")
+    bot_silence_seconds: Seconds = Field(60, description="How long a bot may be silent before its reply fails")
+    reply_seconds: Seconds = Field(600, description="How long a whole reply may take before it fails")
+    database_url: str = Field(
+        "sqlite:///chat.db", description="Where conversations are stored: `sqlite:///FILE` or `postgresql://...`"
+    )
+    resume_window_seconds: float = Field(
+        10, ge=0, le=3600, description="How long a reply goes on without a reader; 0 stops it at once"
+    )
+    retention_seconds: float = Field(
+        60, ge=0, le=86_400, description="How long a finished reply is kept in memory besides"
+    )
+    save_every_seconds: Seconds = Field(2, description="How often the progress of running replies is stored")
+    storage_seconds: Seconds = Field(5, description="How long the database may take")
+    history_messages: int = Field(100, ge=0, description="How many earlier messages a bot gets to see")
+    history_characters: int = Field(100_000, ge=0, description="How many characters of them")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The least that is logged: `debug`, `info`, `warning` or `error`"
+    )
+    log_format: Literal["auto", "json", "console"] = Field(
+        "auto", description="`json`, `console` (for people), or `auto`: console on a terminal, else JSON"
+    )
+
+    @field_validator("database_url")
+    @classmethod
+    def _know_the_database(cls, url: str) -> str:
+        if not re.fullmatch(r"sqlite:///[^:?]+|postgres(ql)?://.+", url):
+            msg = "use sqlite:///FILE or postgresql://USER@HOST/NAME"
+            raise ValueError(msg)
+        return url
+
+    @model_validator(mode="after")
+    def _know_all_names(self) -> Self:
+        known = {PREFIX + name.upper() for name in type(self).model_fields}
+        for name in os.environ:
+            if name.upper().startswith(PREFIX) and name.upper() not in known:
+                near = get_close_matches(name.upper(), known, n=1)
+                hint = f"; did you mean {near[0]}?" if near else ""
+                msg = f"{name} is not a setting{hint}"
+                raise ValueError(msg)
+        return self

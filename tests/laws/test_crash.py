@@ -1,0 +1,209 @@
+"""Law 6: `kill -9` at any moment, under load, loses nothing that was acknowledged, and leaves nothing half-written."""
+
+import asyncio
+import contextlib
+import json
+import logging
+import random
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import pytest
+
+from tests.support.databases import KINDS, Kind, fresh_database_url, run_sql
+from tests.support.server import LiveServer
+from tests.support.stream import Event, Parser, check_stream
+from tests.support.wire import Answer, Interrupted, Wire, get, post, request
+
+_logger = logging.getLogger(__name__)
+
+_CLIENTS = 8
+_EXAMPLES_A_KILL = 30
+"""The option `--laws` counts examples; a kill takes as long as so many."""
+
+_PATIENCE_SECONDS = 30.0
+_JSON = {"Accept": "application/json"}
+
+
+@dataclass(slots=True)
+class _Exchange:
+    """A message, and all that its client got to see of the reply."""
+
+    text: str
+    key: str
+    body: bytes
+    reply_id: str = ""
+    """Known as soon as there is a 200: then the message is acknowledged."""
+    words: list[str] = field(default_factory=list)
+    done: bool = False
+    """Whether the reply is acknowledged too."""
+
+    def take(self, event: Event) -> None:
+        """An event of the stream."""
+        if event.name == "message":
+            self.words.append(event.data)
+            assert event.id == f"{self.reply_id}:{len(self.words)}"
+        else:
+            assert event.name == "done", event
+            assert json.loads(event.data)["text"] == self.text == "".join(self.words)
+            self.done = True
+
+
+class _Talker:
+    """A client that holds one conversation, until its server is killed, and goes on with it when there is another."""
+
+    def __init__(self, name: str) -> None:
+        self.exchanges: list[_Exchange] = []
+        self._name = name
+        self._random = random.Random(name)  # noqa: S311 - nobody has to be kept from guessing
+        self._conversation: dict[str, str] = {}
+
+    def talk(self, port: int, killed: threading.Event) -> None:
+        """Send one message after the other."""
+        while not killed.is_set():
+            try:
+                with Wire(port) as wire:
+                    self._exchange(wire)
+            except (Interrupted, OSError):
+                assert killed.wait(_PATIENCE_SECONDS), "a connection broke, though nobody had killed the server"
+
+    def _exchange(self, wire: Wire) -> None:
+        number = f"{self._name}-{len(self.exchanges)}"
+        text = " ".join([number, *(f"word{n}" for n in range(self._random.randrange(40)))])
+        message = f"/simulate pace_ms={self._random.randrange(4)}\n{text}"
+        exchange = _Exchange(text, f"key-{number}", json.dumps({"user_message": message} | self._conversation).encode())
+        self.exchanges.append(exchange)
+        wire.send(request(exchange.body, {"Idempotency-Key": exchange.key}))
+        status, headers = wire.head()
+        assert status == 200
+        exchange.reply_id = headers["reply-id"]
+        self._conversation = {"conversation_id": headers["conversation-id"]}
+        parser = Parser()
+        while chunk := wire.chunk():
+            for event in parser.feed(chunk):
+                exchange.take(event)
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    conversation_id: str
+    position: int
+    role: str
+    text: str
+    reply_id: str | None
+    state: str | None
+
+
+def _rows(database_url: str) -> list[_Row]:
+    sql = "SELECT conversation_id, position, role, text, reply_id, state FROM messages ORDER BY 1, 2"
+    return [_Row(*row) for row in asyncio.run(run_sql(database_url, sql))]
+
+
+def _check_stored(database_url: str, exchanges: list[_Exchange]) -> dict[str, str]:
+    """Hold what is stored against what the clients know. Returns the states of the replies."""
+    rows = _rows(database_url)
+    states: dict[str, str] = {}
+    for user, assistant in zip(rows[::2], rows[1::2], strict=True):
+        assert (user.role, assistant.role) == ("user", "assistant")
+        assert user.conversation_id == assistant.conversation_id
+        assert user.position % 2 == 0
+        assert assistant.position == user.position + 1
+        text = user.text.partition("\n")[2]
+        assert assistant.state in {"completed", "interrupted"}
+        assert assistant.text == text if assistant.state == "completed" else text.startswith(assistant.text)
+        assert assistant.reply_id is not None
+        states[assistant.reply_id] = assistant.state
+    for conversation_id in {row.conversation_id for row in rows}:
+        positions = [row.position for row in rows if row.conversation_id == conversation_id]
+        assert positions == list(range(len(positions)))
+    for exchange in exchanges:
+        assert not exchange.reply_id or exchange.reply_id in states
+        assert not exchange.done or states[exchange.reply_id] == "completed"
+    return states
+
+
+def _check_served(server: LiveServer, exchange: _Exchange) -> None:
+    """Go on with a reply after the crash as its client would, with the last id; then send the message again."""
+    address, seen = f"/api/replies/{exchange.reply_id}", len(exchange.words)
+    whole = _ask(server, get(address))
+    words = whole.transcript().words if whole.status == 200 else ()
+    rest = _ask(server, get(address, {"Last-Event-ID": f"{exchange.reply_id}:{seen}"}))
+    if rest.status == 200:
+        assert (*exchange.words, *check_stream(rest.body, seen).words) == words
+    elif seen:
+        assert (rest.status, rest.problem_code()) == (410, "cursor-expired")
+        assert len(words) < seen
+    if whole.status != 200:
+        assert (whole.status, whole.problem_code()) == (500, "reply-interrupted")
+    again = _ask(server, request(exchange.body, {"Idempotency-Key": exchange.key}))
+    if words or exchange.done:
+        assert again.transcript() == whole.transcript()
+    else:
+        assert again.transcript().reply.text == exchange.text
+
+
+def _ask(server: LiveServer, sent: bytes) -> Answer:
+    with Wire(server.port) as wire:
+        wire.send(sent)
+        return wire.answer()
+
+
+def _kill(server: LiveServer) -> None:
+    server.process.kill()
+
+
+def _live_and_die(server: LiveServer, talkers: list[_Talker], seconds: float) -> None:
+    """Let all talk for so long, and kill the server."""
+    killed = threading.Event()
+    with ThreadPoolExecutor(len(talkers)) as pool:
+        talks = [pool.submit(talker.talk, server.port, killed) for talker in talkers]
+        killed.wait(seconds)
+        server.process.kill()
+        server.process.wait(_PATIENCE_SECONDS)
+        killed.set()
+    for talk in talks:
+        talk.result()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_kill_9_loses_nothing_that_was_acknowledged(kind: Kind, pytestconfig: pytest.Config) -> None:
+    """Whenever it strikes. After each, the next server seals what was cut short, with a true beginning of its text."""
+    kills = max(3, pytestconfig.getoption("laws") // _EXAMPLES_A_KILL)
+    moments = random.Random(kind)  # noqa: S311 - as above
+    url = fresh_database_url(kind)
+    talkers = [_Talker(f"{kind}-{n}") for n in range(_CLIENTS)]
+    states: dict[str, str] = {}
+    for life in range(kills + 1):
+        with LiveServer(database_url=url, save_every_seconds=0.05) as server:
+            states = _check_stored(url, [exchange for talker in talkers for exchange in talker.exchanges])
+            for talker in talkers:
+                if talker.exchanges and talker.exchanges[-1].reply_id:
+                    _check_served(server, talker.exchanges[-1])
+            if life < kills:
+                _live_and_die(server, talkers, moments.uniform(0.05, 0.5))
+    acknowledged = [exchange for talker in talkers for exchange in talker.exchanges if exchange.reply_id]
+    assert any(exchange.done for exchange in acknowledged)
+    assert {states[exchange.reply_id] for exchange in acknowledged} == {"completed", "interrupted"}
+    if kind == "sqlite":
+        assert asyncio.run(run_sql(url, "PRAGMA integrity_check")) == [("ok",)]
+    interrupted = list(states.values()).count("interrupted")
+    _logger.info("%d kills, %d messages, %d replies interrupted", kills, len(acknowledged), interrupted)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_kill_9_while_the_service_starts_for_the_first_time_does_no_harm(
+    kind: Kind, pytestconfig: pytest.Config
+) -> None:
+    """Whether there are no tables yet, or all: the next start is as good as a first one."""
+    moments = random.Random(kind)  # noqa: S311 - as above
+    for _ in range(max(1, pytestconfig.getoption("laws") // _EXAMPLES_A_KILL // 5)):
+        url = fresh_database_url(kind)
+        server = LiveServer(database_url=url)
+        killer = threading.Timer(moments.uniform(0.6, 1.4), _kill, [server])
+        killer.start()
+        with contextlib.suppress(AssertionError), server:
+            server.process.wait(_PATIENCE_SECONDS)
+        killer.join()
+        with LiveServer(database_url=url) as server:
+            assert _ask(server, post("hello")).transcript().text == "hello"

@@ -1,0 +1,131 @@
+"""What HTTP allows and what it does not, byte by byte."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from generated.models import Problem
+from tests.support.server import LiveServer
+from tests.support.wire import Wire, get, post, request
+
+_HELLO = post("hello").partition(b"\r\n\r\n")[2]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[LiveServer]:
+    """One server for all."""
+    with LiveServer() as server:
+        yield server
+
+
+@pytest.fixture
+def wire(server: LiveServer) -> Iterator[Wire]:
+    """A fresh connection."""
+    with Wire(server.port) as wire:
+        yield wire
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",  # TLS, spoken to a port without
+        b"hello\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"GET /\x00 HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost : a\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nno colon\r\n\r\n",
+        b"POST /api/chat HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n",
+        b"POST /api/chat HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
+        b"POST /api/chat HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"GET http:// HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"CONNECT example.org:443 HTTP/1.1\r\nHost: example.org:443\r\n\r\n",
+    ],
+    ids=repr,
+)
+def test_what_is_not_http_gets_a_problem_and_the_end(wire: Wire, garbage: bytes) -> None:
+    """As every error does; it repeats nothing of what was sent."""
+    wire.send(garbage)
+    answer = wire.answer()
+    assert (answer.status, answer.problem_code()) == (400, "malformed-request")
+    Problem.model_validate_json(answer.body)
+    assert answer.headers["connection"] == "close"
+    assert len(answer.headers["x-request-id"]) == 32
+    assert wire.receive_rest() == b""
+
+
+def test_garbage_behind_a_request_does_not_get_into_its_answer(wire: Wire) -> None:
+    """Two answers at once would be none; the stream ends, and is seen to be incomplete."""
+    wire.send(post("/simulate stall_after=2\none two") + b"\x00garbage\r\n\r\n")
+    assert b"400" not in wire.receive_rest()
+
+
+def test_a_connection_serves_many_requests(wire: Wire) -> None:
+    """Streams, JSON, problems and plain answers, one after the other."""
+    for n in range(3):
+        wire.send(post(f"hello {n}"))
+        assert wire.answer().transcript().text == f"hello {n}"
+        wire.send(get("/api/health"))
+        assert wire.answer().json() == {"status": "success", "message": "The server is up and running."}
+        wire.send(post(f"hello {n}", {"Accept": "application/json"}))
+        assert wire.answer().json()["text"] == f"hello {n}"
+        wire.send(get("/nothing/here"))
+        assert wire.answer().problem_code() == "path-not-found"
+        wire.send(request(b"{"))
+        assert wire.answer().problem_code() == "malformed-body"
+
+
+def test_pipelined_requests_are_answered_in_turn(wire: Wire) -> None:
+    """All sent before the first answer has begun."""
+    wire.send(post("/simulate pace_ms=5\none two three") + get("/api/health") + post("four") + get("/nothing/here"))
+    assert wire.answer().transcript().text == "one two three"
+    assert wire.answer().json()["status"] == "success"
+    assert wire.answer().transcript().text == "four"
+    assert wire.answer().status == 404
+
+
+def test_a_client_may_ask_for_the_connection_to_be_closed(wire: Wire) -> None:
+    """The end of the stream is then the end of the connection, too."""
+    wire.send(post("hello", {"Connection": "close"}))
+    assert wire.answer().transcript().text == "hello"
+    assert wire.receive_rest() == b""
+
+
+def test_a_client_may_wait_for_leave_to_send_its_body(wire: Wire) -> None:
+    """As curl does if it is large."""
+    wire.send(request(_HELLO, {"Expect": "100-continue"})[: -len(_HELLO)])
+    assert wire.receive_until(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+    wire.send(_HELLO)
+    assert wire.answer().transcript().text == "hello"
+
+
+@pytest.mark.parametrize("protocol", ["h2c", "websocket", "TLS/1.0, HTTP/2.0"])
+def test_an_offer_to_speak_something_else_is_ignored_and_the_request_is_not(wire: Wire, protocol: str) -> None:
+    """Java's HttpClient makes one by default, and curl --http2. In one piece, a byte at a time, and pipelined."""
+    offer = {"Connection": "keep-alive, Upgrade, HTTP2-Settings", "Upgrade": protocol, "HTTP2-Settings": "AAMAAABkAAQ"}
+    wire.send(post("hello", offer))
+    assert wire.answer().transcript().text == "hello"
+    for byte in post("hello again", offer):
+        wire.send(bytes([byte]))
+    assert wire.answer().transcript().text == "hello again"
+    wire.send(b"".join(post(f"hello {n}", offer) for n in range(50)) + get("/api/health"))
+    for n in range(50):
+        assert wire.answer().transcript().text == f"hello {n}"
+    assert wire.answer().status == 200
+
+
+def test_head_has_the_headers_alone(wire: Wire) -> None:
+    """Whatever the status, no body follows."""
+    wire.send(get("/api/health").replace(b"GET", b"HEAD", 1) + get("/api/health"))
+    head = wire.receive_until(b"\r\n\r\n")
+    assert head.startswith((b"HTTP/1.1 405", b"HTTP/1.1 200"))
+    assert wire.answer().status == 200
+
+
+def test_a_body_too_large_is_refused_before_it_is_sent(wire: Wire) -> None:
+    """The announcement is enough."""
+    wire.send(request(b"", {"Content-Length": "999999999"}))
+    answer = wire.answer()
+    assert (answer.status, answer.problem_code()) == (413, "body-too-large")
+    assert answer.headers["connection"] == "close"
+    assert wire.receive_rest() == b""

@@ -1,0 +1,70 @@
+"""The log is one JSON object a line, and holds nothing of what people said."""
+
+from tests.support.server import LiveServer
+from tests.support.service import SERVICE
+from tests.support.wire import Wire, get, post, request
+
+_CANARY = "yellow-canary-5150"
+
+
+def test_no_line_of_the_log_holds_a_message() -> None:
+    """Good requests, bad ones, and garbage; in the body, in the query, in a header."""
+    with LiveServer(log_level="debug", resume_window_seconds=0) as server:
+        for sent in (
+            post(_CANARY),
+            post(_CANARY, {"Accept": "application/json"}),
+            post(f"/simulate fail_after=1\n{_CANARY} {_CANARY}"),
+            post(f"/simulate {_CANARY}"),
+            request(f'{{"user_message": "{_CANARY}'.encode()),
+            request(f'{{"user_message": 1, "{_CANARY}": 2}}'.encode()),
+            request(_CANARY.encode(), {"Content-Type": _CANARY}),
+            post("hello", {"Authorization": f"Bearer {_CANARY}", "Cookie": _CANARY, "Accept": _CANARY}),
+            get(f"/api/health?{_CANARY}=1"),
+            f"{_CANARY}\r\n\r\n".encode(),
+        ):
+            with Wire(server.port) as wire:
+                wire.send(sent)
+                wire.answer()
+        with Wire(server.port) as wire:
+            wire.send(post(f"/simulate stall_after=2\n{_CANARY} {_CANARY} {_CANARY}"))
+            wire.receive_until(_CANARY.encode())
+        server.terminate()
+        server.wait()
+        assert _CANARY not in server.log()
+        requests = [entry for entry in server.log_entries() if entry["event"] == "request"]
+        assert len(requests) == 10  # garbage is none
+        assert {entry["path"] for entry in requests} == {"/api/chat", "/api/health"}
+
+
+def test_a_bot_that_raises_is_logged_without_what_it_said() -> None:
+    """Where it was raised is there; what the exception says may be the user's words, or the model's."""
+    with LiveServer(program=SERVICE) as server:
+        for message in (f"raise ValueError {_CANARY}", f"speak and raise LookupError {_CANARY}"):
+            for accept in ("text/event-stream", "application/json"):
+                with Wire(server.port) as wire:
+                    wire.send(post(message, {"Accept": accept}))
+                    assert _CANARY.encode() not in wire.answer().body
+        server.terminate()
+        server.wait()
+        assert _CANARY not in server.log()
+        errors = [entry for entry in server.log_entries() if entry["level"] == "error"]
+        assert len(errors) == 4
+        assert "ValueError" in str(errors[0])
+        assert "service.py" in str(errors[0])
+
+
+def test_every_request_has_one_line_with_the_id_that_its_response_has() -> None:
+    """So that a problem that a user reports can be found."""
+    with LiveServer() as server:
+        ids = {}
+        for sent in (post("hello"), get("/api/health"), get("/nothing/here"), request(b"{")):
+            with Wire(server.port) as wire:
+                wire.send(sent)
+                answer = wire.answer()
+                ids[answer.headers["x-request-id"]] = answer.status
+        server.terminate()
+        server.wait()
+        requests = [entry for entry in server.log_entries() if entry["event"] == "request"]
+    assert {entry["request_id"]: entry["status"] for entry in requests} == ids
+    assert sorted(str(entry["method"]) for entry in requests) == ["GET", "GET", "POST", "POST"]
+    assert all(isinstance(entry["duration_ms"], float) for entry in requests)

@@ -1,0 +1,187 @@
+"""A database that fails under a running service: a true 503, nothing half-written, and all is well when it is back."""
+
+import asyncio
+import resource
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.support.databases import Postgres, fresh_database_url, run_sql, sqlite_file
+from tests.support.mortal import MORTAL
+from tests.support.server import LiveServer
+from tests.support.service import SERVICE
+from tests.support.upstream import Upstream
+from tests.support.wire import Answer, Wire, get, post
+
+_STORED = "SELECT text, state FROM messages WHERE role = 'assistant' ORDER BY created_ms"
+_PATIENCE_SECONDS = 20.0
+_QUICKLY: dict[str, Any] = {"storage_seconds": 0.5, "save_every_seconds": 0.2}
+
+
+def _ask(server: LiveServer, sent: bytes) -> Answer:
+    with Wire(server.port) as wire:
+        wire.send(sent)
+        return wire.answer()
+
+
+def _stored(server: LiveServer) -> list[tuple[Any, ...]]:
+    return asyncio.run(run_sql(server.database_url, _STORED))
+
+
+def _wait_until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while not is_so():
+        assert time.monotonic() < deadline
+
+
+def _refuses(server: LiveServer) -> None:
+    """New messages get a true 503, as a stream and as JSON; the process is well."""
+    for headers in ({}, {"Accept": "application/json"}):
+        refused = _ask(server, post("refused", headers))
+        assert (refused.status, refused.problem_code()) == (503, "storage-unavailable")
+        assert int(refused.headers["retry-after"]) >= 1
+    assert _ask(server, get("/api/health")).status == 200
+
+
+def _begin(wire: Wire, upstream: Upstream) -> None:
+    """A reply that is being made, and has a word."""
+    wire.send(post(upstream.message))
+    upstream.accept()
+    upstream.say("one")
+    upstream.say("two")
+    wire.receive_until(b"data: one\n")
+
+
+def _fails_in_the_stream(wire: Wire, upstream: Upstream) -> None:
+    """When it ends, the status is long out; so the stream tells."""
+    upstream.finish()
+    rest = wire.receive_until(b"0\r\n\r\n")
+    assert b"data: two\n" in rest
+    assert b"event: failed" in rest
+    assert b"urn:problem:storage-unavailable" in rest
+    assert b'"retryable":true' in rest
+
+
+def _recovers(server: LiveServer) -> None:
+    """By itself: what was refused has left no trace, and what was promised is kept."""
+    _wait_until(lambda: _ask(server, post("hello")).status == 200)
+    _wait_until(lambda: _stored(server)[0] == ("one\ntwo\n", "completed"))
+    assert set(_stored(server)[1:]) == {("hello", "completed")}
+    assert _ask(server, get("/api/ready")).status == 200
+    assert "Traceback" not in server.log()
+
+
+def test_a_full_disk() -> None:
+    """Not a byte more may be written; what is there can still be read."""
+    with (
+        LiveServer(program=SERVICE, **_QUICKLY, database_url=fresh_database_url("sqlite")) as server,
+        Upstream() as upstream,
+        Wire(server.port) as wire,
+    ):
+        _begin(wire, upstream)
+        process = psutil.Process(server.process.pid)
+        limit = process.rlimit(resource.RLIMIT_FSIZE)
+        process.rlimit(resource.RLIMIT_FSIZE, (0, limit[1]))
+        _refuses(server)
+        assert _ask(server, get("/api/conversations")).status == 200
+        _fails_in_the_stream(wire, upstream)
+        process.rlimit(resource.RLIMIT_FSIZE, limit)
+        _recovers(server)
+        with closing(sqlite3.connect(sqlite_file(server.database_url))) as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+def test_a_file_that_must_not_be_written(tmp_path: Path) -> None:
+    """Of another owner, say, after somebody has restored it. When that is put right, no restart is needed."""
+    url = f"sqlite:///{tmp_path}/chat.db"
+    with LiveServer(database_url=url) as server:
+        assert _ask(server, post("hello")).status == 200
+        server.terminate()
+        server.wait()
+    sqlite_file(url).chmod(0o444)
+    with LiveServer(database_url=url, program=MORTAL, **_QUICKLY) as server:
+        _refuses(server)
+        listed = _ask(server, get("/api/conversations"))
+        assert [conversation["title"] for conversation in listed.json()["conversations"]] == ["hello"]
+        for path in tmp_path.glob("chat.db*"):  # SQLite's other files get the permissions that this one has
+            path.chmod(0o644)
+        _wait_until(lambda: _ask(server, post("again")).status == 200)
+        for _ in range(20):
+            assert _ask(server, post("again")).status == 200
+        assert {text for text, _ in _stored(server)} == {"hello", "again"}
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL to be ill-treated."""
+    with Postgres() as postgres:
+        yield postgres
+
+
+def test_a_postgresql_that_is_restarted(postgres: Postgres) -> None:
+    """And is gone for a while. The instance owns its replies again afterwards: another one leaves them alone."""
+    url = postgres.database_url()
+    with (
+        LiveServer(program=SERVICE, **_QUICKLY, database_url=url, first_word_seconds=0.1) as server,
+        Upstream() as upstream,
+        Wire(server.port) as wire,
+    ):
+        _begin(wire, upstream)
+        postgres.stop()
+        _refuses(server)
+        unready = _ask(server, get("/api/ready"))
+        assert (unready.status, unready.problem_code()) == (503, "storage-unavailable")
+        _fails_in_the_stream(wire, upstream)
+        postgres.start()
+        _recovers(server)
+        locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+        _wait_until(lambda: asyncio.run(run_sql(url, locks)) == [(1,)])
+        with Wire(server.port) as running:
+            _begin(running, upstream)
+            with LiveServer(database_url=url) as other:
+                assert _ask(other, get("/api/ready")).status == 200
+                assert _stored(server)[-1][1] == "running"
+            upstream.finish()
+            assert b"event: done" in running.receive_until(b"0\r\n\r\n")
+
+
+def test_a_postgresql_that_does_not_answer(postgres: Postgres) -> None:
+    """It holds its connections and is silent, as behind a network that loses all packets."""
+    with (
+        LiveServer(program=SERVICE, **_QUICKLY, database_url=postgres.database_url()) as server,
+        Upstream() as upstream,
+        Wire(server.port) as wire,
+    ):
+        _begin(wire, upstream)
+        postgres.freeze()
+        try:
+            _refuses(server)
+            assert _ask(server, get("/api/ready")).status == 503
+            _fails_in_the_stream(wire, upstream)
+        finally:
+            postgres.thaw()
+        _recovers(server)
+
+
+def test_a_postgresql_that_takes_no_more_connections(postgres: Postgres) -> None:
+    """A refusal is an outage like others."""
+    url = postgres.database_url()
+    name = url.partition("?")[0].rpartition("/")[2]
+    with (
+        LiveServer(program=SERVICE, **_QUICKLY, database_url=url) as server,
+        Upstream() as upstream,
+        Wire(server.port) as wire,
+    ):
+        _begin(wire, upstream)
+        postgres.run("ALTER DATABASE :name ALLOW_CONNECTIONS false", name=name)
+        postgres.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :'name'", name=name)
+        _refuses(server)
+        _fails_in_the_stream(wire, upstream)
+        postgres.run("ALTER DATABASE :name ALLOW_CONNECTIONS true", name=name)
+        _recovers(server)
