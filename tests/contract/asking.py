@@ -1,0 +1,61 @@
+"""What tests ask, before there is anybody to be asked: requests as values."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tests.contract.wire import request
+
+CANARY = "cAnArY7f3"
+"""What no answer may repeat."""
+NOBODY = "0" * 32
+"""An id that nothing has."""
+_JSON = {"content-type": "application/json"}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked. In braces, `{reply_id}` and `{conversation_id}` stand for ids of the situation."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content: str = ""
+
+    def of(self, ids: Mapping[str, str]) -> "Request":
+        """The request, with ids."""
+
+        def fill(text: str) -> str:
+            for name, value in ids.items():
+                text = text.replace(f"{{{name}}}", value)
+            return text
+
+        headers = {name: fill(value) for name, value in self.headers.items()}
+        return Request(self.method, fill(self.path), headers, fill(self.content))
+
+    def raw(self) -> bytes:
+        """For the wire."""
+        lines = [f"{name}: {value}" for name, value in self.headers.items()]
+        return request(self.method, self.path, lines, self.content.encode() if self.content else None)
+
+
+def get(path: str, **headers: str) -> Request:
+    """`last_event_id="1"` is the header `Last-Event-ID: 1`."""
+    return Request("GET", path, {name.replace("_", "-"): value for name, value in headers.items()})
+
+
+def delete(path: str) -> Request:
+    """Without headers."""
+    return Request("DELETE", path)
+
+
+def chat(text: str, conversation_id: str = "", **headers: str) -> Request:
+    """A message."""
+    body = {"user_message": text} | ({"conversation_id": conversation_id} if conversation_id else {})
+    given = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Request("POST", "/api/chat", _JSON | given, json.dumps(body))
+
+
+def body(content: str, content_type: str = _JSON["content-type"]) -> Request:
+    """Any body."""
+    return Request("POST", "/api/chat", {"content-type": content_type}, content)

@@ -1,0 +1,159 @@
+"""The service, broken on purpose: `python -m tests.contract.broken --host HOST --port PORT --bot BOT`.
+
+A test that cannot fail tests nothing. Each flaw is one that a contract rules out; `test_the_tests_bite` sees it caught.
+The first part of the path says which flaw it should be: `/no-done/api/chat`.
+"""
+
+import argparse
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app import logs
+from app.__main__ import serve
+from app.main import create_app
+from app.settings import Settings
+from tests.support.asgi import Whole
+
+_LAST_ID = re.compile(rb"id: ([0-9a-f]{32}):([0-9]+)\n(?!.*\nid: )", re.DOTALL)
+
+
+def _second_done(answer: Whole) -> Whole:
+    done = answer.content[answer.content.rindex(b"event: done") :]
+    return replace(answer, content=answer.content + done)
+
+
+def _word_after_done(answer: Whole) -> Whole:
+    last = _LAST_ID.search(answer.content)
+    reply_id, number = (last[1], int(last[2])) if last else (b"0" * 32, 0)
+    return replace(answer, content=answer.content + b"id: %b:%d\ndata: late\n\n" % (reply_id, number + 1))
+
+
+def _wrong_id(answer: Whole) -> Whole:
+    return replace(answer, content=answer.content.replace(b":1\n", b":2\n", 1))
+
+
+def _lost_word(answer: Whole) -> Whole:
+    return replace(answer, content=answer.content.partition(b"\n\n")[2])
+
+
+def _other_text(answer: Whole) -> Whole:
+    return replace(answer, content=answer.content.replace(b'"text":"', b'"text":"So: '))
+
+
+def _no_done(answer: Whole) -> Whole:
+    return replace(answer, content=answer.content[: answer.content.rindex(b"event: done")])
+
+
+def _torn_done(answer: Whole) -> Whole:
+    return replace(answer, content=answer.content[:-1])
+
+
+def _undocumented_status(answer: Whole) -> Whole:
+    return replace(answer, status=202)
+
+
+def _without(header: str) -> Callable[[Whole], Whole]:
+    def strip(answer: Whole) -> Whole:
+        return replace(answer, headers={name: value for name, value in answer.headers.items() if name != header})
+
+    return strip
+
+
+def _plain_problem(answer: Whole) -> Whole:
+    return replace(answer, headers={**answer.headers, "content-type": "application/json"})
+
+
+def _chatty_problem(answer: Whole) -> Whole:
+    return replace(answer, content=answer.content.replace(b'"detail":"', b'"detail":"You sent something. '))
+
+
+def _is_stream(answer: Whole) -> bool:
+    return b"\nevent: done\n" in answer.content
+
+
+def _is_good(answer: Whole) -> bool:
+    return answer.status == 200
+
+
+def _is_bad(answer: Whole) -> bool:
+    return answer.status >= 400
+
+
+FLAWS: dict[str, tuple[Callable[[Whole], bool], Callable[[Whole], Whole]]] = {
+    "none": (_is_good, lambda answer: answer),
+    "second-done": (_is_stream, _second_done),
+    "word-after-done": (_is_stream, _word_after_done),
+    "wrong-id": (_is_stream, _wrong_id),
+    "lost-word": (_is_stream, _lost_word),
+    "other-text": (_is_stream, _other_text),
+    "no-done": (_is_stream, _no_done),
+    "torn-done": (_is_stream, _torn_done),
+    "undocumented-status": (_is_good, _undocumented_status),
+    "no-request-id": (_is_good, _without("x-request-id")),
+    "no-cache-control": (_is_stream, _without("cache-control")),
+    "no-content-location": (_is_stream, _without("content-location")),
+    "deaf-delete": (_is_good, lambda answer: answer),
+    "no-allow": (_is_bad, _without("allow")),
+    "plain-problem": (_is_bad, _plain_problem),
+    "chatty-problem": (_is_bad, _chatty_problem),
+}
+"""Which responses each flaw is in, and what it makes of them. (`deaf-delete` is in the request: nothing is deleted.)"""
+
+
+class Broken:
+    """Puts the flaw that the path names into every response that can have it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        """`app` is the whole service."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Wait for the whole response, spoil it, and send it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        _, flaw, path = scope["path"].split("/", 2)
+        concerns, spoil = FLAWS[flaw]
+        start: Message = {}
+        content = b""
+
+        async def collect(message: Message) -> None:
+            nonlocal content
+            if message["type"] == "http.response.start":
+                start.update(message)
+            else:
+                content += message.get("body", b"")
+
+        is_deaf = flaw == "deaf-delete" and scope["method"] == "DELETE"
+        method = "GET" if is_deaf else scope["method"]
+        await self._app({**scope, "method": method, "path": f"/{path}"}, receive, collect)
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in start["headers"]}
+        answer = Whole(start["status"], headers, content)
+        if concerns(answer):
+            answer = spoil(answer)
+        if is_deaf and _is_good(answer):
+            answer = Whole(204, {"x-request-id": answer.headers["x-request-id"]}, b"")
+        lengths = {"content-length": str(len(answer.content))} if "content-length" in answer.headers else {}
+        raw = [(name.encode(), value.encode("latin-1")) for name, value in {**answer.headers, **lengths}.items()]
+        await send({"type": "http.response.start", "status": answer.status, "headers": raw})
+        await send({"type": "http.response.body", "body": answer.content})
+
+
+def main() -> int:
+    """Serve the broken service as the whole one is served."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    for name in ("host", "port", "bot"):
+        parser.add_argument(f"--{name}")
+    settings = Settings.model_validate(vars(parser.parse_args()))
+    logs.configure(settings.log_level, settings.log_format)
+    app = create_app(settings)
+    app.add_middleware(Broken)
+    return serve(settings, app)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

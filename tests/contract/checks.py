@@ -1,0 +1,78 @@
+"""What the contract says and schemathesis cannot read out of the document, as checks that it runs on every response.
+
+schemathesis imports this module because `schemathesis.toml` names it.
+"""
+
+import json
+import re
+from typing import Any
+
+import schemathesis
+from schemathesis.core.failures import Failure
+from schemathesis.openapi.checks import RejectedPositiveData
+
+import tests.contract.calls  # noqa: F401 - its hooks
+from tests.contract.document import check_problem
+from tests.support.asgi import Whole
+from tests.support.stream import check_stream
+
+_REQUEST_ID = re.compile("[0-9a-f]{32}")
+
+BEYOND_SCHEMAS = {
+    "cursor-ahead",
+    "foreign-cursor",
+    "idempotency-key-reused",
+    "malformed-page-cursor",
+}
+"""Problems of requests that are well formed, each by itself: they do not fit what was said before."""
+
+
+@schemathesis.hook
+def filter_failure(
+    _context: schemathesis.HookContext,
+    failure: Failure,
+    _case: schemathesis.Case[Any],
+    response: schemathesis.Response,
+) -> bool:
+    """What the schema allows is taken, unless it is refused for one of the reasons that no schema can give."""
+    if not isinstance(failure, RejectedPositiveData):
+        return True
+    problem = json.loads(response.content)["type"].removeprefix("urn:problem:")
+    return problem not in BEYOND_SCHEMAS
+
+
+@schemathesis.check
+def stream_obeys_its_grammar(
+    _ctx: schemathesis.CheckContext, response: schemathesis.Response, _case: schemathesis.Case[Any]
+) -> None:
+    """`word* (done | failed)`, to the byte: order, ids, one end, nothing behind it, the last event complete."""
+    if _header(response, "content-type").startswith("text/event-stream"):
+        if response.stream_cut_short:
+            raise AssertionError("the stream did not end")
+        _, _, after = str(response.request.headers.get("Last-Event-ID", "")).partition(":")
+        check_stream(response.content, int(after or 0))
+
+
+@schemathesis.check
+def error_is_a_problem_of_the_document(
+    _ctx: schemathesis.CheckContext, response: schemathesis.Response, _case: schemathesis.Case[Any]
+) -> None:
+    """Also where no operation documents the status: for unknown methods. To the letter, so that nothing is echoed."""
+    if response.status_code >= 400 and response.request.method != "HEAD":
+        headers = {name: ", ".join(values) for name, values in response.headers.items()}
+        check_problem(Whole(response.status_code, headers, response.content))
+
+
+@schemathesis.check
+def response_names_its_request(
+    _ctx: schemathesis.CheckContext, response: schemathesis.Response, _case: schemathesis.Case[Any]
+) -> None:
+    """Every response has an id of its own, and none leads elsewhere."""
+    if not _REQUEST_ID.fullmatch(_header(response, "x-request-id")):
+        raise AssertionError("there is no X-Request-Id")
+    if 300 <= response.status_code < 400:
+        raise AssertionError(f"a redirect to {_header(response, 'location')}")
+
+
+def _header(response: schemathesis.Response, name: str) -> str:
+    return ", ".join(response.headers.get(name, []))

@@ -1,0 +1,84 @@
+"""Runs schemathesis as its users do: its command line, against a server that runs.
+
+`CONTRACT_SEED` repeats a run, `CONTRACT_MAX_EXAMPLES` makes it longer: so many random cases an operation.
+"""
+
+import json
+import os
+import random
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from tests.contract.document import CONFIG, ROOT
+
+SEED = int(os.environ.get("CONTRACT_SEED", random.SystemRandom().randrange(2**32)))
+MAX_EXAMPLES = int(os.environ.get("CONTRACT_MAX_EXAMPLES", "200"))
+
+_LINKS = re.compile("API Links: +([0-9]+) covered / ([0-9]+) selected")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a run ended."""
+
+    exit_status: int
+    cases: int
+    failures: tuple[str, ...]
+    """Titles, e.g. `Undocumented status code`."""
+    phases: tuple[str, ...]
+    """Those that ran."""
+    links: tuple[int, int]
+    """How many it followed, of how many."""
+    output: str
+
+
+class Fuzzing:
+    """A run of schemathesis that has been started. It does not outlive the block."""
+
+    def __init__(self, folder: Path, url: str, *options: str, document: str = "", config: Path | None = CONFIG) -> None:
+        """`folder` takes what it writes; `document` is openapi.yaml unless given."""
+        self._report = folder / "report.json"
+        configured = ["--config-file", str(config)] if config else []
+        arguments: Sequence[str] = [
+            *(sys.executable, "-m", "schemathesis.cli", *configured),
+            *("run", document or str(ROOT / "openapi.yaml"), "--url", url, "--no-color"),
+            *("--report-json-path", str(self._report), *options),
+        ]
+        self._process = subprocess.Popen(
+            arguments,
+            cwd=folder,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        with self._process:
+            pass
+
+    def verdict(self) -> Verdict:
+        """Wait for the end."""
+        output, _ = self._process.communicate()
+        if not self._report.exists():
+            raise AssertionError(f"schemathesis ended with {self._process.returncode} and no report:\n{output}")
+        report: dict[str, Any] = json.loads(self._report.read_text("utf-8"))
+        links = _LINKS.search(output)
+        return Verdict(
+            self._process.returncode,
+            report["test_cases"]["generated"],
+            tuple(failure["title"] for failure in report["failures"]),
+            tuple(name for name, phase in report["phases"].items() if phase["status"] != "skip"),
+            (int(links[1]), int(links[2])) if links else (0, 0),
+            output,
+        )

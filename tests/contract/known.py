@@ -1,0 +1,62 @@
+"""A server with something to be found on it, for tests that look for it in wrong ways."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from tests.contract.asking import CANARY
+from tests.contract.document import PLACES, check_problem, check_response
+from tests.contract.wire import exchange, request
+from tests.support.asgi import Whole
+from tests.support.server import LiveServer
+
+_JSON = "Content-Type: application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A server, and what there is to be found."""
+
+    server: LiveServer
+    reply_id: str
+    conversation_id: str
+    list_cursor: str
+    messages_cursor: str
+
+    def ask(self, operation_id: str, *headers: str, query: str = "", ids: str = "", body: bytes = b"") -> Whole:
+        """Ask an operation; about what is known, unless other `ids` are given."""
+        method, path = PLACES[operation_id]
+        target = path.format(reply_id=ids or self.reply_id, conversation_id=ids or self.conversation_id)
+        message = body or (b'{"user_message": "hello"}' if method == "POST" else b"")
+        return exchange(self.server.port, request(method, target + query, [_JSON, *headers], message))
+
+
+def told(server: LiveServer, *headers: str, **body: str) -> dict[str, str]:
+    """Say hello."""
+    message = json.dumps({"user_message": "hello"} | body).encode()
+    lines = [_JSON, "Accept: application/json", *headers]
+    reply: dict[str, str] = exchange(server.port, request("POST", "/api/chat", lines, message)).json()
+    return reply
+
+
+@contextmanager
+def something_known(server: LiveServer) -> Iterator[Known]:
+    """Two conversations, of which the newer has four messages; at the end, a look at the log."""
+    with server:
+        told(server)
+        reply = told(server)
+        told(server, conversation_id=reply["conversation_id"])
+        lists = [
+            exchange(server.port, request("GET", f"{path}?limit=1")).json()["next_cursor"]
+            for path in ("/api/conversations", f"/api/conversations/{reply['conversation_id']}")
+        ]
+        yield Known(server, reply["reply_id"], reply["conversation_id"], *lists)
+        assert [entry for entry in server.log_entries() if entry["event"] == "defect"] == []
+
+
+def check_refusal(answer: Whole, operation_id: str, code: str) -> None:
+    """It is the problem, to the letter and as documented, and nothing of the request is in it."""
+    assert check_problem(answer).type == f"urn:problem:{code}"
+    check_response(answer, operation_id)
+    assert CANARY not in repr(answer)

@@ -1,0 +1,97 @@
+"""The situations that take processes: a server that drains, crashed, has lost its database, or is not alone."""
+
+import socket
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from functools import cached_property
+from types import TracebackType
+from typing import Self
+
+from tests.contract.asking import chat, get
+from tests.contract.wire import PATIENCE_SECONDS, exchange
+from tests.support.databases import Postgres, fresh_database_url
+from tests.support.server import LiveServer
+
+STALLED = "/simulate stall_after=3\nhello there, my world"
+"""Asks for two words and no end: the third one is not told before it is known what follows it."""
+
+
+class Stage:
+    """Each situation is set when it is first needed. A context manager; it leaves no process behind."""
+
+    def __enter__(self) -> Self:
+        self._exits = ExitStack()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._exits.close()
+
+    @cached_property
+    def draining(self) -> LiveServer:
+        """A server that was told to stop, and waits for a reply to end."""
+        server = self._exits.enter_context(LiveServer(drain_seconds=600))
+        running = self._exits.enter_context(socket.create_connection(("127.0.0.1", server.port), PATIENCE_SECONDS))
+        _begin(running)
+        server.terminate()
+        while exchange(server.port, get("/api/ready").raw()).status == 200:
+            pass
+        return server
+
+    @cached_property
+    def without_database(self) -> LiveServer:
+        """A server whose database has gone away."""
+        postgres = self._exits.enter_context(Postgres())
+        server = self._exits.enter_context(LiveServer(database_url=postgres.database_url()))
+        assert exchange(server.port, get("/api/conversations").raw()).status == 200
+        postgres.stop()
+        return server
+
+    @cached_property
+    def elsewhere(self) -> tuple[LiveServer, Mapping[str, str]]:
+        """A server beside one that makes a reply, with the same database; the ids of that reply."""
+        url = self._exits.enter_context(Postgres()).database_url()
+        other = self._exits.enter_context(LiveServer(database_url=url))
+        running = self._exits.enter_context(socket.create_connection(("127.0.0.1", other.port), PATIENCE_SECONDS))
+        return self._exits.enter_context(LiveServer(database_url=url)), _begin(running)
+
+    @cached_property
+    def crashed(self) -> tuple[LiveServer, Mapping[str, str]]:
+        """A server after a crash; the ids of a reply of which a reader had two words, and the store none."""
+        return self._after_a_crash(save_every_seconds=3600)
+
+    @cached_property
+    def crashed_late(self) -> tuple[LiveServer, Mapping[str, str]]:
+        """A server after a crash; the ids of a reply of which two words were stored."""
+        return self._after_a_crash(save_every_seconds=0.05)
+
+    def _after_a_crash(self, *, save_every_seconds: float) -> tuple[LiveServer, Mapping[str, str]]:
+        url = fresh_database_url("sqlite")
+        with (
+            LiveServer(database_url=url, save_every_seconds=save_every_seconds) as server,
+            socket.create_connection(("127.0.0.1", server.port), PATIENCE_SECONDS) as running,
+        ):
+            ids = _begin(running)
+            conversation = get("/api/conversations/{conversation_id}").of(ids).raw()
+            deadline = time.monotonic() + PATIENCE_SECONDS
+            while save_every_seconds < 1 and not exchange(server.port, conversation).json()["messages"][1]["text"]:
+                assert time.monotonic() < deadline
+            server.process.kill()
+            server.process.wait(PATIENCE_SECONDS)
+        return self._exits.enter_context(LiveServer(database_url=url)), ids
+
+
+def _begin(connection: socket.socket) -> dict[str, str]:
+    """Start a reply that never ends, and read its two words. Returns its ids."""
+    connection.sendall(chat(STALLED).raw())
+    received = b""
+    while b":2\ndata: there, \n\n" not in received:
+        received += connection.recv(2**16) or b"".join(_closed(received))
+    lines = [line.partition(": ") for line in received.decode().split("\r\n")]
+    return {name.replace("-", "_"): value for name, _, value in lines if name in {"reply-id", "conversation-id"}}
+
+
+def _closed(received: bytes) -> list[bytes]:
+    raise AssertionError(f"the server closed the connection behind {received!r}")

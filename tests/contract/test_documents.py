@@ -1,0 +1,94 @@
+"""The document itself, as the service hands it out."""
+
+import json
+import re
+from collections.abc import Iterator
+
+import pytest
+import yaml
+from openapi_spec_validator import OpenAPIV31SpecValidator, OpenAPIV32SpecValidator, validate
+
+from tests.contract.document import DOCUMENT, ROOT
+from tests.contract.wire import exchange, request
+from tests.support.asgi import Whole
+from tests.support.server import LiveServer
+
+TYPES = {
+    "/openapi.yaml": "application/yaml",
+    "/openapi.json": "application/json",
+    "/openapi-3.1.json": "application/json",
+    "/docs": "text/html; charset=utf-8",
+    "/docs/scalar.js": "text/javascript; charset=utf-8",
+}
+TAGGED = ["/openapi.yaml", "/openapi.json", "/openapi-3.1.json"]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[LiveServer]:
+    """The service."""
+    with LiveServer("greeter") as server:
+        yield server
+
+
+def get(server: LiveServer, path: str, *headers: str) -> Whole:
+    """Get one of the documents."""
+    return exchange(server.port, request("GET", path, headers))
+
+
+@pytest.mark.parametrize("path", TYPES)
+def test_it_is_served_as_what_it_is(path: str, server: LiveServer) -> None:
+    """With a type, an id, and no leave to guess another type."""
+    answer = get(server, path)
+    assert answer.status == 200
+    assert answer.headers["content-type"] == TYPES[path]
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert re.fullmatch("[0-9a-f]{32}", answer.headers["x-request-id"])
+    assert exchange(server.port, request("HEAD", path)).status == 200
+
+
+def test_the_document_is_the_file(server: LiveServer) -> None:
+    """To the byte; and as JSON, to the value."""
+    assert get(server, "/openapi.yaml").content == (ROOT / "openapi.yaml").read_bytes()
+    assert get(server, "/openapi.json").json() == DOCUMENT
+    assert get(server, "/openapi-3.1.json").content == (ROOT / "generated" / "openapi-3.1.json").read_bytes()
+
+
+@pytest.mark.parametrize("path", TAGGED)
+def test_who_has_it_already_is_told_so(path: str, server: LiveServer) -> None:
+    """By the tag, however it is sent back."""
+    fresh = get(server, path)
+    tag = fresh.headers["etag"]
+    for known in (tag, f"W/{tag}", f'"another", {tag}', "*"):
+        answer = get(server, path, f"If-None-Match: {known}")
+        assert (answer.status, answer.content, answer.headers["etag"]) == (304, b"", tag)
+    stale = get(server, path, 'If-None-Match: "another"')
+    assert (stale.status, stale.content) == (200, fresh.content)
+
+
+def test_the_document_is_valid_openapi_3_2(server: LiveServer) -> None:
+    """By a validator that is not ours."""
+    document = yaml.safe_load(get(server, "/openapi.yaml").content)
+    assert document["openapi"] == "3.2.0"
+    validate(document, cls=OpenAPIV32SpecValidator)
+
+
+def test_the_derived_document_is_valid_openapi_3_1(server: LiveServer) -> None:
+    """For the tools that refuse 3.2, and of the same operations and schemas."""
+    derived = json.loads(get(server, "/openapi-3.1.json").content)
+    assert derived["openapi"] == "3.1.1"
+    validate(derived, cls=OpenAPIV31SpecValidator)
+    assert derived["paths"].keys() == DOCUMENT["paths"].keys()
+    assert derived["components"]["schemas"].keys() == DOCUMENT["components"]["schemas"].keys()
+
+
+def test_the_page_refers_to_nothing_on_another_host(server: LiveServer) -> None:
+    """What it loads is served here, and its policy keeps the browser from anything else."""
+    page = get(server, "/docs").content.decode()
+    assert not re.search(r"(https?:)?//[a-z]", re.sub("<!--.*?-->", "", page, flags=re.DOTALL))
+    policy = re.search('http-equiv="Content-Security-Policy" content="([^"]*)"', page)
+    assert policy
+    assert "default-src 'none'" in policy[1]
+    sources = {source for rule in policy[1].split(";") for source in rule.split()[1:]}
+    assert sources <= {"'none'", "'self'", "'unsafe-inline'", "data:"}
+    for address in re.findall(r'(?:src|href)="([^"]*)"', page):
+        assert address == "data:," or get(server, f"/{address}").status == 200

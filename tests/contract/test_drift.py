@@ -1,0 +1,80 @@
+"""The document and the code cannot grow apart: FastAPI's own idea of the routes is held against openapi.yaml."""
+
+from typing import Any
+
+import pytest
+import yaml
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from app.contract import Contract, ContractError, Handler
+from app.http.problems import Problems
+from app.main import create_app
+from tests.contract.document import DOCUMENT, METHODS, TEXT
+from tests.support.settings import Settings
+
+DERIVED = Contract.load().derived_json
+
+
+def handler(name: str) -> Handler:
+    """A handler, by its name."""
+
+    async def handle() -> None:
+        """Answer nothing."""
+
+    handle.__name__ = name
+    return handle
+
+
+HANDLERS = [handler(operation.handler_name) for operation in Contract.load().operations.values()]
+
+
+def outline(document: dict[str, Any]) -> set[tuple[str, str, str, str]]:
+    """Path, method, operationId and the status of success of each operation."""
+    return {
+        (path, method, item[method]["operationId"], min(item[method]["responses"]))
+        for path, item in document["paths"].items()
+        for method in METHODS & item.keys()
+    }
+
+
+def test_fastapi_finds_the_same_operations_in_the_routes() -> None:
+    """Paths, methods, operationIds and statuses, from the routes as they are bound."""
+    app = create_app(Settings())
+    derived = get_openapi(title="", version="", routes=app.routes)
+    assert outline(derived) == outline(DOCUMENT)
+
+
+def test_the_application_calls_the_document_its_own() -> None:
+    """Whoever asks FastAPI for its document gets openapi.yaml."""
+    assert create_app(Settings()).openapi() == DOCUMENT
+
+
+def test_an_operation_without_a_handler_is_refused() -> None:
+    """The service does not start on a contract that it does not keep."""
+    contract = Contract(TEXT.replace("operationId: getHealth", "operationId: getHealthOfAll"), DERIVED)
+    with pytest.raises(ContractError, match=r"getHealthOfAll \(get_health_of_all\)"):
+        contract.bind(FastAPI(), HANDLERS)
+
+
+def test_a_handler_without_an_operation_is_refused() -> None:
+    """Nor does it start with code that the contract does not know."""
+    document = yaml.safe_load(TEXT)
+    del document["paths"]["/api/ready"]
+    with pytest.raises(ContractError, match="get_readiness"):
+        Contract(yaml.safe_dump(document), DERIVED).bind(FastAPI(), HANDLERS)
+
+
+def test_a_problem_with_two_wordings_is_refused() -> None:
+    """What a problem says is said once."""
+    text = TEXT.replace("urn:problem:body-too-slow", "urn:problem:body-too-large")
+    with pytest.raises(ContractError, match="body-too-large"):
+        Contract(text, DERIVED)
+
+
+def test_an_error_without_a_problem_is_refused() -> None:
+    """Every error of the domain has its wording in the document."""
+    problems = dict(Contract.load().problems)
+    del problems["bot-timeout"]
+    with pytest.raises(LookupError, match="bot-timeout"):
+        Problems(problems, Contract.load().address("streamReply"))

@@ -1,0 +1,28 @@
+"""schemathesis through pytest, on the application in this process: a failure here has its traceback in the service."""
+
+from functools import cache
+from typing import Any
+
+import schemathesis
+from fastapi import FastAPI
+
+from app.main import create_app
+from tests.contract.document import CONFIG, DOCUMENT
+from tests.contract.fuzzing import SEED
+from tests.support.settings import Settings
+
+_config = schemathesis.Config.from_path(CONFIG)
+_config.update(seed=SEED, max_failures=None)
+CONTRACT = schemathesis.openapi.from_dict(DOCUMENT, config=_config)
+
+
+@cache
+def application(_operation: str) -> FastAPI:
+    """One for each operation: schemathesis runs the lifespan around the test of each, and ours has one life."""
+    return create_app(Settings(bot="simulator"))
+
+
+@CONTRACT.parametrize()
+def test_every_operation_answers_as_documented(case: schemathesis.Case[Any]) -> None:
+    """Examples, boundary values and random ones, right and wrong; all checks."""
+    case.call_and_validate(app=application(case.operation.label))

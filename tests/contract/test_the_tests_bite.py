@@ -1,0 +1,100 @@
+"""A service that breaks the contract fails the tests: each flaw is put in on purpose, and found by its check."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import schemathesis
+
+from app.main import create_app
+from tests.contract.broken import FLAWS, Broken
+from tests.contract.document import check_response
+from tests.contract.fuzzing import Fuzzing, Verdict
+from tests.support.asgi import Client
+from tests.support.server import LiveServer
+from tests.support.settings import Settings
+
+GRAMMAR = "Custom check failed: `stream_obeys_its_grammar`"
+PROBLEM = "Custom check failed: `error_is_a_problem_of_the_document`"
+REQUEST_ID = "Custom check failed: `response_names_its_request`"
+SCHEMA = "SSE stream violates schema"
+STATUS = "Undocumented status code"
+HEADERS = "Missing required response headers"
+MEDIA_TYPE = "Undocumented Content-Type"
+NO_ALLOW = "Wrong response to undeclared method"
+NOT_DELETED = "Deleted resource still available"
+
+FUZZED: dict[str, set[str]] = {
+    "second-done": {GRAMMAR, SCHEMA},
+    "word-after-done": {GRAMMAR},
+    "wrong-id": {GRAMMAR},
+    "undocumented-status": {STATUS},
+    "no-request-id": {HEADERS, REQUEST_ID},
+    "no-allow": {NO_ALLOW},
+    "deaf-delete": {NOT_DELETED},
+}
+"""What schemathesis finds when it fuzzes the broken service, by its command line."""
+
+PHASES = {"no-allow": "coverage", "deaf-delete": "stateful"}
+"""What takes a method that the path does not have, or a walk; all else shows in the first example already."""
+
+CHECKED: dict[str, set[str]] = {
+    "none": set(),
+    "second-done": {GRAMMAR, SCHEMA},
+    "word-after-done": {GRAMMAR},
+    "wrong-id": {GRAMMAR},
+    "lost-word": {GRAMMAR},
+    "other-text": {GRAMMAR},
+    "no-done": {GRAMMAR, SCHEMA},
+    "torn-done": {GRAMMAR},
+    "undocumented-status": {STATUS},
+    "no-request-id": {HEADERS, REQUEST_ID},
+    "no-cache-control": {HEADERS},
+    "no-content-location": {HEADERS},
+    "plain-problem": {MEDIA_TYPE, PROBLEM},
+    "chatty-problem": {PROBLEM},
+}
+"""What the tests of single responses find."""
+
+
+@pytest.fixture(scope="module")
+def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Verdict]:
+    """Two runs at a time: most of each is waiting for a program to start."""
+    with LiveServer("simulator", program=("-m", "tests.contract.broken")) as server:
+
+        def fuzz(flaw: str) -> Verdict:
+            folder = tmp_path_factory.mktemp(flaw)
+            options = ("--phases", PHASES.get(flaw, "examples"), "--seed", "1", "--max-examples", "50")
+            with Fuzzing(folder, f"{server.url}/{flaw}", *options) as fuzzing:
+                return fuzzing.verdict()
+
+        with ThreadPoolExecutor(2) as pool:
+            return dict(zip(FUZZED, pool.map(fuzz, FUZZED), strict=True))
+
+
+@pytest.mark.parametrize("flaw", FUZZED)
+def test_fuzzing_a_broken_service_fails(flaw: str, verdicts: dict[str, Verdict]) -> None:
+    """As `test_fuzzing` does it, so that the test command fails; and it fails for this reason, and no other."""
+    verdict = verdicts[flaw]
+    assert set(verdict.failures) == FUZZED[flaw], verdict.output
+    assert verdict.exit_status == 1
+
+
+@pytest.mark.parametrize("flaw", CHECKED)
+async def test_checking_a_broken_response_fails(flaw: str) -> None:
+    """As `test_statuses` and its neighbours do it."""
+    app = create_app(Settings(bot="simulator"))
+    app.add_middleware(Broken)
+    found: set[str] = set()
+    async with Client(app) as client:
+        for body in ({"user_message": "hello there"}, {}):
+            answer = await client.request("POST", f"/{flaw}/api/chat", json=body)
+            try:
+                check_response(answer, "streamChat")
+            except schemathesis.errors.FailureGroup as group:
+                found |= {failure.title for failure in group.exceptions}
+    assert found == CHECKED[flaw]
+
+
+def test_every_flaw_is_looked_for() -> None:
+    """By one of the two tests above."""
+    assert FUZZED.keys() | CHECKED.keys() == FLAWS.keys()
