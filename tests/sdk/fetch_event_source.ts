@@ -1,0 +1,34 @@
+// Asks with @microsoft/fetch-event-source.
+
+import { fetchEventSource } from '@microsoft/fetch-event-source';
+import { asked, MAX_ATTEMPTS, tell } from './asked';
+
+// Made for browsers, it wants no more of them than this.
+Object.assign(globalThis, { window: globalThis, document: { removeEventListener() {} } });
+
+// It resumes after the last id whose line it has read, be the event complete or not: a word that is cut off behind its
+// id is lost. Mended, it resumes after the last word that was heard.
+let lastHeard = '';
+const resume: typeof fetch = (input, init) =>
+  fetch(input, { ...init, headers: { ...init?.headers, 'last-event-id': lastHeard } });
+
+let attempts = 0;
+void fetchEventSource(`${asked.url}/api/chat`, {
+  method: 'POST',
+  headers: {
+    'Content-Type': 'application/json',
+    ...(asked.idempotencyKey && { 'Idempotency-Key': asked.idempotencyKey }),
+  },
+  body: JSON.stringify({ user_message: asked.message }),
+  openWhenHidden: true,
+  fetch: asked.mended ? resume : fetch,
+  onmessage: ({ id, event, data }) => {
+    lastHeard = id || lastHeard;
+    tell(id, event, data);
+  },
+  onerror: (error) => {
+    attempts += 1;
+    if (attempts === MAX_ATTEMPTS) throw error;
+    return asked.retryMs;
+  },
+});

@@ -1,0 +1,133 @@
+"""Clients that ask again when they lose the connection, as they do by themselves, get one reply, once."""
+
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.sdk.clients import FETCH_EVENT_SOURCE, HEY_API, MENDED_FETCH_EVENT_SOURCE, Client, Heard, ask
+from tests.support.cutting import Cut
+from tests.support.server import LiveServer
+from tests.support.wire import Wire, get
+
+_WORDS = ["Hallo, ", "世", "界! ", "👩‍👩‍👧 ", "sagt:\n", "eins  ", "zwei\n\n", "drei, ", "null42 ", "(vier) ", "…"]
+"""Without what hey-api changes: data that are JSON, and white space at the beginning of a line."""
+_TEXT = "".join(_WORDS)
+_MESSAGE = f"/simulate pace_ms=10\n{_TEXT}"
+
+_END = 10_000
+"""More bytes than an event has."""
+_DONE = len(_WORDS) + 1
+"""Which event it is in a whole stream."""
+
+_BEFORE_THE_FIRST_WORD = [Cut(0, 60), Cut(0, 0)]
+_BEHIND_AN_ID = {"in a word": [Cut(3, -4), Cut(2, -5)], "in an empty line": [Cut(3, -1), Cut(1, -1)]}
+_ELSEWHERE = {
+    "in an id": [Cut(3, 20), Cut(2, 5)],
+    "behind a word": [Cut(1, _END), Cut(4, _END)],
+    "in done": [Cut(_DONE, 30), Cut(1, -1)],
+    "behind done": [Cut(_DONE, _END), Cut(1, _END)],
+}
+_CLIENTS = {"hey-api": HEY_API, "fetch-event-source": FETCH_EVENT_SOURCE, "mended": MENDED_FETCH_EVENT_SOURCE}
+
+_all_clients = pytest.mark.parametrize("client", _CLIENTS.values(), ids=_CLIENTS)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[LiveServer]:
+    """One server for all."""
+    with LiveServer() as server:
+        yield server
+
+
+@pytest.mark.parametrize("with_key", [True, False], ids=["key", "no-key"])
+@pytest.mark.parametrize(
+    ("client", "cuts"),
+    [
+        pytest.param(client, cuts, id=f"{name}, {place}")
+        for name, client in _CLIENTS.items()
+        for place, cuts in (_ELSEWHERE if client is FETCH_EVENT_SOURCE else _ELSEWHERE | _BEHIND_AN_ID).items()
+    ],
+)
+async def test_a_client_that_is_cut_off_twice_gets_one_reply_once(
+    programs: Path, server: LiveServer, client: Client, cuts: Sequence[Cut], *, with_key: bool
+) -> None:
+    """It resumes by the last word's id, with a key and without; of fetch-event-source the last test has more."""
+    key = secrets.token_hex() if with_key else None
+    before = _conversations(server)
+    heard = await ask(replace(client, key=key), programs, server.port, _MESSAGE, cuts)
+    reply = _the_new_reply(server, before)
+    _check_words(heard, reply)
+    assert [request.get("idempotency-key") for request in heard.requests] == [key] * 3
+    assert [request.get("last-event-id") or None for request in heard.requests] == [
+        None,
+        *(f"{reply['reply_id']}:{words}" for words in heard.words_at_cuts),
+    ]
+
+
+@_all_clients
+async def test_with_a_key_even_a_client_that_has_heard_nothing_gets_one_reply(
+    programs: Path, server: LiveServer, client: Client
+) -> None:
+    """Only the key can then say that it is the same message."""
+    before = _conversations(server)
+    client = replace(client, key=secrets.token_hex())
+    heard = await ask(client, programs, server.port, _MESSAGE, _BEFORE_THE_FIRST_WORD)
+    _check_words(heard, _the_new_reply(server, before))
+    assert [request.get("last-event-id") or None for request in heard.requests] == [None] * 3
+
+
+@_all_clients
+async def test_a_client_may_take_its_own_time_to_ask_again(programs: Path, server: LiveServer, client: Client) -> None:
+    """The reply is still there: hey-api waits for three seconds, fetch-event-source for one."""
+    before = _conversations(server)
+    heard = await ask(replace(client, retry_ms=None), programs, server.port, _MESSAGE, [Cut(4, _END)])
+    _check_words(heard, _the_new_reply(server, before))
+    assert len(heard.requests) == 2
+
+
+@pytest.mark.parametrize("cuts", _BEHIND_AN_ID.values(), ids=_BEHIND_AN_ID)
+async def test_a_word_that_a_client_drops_can_be_missed(
+    programs: Path, server: LiveServer, cuts: Sequence[Cut]
+) -> None:
+    """fetch-event-source resumes behind a word of which it had only the id: the numbers show it, and `done` has it."""
+    before = _conversations(server)
+    heard = await ask(FETCH_EVENT_SOURCE, programs, server.port, _MESSAGE, cuts)
+    _the_new_reply(server, before)
+    assert len(heard.numbers) == len(_WORDS) - len(cuts)
+    assert heard.numbers == sorted(set(heard.numbers))
+    assert heard.words == [_WORDS[number - 1] for number in heard.numbers]
+    assert [end["text"] for end in heard.ends] == [_TEXT]
+
+
+def _check_words(heard: Heard, reply: dict[str, Any]) -> None:
+    """Each word once, in order; and as often as the end was heard, it was the end of that reply."""
+    assert heard.words == _WORDS
+    assert heard.numbers == list(range(1, len(_WORDS) + 1))
+    assert {(end["reply_id"], end["text"]) for end in heard.ends} == {(reply["reply_id"], _TEXT)}
+
+
+def _conversations(server: LiveServer) -> set[str]:
+    page = _json(server, "/api/conversations?limit=100")
+    assert "next_cursor" not in page
+    return {conversation["conversation_id"] for conversation in page["conversations"]}
+
+
+def _the_new_reply(server: LiveServer, before: set[str]) -> dict[str, Any]:
+    """The one reply, which is complete, in the one conversation that was not there before."""
+    (conversation_id,) = _conversations(server) - before
+    user, reply = _json(server, f"/api/conversations/{conversation_id}")["messages"]
+    assert user["text"] == _MESSAGE
+    assert (reply["state"], reply["text"]) == ("completed", _TEXT)
+    return dict(reply)
+
+
+def _json(server: LiveServer, path: str) -> dict[str, Any]:
+    with Wire(server.port) as wire:
+        wire.send(get(path))
+        answer = wire.answer()
+    assert answer.status == 200, answer.body
+    return dict(answer.json())
