@@ -1,0 +1,149 @@
+"""`python -m scripts.benchmark`: runs what was asked for, prints the table, draws the chart.
+
+The exit status says whether everything worked, never whether it was fast: a target missed is a finding.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import resource
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from time import perf_counter
+
+import psutil
+import uvloop
+
+from .chart import draw
+from .report import TARGETS, Outcome, table
+from .scenarios import SCENARIOS, Effort, Scenario
+from .servers import ROOT, Server, cores, pin_load_generator, servers, started
+from .transcript import WrongAnswer
+
+# Node compiles what is hot: before about a second of warm-up its figures are twice as high.
+THOROUGH = Effort(warm_seconds=1.0, loop_seconds=1.0, ramp_seconds=1.0, crowd_words=100, settle_seconds=0.6)
+QUICK = Effort(warm_seconds=1.0, loop_seconds=0.8, ramp_seconds=1.0, crowd_words=40, settle_seconds=0.6)
+ROUNDS = 3
+CHART = ROOT / "build" / "bench.svg"
+FILES_NEEDED = 2048
+MEASUREMENT_SECONDS = 90
+
+
+def main() -> int:
+    known = servers()
+    arguments = options(known)
+    chosen = set(arguments.only)
+    scenarios = [s for s in SCENARIOS if s.name in chosen] or list(SCENARIOS)
+    subjects = [s for s in known if s.name in chosen] or [s for s in known if s.judged or not arguments.quick]
+    effort = QUICK if arguments.quick else THOROUGH
+    rounds = arguments.rounds or (1 if arguments.quick else ROUNDS)
+    allow_open_files()
+    pin_load_generator()
+    outcome = Outcome()
+    begin = perf_counter()
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(run(outcome, scenarios, subjects, effort, rounds))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        say("stopped")
+        return 130
+    titles = {server.name: server.title for server in subjects}
+    print(f"{machine()}\n")
+    print(table(outcome, scenarios, titles))
+    chart = Path(arguments.chart)
+    chart.parent.mkdir(parents=True, exist_ok=True)
+    chart.write_text(draw(outcome, scenarios, titles, machine()), encoding="utf-8")
+    if arguments.json:
+        Path(arguments.json).write_text(as_json(outcome), encoding="utf-8")
+    say(f"{perf_counter() - begin:.0f} s; chart in {chart}")
+    return 1 if outcome.errors else 0
+
+
+async def run(
+    outcome: Outcome, scenarios: Sequence[Scenario], subjects: Sequence[Server], effort: Effort, rounds: int
+) -> None:
+    """Round by round, so that whatever else the machine does hits all servers alike; each round begins with another."""
+    task = asyncio.current_task()
+    if task:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    for number in range(rounds):
+        for scenario in scenarios:
+            turn = [server for server in subjects if server.judged or number == 0]
+            shift = number % max(1, len(turn))
+            for server in turn[shift:] + turn[:shift]:
+                if (scenario.name, server.name) not in outcome.errors:
+                    await measure(outcome, scenario, server, effort, number)
+
+
+async def measure(outcome: Outcome, scenario: Scenario, server: Server, effort: Effort, number: int) -> None:
+    key = (scenario.name, server.name)
+    try:
+        async with asyncio.timeout(MEASUREMENT_SECONDS), started(server) as running:
+            result = await scenario.measure(running, effort)
+    except (WrongAnswer, TimeoutError, OSError, psutil.Error) as error:
+        outcome.errors[key] = str(error) or type(error).__name__
+        say(f"{scenario.name:8} {server.name:14} did not work: {outcome.errors[key]}")
+        return
+    outcome.results[*key, number] = result
+    figures = "  ".join(f"{metric.title} {result.figures[metric.key]:.1f} {metric.unit}" for metric in scenario.metrics)
+    say(f"round {number + 1}  {scenario.name:8} {server.name:14} {figures}  {result.note}".rstrip())
+
+
+def options(known: Sequence[Server]) -> argparse.Namespace:
+    names = [scenario.name for scenario in SCENARIOS] + [server.name for server in known]
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--quick", action="store_true", help="one short round of what the targets name")
+    parser.add_argument("--rounds", type=int, metavar="N", help=f"how often to repeat, {ROUNDS} unless --quick")
+    parser.add_argument(
+        "--only",
+        action="extend",
+        nargs="+",
+        choices=names,
+        default=[],
+        metavar="NAME",
+        help=f"these scenarios and servers alone: {', '.join(names)}",
+    )
+    parser.add_argument("--json", metavar="FILE", help="write every figure of every round")
+    parser.add_argument("--chart", metavar="FILE", default=str(CHART), help="default: %(default)s")
+    return parser.parse_args()
+
+
+def allow_open_files() -> None:
+    """A thousand streams are a thousand sockets, here and in the server, which inherits the limit."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES_NEEDED if hard == resource.RLIM_INFINITY else min(FILES_NEEDED, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def machine() -> str:
+    pair = cores()
+    pinned = f"load on core {pair[0]}, server on core {pair[1]}" if pair else "not pinned to cores"
+    where = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+    return f"Python {platform.python_version()}, {where}, {pinned}"
+
+
+def as_json(outcome: Outcome) -> str:
+    rows = [
+        {"scenario": scenario, "server": server, "round": number + 1, **result.figures, "note": result.note}
+        for (scenario, server, number), result in outcome.results.items()
+    ]
+    errors = [{"scenario": s, "server": v, "error": error} for (s, v), error in outcome.errors.items()]
+    judged = [
+        {"scenario": t.scenario, "figure": t.key, "to": t.to, "at_most": t.at_most,
+         "ratio": outcome.ratio(t.scenario, "service", t.to, t.key)}
+        for t in TARGETS
+    ]  # fmt: skip
+    return json.dumps({"machine": machine(), "results": rows, "errors": errors, "targets": judged}, indent=1) + "\n"
+
+
+def say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

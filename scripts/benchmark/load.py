@@ -1,0 +1,198 @@
+"""The load generator: raw protocols that write one prepared request and note when events arrive.
+
+It only counts while the clock runs and keeps the bytes; `transcript.check` reads them afterwards. So one core of
+Python drives any server here. It gives up on time limits alone, never on slowness it can measure.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import pairwise
+from time import perf_counter
+
+from typing_extensions import override
+
+from .transcript import LAST_CHUNK, WrongAnswer
+
+EVENT_MARK = b"data:"
+
+
+def chat_request(port: int, message: str) -> bytes:
+    content = json.dumps({"user_message": message}).encode()
+    head = (
+        "POST /api/chat HTTP/1.1\r\n"
+        f"Host: 127.0.0.1:{port}\r\n"
+        "Accept: text/event-stream\r\n"
+        "Content-Type: application/json\r\n"
+        f"Content-Length: {len(content)}\r\n\r\n"
+    )
+    return head.encode() + content
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request and what came back: the bytes, and for each read the moment and the number of events in it."""
+
+    sent_at: float
+    raw: bytearray = field(default_factory=bytearray)
+    reads: list[tuple[float, int]] = field(default_factory=list)
+    complete: bool = False
+    ended: bool = False
+
+    def first_event_seconds(self) -> float:
+        return self.reads[0][0] - self.sent_at
+
+    def gaps_seconds(self, words: int) -> list[float]:
+        """The waits between words; events that came in one read have none between them, and `done` does not count."""
+        moments = [moment for moment, count in self.reads for _ in range(count)][:words]
+        return [after - before for before, after in pairwise(moments)]
+
+    def events(self) -> int:
+        return sum(count for _, count in self.reads)
+
+
+class Connection(asyncio.Protocol):
+    """A keep-alive connection that asks the same thing again and again; `finished` is told of each end."""
+
+    def __init__(self, request: bytes, finished: Callable[["Connection"], None]) -> None:
+        self.request = request
+        self.finished = finished
+        self.began: Callable[[], None] | None = None  # told of the first event of each exchange
+        self.exchange = Exchange(0.0)
+        self.lost = False
+        self.transport: asyncio.Transport  # `connect` sets it: uvloop's own transports are no asyncio.Transport
+
+    def ask(self) -> None:
+        self.exchange = Exchange(perf_counter())
+        self.transport.write(self.request)
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        now = perf_counter()
+        exchange = self.exchange
+        raw = exchange.raw
+        # A mark may straddle two reads: look again at what is too short to have held a whole one.
+        start = max(0, len(raw) - len(EVENT_MARK) + 1)
+        raw += data
+        count = raw.count(EVENT_MARK, start)
+        if count:
+            if self.began and not exchange.reads:
+                self.began()
+            exchange.reads.append((now, count))
+        if raw.endswith(LAST_CHUNK):
+            exchange.complete = True
+            self._end()
+        elif not exchange.reads and not raw.startswith(b"HTTP/1.1 200"):
+            self._end()
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.lost = True
+        self._end()
+
+    def _end(self) -> None:
+        if not self.exchange.ended:
+            self.exchange.ended = True
+            self.finished(self)
+
+
+async def connect(port: int, request: bytes, finished: Callable[[Connection], None]) -> Connection:
+    loop = asyncio.get_running_loop()
+    transport, connection = await loop.create_connection(lambda: Connection(request, finished), "127.0.0.1", port)
+    connection.transport = transport
+    return connection
+
+
+async def closed_loop(port: int, message: str, *, connections: int, seconds: float) -> list[Exchange]:
+    """Each connection asks, reads the whole reply and asks again until the time is over; then the last replies end."""
+    exchanges: list[Exchange] = []
+    ended = asyncio.Event()
+    running = connections
+    stop_at = perf_counter() + seconds
+
+    def finished(connection: Connection) -> None:
+        nonlocal running
+        exchanges.append(connection.exchange)
+        if connection.exchange.complete and not connection.lost and perf_counter() < stop_at:
+            connection.ask()
+        else:
+            running -= 1
+            if not running:
+                ended.set()
+
+    request = chat_request(port, message)
+    opened = [await connect(port, request, finished) for _ in range(connections)]
+    try:
+        for connection in opened:
+            connection.ask()
+        async with asyncio.timeout(seconds + 20):
+            await ended.wait()
+    except TimeoutError:
+        raise WrongAnswer(f"{running} of {connections} replies did not end within 20 s") from None
+    finally:
+        for connection in opened:
+            connection.transport.abort()
+    return exchanges
+
+
+class Crowd:
+    """Many streams open at once, begun evenly over `ramp_seconds` so that their words do not fall due together."""
+
+    def __init__(self, port: int, message: str, *, streams: int, ramp_seconds: float) -> None:
+        self.port = port
+        self.request = chat_request(port, message)
+        self.streams = streams
+        self.ramp_seconds = ramp_seconds
+        self.connections: list[Connection] = []
+        self.silent = self.unfinished = streams
+        self.all_began = asyncio.Event()
+        self.all_finished = asyncio.Event()
+
+    async def open(self) -> None:
+        begin = perf_counter()
+        try:
+            async with asyncio.TaskGroup() as group:
+                for n in range(self.streams):
+                    group.create_task(self._open_one(begin + self.ramp_seconds * n / self.streams))
+        except ExceptionGroup as errors:
+            raise WrongAnswer(f"stream {len(self.connections) + 1} did not open: {errors.exceptions[0]}") from errors
+
+    async def _open_one(self, at: float) -> None:
+        await asyncio.sleep(max(0.0, at - perf_counter()))
+        connection = await connect(self.port, self.request, self._finished)
+        connection.began = self._began
+        self.connections.append(connection)
+        connection.ask()
+
+    def _finished(self, _: Connection) -> None:
+        self.unfinished -= 1
+        if not self.unfinished:
+            self.all_finished.set()
+
+    def _began(self) -> None:
+        self.silent -= 1
+        if not self.silent:
+            self.all_began.set()
+
+    async def began(self, seconds: float) -> None:
+        """Until every stream has brought an event, or the time is over."""
+        await within(seconds, self.all_began)
+
+    async def wait(self, seconds: float) -> None:
+        """Until every stream has ended, or the time is over: a server that falls behind is measured, not waited for."""
+        await within(seconds, self.all_finished)
+
+    def close(self) -> list[Exchange]:
+        exchanges = [connection.exchange for connection in self.connections]
+        for connection in self.connections:
+            connection.finished = lambda _: None
+            connection.transport.abort()
+        return exchanges
+
+
+async def within(seconds: float, event: asyncio.Event) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
