@@ -1,0 +1,171 @@
+"""A machine to run the README's commands on: fresh checkouts, a shell in them, and services that answer."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from contextlib import ExitStack
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+from tests.docs.readme import ROOT, block
+from tests.support.databases import fresh_database_url
+from tests.support.server import LiveServer
+from tests.support.stream import check_stream
+
+PATIENCE_SECONDS = 120.0
+"""How long a command may take, an installation included: far more than it takes, far less than for ever."""
+
+_NOT_CHECKED_IN = shutil.ignore_patterns(".git", ".venv", "build", "__pycache__", ".*_cache", ".hypothesis")
+_LISTENS = re.compile(r"running on (http://127\.0\.0\.1:[0-9]+)")
+_STARTED = "Application startup complete."
+_OF_THIS_RUN = re.compile(r"(CHAT|CONTRACT|PYTEST|PYTHON|UVICORN).*|VIRTUAL_ENV", re.IGNORECASE)
+
+
+class Machine:
+    """Has a Python with pip, and nothing else that the project needs. A context manager."""
+
+    def __init__(self, folder: Path) -> None:
+        """`folder` is empty and takes everything."""
+        self._folder = folder
+        self._services = ExitStack()
+        self._running: dict[str, LiveServer] = {}
+        self._environment = _environment(folder / "bin")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._services.close()
+
+    def checkout(self, name: str) -> Path:
+        """The project as one gets it: with no `.venv`."""
+        return Path(shutil.copytree(ROOT, self._folder / name, ignore=_NOT_CHECKED_IN))
+
+    @cached_property
+    def prepared(self) -> Path:
+        """A checkout that `scripts/setup dev` has nothing to do in, and that has the README's bot."""
+        folder = self.checkout("prepared")
+        installed = Path(sys.prefix, "installed.txt")
+        if installed.exists() and installed.read_bytes() == (ROOT / "requirements-dev.txt").read_bytes():
+            (folder / ".venv").symlink_to(sys.prefix)
+        (folder / "mychat.py").write_text(block("python", "Add a bot").text, "utf-8")
+        return folder
+
+    def service(self, bot: str) -> LiveServer:
+        """The service with this bot, started when it is first asked for."""
+        if bot not in self._running:
+            self._running[bot] = self._services.enter_context(LiveServer(bot, greeter_pace_ms=0))
+        return self._running[bot]
+
+    def run(self, command: str, folder: Path) -> str:
+        """Run a command to its end; what it printed to standard output.
+
+        Raises `AssertionError` if it fails.
+        """
+        result = subprocess.run(
+            ["sh", "-ec", command],
+            cwd=folder,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=PATIENCE_SECONDS,
+            check=False,
+        )
+        if result.returncode != 0:
+            raise AssertionError(f"{command}\nended with {result.returncode}:\n{result.stdout}{result.stderr}")
+        return result.stdout
+
+    def start(self, command: str, folder: Path) -> "Service":
+        """Run a command that serves until it is told to stop."""
+        return Service(command, folder, {**self._environment, "CHAT_DATABASE_URL": fresh_database_url()})
+
+
+class Service:
+    """A service that a command has started. A context manager; no process of it is left behind."""
+
+    def __init__(self, command: str, folder: Path, environment: Mapping[str, str]) -> None:
+        """Start it."""
+        self._command = command
+        self._process = subprocess.Popen(
+            ["sh", "-ec", command],
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            start_new_session=True,  # so that what it starts can be stopped with it
+        )
+        self._deadline = threading.Timer(PATIENCE_SECONDS, self._signal, [signal.SIGKILL])
+        self._deadline.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._signal(signal.SIGTERM)
+        self._read_to("")
+        self._process.wait()
+        self._deadline.cancel()
+
+    def answer(self, message: str) -> str:
+        """The text of the reply to a message, streamed; and the service is healthy.
+
+        Raises `AssertionError`.
+        """
+        url = self._url
+        with httpx.Client(base_url=url, transport=httpx.HTTPTransport(retries=6), trust_env=False) as client:
+            health = client.get("/api/health")
+            assert health.status_code == 200, health.text
+            return check_stream(client.post("/api/chat", json={"user_message": message}).content).text
+
+    @cached_property
+    def _url(self) -> str:
+        seen = self._read_to(_STARTED)
+        match = _LISTENS.search(seen) or _LISTENS.search(self._read_to("running on"))
+        assert match
+        return match[1]
+
+    def _read_to(self, wanted: str) -> str:
+        """Read the log up to a line that has what is wanted, or, if that is nothing, to its end."""
+        assert self._process.stdout
+        seen: list[str] = []
+        for line in self._process.stdout:
+            seen.append(line)
+            if wanted and wanted in line:
+                break
+        else:
+            assert not wanted, f"{self._command}\nended without {wanted!r}:\n{''.join(seen)}"
+            self._process.stdout.close()
+        return "".join(seen)
+
+    def _signal(self, number: signal.Signals) -> None:
+        os.killpg(self._process.pid, number)
+
+
+def _environment(programs: Path) -> Mapping[str, str]:
+    """Without what belongs to this run of the tests; `programs` gets the one program that a machine must have."""
+    python = Path(sys.base_prefix, "bin", f"python{sys.version_info.major}.{sys.version_info.minor}")
+    programs.mkdir()
+    program = programs / "python3"  # no link: one would be taken for where Python is installed
+    program.write_text(f'#!/bin/sh\nexec "{python}" "$@"\n', "utf-8")
+    program.chmod(0o755)
+    path = [part for part in os.environ["PATH"].split(os.pathsep) if not Path(part).is_relative_to(sys.prefix)]
+    return {name: value for name, value in os.environ.items() if not _OF_THIS_RUN.fullmatch(name)} | {
+        "PATH": os.pathsep.join([str(programs), *path]),
+        "CHAT_PORT": "0",  # any free one: 8000 may be taken
+        "UVICORN_PORT": "0",
+        "no_proxy": f"127.0.0.1,{os.environ.get('no_proxy', '')}",
+    }

@@ -1,0 +1,158 @@
+"""Every command of the README is run: as it is written, but for the port, in a copy of the project.
+
+What would take minutes is run with an option that makes it short. A command that no rule is for fails.
+"""
+
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from importlib.util import find_spec
+
+import httpx
+import pytest
+
+from tests.docs.machine import Machine
+from tests.docs.readme import ADDRESS, COMMANDS, ROOT, Command
+
+GREETING = "Hi there! How can I help you today?"
+
+README_REPLY = "5f0c2ab4e1d94c0f8a36b7d2c9e4f1a0"
+README_CONVERSATION = "c41d0b7e9a2f4d8ab6e3f50c7d219e84"
+
+_ID = re.compile("[0-9a-f]{32}")
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,15}Z")
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    """One for all commands, so that services are started once."""
+    with Machine(tmp_path_factory.mktemp("machine")) as machine:
+        yield machine
+
+
+def serves_on_a_fresh_machine(command: Command, machine: Machine) -> None:
+    """With no `.venv` to begin with."""
+    if "venv" in command.text and find_spec("ensurepip") is None:
+        pytest.skip("this Python cannot make virtual environments; on Debian that is the package python3-venv")
+    folder = machine.checkout(f"line-{command.line}")
+    with machine.start(command.text, folder) as service:
+        assert service.answer("hello") == GREETING
+    assert (folder / ".venv").is_dir()
+
+
+def serves_the_simulator(command: Command, machine: Machine) -> None:
+    """It echoes."""
+    with machine.start(command.text, machine.prepared) as service:
+        assert service.answer("one two") == "one two"
+
+
+def serves_the_bot_of_the_readme(command: Command, machine: Machine) -> None:
+    """It stands in `mychat.py`."""
+    with machine.start(command.text, machine.prepared) as service:
+        assert service.answer("hello you") == "hello! you! "
+
+
+def collects_tests(command: Command, machine: Machine) -> None:
+    """To run them here would never end: these are among them."""
+    printed = machine.run(f"{command.text} --collect-only -q", machine.prepared)
+    assert re.search(r"^[1-9]\d* tests collected", printed, re.MULTILINE)
+    for variable in re.findall(r"^([A-Z_]+)=", command.text):
+        assert f'"{variable}"' in (ROOT / "tests" / "contract" / "fuzzing.py").read_text("utf-8")
+
+
+def fuzzes(command: Command, machine: Machine) -> None:
+    """For a moment; `tests/contract` does it at length."""
+    text = command.text.replace(ADDRESS, machine.service("greeter").url)
+    options = "--phases examples,stateful --max-examples 5 --no-color"
+    assert "No issues found" in machine.run(f"{text} {options}", machine.prepared)
+
+
+def tells_its_options(command: Command, machine: Machine) -> None:
+    """The options that are there have to be good for that."""
+    assert "usage:" in machine.run(f"{command.text} --help", machine.prepared)
+
+
+def succeeds(command: Command, machine: Machine) -> None:
+    """As it is."""
+    machine.run(command.text, machine.prepared)
+
+
+def prints_what_the_readme_says(command: Command, machine: Machine) -> None:
+    """But for the ids, and for white space at the ends of lines; `...` stands for any number of lines."""
+    if shutil.which("curl") is None:
+        pytest.skip("there is no curl on this machine")
+    service = machine.service("simulator" if "/simulate" in command.text else "greeter")
+    printed = machine.run(command.text.replace(ADDRESS, service.url), machine.prepared)
+    assert command.output, f"line {command.line} does not show what its command prints"
+    expected = ["(.*\n)*" if line == "..." else re.escape(f"{line}\n") for line in _lines(command.output.text)]
+    assert re.fullmatch("".join(expected), "".join(f"{line}\n" for line in _lines(printed))), printed
+
+
+def prints_what_was_stored(command: Command, machine: Machine) -> None:
+    """With one conversation in the database, whose ids take the place of the README's."""
+    if "curl" in command.text and shutil.which("curl") is None:
+        pytest.skip("there is no curl on this machine")
+    service = machine.service("greeter")
+    text = command.text.replace(ADDRESS, service.url)
+    with httpx.Client(base_url=service.url, trust_env=False) as client:
+        for conversation in client.get("/api/conversations", params={"limit": 100}).json()["conversations"]:
+            client.delete(f"/api/conversations/{conversation['conversation_id']}")
+        asked = client.post("/api/chat", json={"user_message": "hello"}, headers={"Accept": "application/json"}).json()
+    for of_the_readme, of_the_service in ((README_REPLY, "reply_id"), (README_CONVERSATION, "conversation_id")):
+        text = text.replace(of_the_readme, asked[of_the_service])
+    printed = machine.run(f"CHAT_DATABASE_URL={service.database_url} {text}", machine.prepared)
+    expected = command.output.text if command.output else ""
+    assert _lines(printed) == _lines(expected)
+
+
+def _lines(text: str) -> list[str]:
+    return [line.rstrip() for line in _TIME.sub("<time>", _ID.sub("<id>", text)).rstrip().split("\n")]
+
+
+Rule = Callable[[Command, Machine], None]
+
+RULES: dict[str, Rule] = {
+    r"scripts/serve": serves_on_a_fresh_machine,
+    r"python3 -m venv \.venv\n\. .*\npip install -r requirements\.txt\nuvicorn app\.main:app --reload": (
+        serves_on_a_fresh_machine
+    ),
+    r"(?=.*simulator)([A-Z_]+=\S+ )*scripts/serve( --bot \w+)?": serves_the_simulator,
+    r"\.venv/bin/uvicorn mychat:app --reload": serves_the_bot_of_the_readme,
+    r"([A-Z_]+=\S+ )*scripts/test( .*)?": collects_tests,
+    r"\.venv/bin/schemathesis .*": fuzzes,
+    r"scripts/bench( .*)?": tells_its_options,
+    r"scripts/(setup dev|generate)": succeeds,
+    rf"(curl|\S+python -m app conversations) .*({README_REPLY}|{README_CONVERSATION}|/api/conversations|purge).*": (
+        prints_what_was_stored
+    ),
+    rf"curl (?!.*({README_REPLY}|{README_CONVERSATION}|/api/conversations)).*": prints_what_the_readme_says,
+}
+
+
+def rules(command: Command) -> list[Rule]:
+    """Those that are for this command."""
+    return [rule for pattern, rule in RULES.items() if re.fullmatch(pattern, command.text)]
+
+
+INSTALLING = [command for command in COMMANDS if rules(command) == [serves_on_a_fresh_machine]]
+
+
+@pytest.fixture(scope="module")
+def installing(machine: Machine) -> Iterator[dict[Command, Future[None]]]:
+    """What takes long runs beside all the others."""
+    with ThreadPoolExecutor() as pool:
+        yield {command: pool.submit(serves_on_a_fresh_machine, command, machine) for command in INSTALLING}
+
+
+@pytest.mark.parametrize(
+    "command", sorted(COMMANDS, key=INSTALLING.__contains__), ids=lambda command: f"line {command.line}: {command.text}"
+)
+def test_every_command_works(command: Command, machine: Machine, installing: dict[Command, Future[None]]) -> None:
+    """By the one rule that is for it."""
+    found = rules(command)
+    assert len(found) == 1, f"{len(found)} rules say how to test line {command.line}: {command.text}"
+    if command in installing:
+        installing[command].result()
+    else:
+        found[0](command, machine)

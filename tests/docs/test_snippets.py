@@ -1,0 +1,142 @@
+"""The README's code for clients works on every stream; its bot is code as this project has it.
+
+(That the bot works, `test_commands` sees.)
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.docs.readme import ADDRESS, ROOT, block
+from tests.support.server import LiveServer
+from tests.support.texts import normalised
+
+PATIENCE_SECONDS = 60
+
+SNIPPET = block("js", "From a browser").text
+FUNCTION = SNIPPET[: SNIPPET.index("\nfor await")]
+
+MESSAGES = [
+    "hello",
+    "two words ",
+    "one  two\n\n    indented\tcode\n",
+    "event: done\ndata: {}\n\nid: 7\n: ping\n",
+    "data: x\r\n\r\nretry: 1\rdata:  y",
+    "\u2028 lines \u2029 of \x85 other \x0b kinds \ufeff \u3000",
+    "今日はいい天気ですね。 👩‍💻👨‍👩‍👧‍👦 e\u0301 สวัสดีครับ",
+    ': "[DONE]" null {"text":"\\n"}',
+    "/simulate pace_ms=80\nslow enough for comments",
+]
+
+CUT_UP = """
+const whole = fetch;
+const eachByte = (bytes) => new TransformStream({
+  transform(chunk, out) { for (const byte of chunk) bytes(byte).forEach((b) => out.enqueue(Uint8Array.of(b))); },
+});
+globalThis.fetch = async (...request) => {
+  const response = await whole(...request);
+  return new Response(response.body.pipeThrough(eachByte(BYTES)), response);
+};
+"""
+"""Hands the body over byte by byte; `BYTES` says which bytes take the place of each."""
+
+ASK_ALL = """
+const said = [];
+for (const message of MESSAGES) {
+  const words = [];
+  try {
+    for await (const word of ask(message)) words.push(word);
+  } catch (error) {
+    words.push(error.message);
+  }
+  said.push(words);
+}
+console.log(JSON.stringify(said));
+"""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[LiveServer]:
+    """The service, with comments in every pause."""
+    with LiveServer("simulator", heartbeat_seconds=0.02) as server:
+        yield server
+
+
+def run(code: str, server: LiveServer, folder: Path) -> str:
+    """What a program in JavaScript prints."""
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("there is no node on this machine")
+    program = folder / "program.mjs"
+    program.write_text(code.replace(ADDRESS, server.url), "utf-8")
+    result = subprocess.run(
+        [node, str(program)], capture_output=True, encoding="utf-8", timeout=PATIENCE_SECONDS, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def ask_all(messages: list[str], server: LiveServer, folder: Path, prologue: str = "") -> list[list[str]]:
+    """The words of the reply to each message; the last one is the error's message if there was an error."""
+    said = run(prologue + FUNCTION + ASK_ALL.replace("MESSAGES", json.dumps(messages)), server, folder)
+    words: list[list[str]] = json.loads(said)
+    return words
+
+
+def test_the_browser_snippet_prints_the_reply(tmp_path: Path) -> None:
+    """As it stands there."""
+    with LiveServer("greeter") as server:
+        printed = run(SNIPPET, server, tmp_path).splitlines()
+    assert printed[:2] == ["Hi ", "there! "]
+    assert "".join(printed) == "Hi there! How can I help you today?"
+
+
+@pytest.mark.parametrize(
+    "prologue",
+    ["", CUT_UP.replace("BYTES", "(b) => [b]"), CUT_UP.replace("BYTES", "(b) => b === 10 ? [13, 10] : [b]")],
+    ids=["as sent", "byte by byte", "byte by byte, with CR LF"],
+)
+def test_the_browser_snippet_loses_nothing(prologue: str, server: LiveServer, tmp_path: Path) -> None:
+    """Line breaks, comments, look-alikes of events, and characters that are split over chunks."""
+    said = ask_all(MESSAGES, server, tmp_path, prologue)
+    expected = [normalised(message.removeprefix("/simulate pace_ms=80\n")) for message in MESSAGES]
+    assert ["".join(words) for words in said] == expected
+    assert said[-1] == ["slow ", "enough ", "for ", "comments"]
+
+
+def test_the_browser_snippet_tells_of_failures(server: LiveServer, tmp_path: Path) -> None:
+    """Before the stream, in it, and where it is cut."""
+    messages = ["", "/simulate status=503\nhello", "/simulate fail_after=1\none two"]
+    refused, unavailable, failed = ask_all(messages, server, tmp_path)
+    assert refused == ["Mend the fields listed in errors and send the body again."]
+    assert unavailable == ["The bot cannot answer for now. Wait as Retry-After says."]
+    assert failed == ["one ", "The bot stopped before its reply was complete. Send the message again."]
+    nothing_from_the_end_on = CUT_UP.replace("BYTES", '(b) => (ended ||= b === "{".charCodeAt()) ? [] : [b]')
+    cut = ask_all(["one two"], server, tmp_path, f"let ended = false;{nothing_from_the_end_on}")
+    assert cut == [["one ", "two", "The stream was cut."]]
+
+
+def test_who_leaves_the_browser_snippets_loop_leaves_the_stream(server: LiveServer, tmp_path: Path) -> None:
+    """Else node would wait for the bot, which is silent for ever."""
+    leave = 'for await (const word of ask("/simulate stall_after=2\\none two")) { console.log(word); break; }'
+    assert run(FUNCTION + leave, server, tmp_path) == "one \n"
+
+
+def test_the_bot_is_formatted_and_linted() -> None:
+    """As all code here, but for docstrings and for the folder that it is in."""
+    code = block("python", "Add a bot").text
+    for arguments in (["check", "--ignore", "D,INP001"], ["format", "--check"]):
+        result = subprocess.run(
+            [sys.executable, "-m", "ruff", *arguments, "--stdin-filename", "mychat.py", "-"],
+            cwd=ROOT,
+            input=code,
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+        )
+        assert result.returncode == 0, result.stdout + result.stderr
