@@ -295,13 +295,17 @@ class Replies:
         """From time to time save what has been said meanwhile, try again what could not be saved, and forget."""
         while True:
             await asyncio.sleep(self._bounds.save_every_seconds)
-            for reply in self._making.values():
-                reply.save_progress(self._store)
-            records = list(self._unsaved)
-            errors = await asyncio.gather(*map(self._store.save, records), return_exceptions=True)
-            saved = zip(records, errors, strict=True)
-            self._unsaved -= {record for record, error in saved if not isinstance(error, StorageUnavailable)}
-            self._past.forget_old()
+            await self._save_and_forget()
+
+    async def _save_and_forget(self) -> None:
+        """In a frame of its own, so that none of it is held until the next time."""
+        for reply in self._making.values():
+            reply.save_progress(self._store)
+        records = list(self._unsaved)
+        errors = await asyncio.gather(*map(self._store.save, records), return_exceptions=True)
+        saved = zip(records, errors, strict=True)
+        self._unsaved -= {record for record, error in saved if not isinstance(error, StorageUnavailable)}
+        self._past.forget_old()
 
 
 def _acknowledge(reply: RunningReply, saved: "asyncio.Future[None]") -> None:
