@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from pydantic import ValidationError
 
 from app import logs, operators
+from app.chat.errors import BotNotConfigured
 from app.contract import Contract
 from app.http.connection import bounded_protocol
 from app.http.problems import Problems, RequestError
@@ -34,7 +35,12 @@ def main() -> int:
     logs.configure(settings.log_level, settings.log_format)
     if operator:
         return operators.main(sys.argv[2:], settings)
-    return serve(settings, create_app(settings))
+    try:
+        app = create_app(settings)
+    except BotNotConfigured as error:
+        print(f"{PREFIX}BOT: {error}", file=sys.stderr)
+        return 2
+    return serve(settings, app)
 
 
 def serve(settings: Settings, app: FastAPI) -> int:

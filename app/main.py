@@ -4,13 +4,12 @@
 """
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import cache
 
 from fastapi import FastAPI
 
-from app.bots.greeter import Greeter
-from app.bots.simulator import Simulator
+from app.bot_choice import chosen_bot
 from app.chat.model import Bot
 from app.chat.production import ReplyBounds
 from app.chat.replies import Bounds, Replies
@@ -32,17 +31,23 @@ from app.storage.database import Database, database_url
 def create_app(settings: Settings | None = None, bot: Bot | None = None) -> FastAPI:
     """Make the application.
 
-    `settings` are read from the environment if left out; `bot` takes the place of the one that they name.
+    `settings` are read from the environment if left out; `bot` takes the place of the one that they name. Raises
+    `BotNotConfigured` if that one cannot be had.
     """
     settings = settings or Settings()
     contract = Contract.load()
     problems = Problems(contract.problems, contract.address("streamReply"))
     database = Database(database_url(settings.database_url), settings.storage_seconds)
-    replies = Replies(bot or _bot(settings), _bounds(settings), database.store, MemoryReplyLog)
+    bot = bot or chosen_bot(settings)
+    replies = Replies(bot, _bounds(settings), database.store, MemoryReplyLog)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with database, replies:  # the database closes last
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(database)  # closes last
+            if isinstance(bot, AbstractAsyncContextManager):
+                await stack.enter_async_context(bot)
+            await stack.enter_async_context(replies)
             yield
 
     app = Application(
@@ -61,7 +66,7 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None) -> Fast
         pacing=Pacing(settings.first_word_seconds, settings.heartbeat_seconds),
     )
     history = ConversationsRouter(database.store, replies)
-    health = HealthRouter(replies, database.store)
+    health = HealthRouter(replies, database.store, bot)
     contract.bind(
         app,
         [
@@ -78,14 +83,6 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None) -> Fast
     app.router.routes.extend(document_routes(contract))
     app.add_middleware(EveryRequest, problems=problems, allowed_methods=contract.allowed_methods)
     return app
-
-
-def _bot(settings: Settings) -> Bot:
-    match settings.bot:
-        case "greeter":
-            return Greeter(settings.greeter_pace_ms)
-        case "simulator":
-            return Simulator()
 
 
 def _bounds(settings: Settings) -> Bounds:

@@ -13,7 +13,7 @@ from pathlib import Path
 from app.chat.errors import ConversationNotFound, StorageUnavailable
 from app.chat.model import StoredConversation, StoredMessage
 from app.settings import Settings
-from app.storage.database import create_engine, database_url
+from app.storage.database import create_engine, database_url, transactions_on
 from app.storage.sql import SqlStore
 from app.storage.writer import GroupWriter
 
@@ -87,11 +87,11 @@ async def _purge(settings: Settings, days: float) -> int:
 @asynccontextmanager
 async def _store(settings: Settings) -> AsyncIterator[SqlStore]:
     url = database_url(settings.database_url)
-    engine = create_engine(url, settings.storage_seconds)
+    transactions = transactions_on(create_engine(url, settings.storage_seconds), settings.storage_seconds)
     try:
-        yield SqlStore(engine, GroupWriter(engine, settings.storage_seconds), settings.storage_seconds)
+        yield SqlStore(transactions, GroupWriter(transactions))
     finally:
-        await engine.dispose()
+        await transactions.close()
 
 
 def _json(conversation: StoredConversation, messages: list[StoredMessage]) -> str:

@@ -1,17 +1,26 @@
 """Every knob of the service, with its default and its unit. Read from the environment, prefix `CHAT_`."""
 
+import json
 import os
 import re
 from difflib import get_close_matches
-from typing import Annotated, Literal, Self
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, Field, HttpUrl, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "CHAT_"
 
 Milliseconds = Annotated[float, Field(ge=0, le=60_000)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
+
+
+def _without_credentials(url: HttpUrl | None) -> HttpUrl | None:
+    if url is not None and (url.username or url.password):
+        msg = "put the key into CHAT_OPENAI_API_KEY, not into the address"
+        raise ValueError(msg)
+    return url
 
 
 class Settings(BaseSettings):
@@ -21,8 +30,35 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="The address to listen on")
     port: int = Field(8000, ge=0, le=65_535, description="The port to listen on; 0 takes a free one")
-    bot: Literal["greeter", "simulator"] = Field("greeter", description="Who answers: `greeter` or `simulator`")
+    bot: str = Field(
+        "greeter", description="Who answers: `greeter`, `simulator`, `openai`, `local`, or a bot that is installed"
+    )
     greeter_pace_ms: Milliseconds = Field(60, description="The greeter's pause between words")
+    system_prompt: str | None = Field(None, description="What a model is told before the conversation")
+    temperature: float | None = Field(None, ge=0, le=2, description="How freely a model chooses its words")
+    max_tokens: int | None = Field(None, ge=1, description="How many tokens a reply of a model's may have")
+    openai_base_url: Annotated[HttpUrl | None, AfterValidator(_without_credentials)] = Field(
+        None, description="Where the engine is that `openai` talks to, such as `http://127.0.0.1:8080/v1`"
+    )
+    openai_api_key: SecretStr | None = Field(None, description="Its key")
+    openai_model: str | None = Field(None, description="Its model; without it, the first one that it lists")
+    openai_headers: Annotated[dict[str, SecretStr], NoDecode] = Field(
+        {}, description="More headers for it, as a JSON object"
+    )
+    openai_extra_body: Annotated[dict[str, Any], NoDecode] = Field(
+        {}, description="More fields of each request, as a JSON object; `null` takes one out"
+    )
+    openai_connect_seconds: Seconds = Field(5, description="How long connecting to it may take")
+    openai_first_byte_seconds: Seconds = Field(60, description="How long it may take to begin its answer")
+    openai_between_bytes_seconds: Seconds = Field(60, description="How long it may be silent then")
+    openai_max_connections: int = Field(1_000, ge=1, description="How many replies it may make at once; more wait")
+    local_model_path: Path | None = Field(
+        None, description="The GGUF file that `local` runs; without it, the small model that comes with the bot"
+    )
+    local_context_tokens: int = Field(
+        4_096, ge=256, description="How many tokens history, message and reply may have together"
+    )
+    local_slots: int = Field(4, ge=1, le=64, description="How many replies it makes at once; more wait")
     first_word_seconds: Seconds = Field(2, description="How long the status line waits for the first word")
     heartbeat_seconds: Seconds = Field(15, description="After how long a silence a stream gets a keep-alive comment")
     drain_seconds: float = Field(20, ge=0, le=3600, description="How long running replies may go on after SIGTERM")
@@ -54,6 +90,24 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "json", "console"] = Field(
         "auto", description="`json`, `console` (for people), or `auto`: console on a terminal, else JSON"
     )
+
+    @field_validator("openai_headers", "openai_extra_body", mode="before")
+    @classmethod
+    def _parse_json(cls, value: object) -> object:
+        """Here, and not by pydantic-settings: that raises something else, and there may be a key in it."""
+        try:
+            return json.loads(value) if isinstance(value, str) else value
+        except ValueError:
+            msg = "write a JSON object"
+            raise ValueError(msg) from None
+
+    @field_validator("openai_api_key")
+    @classmethod
+    def _fit_into_a_header(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None and not re.fullmatch(r"[\x21-\x7e]+", key.get_secret_value()):
+            msg = "a key has neither spaces nor line breaks"
+            raise ValueError(msg)
+        return key
 
     @field_validator("database_url")
     @classmethod

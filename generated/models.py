@@ -8,6 +8,20 @@ from pydantic import MISSING, AwareDatetime, BaseModel, ConfigDict, Field
 from typing_extensions import TypeAliasType
 
 
+class Usage(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        validate_by_name=True,
+    )
+    prompt_tokens: Annotated[
+        int,
+        Field(description="What the model was given, the conversation's history included.", ge=0, le=9007199254740991),
+    ]
+    completion_tokens: Annotated[
+        int, Field(description="What the model has said, its reasoning included.", ge=0, le=9007199254740991)
+    ]
+
+
 class Reply(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
@@ -26,11 +40,12 @@ class Reply(BaseModel):
     ]
     text: Annotated[str, Field(description="The whole text; what all words give when they are concatenated.")]
     finish_reason: Annotated[
-        Literal["stop", "length", "cancelled"],
+        Literal["stop", "length", "content_filter", "cancelled"],
         Field(
-            description="Why a reply ended: `stop` (the bot had said all), `length` (a bound on the reply's length was reached),\n`cancelled` (somebody stopped it, or nobody was left to read it).\n"
+            description="Why a reply ended: `stop` (the bot had said all), `length` (a bound on the reply's length was reached),\n`content_filter` (a filter of the model's ended it), `cancelled` (somebody stopped it, or nobody was left to\nread it).\n"
         ),
     ]
+    usage: Usage | MISSING = MISSING
 
 
 class WordEvent(BaseModel):
@@ -168,11 +183,12 @@ class Message(BaseModel):
         ),
     ] = MISSING
     finish_reason: Annotated[
-        Literal["stop", "length", "cancelled"] | MISSING,
+        Literal["stop", "length", "content_filter", "cancelled"] | MISSING,
         Field(
-            description="Why a reply ended: `stop` (the bot had said all), `length` (a bound on the reply's length was reached),\n`cancelled` (somebody stopped it, or nobody was left to read it).\n"
+            description="Why a reply ended: `stop` (the bot had said all), `length` (a bound on the reply's length was reached),\n`content_filter` (a filter of the model's ended it), `cancelled` (somebody stopped it, or nobody was left to\nread it).\n"
         ),
     ] = MISSING
+    usage: Usage | MISSING = MISSING
 
 
 class Health(BaseModel):

@@ -11,8 +11,8 @@ _INTRODUCTION = (
     "I am the greeter, a small bot that ships with this chat backend so that it answers from the first minute. "
     "I understand a hello, and not much more. Your message arrived safely, though, and this reply is streamed to you "
     "word by word, just as a model's would be.\n\n"
-    "To plug in a model, add a bot: a class with one method that yields text. The README shows how, "
-    'in the section "Add a bot". To test a client, start the service with CHAT_BOT=simulator: '
+    "To plug in a model, or a small one that runs on this machine, set CHAT_BOT. The README shows how, "
+    'in the section "Connect a model". To test a client, start the service with CHAT_BOT=simulator: '
     "that bot echoes whatever you say, at any pace, and fails on demand."
 )
 _HELLO = re.compile(

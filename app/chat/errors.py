@@ -4,6 +4,10 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 
+class BotNotConfigured(Exception):
+    """The bot cannot be had as it is set up. Its text is for the operator, and says what to do."""
+
+
 class ChatError(Exception):
     """Something that the one who asked is told about.
 

@@ -11,7 +11,7 @@ from typing import Generic, Literal, Protocol, TypeVar
 from app.chat.errors import ChatError
 
 Item = TypeVar("Item")
-FinishReason = Literal["stop", "length", "cancelled"]
+FinishReason = Literal["stop", "length", "content_filter", "cancelled"]
 Role = Literal["user", "assistant"]
 ReplyState = Literal["running", "completed", "cancelled", "failed", "interrupted"]
 
@@ -37,10 +37,19 @@ class Conversation:
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """What a reply has cost, in the model's tokens."""
+
+    prompt_tokens: int
+    completion_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     """What a bot may yield as its last item, when there is more to say about the end than that it came."""
 
     reason: FinishReason
+    usage: Usage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +58,7 @@ class Done:
 
     text: str
     finish_reason: FinishReason
+    usage: Usage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +94,7 @@ class ReplyRecord:
     state: ReplyState = "running"
     finish_reason: FinishReason | None = None
     error_code: str | None = None
+    usage: Usage | None = None
     text: str = ""
     stored: bool = False
     """Whether the store has the reply, or may have it: from then on it is changed where it is, and never added."""
@@ -100,6 +111,7 @@ class StoredMessage:
     state: ReplyState | None
     finish_reason: FinishReason | None
     error_code: str | None
+    usage: Usage | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +143,12 @@ class Page(Generic[Item]):
 
 
 class Bot(Protocol):
-    """Turns a conversation into a stream of text deltas."""
+    """Turns a conversation into a stream of text deltas.
+
+    A bot that holds something for longer than a reply, such as connections, is an async context manager besides: it is
+    entered before the first reply, and left after the last. One that may have to say "not now" has an attribute or
+    property `is_ready`; while that is false, so is the service's readiness.
+    """
 
     def reply(self, conversation: Conversation) -> AsyncGenerator[str | Finish, None]:
         """Yield the reply's text in pieces of any size, and at most one `Finish`, last.

@@ -86,7 +86,7 @@ class PastReplies:
 def _end(message: StoredMessage) -> End:
     match message.state:
         case "completed" | "cancelled":
-            return Done(message.text, message.finish_reason or "stop")
+            return Done(message.text, message.finish_reason or "stop", message.usage)
         case "failed":
             return Failed(error_with_code(message.error_code or ""))
         case _:

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from app.chat.errors import BotBroken, BotTimeout, ChatError, MessageRefused
-from app.chat.model import Bot, Conversation, Done, Failed, Finish, FinishReason, ReplyLog, ReplyRecord, Store
+from app.chat.model import Bot, Conversation, Done, Failed, Finish, ReplyLog, ReplyRecord, Store
 from app.chat.text import Normaliser
 from app.chat.words import WordSplitter
 
 _DELTAS_A_TURN = 64
 """After so many deltas the producer lets others run: a bot that always has more must not starve them."""
+
+_SAID_ALL = Finish("stop")
 
 _logger = logging.getLogger(__name__)
 
@@ -101,12 +103,12 @@ class RunningReply:
 
     async def produce(self, bot: Bot, conversation: Conversation, bounds: ReplyBounds, store: Store) -> None:
         """Make the reply, store it, and end its log. The body of `task`."""
-        reason: FinishReason = "stop"
+        finish = _SAID_ALL
         error: ChatError | None = None
         try:
             if self._verdict is None:
                 self._pumping = True
-                reason = await self._pump(bot, conversation, bounds)
+                finish = await self._pump(bot, conversation, bounds)
         except (
             BaseException
         ) as raised:  # a bot is other people's code: whatever it raises ends its reply, and only that
@@ -119,15 +121,15 @@ class RunningReply:
             case None:
                 pass
             case "cancelled":
-                reason, error = "cancelled", None
+                finish, error = Finish("cancelled"), None
             case ChatError() as stopped_by:
                 error = stopped_by
-        await self._finish(reason, error, store)
+        await self._finish(finish, error, store)
 
     def _is_cancelled(self) -> bool:
         return self.task is not None and self.task.cancelling() > 0
 
-    async def _pump(self, bot: Bot, conversation: Conversation, bounds: ReplyBounds) -> FinishReason:
+    async def _pump(self, bot: Bot, conversation: Conversation, bounds: ReplyBounds) -> Finish:
         """Carry the bot's deltas into the log, as words."""
         normaliser = Normaliser()
         splitter = WordSplitter()
@@ -140,14 +142,14 @@ class RunningReply:
                     if self._verdict is not None:
                         break  # the bot would not be cancelled
                     if isinstance(delta, Finish):
-                        return delta.reason
+                        return delta
                     self.heard_at = now()
                     text = normaliser.feed(delta)
                     room -= len(text)
                     if room < 0:
                         self._emit(_fitting(splitter.feed(text), bounds.characters - len(self._text())))
                         normaliser, splitter = Normaliser(), WordSplitter()  # what they still hold does not fit
-                        return "length"
+                        return Finish("length")
                     words = splitter.feed(text)
                     if words:
                         self._emit(words)
@@ -161,7 +163,7 @@ class RunningReply:
             words += splitter.flush()
             if words:
                 self._emit(words)
-        return "stop"
+        return _SAID_ALL
 
     def _emit(self, words: Sequence[str]) -> None:
         if self.acknowledged:
@@ -173,15 +175,15 @@ class RunningReply:
         """All that was said so far."""
         return self.log.text() + "".join(self._held)
 
-    async def _finish(self, reason: FinishReason, error: ChatError | None, store: Store) -> None:
+    async def _finish(self, finish: Finish, error: ChatError | None, store: Store) -> None:
         """Store the end, then tell it: what was told is never lost."""
         record = self.record
         record.text = self._text()
         if error is not None:
             record.state, record.error_code = "failed", error.code
         else:
-            record.state = "cancelled" if reason == "cancelled" else "completed"
-            record.finish_reason = reason
+            record.state = "cancelled" if finish.reason == "cancelled" else "completed"
+            record.finish_reason, record.usage = finish.reason, finish.usage
         if not self._refused:
             try:
                 await store.save(record)
@@ -190,7 +192,7 @@ class RunningReply:
             else:
                 self.stored = True
                 self.acknowledge()
-        self.log.close(Done(record.text, reason) if error is None else Failed(error))
+        self.log.close(Done(record.text, finish.reason, finish.usage) if error is None else Failed(error))
 
 
 def _look(saved: "asyncio.Future[None]") -> None:

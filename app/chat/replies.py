@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
+from weakref import WeakValueDictionary
 
 from app.chat.errors import (
     BotTimeout,
@@ -60,6 +61,7 @@ class Replies:
         self._making: dict[str, RunningReply] = {}  # by reply
         self._speaking: dict[str, RunningReply] = {}  # by conversation
         self._keys: dict[str, RunningReply] = {}  # by idempotency key
+        self._seeking: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # by idempotency key
         self._past = PastReplies(store, new_log, bounds.retention_seconds)
         self._unsaved: set[ReplyRecord] = set()  # ended, and the store does not know yet
         self._emptied = asyncio.Event()
@@ -94,31 +96,12 @@ class Replies:
         Raises `Draining`, `TooManyStreams`, `ConversationNotFound`, `ConversationBusy`, `IdempotencyKeyReused` and
         `StorageUnavailable`.
         """
-        if idempotency is not None and (repeated := await self._repeated(idempotency)) is not None:
-            return repeated
-        if not self.accepting:
-            raise Draining
-        if len(self._open) >= self._bounds.open_streams:
-            raise TooManyStreams
-        position = 0
-        history: tuple[Message, ...] = ()
-        if conversation_id is not None:
-            self._refuse_if_busy(conversation_id)
-            position, history = await self._store.history(
-                conversation_id, self._bounds.history_messages, self._bounds.history_characters
-            )
-            self._refuse_if_busy(conversation_id)  # somebody was quicker
-        if idempotency is not None and (reply := self._with_key(idempotency)) is not None:
-            return self._attach(reply)  # likewise
-        record = ReplyRecord(
-            reply_id=secrets.token_hex(16),
-            conversation_id=conversation_id or secrets.token_hex(16),
-            position=position,
-            user_message=message,
-            created_ms=time.time_ns() // 1_000_000,
-            idempotency=idempotency,
-        )
-        return self._attach(self._begin(record, Conversation((*history, Message("user", message)))))
+        if idempotency is None:
+            return await self._start(message, conversation_id)
+        # One at a time for each key: who asks the store for a reply that is not there yet would not learn of its end.
+        async with self._seeking.setdefault(idempotency.key, asyncio.Lock()):
+            repeated = await self._repeated(idempotency)
+            return repeated or await self._start(message, conversation_id, idempotency)
 
     async def open(self, reply_id: str, after: int = 0) -> RunningReply:
         """Attach to a reply, live or stored, whose first `after` words the reader has. The caller `leave`s.
@@ -180,6 +163,31 @@ class Replies:
                 for reply in self._making.values():
                     reply.stop(Draining())
 
+    async def _start(
+        self, message: str, conversation_id: str | None, idempotency: Idempotency | None = None
+    ) -> RunningReply:
+        if not self.accepting:
+            raise Draining
+        if len(self._open) >= self._bounds.open_streams:
+            raise TooManyStreams
+        position = 0
+        history: tuple[Message, ...] = ()
+        if conversation_id is not None:
+            self._refuse_if_busy(conversation_id)
+            position, history = await self._store.history(
+                conversation_id, self._bounds.history_messages, self._bounds.history_characters
+            )
+            self._refuse_if_busy(conversation_id)  # somebody was quicker
+        record = ReplyRecord(
+            reply_id=secrets.token_hex(16),
+            conversation_id=conversation_id or secrets.token_hex(16),
+            position=position,
+            user_message=message,
+            created_ms=time.time_ns() // 1_000_000,
+            idempotency=idempotency,
+        )
+        return self._attach(self._begin(record, Conversation((*history, Message("user", message)))))
+
     def _begin(self, record: ReplyRecord, conversation: Conversation) -> RunningReply:
         reply = RunningReply(record, self._new_log())
         reply.heard_at = self._loop.time()
@@ -215,8 +223,6 @@ class Replies:
         if (reply := self._with_key(idempotency)) is not None:
             return self._attach(reply)
         stored = await self._store.reply_for(idempotency.key)
-        if (reply := self._with_key(idempotency)) is not None:  # it has come up meanwhile
-            return self._attach(reply)
         if stored is None:
             return None
         if stored.fingerprint != idempotency.fingerprint:

@@ -9,7 +9,8 @@ from app.chat.production import RunningReply
 from app.chat.replies import Replies
 from app.http.problems import Problems
 from app.http.reader import ClientGone, Reader
-from app.http.sse import reply_body, reply_headers
+from app.http.shapes import reply_shape
+from app.http.sse import reply_headers
 
 MEDIA_TYPE = "application/json"
 
@@ -45,7 +46,7 @@ class FinishedReply(Response):
                 reader.wait_for(_PATIENCE_SECONDS)
         match end:
             case Done():
-                body = reply_body(self._reply, end).model_dump_json()
+                body = reply_shape(self._reply, end).model_dump_json()
                 response = Response(body, scope["route"].status_code, {"Cache-Control": "no-store"}, MEDIA_TYPE)
                 response.raw_headers += reply_headers(self._reply, self._problems)
                 return response

@@ -15,7 +15,7 @@ from app.chat.production import RunningReply
 from app.chat.replies import Replies
 from app.http.problems import Problems
 from app.http.reader import ClientGone, Reader
-from generated.models import Reply
+from app.http.shapes import reply_shape
 
 MEDIA_TYPE = "text/event-stream"
 
@@ -43,12 +43,16 @@ class Pacing:
 
 
 def words_frame(reply_id: str, after: int, words: Sequence[str]) -> bytes:
-    """The events of the words that follow the first `after`."""
-    head = f"id: {reply_id}:"
-    frame = "".join([f"{head}{n}\ndata: {word}\n\n" for n, word in enumerate(words, after + 1)])
+    """The events of the words that follow the first `after`.
+
+    The id comes last: some clients take it as read at the end of its line, and not at the end of the event. (So does
+    @microsoft/fetch-event-source 2.0.1; cut off between an id and its data, it would go on behind a word it never had.)
+    """
+    tail = f"\nid: {reply_id}:"
+    frame = "".join([f"data: {word}{tail}{n}\n\n" for n, word in enumerate(words, after + 1)])
     if frame.count("\n") > 3 * len(words):  # a word with a line break in it, which is rare
         frame = "".join(
-            [f"{head}{n}\ndata: {word.replace(chr(10), _MORE_DATA)}\n\n" for n, word in enumerate(words, after + 1)]
+            [f"data: {word.replace(chr(10), _MORE_DATA)}{tail}{n}\n\n" for n, word in enumerate(words, after + 1)]
         )
     return frame.encode()
 
@@ -60,19 +64,9 @@ def end_frame(reply: RunningReply, end: End, problems: Problems) -> bytes:
     """The terminal event."""
     match end:
         case Done():
-            return f"event: done\ndata: {reply_body(reply, end).model_dump_json()}\n\n".encode()
+            return f"event: done\ndata: {reply_shape(reply, end).model_dump_json()}\n\n".encode()
         case Failed():
             return f"event: failed\ndata: {problems.of(end.error).model_dump_json()}\n\n".encode()
-
-
-def reply_body(reply: RunningReply, done: Done) -> Reply:
-    """The finished reply as the contract has it."""
-    return Reply(
-        reply_id=reply.reply_id,
-        conversation_id=reply.record.conversation_id,
-        text=done.text,
-        finish_reason=done.finish_reason,
-    )
 
 
 def reply_headers(reply: RunningReply, problems: Problems) -> list[tuple[bytes, bytes]]:

@@ -11,6 +11,7 @@ from app.chat.errors import ConversationNotFound
 from app.chat.model import Store, StoredConversation, StoredMessage
 from app.chat.replies import Replies
 from app.http.parameters import page, path_id
+from app.http.shapes import usage_shape
 from generated.models import Conversation, ConversationPage, ConversationSummary, Message
 
 
@@ -79,6 +80,7 @@ def _message(message: StoredMessage) -> Message:
         reply_id=message.reply_id or MISSING,
         state=message.state or MISSING,
         finish_reason=message.finish_reason or MISSING,
+        usage=MISSING if message.usage is None else usage_shape(message.usage),
     )
 
 

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from app.chat.errors import Draining
-from app.chat.model import Store
+from app.chat.errors import BotUnavailable, Draining
+from app.chat.model import Bot, Store
 from app.chat.replies import Replies
 from generated.models import Health, Readiness
 
@@ -14,14 +14,17 @@ class HealthRouter:
 
     replies: Replies
     store: Store
+    bot: Bot
 
     async def get_health(self) -> Health:
         """The process answers."""
         return Health()
 
     async def get_readiness(self) -> Readiness:
-        """New replies are taken, and the database answers."""
+        """New replies are taken, the bot can answer, and the database does."""
         if not self.replies.accepting:
             raise Draining
+        if not getattr(self.bot, "is_ready", True):
+            raise BotUnavailable
         await self.store.check()
         return Readiness()

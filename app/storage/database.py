@@ -9,14 +9,17 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import event
+from sqlalchemy import Engine, event
+from sqlalchemy import create_engine as create_sync_engine
 from sqlalchemy.engine import URL, ExceptionContext, make_url
+from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from app.storage.migration import migrate
 from app.storage.owner import ownership, seal_orphans
 from app.storage.records import record_writer
 from app.storage.sql import SqlStore
+from app.storage.transactions import AsyncTransactions, ThreadTransactions, Transactions
 from app.storage.writer import GroupWriter
 
 _logger = logging.getLogger(__name__)
@@ -50,9 +53,10 @@ class Database:
     def __init__(self, url: URL, patience_seconds: float) -> None:
         """No connection is made before it is entered; whatever is done with it may take `patience_seconds`."""
         self._engine = create_engine(url, patience_seconds)
-        self._writer = GroupWriter(self._engine, patience_seconds)
+        self._transactions = transactions_on(self._engine, patience_seconds)
+        self._writer = GroupWriter(self._transactions)
         self._exits = AsyncExitStack()
-        self.store = SqlStore(self._engine, self._writer, patience_seconds)
+        self.store = SqlStore(self._transactions, self._writer)
 
     async def __aenter__(self) -> Self:
         """Begin.
@@ -61,9 +65,10 @@ class Database:
         """
         async with AsyncExitStack() as exits:
             exits.push_async_callback(self._engine.dispose)
+            exits.push_async_callback(self._transactions.close)
             owner = await exits.enter_async_context(ownership(self._engine))
             await migrate(self._engine)
-            await seal_orphans(self._engine, owner)
+            await seal_orphans(self._transactions, owner)
             await exits.enter_async_context(self._writer.writing(record_writer(owner, self._engine.dialect.name)))
             await exits.enter_async_context(self._housekeeping(owner))
             self._exits = exits.pop_all()
@@ -83,7 +88,7 @@ class Database:
             while True:
                 try:
                     await self.store.forget_keys(time.time_ns() // 1_000_000 - KEYS_SECONDS * 1000)
-                    await seal_orphans(self._engine, owner)
+                    await seal_orphans(self._transactions, owner)
                 except Exception as problem:  # noqa: BLE001 - what goes wrong now may go right the next time
                     _logger.error("housekeeping failed: %s", type(problem).__qualname__)  # noqa: TRY400
                 await asyncio.sleep(_HOUSEKEEPING_SECONDS)
@@ -100,23 +105,38 @@ def create_engine(url: URL, patience_seconds: float) -> AsyncEngine:
     """An engine with the settings that we rely on."""
     logging.getLogger("aiosqlite").setLevel(logging.WARNING)  # at debug it would log what people said
     if url.get_backend_name() == "sqlite":
-        # Who waits for a lock gives up a bit before all patience is lost, so that it can say so in good order.
-        engine = create_async_engine(
-            url,
-            pool_size=_CONNECTIONS,
-            pool_timeout=patience_seconds,
-            connect_args={"timeout": 0.9 * patience_seconds},
-        )
-        event.listen(engine.sync_engine, "connect", _set_up_sqlite)
-        event.listen(engine.sync_engine, "handle_error", _distrust_the_file)
+        engine = create_async_engine(url, **_sqlite_options(patience_seconds))
+        _set_up(engine.sync_engine)
         return engine
-    return create_async_engine(
+    engine = create_async_engine(
         url,
         pool_size=_CONNECTIONS,
-        pool_pre_ping=True,
         pool_timeout=patience_seconds,
         connect_args={"timeout": patience_seconds, "command_timeout": patience_seconds},
     )
+    event.listen(engine.sync_engine, "checkout", _lend_no_dead_ones)
+    return engine
+
+
+def transactions_on(engine: AsyncEngine, patience_seconds: float) -> Transactions:
+    """Transactions in an engine's database; each may take `patience_seconds`."""
+    if engine.dialect.name == "postgresql":
+        return AsyncTransactions(engine, patience_seconds)
+    url = engine.url.set(drivername="sqlite")
+    blocking = create_sync_engine(url, **_sqlite_options(patience_seconds, check_same_thread=False))
+    _set_up(blocking)
+    return ThreadTransactions(blocking, _CONNECTIONS, patience_seconds)
+
+
+def _sqlite_options(patience_seconds: float, **connect_args: object) -> dict[str, Any]:
+    # Who waits for a lock gives up a bit before all patience is lost, so that it can say so in good order.
+    timeouts = {"pool_timeout": patience_seconds, "connect_args": {"timeout": 0.9 * patience_seconds, **connect_args}}
+    return {"pool_size": _CONNECTIONS, **timeouts}
+
+
+def _set_up(engine: Engine) -> None:
+    event.listen(engine, "connect", _set_up_sqlite)
+    event.listen(engine, "handle_error", _distrust_the_file)
 
 
 def _set_up_sqlite(connection: Any, _: object) -> None:  # noqa: ANN401 - a DBAPI connection has no common type
@@ -125,6 +145,12 @@ def _set_up_sqlite(connection: Any, _: object) -> None:  # noqa: ANN401 - a DBAP
     for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _lend_no_dead_ones(connection: Any, *_: object) -> None:  # noqa: ANN401 - as above
+    """The driver hears at once that PostgreSQL has hung up; to ask instead would be three more ways there and back."""
+    if connection.driver_connection.is_closed():
+        raise InvalidatePoolError
 
 
 def _distrust_the_file(context: ExceptionContext) -> None:

@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.storage.schema import RUNNING, messages
+from app.storage.transactions import Transactions
 
 _LOOK_SECONDS = 2.0
 """How often to look whether PostgreSQL still knows us. It forgets all sessions when it restarts."""
@@ -52,10 +53,9 @@ async def ownership(engine: AsyncEngine) -> AsyncIterator[str]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def seal_orphans(engine: AsyncEngine, owner: str) -> int:
+async def seal_orphans(transactions: Transactions, owner: str) -> int:
     """Mark `interrupted` what was running and has no living owner. Returns how many there were."""
-    async with engine.begin() as connection:
-        sealed = await connection.run_sync(_seal, owner)
+    sealed = await transactions.run(lambda connection: _seal(connection, owner))
     if sealed:
         _logger.warning("sealed %d replies that a crash had interrupted", sealed)
     return sealed

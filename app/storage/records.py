@@ -1,47 +1,73 @@
 """Writes replies, each with the message that it answers: what SQLite and PostgreSQL both understand."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from operator import itemgetter
 
-from sqlalchemy import Connection, bindparam, update
+from sqlalchemy import Connection, Insert, Update, bindparam, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app.chat.model import ReplyRecord
 from app.storage.schema import TITLE_LENGTH, conversations, idempotency_keys, messages
+from app.storage.writer import Prepare, Work
+
+_Row = dict[str, object]
 
 
-def record_writer(owner: str, dialect: str) -> Callable[[Connection, Sequence[ReplyRecord]], None]:
+def record_writer(owner: str, dialect: str) -> Prepare:
     """What stores records, as those of `owner`, in a database that speaks `dialect`."""
     upsert = postgresql.insert if dialect == "postgresql" else sqlite.insert
     # A commit whose answer was lost is repeated, so it is no error if the reply is there already. Another reply in its
     # place, or with its key, is one: two instances were asked at the same time, and the other one was quicker.
-    add_conversation = upsert(conversations).on_conflict_do_nothing()
-    add_user_message = upsert(messages).on_conflict_do_nothing()
-    add_key = upsert(idempotency_keys).on_conflict_do_nothing(index_elements=["reply_id"])
     insert = upsert(messages)
     changed = {name: insert.excluded[name] for name in _REPLY_COLUMNS}
-    add_reply = insert.on_conflict_do_update(index_elements=["reply_id"], set_=changed)
+    add_conversation = _Statement(upsert(conversations).on_conflict_do_nothing())
+    touch = _Statement(_TOUCH)
+    add_user_message = _Statement(insert.on_conflict_do_nothing())
+    add_reply = _Statement(insert.on_conflict_do_update(index_elements=["reply_id"], set_=changed))
+    add_key = _Statement(upsert(idempotency_keys).on_conflict_do_nothing(index_elements=["reply_id"]))
+    update_reply = _Statement(_UPDATE_REPLY)
 
-    def write(connection: Connection, records: Sequence[ReplyRecord]) -> None:
-        # The event loop runs on while a statement does, and with it what changes the records: look at each once.
-        old = [_reply_update(record) for record in records if record.stored]
+    def prepare(records: Sequence[ReplyRecord]) -> Work:
         new = [record for record in records if not record.stored]
-        replies = [_reply_row(record, owner) for record in new]
-        if first := [_conversation_row(record) for record in new if record.position == 0]:
-            connection.execute(add_conversation, first)
-        if further := [_touch(record) for record in new if record.position > 0]:
-            connection.execute(_TOUCH, further)
-        if new:
-            connection.execute(add_user_message, [_user_row(record) for record in new])
-            connection.execute(add_reply, replies)
-        if keys := [_key_row(record) for record in new if record.idempotency]:
-            connection.execute(add_key, keys)
-        if old:
-            connection.execute(_UPDATE_REPLY, old)
+        steps = (
+            (add_conversation, [_conversation_row(record) for record in new if record.position == 0]),
+            (touch, [_touch(record) for record in new if record.position > 0]),
+            (add_user_message, [_user_row(record) for record in new]),
+            (add_reply, [_reply_row(record, owner) for record in new]),
+            (add_key, [_key_row(record) for record in new if record.idempotency]),
+            (update_reply, [_reply_update(record) for record in records if record.stored]),
+        )
 
-    return write
+        def write(connection: Connection) -> None:
+            for statement, rows in steps:
+                if rows:
+                    statement.run(connection, rows)
+
+        return write
+
+    return prepare
 
 
-_REPLY_COLUMNS = ("text", "state", "finish_reason", "error_code")
+class _Statement:
+    """A statement that is compiled once: to look at each value of each row anew would double what a reply costs.
+
+    The driver gets the values as they are, so all have to be of types that it knows.
+    """
+
+    def __init__(self, statement: Insert | Update) -> None:
+        self._statement = statement
+        self._compiled: tuple[str, itemgetter[object]] | None = None
+
+    def run(self, connection: Connection, rows: list[_Row]) -> None:
+        """For each row once; all rows have the same names."""
+        if self._compiled is None:
+            compiled = self._statement.compile(dialect=connection.dialect, column_keys=list(rows[0]))
+            self._compiled = compiled.string, itemgetter(*compiled.positiontup or ())
+        text, values = self._compiled
+        connection.exec_driver_sql(text, [values(row) for row in rows])
+
+
+_REPLY_COLUMNS = ("text", "state", "finish_reason", "error_code", "prompt_tokens", "completion_tokens")
 _UPDATE_REPLY = (
     update(messages)
     .where(messages.c.reply_id == bindparam("of"))
@@ -50,7 +76,7 @@ _UPDATE_REPLY = (
 _TOUCH = update(conversations).where(conversations.c.id == bindparam("of")).values(updated_ms=bindparam("updated_ms"))
 
 
-def _conversation_row(record: ReplyRecord) -> dict[str, object]:
+def _conversation_row(record: ReplyRecord) -> _Row:
     title = " ".join(record.user_message.split())[:TITLE_LENGTH]
     return {
         "id": record.conversation_id,
@@ -60,11 +86,11 @@ def _conversation_row(record: ReplyRecord) -> dict[str, object]:
     }
 
 
-def _touch(record: ReplyRecord) -> dict[str, object]:
+def _touch(record: ReplyRecord) -> _Row:
     return {"of": record.conversation_id, "updated_ms": record.created_ms}
 
 
-def _user_row(record: ReplyRecord) -> dict[str, object]:
+def _user_row(record: ReplyRecord) -> _Row:
     return {
         "conversation_id": record.conversation_id,
         "position": record.position,
@@ -74,32 +100,34 @@ def _user_row(record: ReplyRecord) -> dict[str, object]:
     }
 
 
-def _reply_row(record: ReplyRecord, owner: str) -> dict[str, object]:
-    return {
+def _reply_row(record: ReplyRecord, owner: str) -> _Row:
+    return _ending(record) | {
         "conversation_id": record.conversation_id,
         "position": record.position + 1,
         "role": "assistant",
-        "text": record.text,
         "created_ms": record.created_ms,
         "reply_id": record.reply_id,
-        "state": record.state,
-        "finish_reason": record.finish_reason,
-        "error_code": record.error_code,
         "owner": owner,
     }
 
 
-def _reply_update(record: ReplyRecord) -> dict[str, object]:
+def _reply_update(record: ReplyRecord) -> _Row:
+    return _ending(record) | {"of": record.reply_id}
+
+
+def _ending(record: ReplyRecord) -> _Row:
+    usage = record.usage
     return {
-        "of": record.reply_id,
         "text": record.text,
         "state": record.state,
         "finish_reason": record.finish_reason,
         "error_code": record.error_code,
+        "prompt_tokens": usage and usage.prompt_tokens,
+        "completion_tokens": usage and usage.completion_tokens,
     }
 
 
-def _key_row(record: ReplyRecord) -> dict[str, object]:
+def _key_row(record: ReplyRecord) -> _Row:
     assert record.idempotency is not None  # noqa: S101 - the caller has looked
     return {
         "key": record.idempotency.key,

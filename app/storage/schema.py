@@ -9,7 +9,7 @@ KEY_LENGTH = 255
 RUNNING = text("state = 'running'")
 """Of a message. To the letter, not as a parameter: else no plan could use the index that has only these."""
 
-REVISION = "0001"
+REVISION = "0002"
 """Of the migrations that lead to these tables."""
 
 metadata = MetaData(
@@ -45,6 +45,8 @@ messages = Table(
     Column("finish_reason", String(16)),
     Column("error_code", String(64)),
     Column("owner", String(ID_LENGTH)),
+    Column("prompt_tokens", BigInteger),
+    Column("completion_tokens", BigInteger),
     Index(None, "reply_id", unique=True),
     Index("ix_messages_running", "owner", sqlite_where=RUNNING, postgresql_where=RUNNING),  # what a crash leaves behind
     sqlite_with_rowid=False,

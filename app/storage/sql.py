@@ -3,17 +3,17 @@
 import asyncio
 import base64
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from sqlalchemy import BigInteger, ColumnElement, String, delete, literal, select, tuple_
+from sqlalchemy import BigInteger, ColumnElement, Connection, String, delete, literal, select, tuple_
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.chat.errors import ConversationBusy, ConversationNotFound, PageCursorMalformed, StorageUnavailable
-from app.chat.model import Message, Page, ReplyRecord, StoredConversation, StoredKey, StoredMessage
+from app.chat.model import Message, Page, ReplyRecord, StoredConversation, StoredKey, StoredMessage, Usage
 from app.storage.schema import conversations, idempotency_keys, messages
+from app.storage.transactions import Transactions
 from app.storage.writer import GroupWriter
 
 Result = TypeVar("Result")
@@ -28,17 +28,16 @@ _MAX_POSITION = 2**31 - 1
 class SqlStore:
     """`app.chat.model.Store`."""
 
-    def __init__(self, engine: AsyncEngine, writer: GroupWriter, patience_seconds: float) -> None:
-        """`writer` writes with `app.storage.records`; anything else may take `patience_seconds`."""
-        self._engine = engine
+    def __init__(self, transactions: Transactions, writer: GroupWriter) -> None:
+        """`writer` writes replies, with `app.storage.records`; the rest is done here."""
+        self._transactions = transactions
         self._writer = writer
-        self._patience_seconds = patience_seconds
 
     async def check(self) -> None:
         """Return if the database answers."""
 
-        async def read(connection: AsyncConnection) -> None:
-            await connection.execute(select(1))
+        def read(connection: Connection) -> None:
+            connection.execute(select(1))
 
         await self._connected(read)
 
@@ -49,14 +48,14 @@ class SqlStore:
     async def history(self, conversation_id: str, limit: int, characters: int) -> tuple[int, tuple[Message, ...]]:
         """How many messages a conversation has, and the last of them, oldest first, within bounds."""
 
-        async def read(connection: AsyncConnection) -> tuple[int, tuple[Message, ...]]:
+        def read(connection: Connection) -> tuple[int, tuple[Message, ...]]:
             newest_first = (
                 select(messages.c.position, messages.c.role, messages.c.text, messages.c.state, messages.c.reply_id)
                 .where(messages.c.conversation_id == conversation_id)
                 .order_by(messages.c.position.desc())
                 .limit(max(limit, 1))
             )
-            rows = (await connection.execute(newest_first)).all()
+            rows = connection.execute(newest_first).all()
             if not rows:
                 raise ConversationNotFound
             if rows[0].state == "running":
@@ -76,8 +75,8 @@ class SqlStore:
     async def reply(self, reply_id: str) -> tuple[str, StoredMessage] | None:
         """A reply and its conversation's id."""
 
-        async def read(connection: AsyncConnection) -> tuple[str, StoredMessage] | None:
-            found = await connection.execute(select(messages).where(messages.c.reply_id == reply_id))
+        def read(connection: Connection) -> tuple[str, StoredMessage] | None:
+            found = connection.execute(select(messages).where(messages.c.reply_id == reply_id))
             row = found.mappings().one_or_none()
             return (row["conversation_id"], _message(row)) if row else None
 
@@ -91,8 +90,8 @@ class SqlStore:
             .where(idempotency_keys.c.key == key)
         )
 
-        async def read(connection: AsyncConnection) -> StoredKey | None:
-            row = (await connection.execute(query)).one_or_none()
+        def read(connection: Connection) -> StoredKey | None:
+            row = connection.execute(query).one_or_none()
             if row is None:
                 return None
             return StoredKey(row.fingerprint, row.reply_id, row.state in {"failed", "interrupted"} and not row.text)
@@ -111,8 +110,8 @@ class SqlStore:
             updated_ms, conversation_id = _decoded("list", cursor)
             query = query.where(order < tuple_(literal(updated_ms, BigInteger), literal(conversation_id, String)))
 
-        async def read(connection: AsyncConnection) -> Page[StoredConversation]:
-            rows = (await connection.execute(query.limit(limit + 1))).mappings().all()
+        def read(connection: Connection) -> Page[StoredConversation]:
+            rows = connection.execute(query.limit(limit + 1)).mappings().all()
             items = tuple(_conversation(row) for row in rows[:limit])
             more = len(rows) > limit
             return Page(items, _encoded("list", items[-1].updated_ms, items[-1].conversation_id) if more else None)
@@ -127,8 +126,8 @@ class SqlStore:
         if of != conversation_id or start > _MAX_POSITION:
             raise PageCursorMalformed
 
-        async def read(connection: AsyncConnection) -> tuple[StoredConversation, Page[StoredMessage]]:
-            found = await connection.execute(select(conversations).where(conversations.c.id == conversation_id))
+        def read(connection: Connection) -> tuple[StoredConversation, Page[StoredMessage]]:
+            found = connection.execute(select(conversations).where(conversations.c.id == conversation_id))
             conversation = found.mappings().one_or_none()
             if conversation is None:
                 raise ConversationNotFound
@@ -138,7 +137,7 @@ class SqlStore:
                 .order_by(messages.c.position)
                 .limit(limit + 1)
             )
-            rows = (await connection.execute(query)).mappings().all()
+            rows = connection.execute(query).mappings().all()
             items = tuple(_message(row) for row in rows[:limit])
             more = len(rows) > limit
             return _conversation(conversation), Page(
@@ -150,10 +149,9 @@ class SqlStore:
     async def delete(self, conversation_id: str) -> None:
         """Forget a conversation and all that was said in it."""
 
-        async def write(connection: AsyncConnection) -> None:
-            if not await _forget(connection, [conversation_id]):
+        def write(connection: Connection) -> None:
+            if not _forget(connection, [conversation_id]):
                 raise ConversationNotFound
-            await connection.commit()
 
         await self._connected(write)
 
@@ -161,11 +159,10 @@ class SqlStore:
         """Forget conversations that nobody has spoken in since. Returns how many."""
         old = select(conversations.c.id).where(conversations.c.updated_ms < older_than_ms).limit(_AT_ONCE)
 
-        async def write(connection: AsyncConnection) -> int:
-            found = (await connection.scalars(old)).all()
+        def write(connection: Connection) -> int:
+            found = connection.scalars(old).all()
             if found:
-                await _forget(connection, found)
-                await connection.commit()
+                _forget(connection, found)
             return len(found)
 
         purged = 0
@@ -178,16 +175,14 @@ class SqlStore:
         await self._deleted(idempotency_keys.c.created_ms < older_than_ms)
 
     async def _deleted(self, which: ColumnElement[bool]) -> None:
-        async def write(connection: AsyncConnection) -> None:
-            await connection.execute(delete(idempotency_keys).where(which))
-            await connection.commit()
+        def write(connection: Connection) -> None:
+            connection.execute(delete(idempotency_keys).where(which))
 
         await self._connected(write)
 
-    async def _connected(self, work: Callable[[AsyncConnection], Awaitable[Result]]) -> Result:
+    async def _connected(self, work: Callable[[Connection], Result]) -> Result:
         try:
-            async with asyncio.timeout(self._patience_seconds), self._engine.connect() as connection:
-                return await work(connection)
+            return await self._transactions.run(work)
         except (SQLAlchemyError, OSError, TimeoutError):
             # A database's message repeats the values that it was given: it goes no further.
             raise StorageUnavailable from None
@@ -199,14 +194,16 @@ def _conversation(row: RowMapping) -> StoredConversation:
 
 def _message(row: RowMapping) -> StoredMessage:
     names = ("role", "text", "created_ms", "reply_id", "state", "finish_reason", "error_code")
-    return StoredMessage(**{name: row[name] for name in names})
+    prompt_tokens, completion_tokens = row["prompt_tokens"], row["completion_tokens"]
+    usage = None if prompt_tokens is None else Usage(prompt_tokens, completion_tokens)
+    return StoredMessage(**{name: row[name] for name in names}, usage=usage)
 
 
-async def _forget(connection: AsyncConnection, conversation_ids: Sequence[str]) -> int:
+def _forget(connection: Connection, conversation_ids: Sequence[str]) -> int:
     """Delete conversations and all that belongs to them. Returns how many there were."""
     replies = select(messages.c.reply_id).where(messages.c.conversation_id.in_(conversation_ids))
-    await connection.execute(delete(idempotency_keys).where(idempotency_keys.c.reply_id.in_(replies)))
-    gone = await connection.execute(delete(conversations).where(conversations.c.id.in_(conversation_ids)))
+    connection.execute(delete(idempotency_keys).where(idempotency_keys.c.reply_id.in_(replies)))
+    gone = connection.execute(delete(conversations).where(conversations.c.id.in_(conversation_ids)))
     return gone.rowcount
 
 

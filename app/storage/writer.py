@@ -12,33 +12,34 @@ from contextlib import asynccontextmanager
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.chat.errors import ChatError, ReplyElsewhere, StorageUnavailable
 from app.chat.model import ReplyRecord
+from app.storage.transactions import Transactions
 
 _logger = logging.getLogger(__name__)
 
 _Batch = dict[ReplyRecord, list[asyncio.Future[None]]]
-Write = Callable[[Connection, Sequence[ReplyRecord]], None]
+Work = Callable[[Connection], None]
+Prepare = Callable[[Sequence[ReplyRecord]], Work]
+"""Gives what writes records as they are at the moment; what becomes of them while that runs does not concern it."""
 
 
 class GroupWriter:
     """Collects what is to be saved, and owns the one task that writes it."""
 
-    def __init__(self, engine: AsyncEngine, patience_seconds: float) -> None:
-        """A transaction may take `patience_seconds`."""
-        self._engine = engine
-        self._patience_seconds = patience_seconds
+    def __init__(self, transactions: Transactions) -> None:
+        """Nothing is written before `writing`."""
+        self._transactions = transactions
         self._waiting: _Batch = {}
         self._news = asyncio.Event()
         self._closing = False
 
     @asynccontextmanager
-    async def writing(self, write: Write) -> AsyncIterator[None]:
-        """Write, with `write`, for as long as the context lasts; at its end, what still waits."""
+    async def writing(self, prepare: Prepare) -> AsyncIterator[None]:
+        """Write, with what `prepare` gives, for as long as the context lasts; at its end, what still waits."""
         self._closing = False
-        task = asyncio.create_task(self._run(write))
+        task = asyncio.create_task(self._run(prepare))
         try:
             yield
         finally:
@@ -56,25 +57,24 @@ class GroupWriter:
         self._news.set()
         return future
 
-    async def _run(self, write: Write) -> None:
+    async def _run(self, prepare: Prepare) -> None:
         while not (self._closing and not self._waiting):
             await self._news.wait()
             self._news.clear()
             await asyncio.sleep(0)  # whoever is about to save does so in this turn of the loop
             batch, self._waiting = self._waiting, {}
             if batch:
-                await self._commit(write, batch)
+                await self._commit(prepare, batch)
 
-    async def _commit(self, write: Write, batch: _Batch) -> None:
+    async def _commit(self, prepare: Prepare, batch: _Batch) -> None:
         error: type[ChatError] | None = None
         try:
-            async with asyncio.timeout(self._patience_seconds), self._engine.begin() as connection:
-                await connection.run_sync(write, tuple(batch))
+            await self._transactions.run(prepare(tuple(batch)))
         except IntegrityError:
             # One of them is impossible: another instance has answered, or deleted the conversation. Find out which.
             if len(batch) > 1:
                 for record, futures in batch.items():
-                    await self._commit(write, {record: futures})
+                    await self._commit(prepare, {record: futures})
                 return
             error = ReplyElsewhere
         except Exception as problem:  # noqa: BLE001 - whatever it is: who waits must be told, and the next batch served

@@ -9,9 +9,11 @@ import json
 import os
 import platform
 import resource
+import shutil
 import signal
 import sys
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 from time import perf_counter
 
@@ -19,26 +21,24 @@ import psutil
 import uvloop
 
 from .chart import draw
-from .report import TARGETS, Outcome, table
-from .scenarios import SCENARIOS, Effort, Scenario
-from .servers import ROOT, Server, cores, pin_load_generator, servers, started
+from .measuring import Effort, Scenario
+from .report import TARGETS, Outcome, block, targets
+from .servers import ROOT, Server, cores, pin_load_generator, started
+from .suites import Suite, chosen, suites
 from .transcript import WrongAnswer
 
 # Node compiles what is hot: before about a second of warm-up its figures are twice as high.
-THOROUGH = Effort(warm_seconds=1.0, loop_seconds=1.0, ramp_seconds=1.0, crowd_words=100, settle_seconds=0.6)
-QUICK = Effort(warm_seconds=1.0, loop_seconds=0.8, ramp_seconds=1.0, crowd_words=40, settle_seconds=0.6)
+THOROUGH = Effort(warm_seconds=1.0, loop_seconds=1.0, ramp_seconds=1.0, crowd_seconds=5.0, settle_seconds=0.6)
+QUICK = Effort(warm_seconds=1.0, loop_seconds=0.8, ramp_seconds=1.0, crowd_seconds=2.0, settle_seconds=0.6)
 ROUNDS = 3
 CHART = ROOT / "build" / "bench.svg"
 FILES_NEEDED = 2048
-MEASUREMENT_SECONDS = 90
+MEASUREMENT_SECONDS = 120
 
 
 def main() -> int:
-    known = servers()
-    arguments = options(known)
-    chosen = set(arguments.only)
-    scenarios = [s for s in SCENARIOS if s.name in chosen] or list(SCENARIOS)
-    subjects = [s for s in known if s.name in chosen] or [s for s in known if s.judged or not arguments.quick]
+    arguments = options()
+    parts = chosen(suites(arguments.litellm), arguments.names, quick=arguments.quick)
     effort = QUICK if arguments.quick else THOROUGH
     rounds = arguments.rounds or (1 if arguments.quick else ROUNDS)
     allow_open_files()
@@ -47,36 +47,45 @@ def main() -> int:
     begin = perf_counter()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(run(outcome, scenarios, subjects, effort, rounds))
+            runner.run(run(outcome, parts, effort, rounds))
     except (KeyboardInterrupt, asyncio.CancelledError):
         say("stopped")
         return 130
-    titles = {server.name: server.title for server in subjects}
     print(f"{machine()}\n")
-    print(table(outcome, scenarios, titles))
-    chart = Path(arguments.chart)
-    chart.parent.mkdir(parents=True, exist_ok=True)
-    chart.write_text(draw(outcome, scenarios, titles, machine()), encoding="utf-8")
+    print(table(outcome, parts))
     if arguments.json:
         Path(arguments.json).write_text(as_json(outcome), encoding="utf-8")
-    say(f"{perf_counter() - begin:.0f} s; chart in {chart}")
+    say(f"{perf_counter() - begin:.0f} s")
+    write_chart(outcome, parts, Path(arguments.chart))
     return 1 if outcome.errors else 0
 
 
-async def run(
-    outcome: Outcome, scenarios: Sequence[Scenario], subjects: Sequence[Server], effort: Effort, rounds: int
-) -> None:
+def table(outcome: Outcome, parts: Sequence[Suite]) -> str:
+    blocks = [block(outcome, scenario, suite.titles()) for suite in parts for scenario in suite.scenarios]
+    verdicts = [targets(outcome, suite.scenarios, suite.titles()) for suite in parts]
+    return "\n\n".join([*blocks, "\n".join(["Targets for this service, in this run", *verdicts])])
+
+
+def write_chart(outcome: Outcome, parts: Sequence[Suite], chart: Path) -> None:
+    """It shows ratios to bare ASGI, which is no gateway."""
+    for suite in parts:
+        if suite.name == "peers":
+            chart.parent.mkdir(parents=True, exist_ok=True)
+            chart.write_text(draw(outcome, suite.scenarios, suite.titles(), machine()), encoding="utf-8")
+            say(f"chart in {chart}")
+
+
+async def run(outcome: Outcome, parts: Sequence[Suite], effort: Effort, rounds: int) -> None:
     """Round by round, so that whatever else the machine does hits all servers alike; each round begins with another."""
     task = asyncio.current_task()
     if task:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    for number in range(rounds):
-        for scenario in scenarios:
-            turn = [server for server in subjects if server.judged or number == 0]
-            shift = number % max(1, len(turn))
-            for server in turn[shift:] + turn[:shift]:
-                if (scenario.name, server.name) not in outcome.errors:
-                    await measure(outcome, scenario, server, effort, number)
+    for number, suite in product(range(rounds), parts):
+        turn = [server for server in suite.servers if server.judged or number == 0]
+        shift = number % max(1, len(turn))
+        for scenario, server in product(suite.scenarios, turn[shift:] + turn[:shift]):
+            if (scenario.name, server.name) not in outcome.errors:
+                await measure(outcome, scenario, server, effort, number)
 
 
 async def measure(outcome: Outcome, scenario: Scenario, server: Server, effort: Effort, number: int) -> None:
@@ -86,30 +95,30 @@ async def measure(outcome: Outcome, scenario: Scenario, server: Server, effort: 
             result = await scenario.measure(running, effort)
     except (WrongAnswer, TimeoutError, OSError, psutil.Error) as error:
         outcome.errors[key] = str(error) or type(error).__name__
-        say(f"{scenario.name:8} {server.name:14} did not work: {outcome.errors[key]}")
+        say(f"{scenario.name:15} {server.name:14} did not work: {outcome.errors[key]}")
         return
     outcome.results[*key, number] = result
-    figures = "  ".join(f"{metric.title} {result.figures[metric.key]:.1f} {metric.unit}" for metric in scenario.metrics)
-    say(f"round {number + 1}  {scenario.name:8} {server.name:14} {figures}  {result.note}".rstrip())
+    measured = [(metric, result.figures[metric.key]) for metric in scenario.metrics if metric.key in result.figures]
+    figures = "  ".join(f"{metric.title} {figure:.1f} {metric.unit}" for metric, figure in measured)
+    say(f"round {number + 1}  {scenario.name:15} {server.name:14} {figures}  {result.note}".rstrip())
 
 
-def options(known: Sequence[Server]) -> argparse.Namespace:
-    names = [scenario.name for scenario in SCENARIOS] + [server.name for server in known]
+def options() -> argparse.Namespace:
+    known = ", ".join(dict.fromkeys(name for suite in suites(None) for name in suite.names()))
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--quick", action="store_true", help="one short round of what the targets name")
     parser.add_argument("--rounds", type=int, metavar="N", help=f"how often to repeat, {ROUNDS} unless --quick")
-    parser.add_argument(
-        "--only",
-        action="extend",
-        nargs="+",
-        choices=names,
-        default=[],
-        metavar="NAME",
-        help=f"these scenarios and servers alone: {', '.join(names)}",
-    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"these suites, scenarios and servers alone: {known}")
+    parser.add_argument("--litellm", metavar="PATH", help="LiteLLM's executable, for `gateway`; else that on the PATH")
     parser.add_argument("--json", metavar="FILE", help="write every figure of every round")
     parser.add_argument("--chart", metavar="FILE", default=str(CHART), help="default: %(default)s")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.litellm and not shutil.which(arguments.litellm):
+        parser.error(f"{arguments.litellm} is no program")
+    names = {name for suite in suites(arguments.litellm) for name in suite.names()}
+    if unknown := set(arguments.names) - names:
+        parser.error(f"there is no {', '.join(sorted(unknown))}. Next: some of {', '.join(sorted(names))}")
+    return arguments
 
 
 def allow_open_files() -> None:
@@ -134,8 +143,8 @@ def as_json(outcome: Outcome) -> str:
     ]
     errors = [{"scenario": s, "server": v, "error": error} for (s, v), error in outcome.errors.items()]
     judged = [
-        {"scenario": t.scenario, "figure": t.key, "to": t.to, "at_most": t.at_most,
-         "ratio": outcome.ratio(t.scenario, "service", t.to, t.key)}
+        {"scenario": t.scenario, "figure": t.key, "to": t.to, "at_most": t.at_most, "unit": t.unit or "ratio",
+         "is": outcome.beside(t.scenario, "service", t.to, t.key, t.how)}
         for t in TARGETS
     ]  # fmt: skip
     return json.dumps({"machine": machine(), "results": rows, "errors": errors, "targets": judged}, indent=1) + "\n"

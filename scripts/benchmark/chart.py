@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from html import escape
 
+from .measuring import Scenario
 from .report import TARGETS, Outcome, Target
-from .scenarios import Scenario
 
 WIDTH = 860
 LEFT = 170
@@ -43,7 +43,7 @@ def panel(outcome: Outcome, scenario: Scenario, target: Target, titles: dict[str
     for row, (server, title) in enumerate(titles.items()):
         y = first + row * STEP
         value = outcome.value(scenario.name, server, metric.key)
-        ratio = outcome.ratio(scenario.name, server, "bare", metric.key)
+        ratio = outcome.beside(scenario.name, server, "bare", metric.key)
         parts.append(text(LEFT - 10, y + 14, title, text_anchor="end", font_weight=600 if server == "service" else 400))
         if value is None or ratio is None:
             parts.append(text(LEFT + 6, y + 14, "not measured", fill=FAINT))
@@ -60,7 +60,7 @@ def panel(outcome: Outcome, scenario: Scenario, target: Target, titles: dict[str
 
 def aim(outcome: Outcome, target: Target, titles: dict[str, str], first: int) -> str:
     """The target as a line; one that is set against another server is drawn where it falls beside bare ASGI."""
-    base = outcome.ratio(target.scenario, target.to, "bare", target.key)
+    base = outcome.beside(target.scenario, target.to, "bare", target.key)
     if base is None:
         return ""
     x = LEFT + min(target.at_most * base, CLIP) / CLIP * PLOT

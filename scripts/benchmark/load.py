@@ -5,11 +5,9 @@ Python drives any server here. It gives up on time limits alone, never on slowne
 """
 
 import asyncio
-import json
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import pairwise
 from time import perf_counter
 
 from typing_extensions import override
@@ -17,18 +15,6 @@ from typing_extensions import override
 from .transcript import LAST_CHUNK, WrongAnswer
 
 EVENT_MARK = b"data:"
-
-
-def chat_request(port: int, message: str) -> bytes:
-    content = json.dumps({"user_message": message}).encode()
-    head = (
-        "POST /api/chat HTTP/1.1\r\n"
-        f"Host: 127.0.0.1:{port}\r\n"
-        "Accept: text/event-stream\r\n"
-        "Content-Type: application/json\r\n"
-        f"Content-Length: {len(content)}\r\n\r\n"
-    )
-    return head.encode() + content
 
 
 @dataclass(slots=True)
@@ -41,13 +27,9 @@ class Exchange:
     complete: bool = False
     ended: bool = False
 
-    def first_event_seconds(self) -> float:
-        return self.reads[0][0] - self.sent_at
-
-    def gaps_seconds(self, words: int) -> list[float]:
-        """The waits between words; events that came in one read have none between them, and `done` does not count."""
-        moments = [moment for moment, count in self.reads for _ in range(count)][:words]
-        return [after - before for before, after in pairwise(moments)]
+    def moments(self) -> list[float]:
+        """When each event came."""
+        return [moment for moment, count in self.reads for _ in range(count)]
 
     def events(self) -> int:
         return sum(count for _, count in self.reads)
@@ -105,7 +87,7 @@ async def connect(port: int, request: bytes, finished: Callable[[Connection], No
     return connection
 
 
-async def closed_loop(port: int, message: str, *, connections: int, seconds: float) -> list[Exchange]:
+async def closed_loop(port: int, request: bytes, *, connections: int, seconds: float) -> list[Exchange]:
     """Each connection asks, reads the whole reply and asks again until the time is over; then the last replies end."""
     exchanges: list[Exchange] = []
     ended = asyncio.Event()
@@ -122,7 +104,6 @@ async def closed_loop(port: int, message: str, *, connections: int, seconds: flo
             if not running:
                 ended.set()
 
-    request = chat_request(port, message)
     opened = [await connect(port, request, finished) for _ in range(connections)]
     try:
         for connection in opened:
@@ -140,9 +121,9 @@ async def closed_loop(port: int, message: str, *, connections: int, seconds: flo
 class Crowd:
     """Many streams open at once, begun evenly over `ramp_seconds` so that their words do not fall due together."""
 
-    def __init__(self, port: int, message: str, *, streams: int, ramp_seconds: float) -> None:
+    def __init__(self, port: int, request: bytes, *, streams: int, ramp_seconds: float) -> None:
         self.port = port
-        self.request = chat_request(port, message)
+        self.request = request
         self.streams = streams
         self.ramp_seconds = ramp_seconds
         self.connections: list[Connection] = []

@@ -1,17 +1,20 @@
 """What the measurements say: medians over rounds, ratios within a round, the targets, and the table of it all.
 
-A ratio is taken between two servers in the same round and then the median of the rounds, so that a machine
-that grows slower from round to round does not change it.
+Servers are compared within a round, and then the median of the rounds is taken, so that a machine that grows slower
+from round to round does not change it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from operator import sub, truediv
 from statistics import median
 
-from .scenarios import Metric, Result, Scenario
+from .measuring import Metric, Result, Scenario
 
-CELL = 22
+CELL = 23
+BESIDE = 7
 TEN = 10
+HUNDRED = 100
 
 
 @dataclass(slots=True)
@@ -22,16 +25,27 @@ class Outcome:
     errors: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def value(self, scenario: str, server: str, key: str) -> float | None:
-        found = [r.figures[key] for (s, v, _), r in self.results.items() if (s, v) == (scenario, server)]
+        found = [f for n in self._rounds(scenario, server) if (f := self._figure(scenario, server, n, key)) is not None]
         return median(found) if found else None
 
-    def ratio(self, scenario: str, server: str, to: str, key: str) -> float | None:
-        found = [
-            result.figures[key] / self.results[scenario, to, number].figures[key]
-            for (s, v, number), result in self.results.items()
-            if (s, v) == (scenario, server) and (scenario, to, number) in self.results
-        ]
+    def beside(
+        self, scenario: str, server: str, to: str, key: str, how: Callable[[float, float], float] = truediv
+    ) -> float | None:
+        """How much more than `to`: the ratio, or with `sub` the difference."""
+        found: list[float] = []
+        for number in self._rounds(scenario, server):
+            figure = self._figure(scenario, server, number, key)
+            other = self._figure(scenario, to, number, key)
+            if figure is not None and other is not None:
+                found.append(how(figure, other))
         return median(found) if found else None
+
+    def _rounds(self, scenario: str, server: str) -> list[int]:
+        return [number for s, v, number in self.results if (s, v) == (scenario, server)]
+
+    def _figure(self, scenario: str, server: str, number: int, key: str) -> float | None:
+        result = self.results.get((scenario, server, number))
+        return result.figures.get(key) if result else None
 
     def note(self, scenario: str, server: str) -> str:
         notes = [r.note for (s, v, _), r in self.results.items() if (s, v) == (scenario, server) and r.note]
@@ -45,6 +59,20 @@ class Target:
     to: str
     at_most: float
     says: str
+    how: Callable[[float, float], float] = truediv
+    """What is bounded: the ratio, or with `sub` the difference."""
+    unit: str = ""
+
+    def aim(self, title: str) -> str:
+        if self.how is sub:
+            return f"<= {self.at_most:g} {self.unit} over {title}"
+        return f"<= {self.at_most} x {title}"
+
+    def verdict(self, outcome: Outcome) -> str:
+        value = outcome.beside(self.scenario, "service", self.to, self.key, self.how)
+        if value is None:
+            return "not measured"
+        return f"{'met' if value <= self.at_most else 'MISSED'}: {value:.2f} {self.unit}".rstrip()
 
 
 TARGETS = (
@@ -53,52 +81,50 @@ TARGETS = (
     Target("streams", "cpu_us_an_event", "bare", 1.0, "CPU an event of 1,000 streams"),
     Target("streams", "gap_p99_ms", "bare", 1.2, "p99 gap of 1,000 streams"),
     Target("memory", "kib_a_stream", "bare", 1.0, "memory of an open stream"),
+    Target("gateway-burst", "cpu_us_a_token", "core", 25, "CPU a token at full speed", sub, "µs"),
+    Target("gateway-streams", "cpu_us_a_token", "core", 25, "CPU a token of 200 streams", sub, "µs"),
+    Target("gateway-streams", "first_p50_ms", "direct", 2, "first word of 200 streams, p50", sub, "ms"),
 )
-
-
-def table(outcome: Outcome, scenarios: Sequence[Scenario], titles: dict[str, str]) -> str:
-    blocks = [block(outcome, scenario, titles) for scenario in scenarios]
-    return "\n\n".join([*blocks, targets(outcome, scenarios, titles)])
 
 
 def block(outcome: Outcome, scenario: Scenario, titles: dict[str, str]) -> str:
     width = max(map(len, titles.values())) + 1
     heads = "".join(f"{f'{metric.title}, {metric.unit}':>{CELL}}" for metric in scenario.metrics)
-    units = f"{'':>{CELL - 20}}{'':>8}{'xbare':>6}{'xNode':>6}" * len(scenario.metrics)
-    lines = [scenario.title, f"{'':{width}}{heads}", f"{'':{width}}{units}"]
+    columns = (f"{''.join(f'{b.title:>{BESIDE}}' for b in metric.beside):>{CELL}}" for metric in scenario.metrics)
+    lines = [scenario.title, f"{'':{width}}{heads}", f"{'':{width}}{''.join(columns)}"]
     for server, title in titles.items():
         if error := outcome.errors.get((scenario.name, server)):
             lines.append(f"{title:{width}}  did not work: {error}")
             continue
-        cells = "".join(cell(outcome, scenario.name, server, metric) for metric in scenario.metrics)
+        cells = "".join(cell(outcome, scenario, server, metric) for metric in scenario.metrics)
         lines.append(f"{title:{width}}{cells}")
         if note := outcome.note(scenario.name, server):
             lines.append(f"{'':{width}}  ^ {note}")
     return "\n".join(line.rstrip() for line in lines)
 
 
-def cell(outcome: Outcome, scenario: str, server: str, metric: Metric) -> str:
-    value = outcome.value(scenario, server, metric.key)
+def cell(outcome: Outcome, scenario: Scenario, server: str, metric: Metric) -> str:
+    value = outcome.value(scenario.name, server, metric.key)
     shown = "-" if value is None else f"{value:.{metric.digits}f}"
-    ratios = [outcome.ratio(scenario, server, to, metric.key) for to in ("bare", "node")]
-    return f"{shown:>{CELL - 12}}" + "".join(f"{brief(ratio):>6}" for ratio in ratios)
+    others = [outcome.beside(scenario.name, server, b.to, metric.key, b.how) for b in metric.beside]
+    beside = "".join(f"{brief(other):>{BESIDE}}" for other in others)
+    return f"{shown:>{CELL - len(beside)}}{beside}"
 
 
-def brief(ratio: float | None) -> str:
-    """At most four digits, so that the columns stay apart whatever the ratio."""
-    if ratio is None:
+def brief(figure: float | None) -> str:
+    """At most four digits, so that the columns stay apart whatever the figure."""
+    if figure is None:
         return "-"
-    return f"{ratio:.2f}" if ratio < TEN else f"{ratio:.0f}"
+    size = abs(figure)
+    return f"{figure:.{2 if size < TEN else 1 if size < HUNDRED else 0}f}"
 
 
 def targets(outcome: Outcome, scenarios: Sequence[Scenario], titles: dict[str, str]) -> str:
     measured = {scenario.name for scenario in scenarios}
-    lines = ["Targets for this service, in this run"]
+    lines: list[str] = []
     for target in TARGETS:
         if target.scenario not in measured:
             continue
-        ratio = outcome.ratio(target.scenario, "service", target.to, target.key)
-        verdict = "not measured" if ratio is None else f"{'met' if ratio <= target.at_most else 'MISSED'}: {ratio:.2f}"
-        aim = f"<= {target.at_most} x {titles.get(target.to, target.to)}"
-        lines.append(f"  {target.says:36}{aim:22}{verdict}")
+        aim = target.aim(titles.get(target.to, target.to))
+        lines.append(f"  {target.says:36}{aim:30}{target.verdict(outcome)}")
     return "\n".join(lines)

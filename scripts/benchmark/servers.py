@@ -8,61 +8,93 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from time import perf_counter
 
 import psutil
 
+from .dialects import CHAT, Dialect
 from .transcript import WrongAnswer
 
 ROOT = Path(__file__).resolve().parents[2]
 PEERS = Path(__file__).parent / "peers"
-START_SECONDS = 20
+START_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """How to start a process; `files` are there, by name, in the folder that it starts in."""
+
+    command: list[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
     name: str
     title: str
-    command: Callable[[int], list[str]]
-    judged: bool  # a target names it: measured in every round, the others in the first
+    launch: Callable[[int, int], Launch]
+    """Is told the server's port, and that of what it stands before, if anything."""
+    judged: bool
+    """A target names it: measured in every round, the others in the first."""
+    dialect: Dialect = CHAT
+    before: "Server | None" = None
+    """A gateway stands before an engine, which is started first."""
+    with_load: bool = False
+    """It stays on the load generator's core, and is not what is measured."""
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
     """A started server; `family` is its process and the processes that it has started."""
 
+    server: Server
     port: int
     family: list[psutil.Process]
+    before: "Running | None"
+
+    @property
+    def dialect(self) -> Dialect:
+        return self.server.dialect
+
+    def request(self, message: str) -> bytes:
+        return self.dialect.request(self.port, message)
 
     def cpu_seconds(self) -> float:
         times = [process.cpu_times() for process in self.family]
         return sum(time.user + time.system for time in times)
+
+    def load_core_seconds(self) -> float:
+        """CPU time that it, or what it stands before, takes from the load generator."""
+        if self.server.with_load:
+            return self.cpu_seconds()
+        return self.before.load_core_seconds() if self.before else 0.0
 
     def memory_bytes(self) -> int:
         """What the processes hold for themselves alone (USS): what would be free again without them."""
         return sum(process.memory_full_info().uss for process in self.family)
 
 
-def service(port: int) -> list[str]:
-    return [sys.executable, "-m", "app", "--host", "127.0.0.1", "--port", str(port), "--bot", "simulator"]
+def service(port: int, _: int) -> Launch:
+    return Launch([sys.executable, "-m", "app", "--host", "127.0.0.1", "--port", str(port), "--bot", "simulator"])
 
 
-def python_peer(module: str) -> Callable[[int], list[str]]:
-    def command(port: int) -> list[str]:
+def python_peer(module: str) -> Callable[[int, int], Launch]:
+    def launch(port: int, _: int) -> Launch:
         uvicorn = [sys.executable, "-m", "uvicorn", f"scripts.benchmark.peers.{module}:app"]
         bound = ["--host", "127.0.0.1", "--port", str(port), "--loop", "uvloop", "--http", "httptools"]
-        return [*uvicorn, *bound, "--no-access-log", "--log-level", "warning", "--lifespan", "off"]
+        return Launch([*uvicorn, *bound, "--no-access-log", "--log-level", "warning", "--lifespan", "off"])
 
-    return command
+    return launch
 
 
-def node_peer(port: int) -> list[str]:
-    return ["node", str(PEERS / "node.mjs"), str(port)]
+def node_peer(port: int, _: int) -> Launch:
+    return Launch(["node", str(PEERS / "node.mjs"), str(port)])
 
 
 def servers() -> list[Server]:
@@ -81,14 +113,17 @@ def servers() -> list[Server]:
 @asynccontextmanager
 async def started(server: Server) -> AsyncIterator[Running]:
     """A fresh process, ready to answer; killed at the end, with all that it has started."""
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+    async with AsyncExitStack() as stack:
+        before = await stack.enter_async_context(started(server.before)) if server.before else None
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         port = free_port()
-        output = Path(folder) / "output"
-        process = launch(server.command(port), output)
+        output = folder / "output"
+        with nullcontext() if server.with_load else server_core():
+            process = start(server.launch(port, before.port if before else 0), folder, output)
         try:
             await answers(process, port)
             root = psutil.Process(process.pid)
-            yield Running(port, [root, *root.children(recursive=True)])
+            yield Running(server, port, [root, *root.children(recursive=True)], before)
         except (WrongAnswer, psutil.Error) as error:
             raise WrongAnswer(f"{error}{last_lines(output)}") from error
         finally:
@@ -97,14 +132,16 @@ async def started(server: Server) -> AsyncIterator[Running]:
             process.wait()
 
 
-def launch(command: list[str], output: Path) -> subprocess.Popen[bytes]:
+def start(launch: Launch, folder: Path, output: Path) -> subprocess.Popen[bytes]:
     """Defaults on: no setting of whoever runs this reaches the service, whose data stay in a folder that goes."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("CHAT_")}
-    with server_core(), output.open("wb") as written:
+    for name, content in launch.files.items():
+        (folder / name).write_text(content, encoding="utf-8")
+    with output.open("wb") as written:
         return subprocess.Popen(
-            command,
-            cwd=output.parent,
-            env=inherited | {"PYTHONPATH": str(ROOT)},
+            launch.command,
+            cwd=folder,
+            env={**inherited, "PYTHONPATH": str(ROOT), **launch.environment},
             stdin=subprocess.DEVNULL,
             stdout=written,
             stderr=subprocess.STDOUT,

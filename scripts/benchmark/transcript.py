@@ -20,9 +20,12 @@ class Event(NamedTuple):
     data: str
 
 
-def check(raw: bytes | bytearray, words: list[str], *, whole: bool = True) -> None:
-    """Raises `WrongAnswer` unless `raw` streams exactly `words`, then `done`; or, if not `whole`, its beginning."""
-    events = read_events(body(bytes(raw))) if raw or whole else []
+def check(raw: bytes, words: list[str], *, whole: bool) -> list[int]:
+    """For each word, the number of its event, from 0.
+
+    Raises `WrongAnswer` unless `raw` streams exactly `words`, then `done`; or, if not `whole`, its beginning.
+    """
+    events = read_events(body(raw)) if raw or whole else []
     done = events.pop() if events and events[-1].name == "done" else None
     got = [event.data.rstrip(" ") for event in events]
     if got != words[: len(got)]:
@@ -36,6 +39,7 @@ def check(raw: bytes | bytearray, words: list[str], *, whole: bool = True) -> No
         raise WrongAnswer(f"done after {len(got)} of {len(words)} words")
     elif text_of(done.data) != " ".join(words):
         raise WrongAnswer("the text of the done event differs from the text sent")
+    return list(range(len(got)))
 
 
 def text_of(done: str) -> str | None:

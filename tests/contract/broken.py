@@ -18,7 +18,7 @@ from app.main import create_app
 from app.settings import Settings
 from tests.support.asgi import Whole
 
-_LAST_ID = re.compile(rb"id: ([0-9a-f]{32}):([0-9]+)\n(?!.*\nid: )", re.DOTALL)
+_LAST_ID = re.compile(rb"\nid: ([0-9a-f]{32}):([0-9]+)\n(?!.*\nid: )", re.DOTALL)
 
 
 def _second_done(answer: Whole) -> Whole:
@@ -29,7 +29,7 @@ def _second_done(answer: Whole) -> Whole:
 def _word_after_done(answer: Whole) -> Whole:
     last = _LAST_ID.search(answer.content)
     reply_id, number = (last[1], int(last[2])) if last else (b"0" * 32, 0)
-    return replace(answer, content=answer.content + b"id: %b:%d\ndata: late\n\n" % (reply_id, number + 1))
+    return replace(answer, content=answer.content + b"data: late\nid: %b:%d\n\n" % (reply_id, number + 1))
 
 
 def _wrong_id(answer: Whole) -> Whole:

@@ -87,7 +87,7 @@ def _begin(connection: socket.socket) -> dict[str, str]:
     """Start a reply that never ends, and read its two words. Returns its ids."""
     connection.sendall(chat(STALLED).raw())
     received = b""
-    while b":2\ndata: there, \n\n" not in received:
+    while b":2\n\n" not in received:
         received += connection.recv(2**16) or b"".join(_closed(received))
     lines = [line.partition(": ") for line in received.decode().split("\r\n")]
     return {name.replace("-", "_"): value for name, _, value in lines if name in {"reply-id", "conversation-id"}}

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import cached_property
@@ -16,12 +17,12 @@ from typing import Self
 
 import httpx
 
-from tests.docs.readme import ROOT, block
+from tests.docs.readme import ROOT
 from tests.support.databases import fresh_database_url
 from tests.support.server import LiveServer
-from tests.support.stream import check_stream
+from tests.support.stream import Transcript, check_stream
 
-PATIENCE_SECONDS = 120.0
+PATIENCE_SECONDS = 300.0
 """How long a command may take, an installation included: far more than it takes, far less than for ever."""
 
 _NOT_CHECKED_IN = shutil.ignore_patterns(".git", ".venv", "build", "__pycache__", ".*_cache", ".hypothesis")
@@ -52,12 +53,10 @@ class Machine:
 
     @cached_property
     def prepared(self) -> Path:
-        """A checkout that `scripts/setup dev` has nothing to do in, and that has the README's bot."""
+        """A checkout that `scripts/setup dev local` has nothing to do in."""
         folder = self.checkout("prepared")
-        installed = Path(sys.prefix, "installed.txt")
-        if installed.exists() and installed.read_bytes() == (ROOT / "requirements-dev.txt").read_bytes():
+        if all(map(_is_installed, ("requirements-dev.txt", "requirements-local.txt"))):
             (folder / ".venv").symlink_to(sys.prefix)
-        (folder / "mychat.py").write_text(block("python", "Add a bot").text, "utf-8")
         return folder
 
     def service(self, bot: str) -> LiveServer:
@@ -96,6 +95,7 @@ class Service:
     def __init__(self, command: str, folder: Path, environment: Mapping[str, str]) -> None:
         """Start it."""
         self._command = command
+        self._url = ""  # no cached property: in Python 3.11 all services would wait for one
         self._process = subprocess.Popen(
             ["sh", "-ec", command],
             cwd=folder,
@@ -121,22 +121,34 @@ class Service:
         self._deadline.cancel()
 
     def answer(self, message: str) -> str:
-        """The text of the reply to a message, streamed; and the service is healthy.
+        """The text of the reply to a message. Raises as `transcript` does."""
+        return self.transcript(message)[0].text
+
+    def transcript(self, message: str) -> tuple[Transcript, int]:
+        """The reply to a message, streamed, and in how many portions it came; and the service is healthy.
 
         Raises `AssertionError`.
         """
-        url = self._url
-        with httpx.Client(base_url=url, transport=httpx.HTTPTransport(retries=6), trust_env=False) as client:
+        url = self._listening()
+        with httpx.Client(
+            base_url=url, transport=httpx.HTTPTransport(retries=6), timeout=PATIENCE_SECONDS, trust_env=False
+        ) as client:
             health = client.get("/api/health")
             assert health.status_code == 200, health.text
-            return check_stream(client.post("/api/chat", json={"user_message": message}).content).text
+            while client.get("/api/ready").status_code == 503:
+                time.sleep(0.1)
+            with client.stream("POST", "/api/chat", json={"user_message": message}) as response:
+                portions = list(response.iter_raw())
+        return check_stream(b"".join(portions)), len(portions)
 
-    @cached_property
-    def _url(self) -> str:
-        seen = self._read_to(_STARTED)
-        match = _LISTENS.search(seen) or _LISTENS.search(self._read_to("running on"))
-        assert match
-        return match[1]
+    def _listening(self) -> str:
+        """Where the service listens, once it does."""
+        if not self._url:
+            seen = self._read_to(_STARTED)
+            match = _LISTENS.search(seen) or _LISTENS.search(self._read_to("running on"))
+            assert match
+            self._url = match[1]
+        return self._url
 
     def _read_to(self, wanted: str) -> str:
         """Read the log up to a line that has what is wanted, or, if that is nothing, to its end."""
@@ -153,6 +165,12 @@ class Service:
 
     def _signal(self, number: signal.Signals) -> None:
         os.killpg(self._process.pid, number)
+
+
+def _is_installed(lock: str) -> bool:
+    """Whether what runs these tests has what a lock file lists, by the mark that `scripts/setup` leaves."""
+    mark = Path(sys.prefix, f"installed-{lock}")
+    return mark.exists() and mark.read_bytes() == (ROOT / lock).read_bytes()
 
 
 def _environment(programs: Path) -> Mapping[str, str]:

@@ -15,7 +15,7 @@ ADDRESS = "http://127.0.0.1:8000"
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 _ROW = re.compile(r"^\| (.+) \|$", re.MULTILINE)
-_ACTIVATION = ". .venv/bin/activate"
+_INSTALLS = re.compile(r"\bpip\b.* install ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What a reader pastes into a shell: one command or, where a virtual environment is activated, a whole block."""
+    """What a reader pastes into a shell: one command or, where something is installed that it needs, a whole block."""
 
     line: int
     text: str
@@ -66,7 +66,7 @@ def _commands() -> Iterator[Command]:
         if block.language == "sh":
             lines = [shlex.split(line, comments=True) for line in block.text.replace("\\\n", " ").splitlines()]
             commands = [shlex.join(words) for words in lines if words]
-            if _ACTIVATION in commands:
+            if any(map(_INSTALLS.search, commands)):
                 commands = ["\n".join(commands)]
             for command in commands:
                 is_last = command is commands[-1]

@@ -12,8 +12,11 @@ from importlib.util import find_spec
 import httpx
 import pytest
 
+from generated.models import Usage
 from tests.docs.machine import Machine
-from tests.docs.readme import ADDRESS, COMMANDS, ROOT, Command
+from tests.docs.readme import ADDRESS, COMMANDS, PROSE, ROOT, Command, block
+from tests.support.completions import answer, speaks
+from tests.support.engine import FakeEngine, engine_beside
 
 GREETING = "Hi there! How can I help you today?"
 
@@ -47,10 +50,38 @@ def serves_the_simulator(command: Command, machine: Machine) -> None:
         assert service.answer("one two") == "one two"
 
 
-def serves_the_bot_of_the_readme(command: Command, machine: Machine) -> None:
-    """It stands in `mychat.py`."""
-    with machine.start(command.text, machine.prepared) as service:
+def serves_an_engine(command: Command, machine: Machine) -> None:
+    """Of the fake kind, whose address takes the place of the one in the README."""
+    engine = FakeEngine(answer(200, {"data": [{"id": "m"}]}), speaks("Hi ", "there!"))
+    with engine_beside(engine):
+        text = re.sub(r"(?<=CHAT_OPENAI_BASE_URL=)\S+", engine.url, command.text)
+        with machine.start(text, machine.prepared) as service:
+            assert service.answer("hello") == "Hi there!"
+    assert [exchange.path for exchange in engine.exchanges] == ["/v1/models", "/v1/chat/completions"]
+    assert engine.exchanges[1].body["messages"] == [{"role": "user", "content": "hello"}]
+
+
+def serves_a_real_model(command: Command, machine: Machine) -> None:
+    """On a fresh machine: it is installed and loaded first. Its reply comes word by word."""
+    folder = machine.checkout(f"line-{command.line}")
+    with machine.start(command.text, folder) as service:
+        transcript, portions = service.transcript("hello")
+    assert len(transcript.words) > 2
+    assert portions > 2
+    assert isinstance(transcript.reply.usage, Usage)
+    assert (folder / ".venv").is_dir()
+
+
+def serves_an_installed_bot(command: Command, machine: Machine) -> None:
+    """On a fresh machine, with the README's package."""
+    folder = machine.checkout(f"line-{command.line}")
+    (folder / "parrot").mkdir()
+    for name, language in (("parrot.py", "python"), ("pyproject.toml", "toml")):
+        assert f"`parrot/{name}`" in PROSE
+        (folder / "parrot" / name).write_text(block(language, "Add a bot").text, "utf-8")
+    with machine.start(command.text, folder) as service:
         assert service.answer("hello you") == "hello! you! "
+    assert not (folder / ".venv").is_symlink()
 
 
 def collects_tests(command: Command, machine: Machine) -> None:
@@ -62,9 +93,9 @@ def collects_tests(command: Command, machine: Machine) -> None:
 
 
 def fuzzes(command: Command, machine: Machine) -> None:
-    """For a moment; `tests/contract` does it at length."""
+    """For a moment, in which not every seed comes by a reply to resume; `tests/contract` does it at length."""
     text = command.text.replace(ADDRESS, machine.service("greeter").url)
-    options = "--phases examples,stateful --max-examples 5 --no-color"
+    options = "--phases examples,stateful --max-examples 20 --seed 2 --no-color"
     assert "No issues found" in machine.run(f"{text} {options}", machine.prepared)
 
 
@@ -114,11 +145,13 @@ Rule = Callable[[Command, Machine], None]
 
 RULES: dict[str, Rule] = {
     r"scripts/serve": serves_on_a_fresh_machine,
+    r"scripts/serve --bot local": serves_a_real_model,
+    r"scripts/setup\npython3 -m pip .* install \./parrot\nscripts/serve --bot parrot": serves_an_installed_bot,
     r"python3 -m venv \.venv\n\. .*\npip install -r requirements\.txt\nuvicorn app\.main:app --reload": (
         serves_on_a_fresh_machine
     ),
     r"(?=.*simulator)([A-Z_]+=\S+ )*scripts/serve( --bot \w+)?": serves_the_simulator,
-    r"\.venv/bin/uvicorn mychat:app --reload": serves_the_bot_of_the_readme,
+    r"CHAT_OPENAI_BASE_URL=\S+ scripts/serve --bot openai": serves_an_engine,
     r"([A-Z_]+=\S+ )*scripts/test( .*)?": collects_tests,
     r"\.venv/bin/schemathesis .*": fuzzes,
     r"scripts/bench( .*)?": tells_its_options,
@@ -135,14 +168,15 @@ def rules(command: Command) -> list[Rule]:
     return [rule for pattern, rule in RULES.items() if re.fullmatch(pattern, command.text)]
 
 
-INSTALLING = [command for command in COMMANDS if rules(command) == [serves_on_a_fresh_machine]]
+ON_FRESH_MACHINES: list[Rule] = [serves_on_a_fresh_machine, serves_a_real_model, serves_an_installed_bot]
+INSTALLING = [command for command in COMMANDS if rules(command)[:1] in [[rule] for rule in ON_FRESH_MACHINES]]
 
 
 @pytest.fixture(scope="module")
 def installing(machine: Machine) -> Iterator[dict[Command, Future[None]]]:
     """What takes long runs beside all the others."""
-    with ThreadPoolExecutor() as pool:
-        yield {command: pool.submit(serves_on_a_fresh_machine, command, machine) for command in INSTALLING}
+    with ThreadPoolExecutor(2) as pool:
+        yield {command: pool.submit(rules(command)[0], command, machine) for command in INSTALLING}
 
 
 @pytest.mark.parametrize(
@@ -156,3 +190,13 @@ def test_every_command_works(command: Command, machine: Machine, installing: dic
         installing[command].result()
     else:
         found[0](command, machine)
+
+
+def test_a_bot_without_a_package_is_given_to_the_application(machine: Machine) -> None:
+    """As the prose has it, behind the code of the README's bot."""
+    line = "app = create_app(bot=Parrot())"
+    assert f"`{line}`" in PROSE
+    code = [block("python", "Add a bot").text, "from app.main import create_app", line]
+    (machine.prepared / "mychat.py").write_text("\n".join([*code, ""]), "utf-8")
+    with machine.start(".venv/bin/uvicorn mychat:app", machine.prepared) as service:
+        assert service.answer("hello you") == "hello! you! "

@@ -132,7 +132,7 @@ def test_the_bot_is_formatted_and_linted() -> None:
     code = block("python", "Add a bot").text
     for arguments in (["check", "--ignore", "D,INP001"], ["format", "--check"]):
         result = subprocess.run(
-            [sys.executable, "-m", "ruff", *arguments, "--stdin-filename", "mychat.py", "-"],
+            [sys.executable, "-m", "ruff", *arguments, "--stdin-filename", "parrot.py", "-"],
             cwd=ROOT,
             input=code,
             capture_output=True,

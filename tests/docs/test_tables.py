@@ -2,16 +2,20 @@
 
 import re
 from dataclasses import fields
+from inspect import signature
 from pathlib import Path
-from typing import get_args
+from typing import Literal, get_args, get_origin
 
 import httpx
+import pytest
 
+from app.bots.installed import installed_bot
 from app.bots.simulator import Simulation
-from app.chat.errors import ChatError
+from app.chat import errors
+from app.chat.errors import BotNotConfigured
 from app.settings import PREFIX, Settings
 from tests.contract.document import DOCUMENT, PROBLEMS
-from tests.docs.readme import ADDRESS, BLOCKS, COMMANDS, HEADINGS, PROSE, ROOT, anchor, block, table
+from tests.docs.readme import ADDRESS, BLOCKS, COMMANDS, HEADINGS, PROSE, ROOT, TEXT, anchor, block, table
 from tests.support.server import LiveServer
 
 _LINK = re.compile(r"\[[^\]]+\]\(([^)]+)\)")
@@ -27,6 +31,7 @@ def test_every_block_is_of_a_kind_that_is_tested() -> None:
         ("python", "Add a bot"),
         ("text", "Layout"),
         ("text", "The stream"),
+        ("toml", "Add a bot"),
     ]
     others = [(b.language, b.section) for b in BLOCKS if b.language != "sh" and not b.is_output]
     assert sorted(others) == named
@@ -43,20 +48,40 @@ def test_every_command_in_the_prose_stands_in_a_block_too() -> None:
 
 
 def test_every_setting_is_listed_with_its_default_and_its_meaning() -> None:
-    """And no other."""
+    """And no other. A dash stands for none."""
     expected = [
-        [f"`{PREFIX}{name.upper()}`", f"`{field.default}`", field.description]
+        [f"`{PREFIX}{name.upper()}`", "—" if field.default is None else f"`{field.default}`", field.description]
         for name, field in Settings.model_fields.items()
     ]
     assert table("Settings") == expected
 
 
 def test_every_choice_of_a_setting_is_named() -> None:
-    """Where a setting takes one of a few words, the section has them all."""
+    """Where a setting takes one of a few words, the section has them all; and all bots, which more may join."""
     section = PROSE.partition("## Settings\n")[2].partition("\n## ")[0]
-    choices = {str(choice) for field in Settings.model_fields.values() for choice in get_args(field.annotation)}
+    words = [field.annotation for field in Settings.model_fields.values() if get_origin(field.annotation) is Literal]
+    choices = {choice for annotation in words for choice in get_args(annotation)}
     assert "console" in choices
-    assert choices <= set(_CODE.findall(section))
+    with pytest.raises(BotNotConfigured) as refused:
+        installed_bot("")
+    bots = str(refused.value).partition("one of ")[2].split(", ")
+    assert "greeter" in bots
+    assert {*choices, *bots} <= set(_CODE.findall(section))
+
+
+def test_every_setting_that_is_named_exists() -> None:
+    """In the prose, the tables and the commands; `CHAT_` alone is the beginning of all."""
+    names = set(re.findall(rf"\b{PREFIX}[A-Z_]+", TEXT))
+    assert f"{PREFIX}LOCAL_MODEL_PATH" in names
+    assert {name.removeprefix(PREFIX).lower() for name in names} <= Settings.model_fields.keys()
+
+
+def test_every_engine_has_an_address_that_the_setting_takes() -> None:
+    """Or none of its own."""
+    addresses = [match[1] for row in table("Connect a model") if (match := re.match(r"`([^`]+)`", row[1]))]
+    assert len(addresses) > 2
+    for address in addresses:
+        assert str(Settings.model_validate({"openai_base_url": address}).openai_base_url) == address
 
 
 def test_every_key_of_the_simulator_is_listed() -> None:
@@ -65,11 +90,15 @@ def test_every_key_of_the_simulator_is_listed() -> None:
 
 
 def test_every_error_that_a_bot_may_raise_is_listed_with_its_status() -> None:
-    """Those of `app.chat.model` that are about bots and messages."""
-    errors = {kind.__name__: kind.code for kind in ChatError.__subclasses__()}
-    raised = {"MessageRefused", *(name for name in errors if name.startswith("Bot"))} - {"BotBroken"}
-    expected = {name: str(PROBLEMS[errors[name]]["status"]) for name in raised}
-    assert {row[0].strip("`").partition("(")[0]: row[1] for row in table("Add a bot")} == expected
+    """Those of `app.chat.errors` that are about bots and messages, with arguments that they take."""
+    codes = {kind.__name__: kind.code for kind in errors.ChatError.__subclasses__()}
+    raised = {"MessageRefused", *(name for name in codes if name.startswith("Bot"))} - {"BotBroken"}
+    expected = {name: str(PROBLEMS[codes[name]]["status"]) for name in raised}
+    rows = [(re.fullmatch(r"`(\w+)\((.*)\)`", row[0]), row[1]) for row in table("Add a bot")]
+    assert {match[1]: status for match, status in rows if match} == expected
+    for match in (match for match, _ in rows if match):
+        arguments = [argument.partition("=")[0] for argument in match[2].split(", ") if argument]
+        assert set(arguments) <= signature(getattr(errors, match[1])).parameters.keys()
 
 
 def test_the_grammar_is_the_contracts() -> None:
@@ -122,5 +151,5 @@ def test_the_section_that_the_greeter_names_is_there() -> None:
     """It sends newcomers there."""
     said = (ROOT / "app" / "bots" / "greeter.py").read_text("utf-8")
     sections = re.findall(r'the section "([^"]+)"', said)
-    assert sections == ["Add a bot"]
+    assert sections == ["Connect a model"]
     assert set(sections) <= set(HEADINGS)

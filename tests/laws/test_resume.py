@@ -167,10 +167,10 @@ def test_the_resumer_is_strict() -> None:
         resumer = Resumer("key")
         resumer.head(200, headers)
         with pytest.raises(AssertionError):
-            resumer.body(f"{bad}\ndata: x\n\n".encode())
+            resumer.body(f"data: x\n{bad}\n\n".encode())
     resumer = Resumer("key")
     resumer.head(200, headers)
-    resumer.body(f"id: {reply_id}:1\ndata: x\n\n".encode())
+    resumer.body(f"data: x\nid: {reply_id}:1\n\n".encode())
     with pytest.raises(AssertionError):
-        resumer.body(f"id: {reply_id}:1\ndata: x\n\n".encode())
+        resumer.body(f"data: x\nid: {reply_id}:1\n\n".encode())
     assert not isinstance(resumer.end, Problem)

@@ -81,7 +81,7 @@ def test_a_reply_that_outlasts_the_drain_fails_retryably(words: int) -> None:
             for n in range(words + 1):
                 upstream.say(f"word{n}" if words else "")
             if words:
-                wire.receive_until(b"data: word0\ndata: \n\n")
+                wire.receive_until(b"data: word0\ndata: \nid: ")
             server.terminate()
             if words:
                 rest = wire.receive_until(b"0\r\n\r\n")

@@ -16,7 +16,7 @@ interface Asked {
 export const asked: Asked = JSON.parse(process.argv[2]);
 
 /** More than a test needs. By themselves, both clients try for ever. */
-export const MAX_ATTEMPTS = 5;
+export const MAX_ATTEMPTS = 100;
 
 /** Print an event, as a line of JSON. */
 export const tell = (id: string | undefined, name: string | undefined, data: unknown): void =>

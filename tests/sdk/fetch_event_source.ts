@@ -6,8 +6,9 @@ import { asked, MAX_ATTEMPTS, tell } from './asked';
 // Made for browsers, it wants no more of them than this.
 Object.assign(globalThis, { window: globalThis, document: { removeEventListener() {} } });
 
-// It resumes after the last id whose line it has read, be the event complete or not: a word that is cut off behind its
-// id is lost. Mended, it resumes after the last word that was heard.
+// It resumes after the last id whose line it has read, be the event complete or not. An id is the last line of its event,
+// so there is one place left where a cut loses it a word: between that line and the empty one. Mended, it resumes after
+// the last word that was heard.
 let lastHeard = '';
 const resume: typeof fetch = (input, init) =>
   fetch(input, { ...init, headers: { ...init?.headers, 'last-event-id': lastHeard } });

@@ -11,6 +11,7 @@ const ask = async (): Promise<void> => {
     headers: { 'Idempotency-Key': asked.idempotencyKey ?? undefined },
     onSseEvent: ({ id, event, data }) => tell(id, event, data),
     sseDefaultRetryDelay: asked.retryMs ?? undefined,
+    sseMaxRetryDelay: asked.retryMs ?? undefined, // else it waits twice as long each time
     sseMaxRetryAttempts: MAX_ATTEMPTS,
   });
   for await (const _ of stream) {

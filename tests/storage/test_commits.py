@@ -118,7 +118,7 @@ async def test_the_head_waits_for_the_message_to_be_stored(database_url: str) ->
 
 async def test_a_locked_database_is_a_true_503(database_url: str) -> None:
     """Before the head: for a stream, and as JSON; nothing of it is stored, and all is well when the lock is gone."""
-    async with service(database_url, storage_seconds=0.3) as (client, _):
+    async with service(database_url, storage_seconds=0.6) as (client, _):
         async with locked(database_url):
             for headers in ({"accept": "text/event-stream"}, {}):
                 for text in ("hello", "/simulate pace_ms=5\nhello again " + "and again " * 200):
@@ -134,7 +134,7 @@ async def test_a_locked_database_is_a_true_503(database_url: str) -> None:
 async def test_a_key_that_met_a_locked_database_is_as_good_as_new(database_url: str) -> None:
     """The client was told to try again."""
     bot = Echo()
-    async with service(database_url, bot, storage_seconds=0.3) as (client, _):
+    async with service(database_url, bot, storage_seconds=0.6) as (client, _):
         async with locked(database_url):
             assert problem(await ask(client, "hello", idempotency_key="a")) == (503, "storage-unavailable")
         replies = [await replied(client, "hello", idempotency_key="a") for _ in range(2)]
@@ -146,7 +146,7 @@ async def test_a_reply_that_cannot_be_stored_fails_and_is_stored_later(database_
     """After the head there is no other status. What was said is not lost: it is stored as it was, without a restart."""
     bot = GatedBot()
     bot.let_through(2)
-    bounds = {"storage_seconds": 0.3, "save_every_seconds": 0.05, "max_reply_characters": 18}
+    bounds = {"storage_seconds": 0.6, "save_every_seconds": 0.05, "max_reply_characters": 18}
     async with (
         service(database_url, bot, **bounds) as (client, _),
         client.stream("POST", "/api/chat", json=_ASK) as response,
@@ -170,7 +170,7 @@ async def test_progress_that_cannot_be_saved_costs_the_reply_nothing(database_ur
     """It is only for the case of a crash."""
     bot = GatedBot()
     bot.let_through(2)
-    bounds = {"storage_seconds": 0.1, "save_every_seconds": 0.01, "max_reply_characters": 60}
+    bounds = {"storage_seconds": 0.4, "save_every_seconds": 0.01, "max_reply_characters": 60}
     async with (
         service(database_url, bot, **bounds) as (client, _),
         client.stream("POST", "/api/chat", json=_ASK) as response,
@@ -181,7 +181,7 @@ async def test_progress_that_cannot_be_saved_costs_the_reply_nothing(database_ur
             for _ in range(6):
                 bot.let_through(1)
                 raw += await anext(chunks)
-                await anyio.sleep(0.05)
+                await anyio.sleep(0.1)
         bot.let_through(100)
         raw += await response.read()
         assert Whole(200, {}, raw).transcript().reply.finish_reason == "length"

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, event, insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.chat.model import Idempotency, ReplyRecord
-from app.storage.database import Database, create_engine
+from app.storage.database import Database, create_engine, transactions_on
 from app.storage.database import database_url as parsed
 from app.storage.owner import seal_orphans
 from app.storage.records import record_writer
@@ -87,8 +87,9 @@ async def engine(request: pytest.FixtureRequest) -> AsyncGenerator[AsyncEngine, 
 
 async def _ask_everything(engine: AsyncEngine) -> None:
     """All that the service ever asks of its database, but for what it asks when it starts."""
-    writer = GroupWriter(engine, _PATIENCE_SECONDS)
-    store = SqlStore(engine, writer, _PATIENCE_SECONDS)
+    transactions = transactions_on(engine, _PATIENCE_SECONDS)
+    writer = GroupWriter(transactions)
+    store = SqlStore(transactions, writer)
     async with writer.writing(record_writer(_id(2), engine.dialect.name)):
         first = ReplyRecord(_id(_MANY), _id(_MANY), 0, "hello", _MANY, Idempotency("key", "f"))
         later = ReplyRecord(_id(_MANY + 1), _id(5), 2, "hello", _MANY)
@@ -106,7 +107,8 @@ async def _ask_everything(engine: AsyncEngine) -> None:
     await store.delete(_id(8))
     assert await store.purge(1) == 1
     await store.forget_keys(5)
-    assert await seal_orphans(engine, _id(3)) == 2
+    assert await seal_orphans(transactions, _id(3)) == 2
+    await transactions.close()
 
 
 async def test_every_statement_uses_an_index(engine: AsyncEngine) -> None:

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 
 _PIECE_BYTES = 2**16
-_EVENT = re.compile(rb"(?<=[\r\n]\n)(?=id: |data: |event: )")
+_EVENT = re.compile(rb"(?<=[\r\n]\n)(?=data: |event: )")
 """Where an event begins: behind an empty line, or behind the line that begins a chunk."""
 
 

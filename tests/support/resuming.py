@@ -1,11 +1,15 @@
 """A client that is cut off, any number of times, and goes on where it was; strict about what it is sent then."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+import h11
+
 from generated.models import Problem, Reply
 from tests.support.stream import Event, Parser
+from tests.support.wire import Wire
 
 Way = Literal["get", "post", "key"]
 """How to go on: `GET` of the reply, or `POST` again, with the last id; or `POST` again with nothing but the key."""
@@ -68,3 +72,49 @@ class Resumer:
                 self.end = Problem.model_validate_json(event.data)
             case other:
                 raise AssertionError(f"there is no event {other}")
+
+
+@dataclass(frozen=True, slots=True)
+class CutOff:
+    """Where a client loses its connection: behind so many bytes of the response, head included, or so many words."""
+
+    room: int | None = None
+    """At 0 the client does not wait for any."""
+    words: int | None = None
+    resets: bool = False
+    """Whether the connection ends with a reset instead of an orderly end."""
+
+    def is_reached(self, read: int, words: int) -> bool:
+        """Having read so many bytes, and got so many words."""
+        return read == self.room or (self.words is not None and words >= self.words)
+
+
+def connect(port: int, message: str, resumer: Resumer, way: Way, cut: CutOff | None = None) -> None:
+    """Make one connection to a live server, and read until it is cut off or the response is complete."""
+    http = h11.Connection(h11.CLIENT)
+    read = 0
+    with Wire(port) as wire:
+        wire.send(_written(http, resumer.request(way), message))
+        while cut is None or not cut.is_reached(read, len(resumer.words)):
+            data = wire.receive_at_most(2**16 if cut is None or cut.room is None else cut.room - read)
+            read += len(data)
+            http.receive_data(data)
+            while (event := http.next_event()) is not h11.NEED_DATA:
+                match event:
+                    case h11.Response():
+                        headers = {name.decode(): value.decode() for name, value in event.headers}
+                        resumer.head(event.status_code, headers)
+                    case h11.Data():
+                        resumer.body(bytes(event.data))
+                    case _:
+                        assert isinstance(event, h11.EndOfMessage)
+                        return
+        if cut.resets:
+            wire.reset()
+
+
+def _written(http: h11.Connection, request: Request, message: str) -> bytes:
+    body = json.dumps({"user_message": message}).encode() if request.method == "POST" else b""
+    head = {"Host": "test", "Content-Type": "application/json", "Content-Length": str(len(body)), **request.headers}
+    begin = h11.Request(method=request.method, target=request.path, headers=list(head.items()))
+    return b"".join(http.send(part) or b"" for part in (begin, h11.Data(data=body), h11.EndOfMessage()))

@@ -205,8 +205,8 @@ def _check_word(event: Event, n: int, reply_id: str | None) -> str:
     if event.name in {"done", "failed"}:
         _fail(f"{where} is {event.name}, but something follows it")
     fields = [line.partition(": ")[0] for line in event.lines if line != _PING]
-    if fields != ["id", *["data"] * (len(fields) - 1)]:
-        _fail(f"{where} is no word: a word has an id and then data, and this has {fields}")
+    if fields != [*["data"] * (len(fields) - 1), "id"]:
+        _fail(f"{where} is no word: a word has data and then an id, and this has {fields}")
     match = _WORD_ID.fullmatch(event.id or "")
     if not match:
         _fail(f"{where} has an id that is not <reply_id>:<n>: {event.id!r}")

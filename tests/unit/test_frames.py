@@ -31,11 +31,11 @@ def _split(text: str) -> list[str]:
 def test_the_bytes_of_a_stream() -> None:
     """To the letter, as the contract shows them."""
     assert words_frame(_ID, 0, ["Hi ", "there!"]) == (
-        b"id: 5f0c2ab4e1d94c0f8a36b7d2c9e4f1a0:1\ndata: Hi \n\nid: 5f0c2ab4e1d94c0f8a36b7d2c9e4f1a0:2\ndata: there!\n\n"
+        b"data: Hi \nid: 5f0c2ab4e1d94c0f8a36b7d2c9e4f1a0:1\n\ndata: there!\nid: 5f0c2ab4e1d94c0f8a36b7d2c9e4f1a0:2\n\n"
     )
     assert words_frame(_ID, 7, ["a\n\n  ", "b"]) == (
-        b"id: 5f0c2ab4e1d94c0f8a36b7d2c9e4f1a0:8\ndata: a\ndata: \ndata:   \n\n"
-        b"id: 5f0c2ab4e1d94c0f8a36b7d2c9e4f1a0:9\ndata: b\n\n"
+        b"data: a\ndata: \ndata:   \nid: 5f0c2ab4e1d94c0f8a36b7d2c9e4f1a0:8\n\n"
+        b"data: b\nid: 5f0c2ab4e1d94c0f8a36b7d2c9e4f1a0:9\n\n"
     )
     assert end_frame(_REPLY, Done("Hi there!", "stop"), _PROBLEMS) == (
         b"event: done\n"

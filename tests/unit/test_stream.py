@@ -23,7 +23,7 @@ _DONE = json.dumps(
 _PROBLEM = json.dumps(
     {"type": "urn:problem:bot-failed", "title": "The bot failed", "status": 502, "detail": "It did.", "retryable": True}
 )
-_WORDS = f"id: {_ID}:1\ndata: Hi \n\nid: {_ID}:2\ndata: there!\n\n"
+_WORDS = f"data: Hi \nid: {_ID}:1\n\ndata: there!\nid: {_ID}:2\n\n"
 _GOOD = f"{_WORDS}event: done\ndata: {_DONE}\n\n"
 
 
@@ -119,7 +119,7 @@ def test_a_word_may_have_line_breaks_and_empty_lines() -> None:
     done = json.dumps(
         {"reply_id": _ID, "conversation_id": "c41d0b7e9a2f4d8ab6e3f50c7d219e84", "text": text, "finish_reason": "stop"}
     )
-    stream = f"id: {_ID}:1\ndata: a\ndata: \ndata:   b\ndata: \n\nevent: done\ndata: {done}\n\n"
+    stream = f"data: a\ndata: \ndata:   b\ndata: \nid: {_ID}:1\n\nevent: done\ndata: {done}\n\n"
     assert check_stream(stream.encode()).words == (text,)
 
 
@@ -129,14 +129,14 @@ _BROKEN: list[tuple[str, Callable[[str], str], str]] = [
     ("cut in the last event", lambda good: good[:-1], "ends inside an event"),
     ("a ping after the end", lambda good: good + ": ping\n", "ends inside an event"),
     ("a second end", lambda good: good + f"event: failed\ndata: {_PROBLEM}\n\n", "something follows"),
-    ("a word after the end", lambda good: good + f"id: {_ID}:3\ndata: x\n\n", "without done or failed"),
+    ("a word after the end", lambda good: good + f"data: x\nid: {_ID}:3\n\n", "without done or failed"),
     ("a gap", lambda good: good.replace(":2\n", ":3\n"), "2 is next"),
     ("from zero", lambda good: good.replace(":1\n", ":0\n"), "not <reply_id>:<n>"),
     ("a leading zero", lambda good: good.replace(":1\n", ":01\n"), "not <reply_id>:<n>"),
     ("two replies", lambda good: good.replace(f"{_ID}:2", f"{'0' * 32}:2"), "in a stream of"),
     ("done of another reply", lambda good: good.replace(f'"{_ID}"', f'"{"0" * 32}"'), "in a stream of"),
     ("no id", lambda good: good.replace(f"id: {_ID}:1\n", ""), "is no word"),
-    ("data first", lambda good: good.replace(f"id: {_ID}:1\ndata: Hi \n", f"data: Hi \nid: {_ID}:1\n"), "is no word"),
+    ("id first", lambda good: good.replace(f"data: Hi \nid: {_ID}:1\n", f"id: {_ID}:1\ndata: Hi \n"), "is no word"),
     ("a foreign field", lambda good: good.replace("data: Hi ", "retry: 5\ndata: Hi "), "is no word"),
     ("no space", lambda good: good.replace("data: Hi ", "data:Hi "), "is no word"),
     ("empty data", lambda good: good.replace("data: Hi ", "data: "), "empty data"),
@@ -144,7 +144,7 @@ _BROKEN: list[tuple[str, Callable[[str], str], str]] = [
     ("a leading line break", lambda good: good.replace("data: Hi ", "data: \ndata: Hi "), "starts with white space"),
     ("lost text", lambda good: good.replace("data: Hi ", "data: Hi"), "not what the 2 words give"),
     ("a foreign comment", lambda good: ": hello\n" + good, "not a ping"),
-    ("a ping inside an event", lambda good: good.replace("data: Hi", ": ping\ndata: Hi"), "not a ping"),
+    ("a ping inside an event", lambda good: good.replace(f"id: {_ID}:1", f": ping\nid: {_ID}:1"), "not a ping"),
     ("a ping with an empty line", lambda good: ": ping\n\n" + good, "block without data"),
     ("an empty line too many", lambda good: good.replace("\n\n", "\n\n\n", 1), "block without data"),
     ("CR LF", lambda good: good.replace("\n", "\r\n"), "has a CR"),

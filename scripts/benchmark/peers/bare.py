@@ -36,7 +36,7 @@ async def app(scope: "Scope", receive: "Receive", send: "Send") -> None:
     for n, word in enumerate(words, 1):
         if pace and n > 1:
             await asyncio.sleep(pace)
-        frame = f"id: {reply_id}:{n}\ndata: {word}\n\n".encode()
+        frame = f"data: {word}\nid: {reply_id}:{n}\n\n".encode()
         await send({"type": "http.response.body", "body": frame, "more_body": True})
     await send({"type": "http.response.body", "body": f"event: done\ndata: {done}\n\n".encode(), "more_body": True})
     await send({"type": "http.response.body", "body": b""})

@@ -17,7 +17,7 @@ async function reply(message, response) {
   for (const word of text.match(/[^ ]+ */g) ?? []) {
     if (pace && n) await sleep(pace);
     n += 1;
-    if (!response.write(`id: ${replyId}:${n}\ndata: ${word}\n\n`)) await once(response, "drain");
+    if (!response.write(`data: ${word}\nid: ${replyId}:${n}\n\n`)) await once(response, "drain");
     if (response.destroyed) return;
   }
   const done = JSON.stringify({ reply_id: replyId, text, finish_reason: "stop" });

@@ -28,5 +28,5 @@ async def frames(message: str) -> AsyncIterator[str]:
     for n, word in enumerate(words, 1):
         if pace and n > 1:
             await asyncio.sleep(pace)
-        yield f"id: {reply_id}:{n}\ndata: {word}\n\n"
+        yield f"data: {word}\nid: {reply_id}:{n}\n\n"
     yield f"event: done\ndata: {done}\n\n"

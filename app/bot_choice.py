@@ -1,0 +1,66 @@
+"""Makes the bot that the settings name."""
+
+from app.bots.greeter import Greeter
+from app.bots.installed import installed_bot
+from app.bots.simulator import Simulator
+from app.chat.errors import BotNotConfigured
+from app.chat.model import Bot
+from app.settings import Settings
+
+
+def chosen_bot(settings: Settings) -> Bot:
+    """One of the service's own, or one that another package brings.
+
+    Raises `BotNotConfigured`. What only one bot needs is not imported for the others.
+    """
+    match settings.bot:
+        case "greeter":
+            return Greeter(settings.greeter_pace_ms)
+        case "simulator":
+            return Simulator()
+        case "openai":
+            return _openai(settings)
+        case "local":
+            return _local(settings)
+        case name:
+            return installed_bot(name)
+
+
+def _openai(settings: Settings) -> Bot:
+    from app.bots.engine import Engine  # noqa: PLC0415
+    from app.bots.openai import OpenAI  # noqa: PLC0415
+
+    if settings.openai_base_url is None:
+        msg = "the bot `openai` needs to know where. Next: CHAT_OPENAI_BASE_URL, such as http://127.0.0.1:8080/v1"
+        raise BotNotConfigured(msg)
+    return OpenAI(
+        Engine(
+            base_url=str(settings.openai_base_url),
+            api_key=settings.openai_api_key.get_secret_value() if settings.openai_api_key else None,
+            model=settings.openai_model,
+            headers={name: value.get_secret_value() for name, value in settings.openai_headers.items()},
+            extra_body=settings.openai_extra_body,
+            connect_seconds=settings.openai_connect_seconds,
+            first_byte_seconds=settings.openai_first_byte_seconds,
+            between_bytes_seconds=settings.openai_between_bytes_seconds,
+            connections=settings.openai_max_connections,
+            system_prompt=settings.system_prompt,
+            temperature=settings.temperature,
+            max_tokens=settings.max_tokens,
+        )
+    )
+
+
+def _local(settings: Settings) -> Bot:
+    from app.bots.local import Local, LocalModel  # noqa: PLC0415
+
+    return Local(
+        LocalModel(
+            path=settings.local_model_path,
+            context_tokens=settings.local_context_tokens,
+            slots=settings.local_slots,
+            max_tokens=settings.max_tokens,
+            temperature=settings.temperature,
+            system_prompt=settings.system_prompt,
+        )
+    )

@@ -1,0 +1,88 @@
+"""Runs work in a transaction, all of it or nothing, and within bounds of time.
+
+The work is a plain function of a connection, the same for both databases. PostgreSQL is waited for on the event loop.
+SQLite's driver blocks, so there the whole transaction runs in a thread, in one go: each way there and back costs more
+than a statement does.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol, TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+Result = TypeVar("Result")
+
+
+class Transactions(Protocol):
+    """Whoever wants something of the database asks here."""
+
+    async def run(self, work: Callable[[Connection], Result]) -> Result:
+        """Do `work`, and commit it unless it raises.
+
+        It may run in another thread, so it must not look at what the event loop changes. Raises what it raises,
+        SQLAlchemy's errors, `OSError` and `TimeoutError`; after these the work may have been committed all the same.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of all connections. They are made anew if there is more to run."""
+        ...
+
+
+class AsyncTransactions:
+    """`Transactions`, on the event loop."""
+
+    def __init__(self, engine: AsyncEngine, patience_seconds: float) -> None:
+        """A transaction may take `patience_seconds`."""
+        self._engine = engine
+        self._patience_seconds = patience_seconds
+
+    async def run(self, work: Callable[[Connection], Result]) -> Result:
+        """See `Transactions`."""
+        async with asyncio.timeout(self._patience_seconds), self._engine.begin() as connection:
+            return await connection.run_sync(work)
+
+    async def close(self) -> None:
+        """See `Transactions`."""
+        await self._engine.dispose()
+
+
+class ThreadTransactions:
+    """`Transactions`, in threads."""
+
+    def __init__(self, engine: Engine, connections: int, patience_seconds: float) -> None:
+        """A transaction may take `patience_seconds`; the engine has so many `connections`, and each gets a thread."""
+        self._engine = engine
+        self._connections = connections
+        self._patience_seconds = patience_seconds
+        self._threads = self._new_threads()
+
+    async def run(self, work: Callable[[Connection], Result]) -> Result:
+        """See `Transactions`. Who is cancelled does not wait for the thread, which then commits nothing any more."""
+        abandoned = threading.Event()
+
+        def transact() -> Result:
+            with self._engine.connect() as connection:
+                result = work(connection)
+                if not abandoned.is_set():
+                    connection.commit()
+                return result
+
+        try:
+            async with asyncio.timeout(self._patience_seconds):
+                return await asyncio.get_running_loop().run_in_executor(self._threads, transact)
+        finally:
+            abandoned.set()
+
+    async def close(self) -> None:
+        """See `Transactions`. Waits for what still runs."""
+        threads, self._threads = self._threads, self._new_threads()
+        await asyncio.to_thread(threads.shutdown)
+        self._engine.dispose()
+
+    def _new_threads(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self._connections, thread_name_prefix="sqlite")  # none is started before it is needed

@@ -1,0 +1,60 @@
+"""What a server is asked, and how its answer is read: in the service's own dialect, or in OpenAI's.
+
+A reader of an answer says, for each word, which event completes it: so times to a word compare across dialects.
+"""
+
+import json
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from . import completions, transcript
+
+MODEL = "bench"
+KEY = f"sk-{secrets.token_hex(32)}"  # LiteLLM does not start without one; the engine takes any
+
+
+class Check(Protocol):
+    def __call__(self, raw: bytes, words: list[str], *, whole: bool) -> list[int]:
+        """For each word, the number of the event that completes it, from 0.
+
+        Raises `WrongAnswer` unless `raw` is exactly these words and an end; or, if not `whole`, its beginning.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    request: Callable[[int, str], bytes]
+    """The bytes that ask a server on this port for an answer to this message."""
+    check: Check
+
+
+def chat_request(port: int, message: str) -> bytes:
+    return post(port, "/api/chat", {"user_message": message})
+
+
+def completion_request(port: int, message: str) -> bytes:
+    asked = {
+        "model": MODEL,
+        "messages": [{"role": "user", "content": message}],
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+    return post(port, "/v1/chat/completions", asked, f"Authorization: Bearer {KEY}\r\n")
+
+
+def post(port: int, path: str, body: dict[str, object], more_fields: str = "") -> bytes:
+    content = json.dumps(body).encode()
+    head = (
+        f"POST {path} HTTP/1.1\r\n"
+        f"Host: 127.0.0.1:{port}\r\n"
+        "Accept: text/event-stream\r\n"
+        "Content-Type: application/json\r\n"
+        f"{more_fields}Content-Length: {len(content)}\r\n\r\n"
+    )
+    return head.encode() + content
+
+
+CHAT = Dialect(chat_request, transcript.check)
+COMPLETIONS = Dialect(completion_request, completions.check)

@@ -1,0 +1,159 @@
+"""What every scenario is made of: figures, how hard to try, and the two ways to load a server and read its answers."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from operator import truediv
+from time import perf_counter, process_time
+
+from .load import Crowd, Exchange, closed_loop
+from .servers import Running
+from .transcript import WrongAnswer
+
+CONNECTIONS = 16
+GRACE_SECONDS = 2.0
+BUSY = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A column that sets a figure against that of the server `to`, of the same round: its ratio, or its difference."""
+
+    title: str
+    to: str
+    how: Callable[[float, float], float] = truediv
+
+
+RATIOS = (Beside("xbare", "bare"), Beside("xNode", "node"))
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    key: str
+    title: str
+    unit: str
+    digits: int
+    beside: Sequence[Beside] = RATIOS
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How long to measure: enough for a steady figure, or a quick look."""
+
+    warm_seconds: float
+    loop_seconds: float
+    ramp_seconds: float
+    crowd_seconds: float
+    settle_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    figures: dict[str, float]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    name: str
+    title: str
+    metrics: Sequence[Metric]
+    measure: Callable[[Running, Effort], Awaitable[Result]]
+
+
+FIRST = (Metric("first_p50_ms", "first event p50", "ms", 1), Metric("first_p99_ms", "first event p99", "ms", 1))
+GAPS = (Metric("gap_p50_ms", "gap p50", "ms", 1), Metric("gap_p99_ms", "gap p99", "ms", 1))
+
+
+def words_of(count: int) -> list[str]:
+    """Plain words of the lengths that English has."""
+    lengths = (3, 5, 2, 7, 4, 1, 6, 9)
+    return [("abcdefghi"[: lengths[n % len(lengths)]]) for n in range(count)]
+
+
+def paced(pace_ms: int, words: list[str]) -> str:
+    return f"/simulate pace_ms={pace_ms}\n{' '.join(words)}"
+
+
+def percentile(values: list[float], share: float) -> float:
+    if not values:
+        raise WrongAnswer("no event came")
+    return sorted(values)[min(len(values) - 1, int(len(values) * share))]
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Exchanges whose answers have been read and found right, and what they cost."""
+
+    spent_seconds: float
+    """CPU of the server."""
+    exchanges: list[Exchange]
+    heard: list[list[float]]
+    """For each exchange, when its words were complete."""
+
+    def words(self) -> int:
+        return sum(map(len, self.heard))
+
+    def events(self) -> int:
+        return sum(exchange.events() for exchange in self.exchanges)
+
+    def cpu_us(self, count: int) -> float:
+        """CPU for each of so many things."""
+        if not count:
+            raise WrongAnswer("no event came")
+        return self.spent_seconds / count * 1e6
+
+    def first(self) -> dict[str, float]:
+        pairs = zip(self.exchanges, self.heard, strict=True)
+        first = [moments[0] - exchange.sent_at for exchange, moments in pairs if moments]
+        return {"first_p50_ms": percentile(first, 0.5) * 1e3, "first_p99_ms": percentile(first, 0.99) * 1e3}
+
+    def gaps(self) -> dict[str, float]:
+        """The waits between words; words that came in one read have none between them, and the end does not count."""
+        gaps = [after - before for moments in self.heard for before, after in pairwise(moments)]
+        return {"gap_p50_ms": percentile(gaps, 0.5) * 1e3, "gap_p99_ms": percentile(gaps, 0.99) * 1e3}
+
+
+def heard(server: Running, exchange: Exchange, words: list[str], *, whole: bool = True) -> list[float]:
+    """When each word was complete. Raises `WrongAnswer`."""
+    moments = exchange.moments()
+    return [moments[number] for number in server.dialect.check(bytes(exchange.raw), words, whole=whole)]
+
+
+async def measure_loop(server: Running, effort: Effort, message: str, words: list[str]) -> Answers:
+    """What the server spends on as many replies as sixteen readers can take."""
+    request = server.request(message)
+    warm = await closed_loop(server.port, request, connections=CONNECTIONS, seconds=effort.warm_seconds)
+    for exchange in warm:
+        heard(server, exchange, words)
+    before = server.cpu_seconds()
+    exchanges = await closed_loop(server.port, request, connections=CONNECTIONS, seconds=effort.loop_seconds)
+    spent = server.cpu_seconds() - before
+    return Answers(spent, exchanges, [heard(server, exchange, words) for exchange in exchanges])
+
+
+async def measure_crowd(server: Running, effort: Effort, *, streams: int, pace_ms: int) -> tuple[Answers, str]:
+    """What the server spends on many streams at a pace, and a note about what to doubt."""
+    warming = server.request(paced(1, words_of(8)))
+    await closed_loop(server.port, warming, connections=CONNECTIONS, seconds=effort.warm_seconds)
+    words = words_of(round(effort.crowd_seconds * 1000 / pace_ms))
+    request = server.request(paced(pace_ms, words))
+    crowd = Crowd(server.port, request, streams=streams, ramp_seconds=effort.ramp_seconds)
+    began, own = perf_counter(), process_time() + server.load_core_seconds()
+    before = server.cpu_seconds()
+    try:
+        await crowd.open()
+        await crowd.wait(effort.crowd_seconds + GRACE_SECONDS)
+        spent = server.cpu_seconds() - before
+        busy = (process_time() + server.load_core_seconds() - own) / (perf_counter() - began)
+    finally:
+        exchanges = crowd.close()
+    moments = [heard(server, exchange, words, whole=exchange.ended) for exchange in exchanges]
+    answers = Answers(spent, exchanges, moments)
+    notes: list[str] = []
+    if answers.words() < streams * len(words):
+        share = answers.words() / (streams * len(words))
+        notes.append(f"cannot keep up: {share:.0%} of the words came within {GRACE_SECONDS:.0f} s of being due")
+    if busy > BUSY:
+        notes.append(f"the core of the load generator was {busy:.0%} busy: the gaps may be its own")
+    return answers, "; ".join(notes)

@@ -1,0 +1,45 @@
+"""What `scripts/bench` can run: suites of scenarios and the servers that they are for, chosen by name."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+
+from .gateway import GATEWAY_SCENARIOS, gateways
+from .measuring import Scenario
+from .scenarios import SCENARIOS
+from .servers import Server, servers
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    name: str
+    scenarios: Sequence[Scenario]
+    servers: Sequence[Server]
+
+    def names(self) -> list[str]:
+        return [self.name, *(scenario.name for scenario in self.scenarios), *(server.name for server in self.servers)]
+
+    def named_scenarios(self, names: Collection[str]) -> list[Scenario]:
+        return [scenario for scenario in self.scenarios if scenario.name in names]
+
+    def named_servers(self, names: Collection[str]) -> list[Server]:
+        return [server for server in self.servers if server.name in names]
+
+    def part(self, names: Collection[str], *, quick: bool) -> "Suite":
+        """What is named of it, or all; of the servers, if it has to be quick, those that the targets name."""
+        servers = self.named_servers(names) or [server for server in self.servers if server.judged or not quick]
+        return replace(self, scenarios=self.named_scenarios(names) or self.scenarios, servers=servers)
+
+    def titles(self) -> dict[str, str]:
+        return {server.name: server.title for server in self.servers}
+
+
+def suites(litellm: str | None) -> list[Suite]:
+    """All there is; `litellm` is the proxy's executable, which is looked for on the path otherwise."""
+    return [Suite("peers", SCENARIOS, servers()), Suite("gateway", GATEWAY_SCENARIOS, gateways(litellm))]
+
+
+def chosen(known: Sequence[Suite], names: Collection[str], *, quick: bool) -> list[Suite]:
+    """Without a name all of it; a suite or a scenario with all its servers; a server in all its scenarios."""
+    by_scenario = [suite for suite in known if suite.name in names or suite.named_scenarios(names)]
+    by_server = [suite for suite in known if suite.named_servers(names)]
+    return [suite.part(names, quick=quick) for suite in by_scenario or by_server or known]

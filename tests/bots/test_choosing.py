@@ -1,0 +1,118 @@
+"""Which bot answers: one of the service's own, or one that an installed package brings; or a word about what to do."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.chat.errors import BotNotConfigured
+from app.main import create_app
+from tests.support.asgi import Client
+from tests.support.settings import Settings
+from tests.support.talk import replied
+
+_ROOT = Path(__file__).parent.parent.parent
+_OWN = ["greeter", "local", "openai", "simulator"]
+
+_CODE = """
+lives = []
+
+class Parrot:
+    async def reply(self, conversation):
+        yield conversation.user_message + "!"
+
+class Nervous(Parrot):
+    async def __aenter__(self):
+        lives.append("begun")
+    async def __aexit__(self, *_):
+        lives.append("over")
+
+def made():
+    return Parrot()
+"""
+
+
+def _install(folder: Path, monkeypatch: pytest.MonkeyPatch, package: str, entry_points: str) -> None:
+    """Put a package there as installers do, its metadata beside its module; it is gone when the test is."""
+    (folder / f"{package}.py").write_text(_CODE, "utf-8")
+    metadata = folder / f"{package}-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n", "utf-8")
+    (metadata / "entry_points.txt").write_text(f"[chat.bots]\n{entry_points}\n", "utf-8")
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.setitem(sys.modules, package, None)  # so that the module of another test's package is forgotten
+    del sys.modules[package]
+
+
+def _refusal(**settings: Any) -> str:  # noqa: ANN401 - of `Settings`
+    with pytest.raises(BotNotConfigured) as refused:
+        create_app(Settings(**settings))
+    return str(refused.value)
+
+
+def test_a_bot_that_nobody_knows_is_refused_with_those_that_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service's own, and what is installed."""
+    assert _refusal(bot="eliza") == f"there is no bot of that name. Next: CHAT_BOT as one of {', '.join(_OWN)}"
+    _install(tmp_path, monkeypatch, "parrot", "parrot = parrot:Parrot")
+    assert _refusal(bot="eliza").endswith(f" one of {', '.join(sorted([*_OWN, 'parrot']))}")
+
+
+def test_a_bot_that_two_packages_bring_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which of them should it be?"""
+    _install(tmp_path, monkeypatch, "parrot", "parrot = parrot:Parrot")
+    _install(tmp_path, monkeypatch, "polly", "parrot = polly:Parrot")
+    assert _refusal(bot="parrot") == "more than one installed package has a bot parrot. Next: uninstall the others"
+
+
+@pytest.mark.parametrize(
+    ("bot", "settings", "told"),
+    [
+        ("eliza", {}, "there is no bot of that name. Next: CHAT_BOT as one of greeter, local, openai, simulator"),
+        (
+            "openai",
+            {},
+            "the bot `openai` needs to know where. Next: CHAT_OPENAI_BASE_URL, such as http://127.0.0.1:8080/v1",
+        ),
+        (
+            "local",
+            {"CHAT_LOCAL_MODEL_PATH": "/no/model"},
+            "the model /no/model cannot be read: No such file or directory. Next: check CHAT_LOCAL_MODEL_PATH",
+        ),
+    ],
+    ids=["unknown", "openai", "local"],
+)
+def test_the_operator_is_told_what_to_do(bot: str, settings: dict[str, str], told: str) -> None:
+    """In one line, and the process ends as it does with any setting that is not understood."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "app", "--bot", bot],
+        cwd=_ROOT,
+        env=os.environ | settings,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=30,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", f"CHAT_BOT: {told}\n")
+
+
+@pytest.mark.parametrize("name", ["Parrot", "Nervous", "made"])
+async def test_an_installed_bot_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """A class, one whose objects have a life, or a function that makes one."""
+    _install(tmp_path, monkeypatch, "parrot", f"polly = parrot:{name}")
+    async with Client(create_app(Settings(bot="polly"))) as client:
+        lives: list[str] = sys.modules["parrot"].lives
+        assert lives == ["begun"] * (name == "Nervous")
+        assert (await replied(client, "hello")).text == "hello!"
+    assert lives == ["begun", "over"] * (name == "Nervous")
+
+
+async def test_the_services_own_bots_come_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No package takes the place of one."""
+    _install(tmp_path, monkeypatch, "parrot", "simulator = parrot:Parrot")
+    async with Client(create_app(Settings(bot="simulator"))) as client:
+        assert (await replied(client, "hello")).text == "hello"

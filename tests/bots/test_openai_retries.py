@@ -1,0 +1,171 @@
+"""A second request is made only where it can do no harm; else the client is told when it may come back."""
+
+import asyncio
+import email.utils
+import time
+from collections.abc import Callable
+
+import pytest
+
+from app.chat.errors import BotFailed, BotRateLimited, BotUnavailable, ChatError, MessageRefused
+from app.chat.model import Conversation
+from tests.bots.asking import HELLO, TALK, WHOLE, ask, asking, hear
+from tests.bots.faults import CANARY
+from tests.support.completions import answer, begun, stream
+from tests.support.engine import CLOSE, RESET, FakeEngine, Script, Step
+
+_AT_ONCE = {"Retry-After": "0"}
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        [RESET],
+        [CLOSE],
+        [b"HTTP/1.1 200 OK\r\nContent-", CLOSE],
+        answer(503),
+        answer(503, b"", _AT_ONCE),
+        answer(429, b"", _AT_ONCE),
+    ],
+    ids=["resets", "closes", "closes inside the head", "503", "503, come back at once", "429, come back at once"],
+)
+async def test_what_cannot_have_been_answered_is_asked_once_more(first: Script) -> None:
+    """The engine has not begun, or says so. A second time is enough; a third is for the client to decide."""
+    heard, requests = await hear(first, WHOLE, conversation=TALK)
+    assert (heard.error, heard.text, requests) == (None, "Hi there!", 2)
+    _, requests = await hear(first)
+    assert requests == 2
+
+
+async def test_the_second_request_is_the_first_one_again() -> None:
+    """Nothing is lost on the way."""
+    engine = FakeEngine([RESET], WHOLE)
+    async with asking(engine, api_key="key") as bot:
+        await ask(bot, TALK)
+    first, second = engine.exchanges
+    assert (first.path, first.headers, first.body) == (second.path, second.headers, second.body)
+
+
+async def test_a_connection_that_has_gone_stale_costs_no_reply() -> None:
+    """The engine, or a proxy, closes idle ones just when the next request is on its way."""
+    engine = FakeEngine(WHOLE, [RESET], WHOLE)
+    async with asking(engine) as bot:
+        assert (await ask(bot)).text == "Hi there!"
+        heard = await ask(bot)
+    assert (heard.error, heard.text) == (None, "Hi there!")
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        *[answer(status) for status in (400, 401, 404, 408, 500, 502, 504)],
+        answer(429, b"", {"Retry-After": "2"}),
+        answer(503, b"", {"Retry-After": "30"}),
+        begun(RESET),
+        begun(),
+        (),
+        [*begun(), b"x\r\n"],
+        stream(),
+    ],
+    ids=[
+        *("400", "401", "404", "408", "500", "502", "504", "429, come back later", "503, come back later"),
+        *("resets behind the head", "silent behind the head", "silent", "breaks HTTP", "ends"),
+    ],
+)
+async def test_what_may_have_been_answered_is_not_asked_again(first: list[Step]) -> None:
+    """A second request would be paid for twice, or come too early."""
+    heard, requests = await hear(first, WHOLE, first_byte_seconds=0.1, between_bytes_seconds=0.1)
+    assert heard.error is not None
+    assert requests == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(429, BotRateLimited), (503, BotUnavailable), (529, BotUnavailable)], ids=["429", "503", "529"]
+)
+async def test_retry_after_is_passed_on(status: int, kind: type[ChatError]) -> None:
+    """It is a client's to wait so long."""
+    heard, requests = await hear(answer(status, b"", {"Retry-After": " 7 "}))
+    assert type(heard.error) is kind
+    assert (heard.error.retry_after_seconds, requests) == (7, 1)
+
+
+@pytest.mark.parametrize(
+    ("value", "least", "most"),
+    [
+        (lambda: email.utils.formatdate(time.time() + 3600, usegmt=True), 1800, 3600),
+        (lambda: "Fri, 31 Dec 9999 23:59:59 GMT", 2, 86_400),
+        (lambda: "9" * 5000, 2, 86_400),
+        (lambda: "0", 1, 1),
+        (lambda: "Wed, 21 Oct 2015 07:28:00 GMT", 1, 1),
+    ],
+    ids=["in an hour", "the last day of all", "many digits", "at once", "in the past"],
+)
+async def test_retry_after_is_told_as_the_contract_has_it(value: Callable[[], str], least: int, most: int) -> None:
+    """A whole number of seconds, 1 at least; a day at most."""
+    heard, _ = await hear(answer(429, b"", {"Retry-After": value()}))
+    assert isinstance(heard.error, BotRateLimited)
+    assert heard.error.retry_after_seconds is not None
+    assert least <= heard.error.retry_after_seconds <= most
+
+
+async def test_a_retry_after_that_is_not_understood_is_as_none() -> None:
+    """There is one more try, and then what is told where an engine says nothing."""
+    values = (
+        *("", "soon", "-1", "1.5", "٣", "3,4", "01 01 01 01 01", "Wed, 99 Foo 2015 77:28:00 GMT"),
+        *("Wed, 21 Oct 99999 07:28:00 GMT", "Wed, 21 Oct 2015 07:28:00 +99999999999999999999"),
+    )
+    replies = await asyncio.gather(*[hear(answer(429, b"", {"Retry-After": value})) for value in values])
+    for value, (heard, requests) in zip(values, replies, strict=True):
+        assert isinstance(heard.error, BotRateLimited), value
+        assert (heard.error.retry_after_seconds, requests) == (1, 2), value
+
+
+_TOO_LONG = [
+    answer(400, {"error": {"message": CANARY, "type": "invalid_request_error", "code": "context_length_exceeded"}}),
+    answer(400, {"error": {"code": 400, "message": CANARY, "type": "exceed_context_size_error", "n_ctx": 4096}}),
+    answer(413, {"error": {"message": CANARY, "code": "context_length_exceeded"}}),
+    answer(422, {"error": {"message": CANARY, "code": "context_length_exceeded"}}),
+]
+_TOO_LONG_IDS = ["OpenAI", "llama.cpp", "413", "422"]
+
+
+@pytest.mark.parametrize("refusal", _TOO_LONG, ids=_TOO_LONG_IDS)
+async def test_a_conversation_that_is_too_long_is_tried_without_its_history(refusal: Script) -> None:
+    """An answer without memory is better than none."""
+    engine = FakeEngine(refusal, WHOLE)
+    async with asking(engine, system_prompt="Be brief.") as bot:
+        heard = await ask(bot, TALK)
+    assert (heard.error, heard.text) == (None, "Hi there!")
+    first, second = (request.body["messages"] for request in engine.exchanges)
+    assert [message["content"] for message in first] == ["Be brief.", "hello", "Hi!", "Who are you?"]
+    assert second == [first[0], first[-1]]
+
+
+@pytest.mark.parametrize("refusal", _TOO_LONG, ids=_TOO_LONG_IDS)
+@pytest.mark.parametrize(("conversation", "expected"), [(HELLO, 1), (TALK, 2)], ids=["one message", "history"])
+async def test_a_message_that_is_too_long_is_refused(
+    refusal: Script, conversation: Conversation, expected: int
+) -> None:
+    """The user can do something about it, and is told; in words of our own."""
+    heard, requests = await hear(refusal, conversation=conversation)
+    assert isinstance(heard.error, MessageRefused)
+    assert requests == expected
+    assert heard.error.reason
+    assert CANARY not in heard.error.reason
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        answer(400, {"error": {"message": "no", "code": "model_not_found"}}),
+        answer(400, {"error": "no"}),
+        answer(400, ["no"]),
+        answer(400, b"\xff\xfe"),
+        answer(500, {"error": {"code": "context_length_exceeded"}}),
+    ],
+    ids=["another code", "words", "list", "no UTF-8", "500"],
+)
+async def test_another_refusal_is_a_failure(refusal: Script) -> None:
+    """It is the operator who can do something about it."""
+    heard, requests = await hear(refusal, conversation=TALK)
+    assert (type(heard.error), requests) == (BotFailed, 1)

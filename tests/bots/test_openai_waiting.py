@@ -1,0 +1,51 @@
+"""How long the bot waits: for a connection, for the head, for the next byte, and for what may follow the end."""
+
+import socket
+
+import anyio
+import pytest
+
+from app.bots.engine import Engine
+from app.bots.openai import OpenAI
+from app.chat.errors import BotUnavailable
+from app.chat.model import Finish
+from tests.bots.asking import ask, asking, hear
+from tests.support.completions import DONE, begun, chunk, finish, stream
+from tests.support.engine import RESET, FakeEngine, Step
+
+_HI, _THERE = chunk("Hi "), chunk("there!")
+
+
+@pytest.mark.parametrize("behind", [[], [DONE]], ids=["before [DONE]", "behind [DONE]"])
+@pytest.mark.parametrize("ending", [[], [RESET]], ids=["silent", "resets"])
+async def test_nothing_behind_the_finish_reason_is_waited_for_long(behind: list[Step], ending: list[Step]) -> None:
+    """Only the usage may come there: some two seconds of silence and the reply is done, and the connection let go."""
+    engine = FakeEngine([*begun(_HI, _THERE, finish(), *behind), 0.05, *ending])
+    async with asking(engine, between_bytes_seconds=3600) as bot:
+        heard = await ask(bot)
+        assert (heard.error, heard.text, heard.finish) == (None, "Hi there!", Finish("stop"))
+        with anyio.fail_after(5):
+            await engine.until(lambda: engine.open == 0)
+
+
+async def test_a_slow_engine_that_is_never_silent_for_long_is_heard_to_its_end() -> None:
+    """The bound is on each silence, not on the reply; comments break a silence too."""
+    slowly: list[Step] = [step for text in "abcd" for step in (chunk(text), 0.15, b": still here\n\n", 0.15)]
+    heard, _ = await hear(stream(*slowly, finish(), DONE), between_bytes_seconds=0.9)
+    assert (heard.error, heard.text) == (None, "abcd")
+
+
+async def test_a_host_that_does_not_answer_is_unavailable() -> None:
+    """Its backlog is full, so that not even the connection is made."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
+        port = listener.getsockname()[1]
+        fillers = [socket.socket() for _ in range(4)]
+        try:
+            for filler in fillers:
+                filler.settimeout(0)
+                filler.connect_ex(("127.0.0.1", port))
+            async with OpenAI(Engine(base_url=f"http://127.0.0.1:{port}/v1", model="m", connect_seconds=0.1)) as bot:
+                assert type((await ask(bot)).error) is BotUnavailable
+        finally:
+            for filler in fillers:
+                filler.close()

@@ -1,0 +1,260 @@
+"""Law 3 over real sockets: cut a stream after any byte, any number of times, and go on: nothing is lost or doubled."""
+
+import asyncio
+import itertools
+import logging
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from generated.models import Reply
+from tests.support.databases import fresh_database_url, run_sql
+from tests.support.resuming import WAYS, CutOff, Resumer, Way, connect
+from tests.support.server import LiveServer
+from tests.support.service import SERVICE
+from tests.support.stream import Transcript, check_stream
+from tests.support.texts import normalised, texts
+from tests.support.upstream import Upstream
+from tests.support.wire import Answer, Wire, get, post
+
+_logger = logging.getLogger(__name__)
+
+_EXAMPLES_A_CUT = 20
+"""The option `--laws` counts examples in one process; over sockets, there is at least one cut for so many."""
+_EXAMPLES_A_REPLY = 40
+"""A reply gets more than two cuts on average."""
+_JSON = {"Accept": "application/json"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """Where a connection is cut, and how to go on then."""
+
+    off: CutOff
+    waits: bool
+    """Whether the client comes back only when the reply has ended; else at once."""
+    way: Way
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What the simulator says, and how."""
+
+    text: str
+    pace_ms: int
+    chunk: int
+    fails: bool
+
+    @property
+    def message(self) -> str:
+        """What makes it say that."""
+        failing = " fail_after=1000000" if self.fails else ""
+        return f"/simulate pace_ms={self.pace_ms} chunk={self.chunk}{failing}\n{self.text}"
+
+
+_SAYINGS = st.builds(
+    _Said,
+    st.lists(texts, min_size=2, max_size=4)
+    .map(lambda parts: " ".join(parts)[:200])
+    .filter(lambda text: bool(normalised(text))),
+    pace_ms=st.sampled_from([0, 0, 1, 2]),
+    chunk=st.integers(1, 12),
+    fails=st.booleans(),
+)
+_CUT = st.builds(
+    _Cut,
+    off=st.builds(CutOff, st.just(0) | st.integers(1, 500) | st.integers(1, 1500), resets=st.booleans()),
+    waits=st.booleans(),
+    way=st.sampled_from(WAYS),
+)
+_READERS = st.lists(st.lists(_CUT, min_size=1, max_size=6), min_size=1, max_size=4)
+
+
+@pytest.fixture(scope="module", params=[60, 0], ids=["from memory", "from the store"])
+def server(request: pytest.FixtureRequest) -> Iterator[LiveServer]:
+    """One for all; what has ended is read again from memory, or at once from the store."""
+    with LiveServer(
+        database_url=fresh_database_url(),
+        retention_seconds=request.param,
+        resume_window_seconds=3600,
+        first_word_seconds=0.2,
+    ) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def obedient() -> Iterator[LiveServer]:
+    """Its bot says what the test tells it, when the test tells it. No status line comes before the first word."""
+    with LiveServer(program=SERVICE, resume_window_seconds=3600, first_word_seconds=60) as server:
+        yield server
+
+
+def test_a_stream_that_is_cut_anywhere_is_whole_when_it_is_resumed(
+    server: LiveServer, pytestconfig: pytest.Config
+) -> None:
+    """By one reader or several at once, while the reply runs or after it: all get its words, once, and its end."""
+    laws: int = pytestconfig.getoption("laws")
+    before = _count_replies(server)
+    replies = 0
+    connections: list[bool] = []
+
+    @settings(settings.get_profile("laws"), max_examples=max(40, laws // _EXAMPLES_A_REPLY))
+    @given(_SAYINGS, _READERS)
+    def law(said: _Said, readers: list[list[_Cut]]) -> None:
+        nonlocal replies
+        replies += 1
+        resumers = [Resumer(f"law-{before + replies}") for _ in readers]
+        with ThreadPoolExecutor(len(readers)) as pool:
+            for reading in pool.map(lambda resumer, cuts: _read(server, said, resumer, cuts), resumers, readers):
+                connections.extend(reading)
+        for resumer in resumers:
+            assert "".join(resumer.words) == normalised(said.text)
+            assert resumer.words == resumers[0].words
+            assert resumer.end == resumers[0].end
+        assert isinstance(resumers[0].end, Reply) is not said.fails
+        if isinstance(resumers[0].end, Reply):
+            assert resumers[0].end.text == normalised(said.text)
+
+    law()
+    assert _count_replies(server) == before + replies
+    assert sum(connections) >= laws // _EXAMPLES_A_CUT
+    _logger.info("%d of %d connections cut, %d replies", sum(connections), len(connections), replies)
+
+
+def test_cuts_while_the_bot_is_speaking(obedient: LiveServer) -> None:
+    """Behind each word of a reply that cannot be over, because nobody has told its bot to end."""
+    before = _count_replies(obedient)
+    resumer = Resumer("speaking")
+    ways = itertools.cycle(WAYS)
+    with Upstream() as upstream, ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(connect, obedient.port, upstream.message, resumer, "key", CutOff(words=1))
+        upstream.accept()
+        upstream.say("word1")
+        for n in range(2, 11):
+            upstream.say(f"word{n}")  # so the word before is complete
+            reading.result()
+            cut = CutOff(words=n, resets=n % 2 == 0)
+            reading = pool.submit(connect, obedient.port, upstream.message, resumer, next(ways), cut)
+        upstream.finish()
+        reading.result()
+        connect(obedient.port, upstream.message, resumer, "get")
+    assert isinstance(resumer.end, Reply)
+    assert resumer.words == [f"word{n}\n" for n in range(1, 11)]
+    assert _count_replies(obedient) == before + 1
+
+
+@pytest.mark.parametrize("resets", [False, True], ids=["closes", "resets"])
+def test_a_client_that_is_cut_off_before_it_reads_the_head_gets_its_reply_by_its_key(
+    obedient: LiveServer, *, resets: bool
+) -> None:
+    """Any number of times, though it has not learned of any id. The bot is asked once."""
+    before = _count_replies(obedient)
+    key = {"Idempotency-Key": f"headless-{resets}"}
+    with Upstream() as upstream:
+        for times in range(3):
+            with Wire(obedient.port) as wire:
+                wire.send(post(upstream.message, key))
+                if times == 0:
+                    upstream.accept()
+                if resets:
+                    wire.reset()
+        with Wire(obedient.port) as wire:
+            wire.send(post(upstream.message, key))
+            upstream.say("one")
+            upstream.say("two")
+            upstream.finish()
+            assert wire.answer().transcript().words == ("one\n", "two\n")
+    assert _count_replies(obedient) == before + 1
+
+
+@pytest.mark.parametrize("clients", [2, 8])
+def test_one_key_from_several_connections_at_once_gives_one_reply(server: LiveServer, clients: int) -> None:
+    """Whoever comes first, all read the same one."""
+    before = _count_replies(server)
+    for n in range(10):
+        sent = post("/simulate pace_ms=1\none two three", {"Idempotency-Key": f"at-once-{clients}-{n}"})
+        transcripts = _at_once(server, [sent] * clients)
+        assert transcripts == transcripts[:1] * clients
+        assert transcripts[0].words == ("one ", "two ", "three")
+    assert _count_replies(server) == before + 10
+
+
+def test_delete_ends_the_stream_of_every_reader(server: LiveServer) -> None:
+    """However each came to read it, and whatever it had read: with `done`, and `cancelled` in it."""
+    message = "/simulate stall_after=3\none two three four"
+    key = {"Idempotency-Key": "deleted"}
+    with ExitStack() as exits:
+        first = exits.enter_context(Wire(server.port))
+        first.send(post(message, key))
+        status, headers = first.head()
+        assert status == 200
+        address, reply_id = headers["content-location"], headers["reply-id"]
+        readers = [(first, 0)]
+        for after, sent in [
+            (0, post(message, key)),
+            (0, get(address)),
+            (1, get(address, {"Last-Event-ID": f"{reply_id}:1"})),
+            (2, post(message, {"Last-Event-ID": f"{reply_id}:2"})),
+        ]:
+            wire = exits.enter_context(Wire(server.port))
+            wire.send(sent)
+            assert wire.head()[0] == 200
+            readers.append((wire, after))
+        deleter = exits.enter_context(Wire(server.port))
+        deleter.send(get(address).replace(b"GET", b"DELETE", 1))
+        assert deleter.head()[0] == 204
+        transcripts = [check_stream(b"".join(iter(wire.chunk, b"")), after) for wire, after in readers]
+    for (_, after), transcript in zip(readers, transcripts, strict=True):
+        assert transcript.words == ("one ", "two ", "three ")[after:]
+        assert transcript.reply.finish_reason == "cancelled"
+        assert transcript.end == transcripts[0].end
+    assert _ask(server, get(address)).transcript() == transcripts[0]
+    assert _ask(server, get(address, _JSON)).json()["finish_reason"] == "cancelled"
+
+
+def _read(server: LiveServer, said: _Said, resumer: Resumer, cuts: list[_Cut]) -> list[bool]:
+    """Read a reply to its end, cut off as told. Returns for each connection whether it was cut before the end."""
+    way: Way = "key"
+    connections: list[bool] = []
+    for cut in cuts:
+        connect(server.port, said.message, resumer, way, cut.off)
+        connections.append(resumer.end is None)
+        if resumer.end is not None:
+            return connections
+        if cut.waits:
+            _ask(server, post(said.message, {"Idempotency-Key": resumer.key, **_JSON}))
+        way = cut.way
+    connect(server.port, said.message, resumer, way)
+    assert resumer.end is not None
+    return [*connections, False]
+
+
+def _at_once(server: LiveServer, requests: list[bytes]) -> list[Transcript]:
+    """What each of them gets, on a connection of its own; they are sent when all are connected."""
+    all_are_connected = threading.Barrier(len(requests))
+
+    def ask(sent: bytes) -> Transcript:
+        with Wire(server.port) as wire:
+            all_are_connected.wait()
+            wire.send(sent)
+            return wire.answer().transcript()
+
+    with ThreadPoolExecutor(len(requests)) as pool:
+        return list(pool.map(ask, requests))
+
+
+def _ask(server: LiveServer, sent: bytes) -> Answer:
+    with Wire(server.port) as wire:
+        wire.send(sent)
+        return wire.answer()
+
+
+def _count_replies(server: LiveServer) -> int:
+    sql = "SELECT count(*) FROM messages WHERE role = 'assistant'"
+    return int(asyncio.run(run_sql(server.database_url, sql))[0][0])

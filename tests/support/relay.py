@@ -1,0 +1,83 @@
+"""Stands between a bot and its engine, passes everything on, and notes what was asked and who hung up."""
+
+import asyncio
+import contextlib
+import json
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+
+_PIECE_BYTES = 2**16
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """A request, as it came."""
+
+    body: Any
+    """The JSON, parsed."""
+    left: asyncio.Event = field(default_factory=asyncio.Event)
+    """Its connection has ended."""
+
+
+class Relay:
+    """Listens. An async context manager; a bot takes its `url` for `base_url`."""
+
+    def __init__(self, port: int) -> None:
+        """`port` is the engine's, on this machine."""
+        self.requests: list[Asked] = []
+        self.url: str
+        self._port = port
+        self._news = asyncio.Condition()
+        self._listener: asyncio.Server
+
+    async def __aenter__(self) -> Self:
+        """Listen."""
+        self._listener = await asyncio.start_server(self._connection, "127.0.0.1", 0)
+        self.url = f"http://127.0.0.1:{self._listener.sockets[0].getsockname()[1]}/v1"
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Wait for the last bot to leave."""
+        self._listener.close()
+        await self._listener.wait_closed()
+
+    async def asked(self, count: int) -> Asked:
+        """The request with this number, once it is there."""
+        async with self._news:
+            await self._news.wait_for(lambda: len(self.requests) >= count)
+        return self.requests[count - 1]
+
+    async def _connection(self, from_bot: asyncio.StreamReader, to_bot: asyncio.StreamWriter) -> None:
+        from_engine, to_engine = await asyncio.open_connection("127.0.0.1", self._port)
+        with contextlib.closing(to_bot), contextlib.closing(to_engine):
+            answers = asyncio.create_task(_pass_on(from_engine, to_bot))
+            requests: list[Asked] = []
+            with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+                while True:
+                    requests.append(await self._request(from_bot, to_engine))
+            for request in requests[-1:]:
+                request.left.set()
+            answers.cancel()
+            await asyncio.wait([answers])
+
+    async def _request(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Asked:
+        head = await reader.readuntil(b"\r\n\r\n")
+        headers = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:-2])
+        body = await reader.readexactly(int(headers.get(b"content-length", b"0")))
+        asked = Asked(json.loads(body or b"null"))
+        writer.write(head + body)
+        async with self._news:
+            self.requests.append(asked)
+            self._news.notify_all()
+        return asked
+
+
+async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Until the engine hangs up; then the bot learns of it."""
+    with contextlib.closing(writer), contextlib.suppress(ConnectionError):
+        while data := await reader.read(_PIECE_BYTES):
+            writer.write(data)
+            await writer.drain()
