@@ -22,6 +22,9 @@ from app.bots.body import Body
 from app.bots.completions import reported
 from app.chat.errors import BotFailed, BotRateLimited, BotTimeout, BotUnavailable, ChatError, MessageRefused
 
+_KEEP_SECONDS = 4.0
+"""Most engines hang up on who has been idle for five seconds; a request that crosses that would have to be repeated."""
+
 _RETRY_SECONDS = 0.25
 _LONGEST_RETRY_SECONDS = 1
 """Who is told to come back later than this passes it on: the client can wait as well."""
@@ -90,7 +93,7 @@ class EngineClient:
         if engine.api_key is not None:
             headers["Authorization"] = f"Bearer {engine.api_key}"
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=engine.connections),
+            connector=aiohttp.TCPConnector(limit=engine.connections, keepalive_timeout=_KEEP_SECONDS),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=headers | dict(engine.headers),
             timeout=aiohttp.ClientTimeout(total=None, connect=engine.connect_seconds),

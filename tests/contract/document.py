@@ -25,7 +25,7 @@ DOCUMENT: dict[str, Any] = yaml.safe_load(TEXT)
 
 def _operations() -> Iterator[tuple[str, str, str, frozenset[int]]]:
     for path, item in DOCUMENT["paths"].items():
-        for method in METHODS & item.keys():
+        for method in sorted(METHODS & item.keys()):
             yield item[method]["operationId"], method.upper(), path, frozenset(map(int, item[method]["responses"]))
 
 
@@ -37,7 +37,7 @@ def _problems() -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _links() -> Iterator[tuple[str, str, dict[str, Any]]]:
     for item in DOCUMENT["paths"].values():
-        for method in METHODS & item.keys():
+        for method in sorted(METHODS & item.keys()):
             for response in item[method]["responses"].values():
                 name = response.get("$ref", "").rpartition("/")[2]
                 resolved = DOCUMENT["components"]["responses"][name] if name else response
