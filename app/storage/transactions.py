@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 Result = TypeVar("Result")
@@ -72,9 +73,17 @@ class ThreadTransactions:
                     connection.commit()
                 return result
 
+        def transact_anew() -> Result:
+            try:
+                return transact()
+            except DBAPIError as error:
+                if not error.connection_invalidated:
+                    raise
+                return transact()  # the connection was of no use any more; a new one may be
+
         try:
             async with asyncio.timeout(self._patience_seconds):
-                return await asyncio.get_running_loop().run_in_executor(self._threads, transact)
+                return await asyncio.get_running_loop().run_in_executor(self._threads, transact_anew)
         finally:
             abandoned.set()
 
