@@ -2,27 +2,37 @@
 
 import argparse
 import sys
+from ipaddress import ip_address
 
 import uvicorn
 from fastapi import FastAPI
 from pydantic import ValidationError
 
-from app import logs, operators
+from app import logs
 from app.chat.errors import BotNotConfigured
 from app.contract import Contract
 from app.http.connection import bounded_protocol
 from app.http.problems import Problems, RequestError
 from app.main import create_app
+from app.operators import conversations, keys
 from app.server import Server, allow_files
 from app.settings import PREFIX, Settings
 
 _CLOSING_SECONDS = 2
 """After the drain: how long connections may take to close before they are cut."""
 
+_PUBLIC = (
+    f"{PREFIX}HOST: others can reach this address, and nobody is asked for a key. Next: python -m app keys create "
+    f"NAME; or {PREFIX}ALLOW_ANYONE=1, if a proxy in front asks them or you do mean everybody."
+)
+
+
+_OPERATORS = {"conversations": conversations.main, "keys": keys.main}
+
 
 def main() -> int:
     """Serve until a signal comes, or do what an operator wants. Returns the exit status."""
-    operator = sys.argv[1:2] == ["conversations"]
+    operator = _OPERATORS.get(sys.argv[1]) if sys.argv[1:] else None
     try:
         settings = Settings() if operator else _settings()
     except ValidationError as error:
@@ -34,11 +44,14 @@ def main() -> int:
         return 2
     logs.configure(settings.log_level, settings.log_format)
     if operator:
-        return operators.main(sys.argv[2:], settings)
+        return operator(sys.argv[2:], settings)
     try:
         app = create_app(settings)
     except BotNotConfigured as error:
         print(f"{PREFIX}BOT: {error}", file=sys.stderr)
+        return 2
+    if not settings.allow_anyone and not _is_loopback(settings.host) and not keys.are_needed(settings):
+        print(_PUBLIC, file=sys.stderr)
         return 2
     return serve(settings, app)
 
@@ -57,7 +70,8 @@ def serve(settings: Settings, app: FastAPI) -> int:
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=settings.trusted_proxies,
         timeout_graceful_shutdown=_CLOSING_SECONDS,
     )
     allow_files(settings.max_open_streams)
@@ -69,9 +83,20 @@ def serve(settings: Settings, app: FastAPI) -> int:
     return 0 if server.started else 3
 
 
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def _settings() -> Settings:
     parser = argparse.ArgumentParser(
-        prog="python -m app", description=__doc__, epilog="For stored conversations: python -m app conversations --help"
+        prog="python -m app",
+        description=__doc__,
+        epilog="For operators: python -m app keys --help, python -m app conversations --help",
     )
     for name, field in Settings.model_fields.items():
         if name in {"host", "port", "bot"}:

@@ -15,9 +15,11 @@ import yaml
 from fastapi import FastAPI
 
 from app.http.direct import DirectRoute
+from app.http.gate import Gate
 
 ROOT = Path(__file__).parent.parent
 PROBLEM = "application/problem+json"
+STREAM = "text/event-stream"
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace", "query")
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's, where it is there: ten times as fast
@@ -37,6 +39,9 @@ class Operation:
     method: str
     path: str
     statuses: frozenset[int]
+    is_guarded: bool
+    """Whether it wants credentials, where there are any."""
+    is_stream: bool
 
     @property
     def success(self) -> int:
@@ -68,8 +73,8 @@ class Contract:
             (ROOT / "openapi.yaml").read_text("utf-8"), (ROOT / "generated" / "openapi-3.1.json").read_text("utf-8")
         )
 
-    def bind(self, app: FastAPI, handlers: Iterable[Handler]) -> None:
-        """Route every operation to the handler that bears its name.
+    def bind(self, app: FastAPI, handlers: Iterable[Handler], gate: Gate) -> None:
+        """Route every operation to the handler that bears its name; the gate guards those that the document secures.
 
         Raises `ContractError` if an operation has no handler, or a handler no operation.
         """
@@ -91,6 +96,9 @@ class Contract:
                 status_code=operation.success,
                 route_class_override=DirectRoute,
             )
+            route = app.router.routes[-1]
+            if operation.is_guarded and isinstance(route, DirectRoute):
+                route.guard(gate, is_stream=operation.is_stream)
         app.openapi = lambda: self.document  # type: ignore[method-assign]  # FastAPI's documented way to replace it
 
     def address(self, operation_id: str) -> Callable[[str], str]:
@@ -111,7 +119,16 @@ class Contract:
                 if method in item:
                     spec = item[method]
                     statuses = frozenset(int(status) for status in spec["responses"])
-                    yield Operation(spec["operationId"], method.upper(), path, statuses)
+                    is_guarded = bool(spec.get("security", self.document["security"]))
+                    is_stream = STREAM in self._success(spec).get("content", {})
+                    yield Operation(spec["operationId"], method.upper(), path, statuses, is_guarded, is_stream)
+
+    def _success(self, spec: Mapping[str, Any]) -> Mapping[str, Any]:
+        response: Mapping[str, Any] = spec["responses"][min(spec["responses"])]
+        if "$ref" not in response:
+            return response
+        found: Mapping[str, Any] = self.document["components"]["responses"][response["$ref"].rpartition("/")[2]]
+        return found
 
     def _problems(self) -> Mapping[str, Mapping[str, Any]]:
         problems: dict[str, Mapping[str, Any]] = {}

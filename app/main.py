@@ -8,8 +8,10 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from functools import cache
 
 from fastapi import FastAPI
+from limits import RateLimitItemPerDay, RateLimitItemPerMinute
 
 from app.bot_choice import chosen_bot
+from app.chat.access import KeyRing, Verifier
 from app.chat.model import Bot
 from app.chat.production import ReplyBounds
 from app.chat.replies import Bounds, Replies
@@ -17,7 +19,10 @@ from app.contract import Contract
 from app.eventlog.memory import MemoryReplyLog
 from app.http.application import Application
 from app.http.body import BodyReader
+from app.http.gate import Gate
+from app.http.limits import Allowance, Limits
 from app.http.middleware import EveryRequest
+from app.http.origins import Origins
 from app.http.problems import Problems
 from app.http.sse import Pacing
 from app.routers.chat import ChatRouter
@@ -39,12 +44,17 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None) -> Fast
     problems = Problems(contract.problems, contract.address("streamReply"))
     database = Database(database_url(settings.database_url), settings.storage_seconds)
     bot = bot or chosen_bot(settings)
+    keys = KeyRing(database.keys)
+    limits = Limits(_allowance(settings))
+    origins = Origins(settings.allowed_origins)
+    gate = Gate(keys, _verifier(settings), limits, origins)
     replies = Replies(bot, _bounds(settings), database.store, MemoryReplyLog)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(database)  # closes last
+            await stack.enter_async_context(keys)
             if isinstance(bot, AbstractAsyncContextManager):
                 await stack.enter_async_context(bot)
             await stack.enter_async_context(replies)
@@ -59,11 +69,13 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None) -> Fast
         telemetry={"tracing": False, "metrics": False, "logs": False},  # see Application
     )
     app.state.replies = replies
+    app.state.gate = gate
     chat = ChatRouter(
         replies=replies,
         bodies=BodyReader(settings.max_body_bytes, settings.request_seconds),
         problems=problems,
         pacing=Pacing(settings.first_word_seconds, settings.heartbeat_seconds),
+        limits=limits,
     )
     history = ConversationsRouter(database.store, replies)
     health = HealthRouter(replies, database.store, bot)
@@ -79,10 +91,35 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None) -> Fast
             health.get_health,
             health.get_readiness,
         ],
+        gate,
     )
     app.router.routes.extend(document_routes(contract))
-    app.add_middleware(EveryRequest, problems=problems, allowed_methods=contract.allowed_methods)
+    app.add_middleware(
+        EveryRequest,
+        problems=problems,
+        allowed_methods=contract.allowed_methods,
+        origins=origins,
+        hosts=settings.allowed_hosts,
+    )
     return app
+
+
+def _verifier(settings: Settings) -> Verifier | None:
+    if settings.jwt_issuer is None or settings.jwt_audience is None:
+        return None
+    from app.http.tokens import Issuer, TokenVerifier  # noqa: PLC0415 - a tenth of a second that most do not need
+
+    return TokenVerifier(
+        Issuer(settings.jwt_issuer, settings.jwt_audience, str(settings.jwt_keys_url), settings.jwt_algorithms)
+    )
+
+
+def _allowance(settings: Settings) -> Allowance:
+    return Allowance(
+        requests=RateLimitItemPerMinute(settings.requests_per_minute) if settings.requests_per_minute else None,
+        streams=settings.streams_per_client,
+        words=RateLimitItemPerDay(settings.words_per_day) if settings.words_per_day else None,
+    )
 
 
 def _bounds(settings: Settings) -> Bounds:

@@ -16,6 +16,10 @@ Milliseconds = Annotated[float, Field(ge=0, le=60_000)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
 
+Host = Annotated[str, Field(pattern=r"^((\*\.)?[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])$")]
+Origin = Annotated[str, Field(pattern=r"^https?://[a-z0-9.:\[\]-]+$")]
+
+
 def _without_credentials(url: HttpUrl | None) -> HttpUrl | None:
     if url is not None and (url.username or url.password):
         msg = "put the key into CHAT_OPENAI_API_KEY, not into the address"
@@ -84,6 +88,27 @@ class Settings(BaseSettings):
     storage_seconds: Seconds = Field(5, description="How long the database may take")
     history_messages: int = Field(100, ge=0, description="How many earlier messages a bot gets to see")
     history_characters: int = Field(100_000, ge=0, description="How many characters of them")
+    allow_anyone: bool = Field(
+        default=False, description="Whether to listen on a public address although no credentials are asked for"
+    )
+    jwt_issuer: str | None = Field(None, min_length=1, description="Whose tokens are taken as credentials: their `iss`")
+    jwt_audience: str | None = Field(None, min_length=1, description="Whom its tokens have to be for: their `aud`")
+    jwt_keys_url: HttpUrl | None = Field(None, description="Where the issuer publishes its keys (JWKS)")
+    jwt_algorithms: list[Literal["RS256", "PS256", "ES256", "EdDSA"]] = Field(
+        ["RS256", "PS256", "ES256", "EdDSA"], min_length=1, description="How its tokens may be signed, as a JSON list"
+    )
+    requests_per_minute: int = Field(0, ge=0, description="How many requests a client may send; 0 is no limit")
+    streams_per_client: int = Field(0, ge=0, description="How many streams a client may have open; 0 is no limit")
+    words_per_day: int = Field(0, ge=0, description="How many words a client may be told; 0 is no limit")
+    trusted_proxies: list[str] = Field(
+        [], description="Addresses and networks whose `X-Forwarded-For` is believed, as a JSON list"
+    )
+    allowed_hosts: list[Host] = Field(
+        [], description="Hosts to answer for, as a JSON list; `[]` is any, `*.example.org` all below that"
+    )
+    allowed_origins: list[Origin] = Field(
+        [], description="Origins whose pages may use the service (CORS), as a JSON list"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least that is logged: `debug`, `info`, `warning` or `error`"
     )
@@ -116,6 +141,13 @@ class Settings(BaseSettings):
             msg = "use sqlite:///FILE or postgresql://USER@HOST/NAME"
             raise ValueError(msg)
         return url
+
+    @model_validator(mode="after")
+    def _know_the_whole_issuer(self) -> Self:
+        if len({self.jwt_issuer is None, self.jwt_audience is None, self.jwt_keys_url is None}) > 1:
+            msg = "CHAT_JWT_ISSUER, CHAT_JWT_AUDIENCE and CHAT_JWT_KEYS_URL belong together: set all three"
+            raise ValueError(msg)
+        return self
 
     @model_validator(mode="after")
     def _know_all_names(self) -> Self:

@@ -39,6 +39,40 @@ class Draining(ChatError):
     retry_after_seconds: int | None = 1
 
 
+class AccessEnded(ChatError):
+    """The key was revoked, or the token expired, while its stream was open."""
+
+    code = "access-ended"
+
+
+class AccessUnavailable(ChatError):
+    """Whether a token is good cannot be known for now."""
+
+    code = "access-unavailable"
+    retry_after_seconds: int | None = 5
+
+
+class RateLimited(ChatError):
+    """The client has sent as many requests as it may for now."""
+
+    code = "rate-limited"
+    retry_after_seconds: int | None = 60
+
+
+class StreamLimitReached(ChatError):
+    """The client has as many streams open as it may."""
+
+    code = "stream-limit-reached"
+    retry_after_seconds: int | None = 1
+
+
+class WordLimitReached(ChatError):
+    """The client was told as many words as it may be, for today."""
+
+    code = "word-limit-reached"
+    retry_after_seconds: int | None = 86_400
+
+
 class BotBroken(ChatError):
     """The bot raised what it must not raise: a defect."""
 

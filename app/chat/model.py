@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Literal, Protocol, TypeVar
 
+from app.chat.access import Principal
 from app.chat.errors import ChatError
 
 Item = TypeVar("Item")
@@ -90,6 +91,8 @@ class ReplyRecord:
     user_message: str
     created_ms: int
     """Milliseconds since 1970, UTC."""
+    principal: Principal
+    """Whose it is."""
     idempotency: Idempotency | None = None
     state: ReplyState = "running"
     finish_reason: FinishReason | None = None
@@ -209,15 +212,17 @@ class Store(Protocol):
         """
         ...
 
-    async def history(self, conversation_id: str, limit: int, characters: int) -> tuple[int, tuple[Message, ...]]:
-        """How many messages a conversation has, and the last of them, oldest first, within bounds.
+    async def history(
+        self, conversation_id: str, principal: Principal, limit: int, characters: int
+    ) -> tuple[int, tuple[Message, ...]]:
+        """How many messages a principal's conversation has, and the last of them, oldest first, within bounds.
 
         Raises `ConversationNotFound`, and `ConversationBusy` if a reply is running in it, wherever that is.
         """
         ...
 
-    async def reply(self, reply_id: str) -> tuple[str, StoredMessage] | None:
-        """A reply and its conversation's id."""
+    async def reply(self, reply_id: str, principal: Principal) -> tuple[str, StoredMessage] | None:
+        """A principal's reply and its conversation's id."""
         ...
 
     async def reply_for(self, key: str) -> StoredKey | None:
@@ -228,21 +233,21 @@ class Store(Protocol):
         """Let the idempotency key that a reply came with be used again."""
         ...
 
-    async def conversations(self, limit: int, cursor: str | None) -> Page[StoredConversation]:
-        """A page of conversations, the one that was last spoken in first."""
+    async def conversations(self, principal: Principal, limit: int, cursor: str | None) -> Page[StoredConversation]:
+        """A page of a principal's conversations, the one that was last spoken in first."""
         ...
 
     async def messages(
-        self, conversation_id: str, limit: int, cursor: str | None
+        self, conversation_id: str, principal: Principal | None, limit: int, cursor: str | None
     ) -> tuple[StoredConversation, Page[StoredMessage]]:
-        """A conversation and a page of its messages, oldest first.
+        """A principal's conversation, or anybody's for `None`, and a page of its messages, oldest first.
 
         Raises `ConversationNotFound`.
         """
         ...
 
-    async def delete(self, conversation_id: str) -> None:
-        """Forget a conversation and all that was said in it.
+    async def delete(self, conversation_id: str, principal: Principal) -> None:
+        """Forget a principal's conversation and all that was said in it.
 
         Raises `ConversationNotFound`.
         """

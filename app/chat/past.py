@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
+from app.chat.access import Principal
 from app.chat.errors import ReplyElsewhere, ReplyInterrupted, ReplyNotFound, error_with_code
 from app.chat.model import Done, End, Failed, ReplyLog, ReplyRecord, Store, StoredMessage
 from app.chat.production import RunningReply
@@ -36,7 +37,7 @@ class PastReplies:
         self.forget_old()
 
     def find(self, reply_id: str) -> RunningReply | None:
-        """What memory has under this id."""
+        """What memory has under this id, whose ever it is."""
         return self._ended[reply_id][1] if reply_id in self._ended else None
 
     def with_key(self, key: str) -> RunningReply | None:
@@ -58,18 +59,19 @@ class PastReplies:
             if reply.record.conversation_id == conversation_id:
                 self._forget(reply_id)
 
-    async def read_back(self, reply_id: str) -> RunningReply:
+    async def read_back(self, reply_id: str, principal: Principal) -> RunningReply:
         """A reply from the store, with the words that it had when it was made.
 
         Raises `ReplyNotFound`, `ReplyElsewhere` if it has not ended, and `StorageUnavailable`.
         """
-        stored = await self._store.reply(reply_id)
+        stored = await self._store.reply(reply_id, principal)
         if stored is None:
             raise ReplyNotFound
         conversation_id, message = stored
         if message.state == "running":
             raise ReplyElsewhere
-        reply = RunningReply(ReplyRecord(reply_id, conversation_id, 0, "", message.created_ms), self._new_log())
+        record = ReplyRecord(reply_id, conversation_id, 0, "", message.created_ms, principal)
+        reply = RunningReply(record, self._new_log())
         reply.acknowledge()
         splitter = WordSplitter()
         reply.log.append(splitter.feed(message.text) + splitter.flush())

@@ -9,11 +9,13 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 from weakref import WeakValueDictionary
 
+from app.chat.access import Principal
 from app.chat.errors import (
     BotTimeout,
     ChatError,
@@ -45,6 +47,18 @@ class Bounds:
     save_every_seconds: float
     history_messages: int
     history_characters: int
+
+
+class Meter(Protocol):
+    """Counts the words that somebody is told: once a reply, however often that is read."""
+
+    async def allow(self) -> None:
+        """Return if there may be more. Raises a `ChatError`."""
+        ...
+
+    def charge(self, words: int) -> None:
+        """A reply is over that had so many."""
+        ...
 
 
 class Replies:
@@ -89,31 +103,63 @@ class Replies:
         await self._tasks.__aexit__(kind, error, trace)
 
     async def start(
-        self, message: str, conversation_id: str | None = None, idempotency: Idempotency | None = None
+        self,
+        message: str,
+        principal: Principal,
+        conversation_id: str | None = None,
+        idempotency: Idempotency | None = None,
+        meter: Meter | None = None,
     ) -> RunningReply:
-        """Begin a reply, or attach to the one that the same request began before. The caller is a reader, and `leave`s.
+        """Begin a reply of a principal's, or attach to the one that the same request began before.
 
-        Raises `Draining`, `TooManyStreams`, `ConversationNotFound`, `ConversationBusy`, `IdempotencyKeyReused` and
-        `StorageUnavailable`.
+        The caller is a reader, and `leave`s. The `meter` is asked, and told, of a reply that is begun.
+
+        Raises `Draining`, `TooManyStreams`, `ConversationNotFound`, `ConversationBusy`, `IdempotencyKeyReused`,
+        `StorageUnavailable`, and what the meter does.
         """
-        if idempotency is None:
-            return await self._start(message, conversation_id)
         # One at a time for each key: who asks the store for a reply that is not there yet would not learn of its end.
-        async with self._seeking.setdefault(idempotency.key, asyncio.Lock()):
-            repeated = await self._repeated(idempotency)
-            return repeated or await self._start(message, conversation_id, idempotency)
+        async with self._seeking.setdefault(idempotency.key, asyncio.Lock()) if idempotency else nullcontext():
+            if idempotency is not None and (repeated := await self._repeated(idempotency, principal)) is not None:
+                return repeated
+            if meter is not None:
+                await meter.allow()
+            if not self.accepting:
+                raise Draining
+            if len(self._open) >= self._bounds.open_streams:
+                raise TooManyStreams
+            position = 0
+            history: tuple[Message, ...] = ()
+            if conversation_id is not None:
+                self._refuse_if_busy(conversation_id, principal)
+                position, history = await self._store.history(
+                    conversation_id, principal, self._bounds.history_messages, self._bounds.history_characters
+                )
+                self._refuse_if_busy(conversation_id, principal)  # somebody was quicker
+            record = ReplyRecord(
+                reply_id=secrets.token_hex(16),
+                conversation_id=conversation_id or secrets.token_hex(16),
+                position=position,
+                user_message=message,
+                created_ms=time.time_ns() // 1_000_000,
+                principal=principal,
+                idempotency=idempotency,
+            )
+            reply = self._begin(record, Conversation((*history, Message("user", message))))
+            if meter is not None and reply.task is not None:
+                reply.task.add_done_callback(lambda _: meter.charge(len(reply.log)))
+            return self._attach(reply)
 
-    async def open(self, reply_id: str, after: int = 0) -> RunningReply:
-        """Attach to a reply, live or stored, whose first `after` words the reader has. The caller `leave`s.
+    async def open(self, reply_id: str, principal: Principal, after: int = 0) -> RunningReply:
+        """Attach to a principal's reply, live or stored, whose first `after` words the reader has. The caller `leave`s.
 
         Raises `ReplyNotFound`, `ReplyElsewhere`, `CursorAhead`, `CursorExpired`, `TooManyStreams` and
         `StorageUnavailable`.
         """
-        reply = self._find(reply_id)
+        reply = self._find(reply_id, principal)
         if reply is None:
             if len(self._open) >= self._bounds.open_streams:
                 raise TooManyStreams
-            reply = await self._past.read_back(reply_id)
+            reply = await self._past.read_back(reply_id, principal)
         if after > len(reply.log):
             match reply.log.end:
                 case Failed(ReplyInterrupted()):
@@ -122,22 +168,22 @@ class Replies:
                     raise CursorAhead
         return self._attach(reply)
 
-    async def cancel(self, reply_id: str) -> None:
-        """Stop a reply; nothing happens to one that has ended.
+    async def cancel(self, reply_id: str, principal: Principal) -> None:
+        """Stop a principal's reply; nothing happens to one that has ended.
 
         Raises `ReplyNotFound`, `ReplyElsewhere` and `StorageUnavailable`.
         """
-        reply = self._find(reply_id) or await self._past.read_back(reply_id)
+        reply = self._find(reply_id, principal) or await self._past.read_back(reply_id, principal)
         reply.stop("cancelled")
 
-    async def delete_conversation(self, conversation_id: str) -> None:
-        """Stop what is being said in a conversation, and forget it all.
+    async def delete_conversation(self, conversation_id: str, principal: Principal) -> None:
+        """Stop what is being said in a principal's conversation, and forget it all.
 
         Raises `ConversationNotFound` and `StorageUnavailable`.
         """
-        await self._silence(conversation_id)
-        await self._store.delete(conversation_id)
-        await self._silence(conversation_id)  # somebody may have spoken up meanwhile
+        await self._silence(conversation_id, principal)
+        await self._store.delete(conversation_id, principal)
+        await self._silence(conversation_id, principal)  # somebody may have spoken up meanwhile
         self._past.forget_conversation(conversation_id)
 
     def leave(self, reply: RunningReply) -> None:
@@ -163,31 +209,6 @@ class Replies:
                 for reply in self._making.values():
                     reply.stop(Draining())
 
-    async def _start(
-        self, message: str, conversation_id: str | None, idempotency: Idempotency | None = None
-    ) -> RunningReply:
-        if not self.accepting:
-            raise Draining
-        if len(self._open) >= self._bounds.open_streams:
-            raise TooManyStreams
-        position = 0
-        history: tuple[Message, ...] = ()
-        if conversation_id is not None:
-            self._refuse_if_busy(conversation_id)
-            position, history = await self._store.history(
-                conversation_id, self._bounds.history_messages, self._bounds.history_characters
-            )
-            self._refuse_if_busy(conversation_id)  # somebody was quicker
-        record = ReplyRecord(
-            reply_id=secrets.token_hex(16),
-            conversation_id=conversation_id or secrets.token_hex(16),
-            position=position,
-            user_message=message,
-            created_ms=time.time_ns() // 1_000_000,
-            idempotency=idempotency,
-        )
-        return self._attach(self._begin(record, Conversation((*history, Message("user", message)))))
-
     def _begin(self, record: ReplyRecord, conversation: Conversation) -> RunningReply:
         reply = RunningReply(record, self._new_log())
         reply.heard_at = self._loop.time()
@@ -212,10 +233,12 @@ class Replies:
             reply.leaving = None
         return reply
 
-    def _find(self, reply_id: str) -> RunningReply | None:
-        return self._making.get(reply_id) or self._past.find(reply_id)
+    def _find(self, reply_id: str, principal: Principal) -> RunningReply | None:
+        """What memory has; somebody else's is looked for in the store, and not found there, as if it were nothing."""
+        reply = self._making.get(reply_id) or self._past.find(reply_id)
+        return reply if reply is not None and reply.record.principal == principal else None
 
-    async def _repeated(self, idempotency: Idempotency) -> RunningReply | None:
+    async def _repeated(self, idempotency: Idempotency, principal: Principal) -> RunningReply | None:
         """The reply that an idempotency key got before, with a new reader.
 
         One that failed before its first word does not count: its client was told to try again.
@@ -230,7 +253,7 @@ class Replies:
         if stored.is_void:
             await self._store.forget_key(stored.reply_id)
             return None
-        return await self.open(stored.reply_id)
+        return await self.open(stored.reply_id, principal)
 
     def _with_key(self, idempotency: Idempotency) -> RunningReply | None:
         """The reply that an idempotency key got before, if this process still has it."""
@@ -239,13 +262,14 @@ class Replies:
             raise IdempotencyKeyReused
         return reply
 
-    def _refuse_if_busy(self, conversation_id: str) -> None:
-        if conversation_id in self._speaking:
-            raise ConversationBusy(self._speaking[conversation_id].reply_id)
-
-    async def _silence(self, conversation_id: str) -> None:
+    def _refuse_if_busy(self, conversation_id: str, principal: Principal) -> None:
         reply = self._speaking.get(conversation_id)
-        if reply is not None and reply.task is not None:
+        if reply is not None and reply.record.principal == principal:
+            raise ConversationBusy(reply.reply_id)
+
+    async def _silence(self, conversation_id: str, principal: Principal) -> None:
+        reply = self._speaking.get(conversation_id)
+        if reply is not None and reply.record.principal == principal and reply.task is not None:
             reply.stop("cancelled")
             await asyncio.wait([reply.task])
 

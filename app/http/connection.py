@@ -10,6 +10,8 @@ import secrets
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from app.http.origins import SECURITY
+
 _MAX_HEAD_BYTES = 65_536
 
 _BAD_REQUEST_HEAD = b"\r\n".join(
@@ -19,7 +21,7 @@ _BAD_REQUEST_HEAD = b"\r\n".join(
         b"content-length: %d",
         b"cache-control: no-store",
         b"x-request-id: %b",
-        b"x-content-type-options: nosniff",
+        *(b"%b: %b" % header for header in SECURITY),
         b"connection: close\r\n\r\n",
     ]
 )

@@ -10,7 +10,11 @@ from typing import Any, get_type_hints
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.http.gate import Gate
+
+Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 class DirectRoute(APIRoute):
@@ -25,10 +29,47 @@ class DirectRoute(APIRoute):
         if self.is_direct:
             self.app = _direct(endpoint)
 
+    def guard(self, gate: Gate, *, is_stream: bool) -> None:
+        """Let nobody in whom the gate does not admit; `is_stream` says what is asked for there.
 
-def _direct(endpoint: Callable[[Request], Awaitable[Response]]) -> ASGIApp:
+        Raises `TypeError` for a handler that goes FastAPI's way, which would read the body first.
+        """
+        if not self.is_direct:
+            msg = f"{self.name} takes no Request, so it cannot be guarded"
+            raise TypeError(msg)
+        self.app = _guarded(self.endpoint, gate, is_stream=is_stream)
+
+
+def _direct(endpoint: Endpoint) -> ASGIApp:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         response = await endpoint(Request(scope, receive, send))
         await response(scope, receive, send)
+
+    return app
+
+
+def _guarded(endpoint: Endpoint, gate: Gate, *, is_stream: bool) -> ASGIApp:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        admission = await gate.admit(scope, is_stream=is_stream)
+        has_left = False
+
+        async def send_and_leave(message: Message) -> None:
+            """Leave before the client can know that it is over, and ask for the next stream."""
+            nonlocal has_left
+            if not (message.get("more_body") or message["type"] == "http.response.start" or has_left):
+                has_left = True
+                gate.leave(admission)
+            await send(message)
+
+        if not (is_stream and gate.counts_streams):
+            response = await endpoint(Request(scope, receive, send))
+            await response(scope, receive, send)
+            return
+        try:
+            response = await endpoint(Request(scope, receive, send_and_leave))
+            await response(scope, receive, send_and_leave)
+        finally:
+            if not has_left:
+                gate.leave(admission)
 
     return app

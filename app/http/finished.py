@@ -5,10 +5,8 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from app.chat.model import Done, Failed
-from app.chat.production import RunningReply
-from app.chat.replies import Replies
 from app.http.problems import Problems
-from app.http.reader import ClientGone, Reader
+from app.http.reader import ClientGone, Reader, Reading
 from app.http.shapes import reply_shape
 from app.http.sse import reply_headers
 
@@ -21,11 +19,10 @@ _PATIENCE_SECONDS = 3600.0
 class FinishedReply(Response):
     """Waits for a reply's end, then sends it. Owns one of the reply's readers, and lets it go when it is over."""
 
-    def __init__(self, replies: Replies, reply: RunningReply, problems: Problems) -> None:
+    def __init__(self, reading: Reading, problems: Problems) -> None:
         """`problems` are for a reply that fails."""
         self.background: BackgroundTask | None = None
-        self._replies = replies
-        self._reply = reply
+        self._reading = reading
         self._problems = problems
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -36,19 +33,19 @@ class FinishedReply(Response):
         except ClientGone:
             pass
         finally:
-            self._replies.leave(self._reply)
+            self._reading.leave()
 
     async def _response(self, scope: Scope, receive: Receive) -> Response:
-        async with Reader(self._reply.log, receive, _PATIENCE_SECONDS) as reader:
+        async with Reader(self._reading, receive, _PATIENCE_SECONDS) as reader:
             end = None
             while end is None:
                 _, end = await reader.read()
                 reader.wait_for(_PATIENCE_SECONDS)
         match end:
             case Done():
-                body = reply_shape(self._reply, end).model_dump_json()
+                body = reply_shape(self._reading.reply, end).model_dump_json()
                 response = Response(body, scope["route"].status_code, {"Cache-Control": "no-store"}, MEDIA_TYPE)
-                response.raw_headers += reply_headers(self._reply, self._problems)
+                response.raw_headers += reply_headers(self._reading.reply, self._problems)
                 return response
             case Failed():
                 return self._problems.response(end.error)

@@ -14,6 +14,8 @@ from generated.models import FieldError, Problem
 
 INTERNAL = "internal"
 
+_UNAUTHORIZED = 401
+
 
 class RequestError(Exception):
     """A request that is refused before any work is done."""
@@ -65,6 +67,10 @@ class Problems:
         """The response that tells about an error."""
         problem = self.of(error)
         headers = {"Cache-Control": "no-store"}
+        if problem.status == _UNAUTHORIZED:
+            # RFC 6750, section 3.1: who showed nothing is told of no error.
+            is_missing = isinstance(error, RequestError) and error.code == "credentials-missing"
+            headers["WWW-Authenticate"] = 'Bearer realm="chat"' + ("" if is_missing else ', error="invalid_token"')
         if isinstance(error, RequestError):
             headers |= error.headers
         if isinstance(error, ChatError) and error.retry_after_seconds is not None:

@@ -6,18 +6,37 @@ connection. It never holds words: they stay in the log until they can be sent.
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 from starlette.types import Receive
 
-from app.chat.model import End, ReplyLog
+from app.chat.access import Grant
+from app.chat.errors import AccessEnded
+from app.chat.model import End, Failed
+from app.chat.production import RunningReply
+from app.chat.replies import Replies
 
 MAX_WORDS_A_READ = 1024
 
 
 class ClientGone(Exception):
     """The client closed the connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Who reads what: the reply, what lets its reader in, and how many words that one has had."""
+
+    replies: Replies
+    reply: RunningReply
+    grant: Grant
+    after: int = 0
+
+    def leave(self) -> None:
+        """The reader is gone."""
+        self.replies.leave(self.reply)
 
 
 class Reader:
@@ -28,6 +47,7 @@ class Reader:
         "_armed_for",
         "_deadline",
         "_gone",
+        "_grant",
         "_log",
         "_loop",
         "_receive",
@@ -37,15 +57,16 @@ class Reader:
         "_yielded",
     )
 
-    def __init__(self, log: ReplyLog, receive: Receive, patience_seconds: float, after: int = 0) -> None:
-        """Start behind the first `after` words.
+    def __init__(self, reading: Reading, receive: Receive, patience_seconds: float) -> None:
+        """Start where the reading does.
 
         `receive` is ASGI's, with the body already taken; `patience_seconds` is how long the first `read` waits.
         """
-        self._log = log
+        self._log = reading.reply.log
+        self._grant = reading.grant
+        self._after = reading.after
         self._receive = receive
         self._loop = asyncio.get_running_loop()
-        self._after = after
         self._gone = False
         self._deadline = self._armed_for = self._loop.time() + patience_seconds
         self._timer: asyncio.TimerHandle | None = None
@@ -56,6 +77,7 @@ class Reader:
     async def __aenter__(self) -> Self:
         """Begin to listen."""
         self._log.listen(self._wake)
+        self._grant.listen(self._wake)
         return self
 
     async def __aexit__(
@@ -63,6 +85,7 @@ class Reader:
     ) -> None:
         """Leave nothing behind."""
         self._log.unlisten(self._wake)
+        self._grant.unlisten(self._wake)
         if self._timer is not None:
             self._timer.cancel()
         if self._watch is not None:
@@ -91,9 +114,12 @@ class Reader:
         """All that is ready behind the cursor; waits until there is something.
 
         Nothing, if the deadline passes first, or the log has news without words. Raises `ClientGone`.
+        When the grant is over, that is the end.
         """
         has_waited = False
         while True:
+            if self._grant.is_over:
+                return (), Failed(AccessEnded())
             words, end = self._log.read(self._after, MAX_WORDS_A_READ)
             if words or end is not None:
                 self._after += len(words)

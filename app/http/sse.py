@@ -12,9 +12,8 @@ from starlette.types import Receive, Scope, Send
 
 from app.chat.model import Done, End, Failed
 from app.chat.production import RunningReply
-from app.chat.replies import Replies
 from app.http.problems import Problems
-from app.http.reader import ClientGone, Reader
+from app.http.reader import ClientGone, Reader, Reading
 from app.http.shapes import reply_shape
 
 MEDIA_TYPE = "text/event-stream"
@@ -81,39 +80,35 @@ def reply_headers(reply: RunningReply, problems: Problems) -> list[tuple[bytes, 
 class EventStream(Response):
     """Streams a reply. Owns one of the reply's readers, and lets it go when the response is over."""
 
-    def __init__(
-        self, replies: Replies, reply: RunningReply, problems: Problems, pacing: Pacing, after: int = 0
-    ) -> None:
-        """`problems` are for a reply that fails; the reader has had the first `after` words."""
+    def __init__(self, reading: Reading, problems: Problems, pacing: Pacing) -> None:
+        """`problems` are for a reply that fails."""
         self.background: BackgroundTask | None = None
-        self._replies = replies
-        self._reply = reply
+        self._reading = reading
         self._problems = problems
         self._pacing = pacing
-        self._after = after
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Wait for the first word, an early failure, or the bound; then commit to a status and stream."""
         try:
-            async with Reader(self._reply.log, receive, self._pacing.first_word_seconds, self._after) as reader:
+            async with Reader(self._reading, receive, self._pacing.first_word_seconds) as reader:
                 words, end = await self._first(reader)
                 if isinstance(end, Failed) and not reader.position:
                     await self._problems.response(end.error)(scope, receive, send)
                     return
-                headers = [*_HEADERS, *reply_headers(self._reply, self._problems)]
+                headers = [*_HEADERS, *reply_headers(self._reading.reply, self._problems)]
                 await send({"type": "http.response.start", "status": scope["route"].status_code, "headers": headers})
                 await self._stream(reader, words, end, send)
         except ClientGone:
             pass
         finally:
-            self._replies.leave(self._reply)
+            self._reading.leave()
 
     async def _first(self, reader: Reader) -> tuple[Sequence[str], End | None]:
         """What there is when the status line has waited long enough. Nothing is, before the message is stored."""
         words: Sequence[str] = ()
         end: End | None = None
         is_due = False
-        while not words and end is None and not (is_due and self._reply.acknowledged):
+        while not words and end is None and not (is_due and self._reading.reply.acknowledged):
             if is_due:
                 reader.wait_for(_STORE_SECONDS)
             words, end = await reader.read()
@@ -122,11 +117,11 @@ class EventStream(Response):
 
     async def _stream(self, reader: Reader, words: Sequence[str], end: End | None, send: Send) -> None:
         heartbeat_seconds = self._pacing.heartbeat_seconds
-        reply_id = self._reply.reply_id
+        reply_id = self._reading.reply.reply_id
         while True:
             frame = words_frame(reply_id, reader.position - len(words), words) if words else b""
             if end is not None:
-                frame += end_frame(self._reply, end, self._problems)
+                frame += end_frame(self._reading.reply, end, self._problems)
                 await send({"type": "http.response.body", "body": frame})
                 return
             await send({"type": "http.response.body", "body": frame or PING, "more_body": True})

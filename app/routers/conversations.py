@@ -7,9 +7,11 @@ from pydantic import MISSING
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.chat.access import Principal
 from app.chat.errors import ConversationNotFound
 from app.chat.model import Store, StoredConversation, StoredMessage
 from app.chat.replies import Replies
+from app.http.gate import admission_of
 from app.http.parameters import page, path_id
 from app.http.shapes import usage_shape
 from generated.models import Conversation, ConversationPage, ConversationSummary, Message
@@ -25,7 +27,7 @@ class ConversationsRouter:
     async def list_conversations(self, request: Request) -> Response:
         """A page of conversations, the one that was last spoken in first."""
         limit, cursor = page(request.scope)
-        found = await self.store.conversations(limit, cursor)
+        found = await self.store.conversations(_principal(request), limit, cursor)
         body = ConversationPage(
             conversations=[_summary(conversation) for conversation in found.items],
             next_cursor=found.next_cursor or MISSING,
@@ -36,7 +38,7 @@ class ConversationsRouter:
         """A conversation and a page of its messages, oldest first."""
         conversation_id = _conversation_id(request)
         limit, cursor = page(request.scope)
-        conversation, found = await self.store.messages(conversation_id, limit, cursor)
+        conversation, found = await self.store.messages(conversation_id, _principal(request), limit, cursor)
         body = Conversation(
             conversation_id=conversation.conversation_id,
             title=conversation.title,
@@ -49,8 +51,12 @@ class ConversationsRouter:
 
     async def delete_conversation(self, request: Request) -> Response:
         """Forget it."""
-        await self.replies.delete_conversation(_conversation_id(request))
+        await self.replies.delete_conversation(_conversation_id(request), _principal(request))
         return Response(status_code=request.scope["route"].status_code)
+
+
+def _principal(request: Request) -> Principal:
+    return admission_of(request.scope).principal
 
 
 def _conversation_id(request: Request) -> str:

@@ -15,6 +15,7 @@ from sqlalchemy.engine import URL, ExceptionContext, make_url
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from app.storage.keys import SqlKeyStore
 from app.storage.migration import migrate
 from app.storage.owner import ownership, seal_orphans
 from app.storage.records import record_writer
@@ -57,6 +58,7 @@ class Database:
         self._writer = GroupWriter(self._transactions)
         self._exits = AsyncExitStack()
         self.store = SqlStore(self._transactions, self._writer)
+        self.keys = SqlKeyStore(self._transactions)
 
     async def __aenter__(self) -> Self:
         """Begin.

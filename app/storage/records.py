@@ -83,6 +83,7 @@ def _conversation_row(record: ReplyRecord) -> _Row:
         "title": title,
         "created_ms": record.created_ms,
         "updated_ms": record.created_ms,
+        "principal": record.principal.name,
     }
 
 

@@ -5,11 +5,12 @@ from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, MetaData,
 ID_LENGTH = 32
 TITLE_LENGTH = 80
 KEY_LENGTH = 255
+PRINCIPAL_LENGTH = 80
 
 RUNNING = text("state = 'running'")
 """Of a message. To the letter, not as a parameter: else no plan could use the index that has only these."""
 
-REVISION = "0002"
+REVISION = "0003"
 """Of the migrations that lead to these tables."""
 
 metadata = MetaData(
@@ -27,7 +28,8 @@ conversations = Table(
     Column("title", String(TITLE_LENGTH), nullable=False),
     Column("created_ms", BigInteger, nullable=False),
     Column("updated_ms", BigInteger, nullable=False),
-    Index(None, "updated_ms", "id"),  # pages, newest first
+    Column("principal", String(PRINCIPAL_LENGTH), nullable=False, server_default=text("''")),
+    Index(None, "principal", "updated_ms", "id"),  # pages, newest first
     sqlite_with_rowid=False,
 )
 
@@ -61,5 +63,17 @@ idempotency_keys = Table(
     Column("created_ms", BigInteger, nullable=False),
     Index(None, "created_ms"),
     Index(None, "reply_id", unique=True),
+    sqlite_with_rowid=False,
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("key_id", String(16), primary_key=True),
+    Column("name", String(63), nullable=False),
+    Column("secret_hash", String(64), nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("expires_ms", BigInteger),
+    Column("revoked_ms", BigInteger),
     sqlite_with_rowid=False,
 )

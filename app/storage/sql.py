@@ -4,16 +4,17 @@ import asyncio
 import base64
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeVar
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, String, delete, literal, select, tuple_
+from sqlalchemy import BigInteger, ColumnElement, Connection, String, and_, delete, literal, select, true, tuple_
 from sqlalchemy.engine import RowMapping
-from sqlalchemy.exc import SQLAlchemyError
 
-from app.chat.errors import ConversationBusy, ConversationNotFound, PageCursorMalformed, StorageUnavailable
+from app.chat.access import EVERYBODY, Principal
+from app.chat.errors import ConversationBusy, ConversationNotFound, PageCursorMalformed
 from app.chat.model import Message, Page, ReplyRecord, StoredConversation, StoredKey, StoredMessage, Usage
 from app.storage.schema import conversations, idempotency_keys, messages
-from app.storage.transactions import Transactions
+from app.storage.transactions import Transactions, answered
 from app.storage.writer import GroupWriter
 
 Result = TypeVar("Result")
@@ -45,13 +46,16 @@ class SqlStore:
         """Done when what the record said at some moment since the call is safe on disk."""
         return self._writer.save(record)
 
-    async def history(self, conversation_id: str, limit: int, characters: int) -> tuple[int, tuple[Message, ...]]:
+    async def history(
+        self, conversation_id: str, principal: Principal, limit: int, characters: int
+    ) -> tuple[int, tuple[Message, ...]]:
         """How many messages a conversation has, and the last of them, oldest first, within bounds."""
 
         def read(connection: Connection) -> tuple[int, tuple[Message, ...]]:
             newest_first = (
                 select(messages.c.position, messages.c.role, messages.c.text, messages.c.state, messages.c.reply_id)
-                .where(messages.c.conversation_id == conversation_id)
+                .join(conversations)
+                .where(messages.c.conversation_id == conversation_id, _is_of(conversation_id, principal))
                 .order_by(messages.c.position.desc())
                 .limit(max(limit, 1))
             )
@@ -72,11 +76,12 @@ class SqlStore:
 
         return await self._connected(read)
 
-    async def reply(self, reply_id: str) -> tuple[str, StoredMessage] | None:
+    async def reply(self, reply_id: str, principal: Principal) -> tuple[str, StoredMessage] | None:
         """A reply and its conversation's id."""
 
         def read(connection: Connection) -> tuple[str, StoredMessage] | None:
-            found = connection.execute(select(messages).where(messages.c.reply_id == reply_id))
+            of_theirs = (messages.c.reply_id == reply_id, conversations.c.principal == principal.name)
+            found = connection.execute(select(messages).join(conversations).where(*of_theirs))
             row = found.mappings().one_or_none()
             return (row["conversation_id"], _message(row)) if row else None
 
@@ -102,10 +107,14 @@ class SqlStore:
         """Let the idempotency key that a reply came with be used again."""
         await self._deleted(idempotency_keys.c.reply_id == reply_id)
 
-    async def conversations(self, limit: int, cursor: str | None) -> Page[StoredConversation]:
+    async def conversations(self, principal: Principal, limit: int, cursor: str | None) -> Page[StoredConversation]:
         """A page of conversations, the one that was last spoken in first."""
         order = tuple_(conversations.c.updated_ms, conversations.c.id)
-        query = select(conversations).order_by(conversations.c.updated_ms.desc(), conversations.c.id.desc())
+        query = (
+            select(conversations)
+            .where(conversations.c.principal == principal.name)
+            .order_by(conversations.c.updated_ms.desc(), conversations.c.id.desc())
+        )
         if cursor is not None:
             updated_ms, conversation_id = _decoded("list", cursor)
             query = query.where(order < tuple_(literal(updated_ms, BigInteger), literal(conversation_id, String)))
@@ -119,7 +128,7 @@ class SqlStore:
         return await self._connected(read)
 
     async def messages(
-        self, conversation_id: str, limit: int, cursor: str | None
+        self, conversation_id: str, principal: Principal | None, limit: int, cursor: str | None
     ) -> tuple[StoredConversation, Page[StoredMessage]]:
         """A conversation and a page of its messages, oldest first."""
         start, of = _decoded("of", cursor) if cursor is not None else (0, conversation_id)
@@ -127,7 +136,7 @@ class SqlStore:
             raise PageCursorMalformed
 
         def read(connection: Connection) -> tuple[StoredConversation, Page[StoredMessage]]:
-            found = connection.execute(select(conversations).where(conversations.c.id == conversation_id))
+            found = connection.execute(select(conversations).where(_is_of(conversation_id, principal)))
             conversation = found.mappings().one_or_none()
             if conversation is None:
                 raise ConversationNotFound
@@ -146,27 +155,33 @@ class SqlStore:
 
         return await self._connected(read)
 
-    async def delete(self, conversation_id: str) -> None:
+    async def delete(self, conversation_id: str, principal: Principal) -> None:
         """Forget a conversation and all that was said in it."""
 
         def write(connection: Connection) -> None:
-            if not _forget(connection, [conversation_id]):
+            theirs = connection.scalars(select(conversations.c.id).where(_is_of(conversation_id, principal))).all()
+            if not theirs or not _forget(connection, theirs):
                 raise ConversationNotFound
 
         await self._connected(write)
 
     async def purge(self, older_than_ms: int) -> int:
         """Forget conversations that nobody has spoken in since. Returns how many."""
-        old = select(conversations.c.id).where(conversations.c.updated_ms < older_than_ms).limit(_AT_ONCE)
 
-        def write(connection: Connection) -> int:
-            found = connection.scalars(old).all()
+        def write(connection: Connection, principal: str) -> tuple[int, str | None]:
+            """One step, and whose turn it is then. To find them by time alone, of all, would take one more index."""
+            theirs = select(conversations.c.id).where(conversations.c.principal == principal)
+            found = connection.scalars(theirs.where(conversations.c.updated_ms < older_than_ms).limit(_AT_ONCE)).all()
             if found:
                 _forget(connection, found)
-            return len(found)
+                return len(found), principal
+            others = select(conversations.c.principal).where(conversations.c.principal > principal)
+            return 0, connection.scalar(others.order_by(conversations.c.principal).limit(1))
 
         purged = 0
-        while count := await self._connected(write):
+        principal: str | None = EVERYBODY.name  # the first of all
+        while principal is not None:
+            count, principal = await self._connected(partial(write, principal=principal))
             purged += count
         return purged
 
@@ -181,11 +196,13 @@ class SqlStore:
         await self._connected(write)
 
     async def _connected(self, work: Callable[[Connection], Result]) -> Result:
-        try:
-            return await self._transactions.run(work)
-        except (SQLAlchemyError, OSError, TimeoutError):
-            # A database's message repeats the values that it was given: it goes no further.
-            raise StorageUnavailable from None
+        return await answered(self._transactions, work)
+
+
+def _is_of(conversation_id: str, principal: Principal | None) -> ColumnElement[bool]:
+    """That it is this conversation, and the principal's; whose ever it is, for operators."""
+    theirs = true() if principal is None else conversations.c.principal == principal.name
+    return and_(conversations.c.id == conversation_id, theirs)
 
 
 def _conversation(row: RowMapping) -> StoredConversation:

@@ -12,8 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.chat.errors import StorageUnavailable
 
 Result = TypeVar("Result")
 
@@ -32,6 +34,15 @@ class Transactions(Protocol):
     async def close(self) -> None:
         """Let go of all connections. They are made anew if there is more to run."""
         ...
+
+
+async def answered(transactions: Transactions, work: Callable[[Connection], Result]) -> Result:
+    """What `run` gives. Raises `StorageUnavailable` if the database does not play."""
+    try:
+        return await transactions.run(work)
+    except (SQLAlchemyError, OSError, TimeoutError):
+        # A database's message repeats the values that it was given: it goes no further.
+        raise StorageUnavailable from None
 
 
 class AsyncTransactions:

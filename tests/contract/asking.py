@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tests.contract.wire import request
 
@@ -33,6 +33,10 @@ class Request:
         headers = {name: fill(value) for name, value in self.headers.items()}
         return Request(self.method, fill(self.path), headers, fill(self.content))
 
+    def plus(self, **headers: str) -> "Request":
+        """The request, with more headers; `last_event_id="1"` is `Last-Event-ID: 1`."""
+        return replace(self, headers={**self.headers, **_named(headers)})
+
     def raw(self) -> bytes:
         """For the wire."""
         lines = [f"{name}: {value}" for name, value in self.headers.items()]
@@ -40,8 +44,8 @@ class Request:
 
 
 def get(path: str, **headers: str) -> Request:
-    """`last_event_id="1"` is the header `Last-Event-ID: 1`."""
-    return Request("GET", path, {name.replace("_", "-"): value for name, value in headers.items()})
+    """Headers as in `Request.plus`."""
+    return Request("GET", path, _named(headers))
 
 
 def delete(path: str) -> Request:
@@ -52,10 +56,13 @@ def delete(path: str) -> Request:
 def chat(text: str, conversation_id: str = "", **headers: str) -> Request:
     """A message."""
     body = {"user_message": text} | ({"conversation_id": conversation_id} if conversation_id else {})
-    given = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Request("POST", "/api/chat", _JSON | given, json.dumps(body))
+    return Request("POST", "/api/chat", _JSON | _named(headers), json.dumps(body))
 
 
 def body(content: str, content_type: str = _JSON["content-type"]) -> Request:
     """Any body."""
     return Request("POST", "/api/chat", {"content-type": content_type}, content)
+
+
+def _named(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.replace("_", "-"): value for name, value in headers.items()}

@@ -18,6 +18,7 @@ from app.main import create_app
 from app.settings import Settings
 from tests.support.asgi import Whole
 
+_BY_ID = re.compile("/[0-9a-f]{32}$")
 _LAST_ID = re.compile(rb"\nid: ([0-9a-f]{32}):([0-9]+)\n(?!.*\nid: )", re.DOTALL)
 
 
@@ -100,8 +101,16 @@ FLAWS: dict[str, tuple[Callable[[Whole], bool], Callable[[Whole], Whole]]] = {
     "no-allow": (_is_bad, _without("allow")),
     "plain-problem": (_is_bad, _plain_problem),
     "chatty-problem": (_is_bad, _chatty_problem),
+    "no-challenge": (_is_bad, _without("www-authenticate")),
+    "no-key-needed": (_is_good, lambda answer: answer),
+    "any-key": (_is_good, lambda answer: answer),
+    "known-id": (_is_good, lambda answer: answer),
 }
-"""Which responses each flaw is in, and what it makes of them. (`deaf-delete` is in the request: nothing is deleted.)"""
+"""Which responses each flaw is in, and what it makes of them.
+
+Some are in the request: `deaf-delete` deletes nothing; the last three take somebody for the one who came first: who has
+no key; who has a wrong one; who has a key and knows the id of what is another's.
+"""
 
 
 class Broken:
@@ -110,6 +119,7 @@ class Broken:
     def __init__(self, app: ASGIApp) -> None:
         """`app` is the whole service."""
         self._app = app
+        self._first = b""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Wait for the whole response, spoil it, and send it."""
@@ -130,9 +140,10 @@ class Broken:
 
         is_deaf = flaw == "deaf-delete" and scope["method"] == "DELETE"
         method = "GET" if is_deaf else scope["method"]
-        await self._app({**scope, "method": method, "path": f"/{path}"}, receive, collect)
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in start["headers"]}
-        answer = Whole(start["status"], headers, content)
+        headers = self._signed_as(flaw, scope["headers"], is_by_id=_BY_ID.search(path) is not None)
+        await self._app({**scope, "method": method, "path": f"/{path}", "headers": headers}, receive, collect)
+        sent = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in start["headers"]}
+        answer = Whole(start["status"], sent, content)
         if concerns(answer):
             answer = spoil(answer)
         if is_deaf and _is_good(answer):
@@ -141,6 +152,21 @@ class Broken:
         raw = [(name.encode(), value.encode("latin-1")) for name, value in {**answer.headers, **lengths}.items()]
         await send({"type": "http.response.start", "status": answer.status, "headers": raw})
         await send({"type": "http.response.body", "body": answer.content})
+
+    def _signed_as(self, flaw: str, headers: list[tuple[bytes, bytes]], *, is_by_id: bool) -> list[tuple[bytes, bytes]]:
+        """The headers of a request; with the credentials that came first, if the flaw takes everybody for that one."""
+        shown = dict(headers).get(b"authorization", b"")
+        is_key = b" chat_" in shown
+        if is_key and not self._first:
+            self._first = shown
+        taken_for_the_first = {
+            "no-key-needed": not shown,
+            "any-key": bool(shown) and not is_key,
+            "known-id": is_key and is_by_id,
+        }
+        if not taken_for_the_first.get(flaw) or not self._first:
+            return headers
+        return [*(header for header in headers if header[0] != b"authorization"), (b"authorization", self._first)]
 
 
 def main() -> int:

@@ -4,8 +4,10 @@ schemathesis imports this module because `schemathesis.toml` names it.
 """
 
 import json
+import os
 import re
 from typing import Any
+from urllib.parse import urlsplit
 
 import schemathesis
 from schemathesis.core.failures import Failure
@@ -13,8 +15,13 @@ from schemathesis.openapi.checks import RejectedPositiveData
 
 import tests.contract.calls  # noqa: F401 - its hooks
 from tests.contract.document import check_problem
+from tests.contract.wire import exchange, request
 from tests.support.asgi import Whole
+from tests.support.keys import bearer
 from tests.support.stream import check_stream
+
+OTHERS_KEY = "CONTRACT_OTHERS_KEY"
+"""In the environment: the key of somebody who has nothing to do with the one whose requests are checked."""
 
 _REQUEST_ID = re.compile("[0-9a-f]{32}")
 
@@ -72,6 +79,22 @@ def response_names_its_request(
         raise AssertionError("there is no X-Request-Id")
     if 300 <= response.status_code < 400:
         raise AssertionError(f"a redirect to {_header(response, 'location')}")
+
+
+@schemathesis.check
+def what_is_anothers_is_as_nothing(
+    _ctx: schemathesis.CheckContext, response: schemathesis.Response, case: schemathesis.Case[Any]
+) -> None:
+    """The seventh law: whoever knows the id of what is another's can neither see it, nor stop or delete it."""
+    key = os.environ.get(OTHERS_KEY)
+    if not key or not case.path_parameters or case.method != "GET" or response.status_code != 200:
+        return
+    url = urlsplit(str(response.request.url))
+    for method in ("GET", "DELETE"):
+        answer = exchange(url.port or 80, request(method, url.path, [f"Authorization: {bearer(key)}"]))
+        if answer.status != 404:
+            raise AssertionError(f"{method} of what is another's gets {answer.status}")
+        check_problem(answer)
 
 
 def _header(response: schemathesis.Response, name: str) -> str:

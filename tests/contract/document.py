@@ -23,6 +23,14 @@ TEXT = (ROOT / "openapi.yaml").read_text("utf-8")
 DOCUMENT: dict[str, Any] = yaml.safe_load(TEXT)
 
 
+def resolved(node: dict[str, Any]) -> dict[str, Any]:
+    """What a node of the document refers to, or the node itself."""
+    found = DOCUMENT if "$ref" in node else node
+    for part in node.get("$ref", "").split("/")[1:]:
+        found = found[part]
+    return found
+
+
 def _operations() -> Iterator[tuple[str, str, str, frozenset[int]]]:
     for path, item in DOCUMENT["paths"].items():
         for method in sorted(METHODS & item.keys()):
@@ -39,9 +47,7 @@ def _links() -> Iterator[tuple[str, str, dict[str, Any]]]:
     for item in DOCUMENT["paths"].values():
         for method in sorted(METHODS & item.keys()):
             for response in item[method]["responses"].values():
-                name = response.get("$ref", "").rpartition("/")[2]
-                resolved = DOCUMENT["components"]["responses"][name] if name else response
-                for link_name, link in resolved.get("links", {}).items():
+                for link_name, link in resolved(response).get("links", {}).items():
                     yield item[method]["operationId"], link_name, link
 
 

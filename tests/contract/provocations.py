@@ -1,5 +1,6 @@
 """Asks the service in the situations that its contract speaks of. Only the bot is ever feigned."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
@@ -11,6 +12,7 @@ from tests.contract.asking import CANARY, Request
 from tests.contract.stage import STALLED, Stage
 from tests.contract.wire import exchange, request
 from tests.support.asgi import Client, Whole
+from tests.support.keys import bearer, made_key, revoke
 from tests.support.server import LiveServer
 from tests.support.settings import Settings
 
@@ -77,6 +79,28 @@ def during(asked: Request, running: int = 1, said: Request | None = None, **sett
                 response = await stack.enter_async_context(client.stream("POST", "/api/chat", json=stalled))
                 assert response.status == 200
             return await _ask(client, asked.of(ids or await _newest(client)))
+
+    return provoke
+
+
+def revoked(asked: Request, *, resumes: bool = False) -> Provocation:
+    """Ask with a key that is revoked before there is an end; to read what was begun with it before, if `resumes`."""
+
+    async def provoke(_: Stage) -> Whole:
+        own = _settings({})
+        key, key_id = await made_key(own.database_url)
+        signed = {"authorization": bearer(key)}
+        async with Client(create_app(own)) as client, AsyncExitStack() as stack:
+            ids: Mapping[str, str] = {}
+            if resumes:
+                stalled = {"user_message": STALLED}
+                begun = await stack.enter_async_context(
+                    client.stream("POST", "/api/chat", json=stalled, headers=signed)
+                )
+                ids = {"reply_id": begun.headers["reply-id"]}
+            answer = asyncio.ensure_future(_ask(client, asked.of(ids).plus(authorization=bearer(key))))
+            await revoke(own.database_url, key_id)
+            return await answer
 
     return provoke
 

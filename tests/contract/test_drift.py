@@ -54,7 +54,7 @@ def test_an_operation_without_a_handler_is_refused() -> None:
     """The service does not start on a contract that it does not keep."""
     contract = Contract(TEXT.replace("operationId: getHealth", "operationId: getHealthOfAll"), DERIVED)
     with pytest.raises(ContractError, match=r"getHealthOfAll \(get_health_of_all\)"):
-        contract.bind(FastAPI(), HANDLERS)
+        contract.bind(FastAPI(), HANDLERS, create_app(Settings()).state.gate)
 
 
 def test_a_handler_without_an_operation_is_refused() -> None:
@@ -62,7 +62,13 @@ def test_a_handler_without_an_operation_is_refused() -> None:
     document = yaml.safe_load(TEXT)
     del document["paths"]["/api/ready"]
     with pytest.raises(ContractError, match="get_readiness"):
-        Contract(yaml.safe_dump(document), DERIVED).bind(FastAPI(), HANDLERS)
+        Contract(yaml.safe_dump(document), DERIVED).bind(FastAPI(), HANDLERS, create_app(Settings()).state.gate)
+
+
+def test_a_guarded_handler_that_goes_fastapis_way_is_refused() -> None:
+    """FastAPI would read the body before anybody had been asked for a key."""
+    with pytest.raises(TypeError, match="stream_chat"):
+        Contract.load().bind(FastAPI(), HANDLERS, create_app(Settings()).state.gate)
 
 
 def test_a_problem_with_two_wordings_is_refused() -> None:

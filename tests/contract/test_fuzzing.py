@@ -1,41 +1,79 @@
 """schemathesis against the running service, from the document alone: no failure, no warning."""
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 
 import pytest
 
-from tests.contract.document import LINKS, PROBLEMS, STATUSES
-from tests.contract.fuzzing import MAX_EXAMPLES, SEED, Fuzzing
+from tests.contract.document import LINKS, PLACES, PROBLEMS, STATUSES
+from tests.contract.fuzzing import MAX_EXAMPLES, SEED, Fuzzing, locked_document
+from tests.contract.refusals import GUARDED, OPEN
+from tests.support.databases import fresh_database_url
+from tests.support.keys import made_key
 from tests.support.server import LiveServer
 
-SERVERS = {"greeter": LiveServer("greeter", greeter_pace_ms=0), "simulator": LiveServer("simulator")}
+NAMES = ("greeter", "simulator", "simulator with keys")
+ROUTING = {PROBLEMS[code]["status"] for code in ("path-not-found", "method-not-allowed")}
+SOME = ("--max-examples", "30", "--seed", str(SEED))
+
+
+def repeat(output: str) -> str:
+    """What schemathesis said, and how to hear it again."""
+    return f"{output}\nRepeat with CONTRACT_SEED={SEED}"
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Fuzzing]]:
-    """Both bots are fuzzed at the same time: it takes one core each, nearly all of it for making up cases."""
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, tuple[LiveServer, Fuzzing]]]:
+    """All are fuzzed at the same time: it takes one core each, nearly all of it for making up cases."""
+    options = ("--max-examples", str(MAX_EXAMPLES), "--seed", str(SEED))
+    database_url = fresh_database_url()
+    (key, _), (others, _) = [asyncio.run(made_key(database_url, name)) for name in ("somebody", "somebody-else")]
     with ExitStack() as stack:
         started = {}
-        for bot, server in SERVERS.items():
-            url = stack.enter_context(server).url
-            options = ("--max-examples", str(MAX_EXAMPLES), "--seed", str(SEED))
-            started[bot] = stack.enter_context(Fuzzing(tmp_path_factory.mktemp(bot), url, *options))
+        for name in NAMES:
+            folder = tmp_path_factory.mktemp("fuzzing")
+            bot, _, has_keys = name.partition(" with ")
+            url = database_url if has_keys else fresh_database_url()
+            server = stack.enter_context(LiveServer(bot, greeter_pace_ms=0, database_url=url))
+            document, keys = (locked_document(folder), (key, others)) if has_keys else ("", None)
+            fuzzing = Fuzzing(folder, server.url, *options, document=document, keys=keys)
+            started[name] = server, stack.enter_context(fuzzing)
         yield started
 
 
-@pytest.mark.parametrize("bot", SERVERS)
-def test_fuzzing_finds_no_failure_and_no_warning(bot: str, runs: Mapping[str, Fuzzing]) -> None:
-    """Whatever is sent, the service answers as the document says, streams included."""
-    verdict = runs[bot].verdict()
-    assert verdict.exit_status == 0, f"{verdict.output}\nRepeat with CONTRACT_SEED={SEED}"
+@pytest.mark.parametrize("name", NAMES)
+def test_fuzzing_finds_no_failure_and_no_warning(name: str, runs: Mapping[str, tuple[LiveServer, Fuzzing]]) -> None:
+    """Whatever is sent, the service answers as the document says, streams included.
+
+    Where there are keys, it does so for who has one, and no operation forgets to ask, or shows one what is another's.
+    """
+    server, fuzzing = runs[name]
+    verdict = fuzzing.verdict()
+    assert verdict.exit_status == 0, repeat(verdict.output)
     assert not verdict.failures
+    assert not verdict.warnings
     assert verdict.cases >= 5 * MAX_EXAMPLES
     assert set(verdict.phases) == {"examples", "coverage", "fuzzing", "stateful"}
     assert verdict.links == (len(LINKS), len(LINKS)), verdict.output
-    statuses = {entry["status"] for entry in SERVERS[bot].log_entries() if entry["event"] == "request"}
-    routing = {PROBLEMS[code]["status"] for code in ("path-not-found", "method-not-allowed")}
-    assert statuses <= routing.union(*STATUSES.values()) - {500}
+    statuses = {entry["status"] for entry in server.log_entries() if entry["event"] == "request"}
+    assert statuses <= ROUTING.union(*STATUSES.values()) - {500}
+    assert (401 in statuses) == name.endswith("keys")  # schemathesis has tried without, and with a wrong one
+
+
+def test_who_has_no_key_gets_nowhere(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Whatever is sent, all that is guarded answers 401, as documented; schemathesis itself says so."""
+    url = fresh_database_url()
+    asyncio.run(made_key(url))
+    with LiveServer("simulator", database_url=url) as server:
+        folder = tmp_path_factory.mktemp("nobody")
+        with Fuzzing(folder, server.url, *SOME, document=locked_document(folder)) as fuzzing:
+            verdict = fuzzing.verdict()
+        entries = [entry for entry in server.log_entries() if entry["event"] == "request"]
+    assert not verdict.failures, repeat(verdict.output)
+    assert verdict.warnings == (f"Authentication failed: {len(GUARDED)} operations returned only 401/403 responses",)
+    assert {entry["status"] for entry in entries} == {200, 401} | ROUTING
+    assert {entry["path"] for entry in entries if entry["status"] == 200} == {PLACES[name][1] for name in OPEN}
 
 
 def test_a_stranger_finds_nothing_either(tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -47,9 +85,8 @@ def test_a_stranger_finds_nothing_either(tmp_path_factory: pytest.TempPathFactor
     with LiveServer("greeter", greeter_pace_ms=0) as server:
         folder = tmp_path_factory.mktemp("stranger")
         guesses = ("--exclude-checks", "positive_data_acceptance,use_after_free")
-        options = ("--max-examples", "30", "--seed", str(SEED), *guesses)
         document = f"{server.url}/openapi.yaml"
-        with Fuzzing(folder, server.url, *options, document=document, config=None) as fuzzing:
+        with Fuzzing(folder, server.url, *SOME, *guesses, document=document, config=None) as fuzzing:
             verdict = fuzzing.verdict()
-    assert verdict.exit_status == 0, f"{verdict.output}\nRepeat with CONTRACT_SEED={SEED}"
+    assert verdict.exit_status == 0, repeat(verdict.output)
     assert not verdict.failures

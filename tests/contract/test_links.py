@@ -12,23 +12,13 @@ from typing import Any
 import pytest
 
 from app.main import create_app
-from tests.contract.document import DOCUMENT, LINKS, PLACES, STATUSES, check_response
+from tests.contract.document import DOCUMENT, LINKS, PLACES, STATUSES, check_response, resolved
 from tests.support.asgi import Client, Whole
 from tests.support.settings import Settings
 
 EXPRESSION = re.compile(r"\{?\$(request\.path|response\.header|response\.body)[.#/]+([A-Za-z_-]+)\}?")
 GONE = ("deleteConversation", "getConversation")
 """Of all links, the one to what is there no more."""
-
-
-def resolved(node: dict[str, Any]) -> dict[str, Any]:
-    """What the node refers to, or the node itself."""
-    if "$ref" not in node:
-        return node
-    found = DOCUMENT
-    for part in node["$ref"].split("/")[1:]:
-        found = found[part]
-    return found
 
 
 def parameters_of(operation_id: str) -> dict[str, dict[str, Any]]:

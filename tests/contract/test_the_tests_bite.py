@@ -1,5 +1,6 @@
 """A service that breaks the contract fails the tests: each flaw is put in on purpose, and found by its check."""
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -8,8 +9,10 @@ import schemathesis
 from app.main import create_app
 from tests.contract.broken import FLAWS, Broken
 from tests.contract.document import check_response
-from tests.contract.fuzzing import Fuzzing, Verdict
+from tests.contract.fuzzing import Fuzzing, Verdict, locked_document
 from tests.support.asgi import Client
+from tests.support.databases import fresh_database_url
+from tests.support.keys import bearer, made_key
 from tests.support.server import LiveServer
 from tests.support.settings import Settings
 
@@ -22,6 +25,9 @@ HEADERS = "Missing required response headers"
 MEDIA_TYPE = "Undocumented Content-Type"
 NO_ALLOW = "Wrong response to undeclared method"
 NOT_DELETED = "Deleted resource still available"
+NO_KEY_NEEDED = "API accepts requests without authentication"
+ANY_KEY = "API accepts invalid authentication"
+KNOWN_ID = "Custom check failed: `what_is_anothers_is_as_nothing`"
 
 FUZZED: dict[str, set[str]] = {
     "second-done": {GRAMMAR, SCHEMA},
@@ -31,11 +37,18 @@ FUZZED: dict[str, set[str]] = {
     "no-request-id": {HEADERS, REQUEST_ID},
     "no-allow": {NO_ALLOW},
     "deaf-delete": {NOT_DELETED},
+    "no-challenge": {HEADERS},
+    "no-key-needed": {NO_KEY_NEEDED},
+    "any-key": {ANY_KEY},
+    "known-id": {KNOWN_ID},
 }
 """What schemathesis finds when it fuzzes the broken service, by its command line."""
 
-PHASES = {"no-allow": "coverage", "deaf-delete": "stateful"}
-"""What takes a method that the path does not have, or a walk; all else shows in the first example already."""
+PHASES = {"no-allow": "coverage", "deaf-delete": "stateful", "known-id": "coverage"}
+"""What takes more cases, another method, or a walk; all else shows in the first example already."""
+
+UNSIGNED = {"no-challenge"}
+"""What shows to one who has no key."""
 
 CHECKED: dict[str, set[str]] = {
     "none": set(),
@@ -52,6 +65,7 @@ CHECKED: dict[str, set[str]] = {
     "no-content-location": {HEADERS},
     "plain-problem": {MEDIA_TYPE, PROBLEM},
     "chatty-problem": {PROBLEM},
+    "no-challenge": {HEADERS},
 }
 """What the tests of single responses find."""
 
@@ -59,12 +73,16 @@ CHECKED: dict[str, set[str]] = {
 @pytest.fixture(scope="module")
 def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Verdict]:
     """Two runs at a time: most of each is waiting for a program to start."""
-    with LiveServer("simulator", program=("-m", "tests.contract.broken")) as server:
+    database_url = fresh_database_url()
+    (key, _), (others, _) = [asyncio.run(made_key(database_url, name)) for name in ("somebody", "somebody-else")]
+    program = ("-m", "tests.contract.broken")
+    with LiveServer("simulator", program=program, database_url=database_url) as server:
 
         def fuzz(flaw: str) -> Verdict:
             folder = tmp_path_factory.mktemp(flaw)
+            document, keys = locked_document(folder), None if flaw in UNSIGNED else (key, others)
             options = ("--phases", PHASES.get(flaw, "examples"), "--seed", "1", "--max-examples", "50")
-            with Fuzzing(folder, f"{server.url}/{flaw}", *options) as fuzzing:
+            with Fuzzing(folder, f"{server.url}/{flaw}", *options, document=document, keys=keys) as fuzzing:
                 return fuzzing.verdict()
 
         with ThreadPoolExecutor(2) as pool:
@@ -82,12 +100,15 @@ def test_fuzzing_a_broken_service_fails(flaw: str, verdicts: dict[str, Verdict])
 @pytest.mark.parametrize("flaw", CHECKED)
 async def test_checking_a_broken_response_fails(flaw: str) -> None:
     """As `test_statuses` and its neighbours do it."""
-    app = create_app(Settings(bot="simulator"))
+    settings = Settings(bot="simulator")
+    key, _ = await made_key(settings.database_url)
+    app = create_app(settings)
     app.add_middleware(Broken)
     found: set[str] = set()
     async with Client(app) as client:
-        for body in ({"user_message": "hello there"}, {}):
-            answer = await client.request("POST", f"/{flaw}/api/chat", json=body)
+        for body, authorization in (({"user_message": "hello there"}, bearer(key)), ({}, bearer(key)), ({}, "")):
+            headers = {"authorization": authorization}
+            answer = await client.request("POST", f"/{flaw}/api/chat", json=body, headers=headers)
             try:
                 check_response(answer, "streamChat")
             except schemathesis.errors.FailureGroup as group:

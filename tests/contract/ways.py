@@ -15,11 +15,13 @@ from tests.contract.provocations import (
     during,
     elsewhere,
     fresh,
+    revoked,
     with_a_defect,
     with_half_a_body,
     with_something_else_than_http,
     without_database,
 )
+from tests.contract.stage import STALLED
 
 WHOLE = "application/json"
 HELLO = chat("hello")
@@ -43,6 +45,8 @@ class Way:
     provoke: Provocation
     read: int = 0
     """How many words the request says were read before."""
+    failed: str | None = None
+    """The problem with which a stream ends."""
 
     @property
     def status(self) -> int:
@@ -59,7 +63,13 @@ WAYS = [
     Way("streamChat", "a reply as JSON", None, fresh(chat("hello", accept=WHOLE))),
     Way("streamChat", "a reply without a word", None, fresh(chat("/simulate\n"))),
     Way("streamChat", "a reply cut at its bound", None, fresh(chat("one two three"), max_reply_characters=8)),
-    Way("streamChat", "a failure behind the first word", None, fresh(chat("/simulate fail_after=1\nhello there"))),
+    Way(
+        "streamChat",
+        "a failure behind the first word",
+        None,
+        fresh(chat("/simulate fail_after=1\nhello there")),
+        failed="bot-failed",
+    ),
     Way("streamChat", "more of a conversation", None, after(HELLO, chat("hello", "{conversation_id}"))),
     Way("streamChat", "the rest of a reply", None, after(chat("a b c"), chat("a", Last_Event_ID=CURSOR)), read=1),
     Way("streamChat", "not JSON", "malformed-body", fresh(body("{"))),
@@ -189,6 +199,13 @@ WAYS = [
     Way("getReadiness", "at most times", None, fresh(get("/api/ready"))),
     Way("getReadiness", "while draining", "draining", draining(get("/api/ready"))),
     Way("getReadiness", "without a database", "storage-unavailable", without_database(get("/api/ready"))),
+    Way("streamChat", "a key that is revoked", None, revoked(chat(STALLED)), failed="access-ended"),
+    Way("streamChat", "a key that is revoked, as JSON", "access-ended", revoked(chat(STALLED, accept=WHOLE))),
+    Way("streamReply", "a key that is revoked", None, revoked(get(REPLY), resumes=True), failed="access-ended"),
+    Way("streamReply", "as many streams as one may", "stream-limit-reached", during(get(REPLY), streams_per_client=1)),
+    Way("streamChat", "as many streams as one may", "stream-limit-reached", during(HELLO, streams_per_client=1)),
+    Way("streamChat", "a word too many", "word-limit-reached", after(chat("a b"), HELLO, words_per_day=2)),
+    Way(None, "another host", "host-not-allowed", fresh(get("/api/health"), allowed_hosts=["chat.example"])),
     Way(None, "a path that is not there", "path-not-found", fresh(get(f"/{CANARY}"))),
     Way(None, "a method that is not there", "method-not-allowed", fresh(Request("PUT", "/api/chat"))),
     Way(None, "a handler with a defect", "internal", with_a_defect),

@@ -5,6 +5,7 @@ What would take minutes is run with an option that makes it short. A command tha
 
 import re
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from importlib.util import find_spec
@@ -120,6 +121,28 @@ def prints_what_the_readme_says(command: Command, machine: Machine) -> None:
     assert re.fullmatch("".join(expected), "".join(f"{line}\n" for line in _lines(printed))), printed
 
 
+def keeps_keys(command: Command, machine: Machine) -> None:
+    """In a database of its own: one is made, is listed, and is revoked."""
+    with tempfile.TemporaryDirectory() as folder:
+
+        def run(text: str) -> str:
+            return machine.run(f"CHAT_DATABASE_URL=sqlite:///{folder}/chat.db {text}", machine.prepared)
+
+        create = next(other.text for other in COMMANDS if "keys create" in other.text)
+        key_id = run(create).split("_")[1]
+        printed = run(re.sub("[0-9a-f]{16}", key_id, command.text))
+        match command.text.split()[4]:
+            case "create":
+                shown = command.output.text if command.output else ""
+                assert re.fullmatch(r"chat_[0-9a-f]{16}_[\w-]{43}\n", shown)
+                assert re.fullmatch(r"chat_[0-9a-f]{16}_[\w-]{43}\n", printed)
+            case "list":
+                assert re.search(rf"^{key_id} +alice .*good until", printed, re.MULTILINE)
+            case _:
+                assert printed == "revoked\n"
+                assert "revoked" in run(".venv/bin/python -m app keys list")
+
+
 def prints_what_was_stored(command: Command, machine: Machine) -> None:
     """With one conversation in the database, whose ids take the place of the README's."""
     if "curl" in command.text and shutil.which("curl") is None:
@@ -154,6 +177,7 @@ RULES: dict[str, Rule] = {
     r"CHAT_OPENAI_BASE_URL=\S+ scripts/serve --bot openai": serves_an_engine,
     r"([A-Z_]+=\S+ )*scripts/test( .*)?": collects_tests,
     r"\.venv/bin/schemathesis .*": fuzzes,
+    r"\.venv/bin/python -m app keys .*": keeps_keys,
     r"scripts/bench( .*)?": tells_its_options,
     r"scripts/(setup dev|generate)": succeeds,
     rf"(curl|\S+python -m app conversations) .*({README_REPLY}|{README_CONVERSATION}|/api/conversations|purge).*": (

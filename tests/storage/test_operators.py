@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from app import operators
+from app.operators import conversations
 from app.settings import Settings
 from tests.support.databases import KINDS, fresh_database_url, run_sql
 from tests.support.server import LiveServer
@@ -30,7 +30,7 @@ def run(capsysbinary: pytest.CaptureFixture[bytes]) -> Run:
 
     def run(database_url: str, *arguments: str) -> tuple[int, str, str]:
         try:
-            status = operators.main(list(arguments), Settings(database_url=database_url))
+            status = conversations.main(list(arguments), Settings(database_url=database_url))
         except SystemExit as end:
             status = int(str(end.code))
         written = capsysbinary.readouterr()
@@ -108,9 +108,9 @@ def test_old_conversations_are_purged(server: LiveServer, run: Run) -> None:
 
 
 def test_many_conversations_are_purged_while_others_talk(server: LiveServer, run: Run) -> None:
-    """In steps that are small enough for others to write between them."""
-    sql = "INSERT INTO conversations (id, title, created_ms, updated_ms) VALUES "
-    rows = ", ".join(f"('{n:032x}', 'old', 0, 0)" for n in range(2000))
+    """Whosever they are; in steps that are small enough for others to write between them."""
+    sql = "INSERT INTO conversations (id, title, created_ms, updated_ms, principal) VALUES "
+    rows = ", ".join(f"('{n:032x}', 'old', 0, 0, '{'' if n % 2 else f'key:{n % 10}'}')" for n in range(2000))
     asyncio.run(run_sql(server.database_url, sql + rows))
     before = asyncio.run(run_sql(server.database_url, "SELECT count(*) FROM conversations"))[0][0]
     assert run(server.database_url, "purge", "--older-than", "10000") == (0, "2000 conversations forgotten\n", "")

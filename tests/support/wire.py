@@ -148,6 +148,8 @@ class Wire:
             while chunk := self.chunk():
                 body += chunk
             return Answer(status, headers, body)
+        if status == 204:
+            return Answer(status, headers, b"")
         return Answer(status, headers, self._take(int(headers["content-length"])))
 
     def head(self) -> tuple[int, Mapping[str, str]]:

@@ -5,6 +5,7 @@ import itertools
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.chat.access import EVERYBODY
 from app.chat.errors import BotTimeout
 from app.chat.model import Done, Failed, ReplyRecord
 from app.chat.production import RunningReply
@@ -20,7 +21,7 @@ _ID = "5f0c2ab4e1d94c0f8a36b7d2c9e4f1a0"
 _CONTRACT = Contract.load()
 _PROBLEMS = Problems(_CONTRACT.problems, _CONTRACT.address("streamReply"))
 _CONVERSATION = "c41d0b7e9a2f4d8ab6e3f50c7d219e84"
-_REPLY = RunningReply(ReplyRecord(_ID, _CONVERSATION, 0, "hello", 0), MemoryReplyLog())
+_REPLY = RunningReply(ReplyRecord(_ID, _CONVERSATION, 0, "hello", 0, EVERYBODY), MemoryReplyLog())
 
 
 def _split(text: str) -> list[str]:

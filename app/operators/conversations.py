@@ -5,16 +5,15 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path
 
 from app.chat.errors import ConversationNotFound, StorageUnavailable
 from app.chat.model import StoredConversation, StoredMessage
+from app.operators.opened import opened
 from app.settings import Settings
-from app.storage.database import create_engine, database_url, transactions_on
 from app.storage.sql import SqlStore
+from app.storage.transactions import Transactions
 from app.storage.writer import GroupWriter
 
 _PAGE = 100
@@ -32,7 +31,6 @@ def main(arguments: list[str], settings: Settings) -> int:
     purge.add_argument("--older-than", type=_days, required=True, metavar="DAYS")
     given = parser.parse_args(arguments)
     try:
-        _look_for_the_file(settings)
         match given.command:
             case "export":
                 exported = asyncio.run(_export(settings, given.conversation_id, given.format))
@@ -51,13 +49,6 @@ def main(arguments: list[str], settings: Settings) -> int:
     return 0
 
 
-def _look_for_the_file(settings: Settings) -> None:
-    """SQLite makes a file where there is none; an operator's mistake should not."""
-    url = database_url(settings.database_url)
-    if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
-        raise StorageUnavailable
-
-
 def _days(text: str) -> float:
     days = float(text)
     if not 0 <= days <= 36_500:  # noqa: PLR2004 - a century
@@ -68,10 +59,11 @@ def _days(text: str) -> float:
 
 async def _export(settings: Settings, conversation_id: str, form: str) -> str:
     messages: list[StoredMessage] = []
-    async with _store(settings) as store:
+    async with opened(settings) as transactions:
+        store = _store(transactions)
         cursor = None
         while True:
-            conversation, page = await store.messages(conversation_id, _PAGE, cursor)
+            conversation, page = await store.messages(conversation_id, None, _PAGE, cursor)
             messages += page.items
             cursor = page.next_cursor
             if cursor is None:
@@ -80,18 +72,13 @@ async def _export(settings: Settings, conversation_id: str, form: str) -> str:
 
 
 async def _purge(settings: Settings, days: float) -> int:
-    async with _store(settings) as store:
+    async with opened(settings) as transactions:
+        store = _store(transactions)
         return await store.purge(time.time_ns() // 1_000_000 - int(days * _DAY_MS))
 
 
-@asynccontextmanager
-async def _store(settings: Settings) -> AsyncIterator[SqlStore]:
-    url = database_url(settings.database_url)
-    transactions = transactions_on(create_engine(url, settings.storage_seconds), settings.storage_seconds)
-    try:
-        yield SqlStore(transactions, GroupWriter(transactions))
-    finally:
-        await transactions.close()
+def _store(transactions: Transactions) -> SqlStore:
+    return SqlStore(transactions, GroupWriter(transactions))
 
 
 def _json(conversation: StoredConversation, messages: list[StoredMessage]) -> str:
@@ -107,6 +94,7 @@ def _json(conversation: StoredConversation, messages: list[StoredMessage]) -> st
                 "created_at": _time(message.created_ms),
                 **({"reply_id": message.reply_id, "state": message.state} if message.reply_id else {}),
                 **({"finish_reason": message.finish_reason} if message.finish_reason else {}),
+                **({"usage": asdict(message.usage)} if message.usage else {}),
             }
             for message in messages
         ],

@@ -1,0 +1,117 @@
+"""`python -m app keys ...`: who may use the service. Works beside a running server, which heeds it within seconds."""
+
+import argparse
+import asyncio
+import re
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+
+from app.chat.access import ApiKey, new_key
+from app.chat.errors import StorageUnavailable
+from app.operators.opened import opened
+from app.settings import Settings
+from app.storage.keys import SqlKeyStore
+
+
+def main(arguments: list[str], settings: Settings) -> int:
+    """Do what the arguments say. Returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m app keys", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    create = commands.add_parser("create", help="make a key, and print it: this once")
+    create.add_argument("name", help="whose conversations it opens; keys of one name open the same")
+    create.add_argument("--expires", type=_moment, metavar="DAYS|DATE", help="in so many days, or at this date (UTC)")
+    commands.add_parser("list", help="print what there is to know of all keys, but for the keys themselves")
+    revoke = commands.add_parser("revoke", help="let a key open nothing any more, running streams included")
+    revoke.add_argument("key_id", help="as `list` prints it")
+    given = parser.parse_args(arguments)
+    try:
+        match given.command:
+            case "create":
+                return asyncio.run(_create(settings, given.name, given.expires))
+            case "list":
+                return asyncio.run(_list(settings))
+            case _:
+                return asyncio.run(_revoke(settings, given.key_id))
+    except StorageUnavailable:
+        sys.stderr.write(
+            "The database does not answer, or the service has never run on it. Look at CHAT_DATABASE_URL.\n"
+        )
+        return 1
+
+
+def are_needed(settings: Settings) -> bool:
+    """Whether the service would ask for credentials. A database that does not answer has nothing to go by."""
+    if settings.jwt_issuer is not None:
+        return True
+
+    async def has_keys() -> bool:
+        async with opened(settings) as transactions:
+            return any(True for _ in await SqlKeyStore(transactions).keys())
+
+    try:
+        return asyncio.run(has_keys())
+    except StorageUnavailable:
+        return False
+
+
+async def _create(settings: Settings, name: str, expires_ms: int | None) -> int:
+    try:
+        shown, key = new_key(name, expires_ms)
+    except ValueError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    async with opened(settings, create=True) as transactions:
+        await SqlKeyStore(transactions).add_key(key)
+    sys.stdout.write(f"{shown}\n")
+    sys.stderr.write("Keep it: it is shown this once, and stored only as a hash.\n")
+    return 0
+
+
+async def _list(settings: Settings) -> int:
+    async with opened(settings) as transactions:
+        keys = list(await SqlKeyStore(transactions).keys())
+    now_ms = time.time_ns() // 1_000_000
+    rows = [(key.key_id, key.name, _day(key.created_ms), _state(key, now_ms)) for key in keys]
+    for key_id, name, created, state in [("ID", "NAME", "CREATED", "STATE"), *rows]:
+        sys.stdout.write(f"{key_id:16}  {name:22}  {created:10}  {state}\n")
+    return 0
+
+
+async def _revoke(settings: Settings, key_id: str) -> int:
+    async with opened(settings) as transactions:
+        found = await SqlKeyStore(transactions).revoke_key(key_id, time.time_ns() // 1_000_000)
+    if not found:
+        sys.stderr.write("There is no key with this id. `python -m app keys list` prints those there are.\n")
+        return 1
+    sys.stdout.write("revoked\n")
+    return 0
+
+
+def _state(key: ApiKey, now_ms: int) -> str:
+    if key.revoked_ms is not None:
+        return f"revoked {_day(key.revoked_ms)}"
+    if key.expires_ms is None:
+        return "good"
+    return f"{'good until' if key.is_good(now_ms) else 'expired'} {_day(key.expires_ms)}"
+
+
+def _day(milliseconds: int) -> str:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).date().isoformat()
+
+
+def _moment(text: str) -> int:
+    """Milliseconds since 1970."""
+    try:
+        if re.fullmatch("[0-9]{1,5}", text):
+            moment = datetime.now(UTC) + timedelta(days=int(text))
+        else:
+            moment = datetime.fromisoformat(text)
+            moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        msg = "neither a number of days nor a date such as 2027-01-31"
+        raise argparse.ArgumentTypeError(msg) from None
+    if moment <= datetime.now(UTC):
+        msg = "that is not in the future"
+        raise argparse.ArgumentTypeError(msg)
+    return int(moment.timestamp() * 1000)

@@ -1,0 +1,58 @@
+"""Pages of other sites, in a browser: what they can do here is what the operator allows, and nothing else."""
+
+import json
+from typing import Any
+
+from tests.support.browser import Tab, browsing
+from tests.support.issuer import Issuer, answer
+from tests.support.server import LiveServer
+
+_PAGE = b"<!doctype html><title>Another site</title><form method=post enctype=text/plain><input name=x></form>"
+
+_ASK = """
+    fetch(URL + "/api/chat", {
+      method: "POST",
+      headers: { "Content-Type": "application/json", "Idempotency-Key": "k" + Math.random() },
+      body: JSON.stringify({ user_message: "MESSAGE" }),
+    }).then(async (response) => [response.status, await response.text(), response.headers.get("Content-Location")])
+      .catch((error) => error.name)
+"""
+_SIMPLE = """
+    fetch(URL + "/api/chat", { method: "POST", mode: "no-cors", body: JSON.stringify({ user_message: "simple" }) })
+      .then((response) => response.type).catch((error) => error.name)
+"""
+_SEND_FORM = "document.forms[0].action = URL + '/api/chat'; document.forms[0].submit()"
+_READ = "fetch(URL + '/api/conversations').then((response) => response.json()).catch((error) => error.name)"
+
+
+def _script(text: str, server: LiveServer, message: str = "") -> str:
+    return text.replace("URL", json.dumps(server.url)).replace("MESSAGE", message)
+
+
+async def _titles(tab: Tab, server: LiveServer) -> list[str]:
+    """What was said, as a page of the server's own sees it."""
+    await tab.go(f"{server.url}/api/health")
+    page: dict[str, Any] = await tab.run(_script(_READ, server))
+    return [conversation["title"] for conversation in page["conversations"]]
+
+
+async def test_a_page_of_another_site_can_do_what_the_operator_allows() -> None:
+    """One whose origin is allowed asks, reads and resumes. Another one sees nothing and changes nothing, in any way."""
+    with Issuer() as pages:
+        pages.handler = answer(_PAGE, content_type="text/html")
+        allowed, other = f"http://localhost:{pages.port}", f"http://127.0.0.1:{pages.port}"
+        with LiveServer(allowed_origins=json.dumps([allowed])) as server:
+            async with browsing() as tab:
+                await tab.go(f"{allowed}/")
+                status, events, place = await tab.run(_script(_ASK, server, "from an allowed page"))
+                assert status == 200
+                assert "event: done" in events
+                again = f"fetch('{server.url}{place}').then((response) => response.text())"
+                assert await tab.run(again) == events
+                await tab.go(f"{other}/")
+                assert await tab.run(_script(_ASK, server, "from another page")) == "TypeError"
+                assert await tab.run(_script(_SIMPLE, server)) == "opaque"
+                assert await tab.run(_script(_READ, server)) == "TypeError"
+                await tab.run(_script(_SEND_FORM, server))
+                await tab.until("document.body.innerText.includes('urn:problem:cross-site')")
+                assert await _titles(tab, server) == ["from an allowed page"]

@@ -1,0 +1,66 @@
+"""The part of the fifth law's table that all guarded operations share: whom they do not let in, they refuse alike."""
+
+from collections.abc import Callable, Iterator
+
+from tests.contract.asking import CANARY, NOBODY, Request, chat, delete, get
+from tests.contract.document import PLACES
+from tests.contract.provocations import Provocation, after, fresh
+from tests.contract.ways import Way
+
+GUARDED = {
+    "streamChat": chat("hello"),
+    "streamReply": get(f"/api/replies/{NOBODY}"),
+    "cancelReply": delete(f"/api/replies/{NOBODY}"),
+    "listConversations": get("/api/conversations"),
+    "getConversation": get(f"/api/conversations/{NOBODY}"),
+    "deleteConversation": delete(f"/api/conversations/{NOBODY}"),
+}
+"""What is asked of each operation that wants credentials."""
+
+OPEN = sorted(PLACES.keys() - GUARDED.keys())
+UNSAFE = {name: asked for name, asked in GUARDED.items() if asked.method != "GET"}
+BASIC = "Basic c29tZWJvZHk6c2VjcmV0"
+
+
+def asked_of(operation_id: str) -> Request:
+    """What an operation can be asked, guarded or not."""
+    method, path = PLACES[operation_id]
+    return GUARDED.get(operation_id, Request(method, path))
+
+
+def locked(asked: Request) -> Provocation:
+    """Ask where credentials are asked for; whether a token of the issuer's is good, nobody can tell."""
+    keys_url = "http://127.0.0.1:1/keys"
+    return fresh(asked, jwt_issuer="https://issuer.example", jwt_audience="chat", jwt_keys_url=keys_url)
+
+
+def signed(authorization: str) -> Callable[[Request], Provocation]:
+    """Ask there, with credentials."""
+    return lambda asked: locked(asked.plus(authorization=authorization))
+
+
+def third(asked: Request) -> Provocation:
+    """Ask where two requests a minute are let in, and there were two."""
+    return after(GUARDED["listConversations"], asked, requests_per_minute=2)
+
+
+def elsewhere(asked: Request) -> Provocation:
+    """Let a page of somebody else's ask."""
+    return fresh(asked.plus(origin=f"https://{CANARY}.example", sec_fetch_site="cross-site"))
+
+
+def _refusals() -> Iterator[Way]:
+    for operation_id, asked in GUARDED.items():
+        for name, code, ask in (
+            ("no key", "credentials-missing", locked),
+            ("a password", "credentials-missing", signed(BASIC)),
+            ("a wrong key", "invalid-token", signed(f"Bearer {CANARY}")),
+            ("a token of an issuer that is down", "access-unavailable", signed("Bearer a.b.c")),
+            ("a third request", "rate-limited", third),
+        ):
+            yield Way(operation_id, name, code, ask(asked))
+    for operation_id, asked in UNSAFE.items():
+        yield Way(operation_id, "another site", "cross-site", elsewhere(asked))
+
+
+REFUSALS = list(_refusals())

@@ -1,0 +1,242 @@
+"""Who is let in is settled before anything else of a request is looked at; what is said of it is in the document."""
+
+import re
+
+import pytest
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.main import create_app
+from tests.contract.asking import CANARY, NOBODY, Request, body, chat
+from tests.contract.document import DOCUMENT, PLACES, check_problem, check_response, resolved
+from tests.contract.refusals import GUARDED, OPEN, asked_of
+from tests.support.asgi import Client, Whole
+from tests.support.keys import bearer, made_key
+from tests.support.settings import Settings
+
+ELSEWHERE = {
+    "an unknown path": Request("GET", f"/{CANARY}"),
+    "an unknown method": Request("PUT", "/api/chat"),
+    "the document": Request("GET", "/openapi.yaml"),
+    "a page": Request("GET", "/docs"),
+}
+HOSTS = ["chat.example", "*.example.org"]
+SERVED = ["chat.example", "CHAT.Example", "chat.example:8000", "a.example.org", "a.b.example.org:1"]
+NOT_SERVED = [
+    "",
+    CANARY,
+    "chat.example.evil",
+    "evil-chat.example",
+    "chat.example@evil",
+    "chat.example:",
+    "chatXexample",
+    "example.org",
+    "evilexample.org",
+    ".example.org",
+    "a b.example.org",
+    "chat.example\n",
+]
+
+
+class Unread:
+    """Sees to it that nothing of a request's body is asked for."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        """`app` is the whole service."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Fail if the body is read."""
+
+        async def refuse() -> Message:
+            raise AssertionError("the body is read before it is known who asks")
+
+        await self._app(scope, receive if scope["type"] == "lifespan" else refuse, send)
+
+
+async def ask(client: Client, asked: Request) -> Whole:
+    """Ask."""
+    return await client.request(asked.method, asked.path, content=asked.content.encode(), headers=asked.headers)
+
+
+async def locked_settings() -> tuple[Settings, str]:
+    """A database with a key in it, and the key."""
+    settings = Settings(bot="simulator")
+    key, _ = await made_key(settings.database_url)
+    return settings, key
+
+
+def test_the_document_guards_all_but_health() -> None:
+    """Where an operation says nothing, all of them ask: one that is new is guarded unless it says otherwise."""
+    assert DOCUMENT["security"] == [{}, {"apiKey": []}, {"token": []}]
+    said = {name: DOCUMENT["paths"][path][method.lower()].get("security") for name, (method, path) in PLACES.items()}
+    assert said == dict.fromkeys(GUARDED) | {"getHealth": [], "getReadiness": []}
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        body("{"),
+        body("{}"),
+        body("a=b", "application/x-www-form-urlencoded"),
+        chat("hello", accept="text/html"),
+        chat("hello", Last_Event_ID=CANARY),
+        chat("hello", NOBODY, Idempotency_Key="a b"),
+        chat("hello").plus(content_length="1000000000"),
+        Request("GET", "/api/conversations?limit=0"),
+        Request("GET", f"/api/replies/{CANARY}"),
+    ],
+    ids=lambda asked: f"{asked.method} {asked.path} {asked.content} {dict(asked.headers)}",
+)
+async def test_who_asks_is_settled_before_what_is_asked(asked: Request) -> None:
+    """Nobody without a key gets as far as to learn what is wrong with a request; not even its body is read."""
+    settings, _ = await locked_settings()
+    async with Client(Unread(create_app(settings))) as client:
+        for authorization, code in (("", "credentials-missing"), (f"Bearer {CANARY}", "invalid-token")):
+            answer = await ask(client, asked.plus(authorization=authorization))
+            assert check_problem(answer).type == f"urn:problem:{code}"
+            assert CANARY not in repr(answer)
+
+
+@pytest.mark.parametrize(
+    ("authorization", "code"),
+    [
+        (None, "credentials-missing"),
+        ("", "credentials-missing"),
+        ("Basic {key}", "credentials-missing"),
+        ("{key}", "credentials-missing"),
+        ("Bearer", "invalid-token"),
+        ("Bearer {key}x", "invalid-token"),
+        ("Bearer {key} {key}", "invalid-token"),
+        ("Bearer\t{key}", "credentials-missing"),
+        ("Bearer {KEY}", "invalid-token"),
+        ("Bearer ü", "invalid-token"),
+    ],
+)
+async def test_what_is_no_good_key_is_told_as_rfc_6750_has_it(authorization: str | None, code: str) -> None:
+    """Who shows a bad token is told `invalid_token`; who shows none is told of no error."""
+    settings, key = await locked_settings()
+    headers = {} if authorization is None else {"authorization": authorization.format(key=key, KEY=key.upper())}
+    async with Client(create_app(settings)) as client:
+        answer = await client.request("GET", "/api/conversations", headers=headers)
+    assert check_problem(answer).type == f"urn:problem:{code}"
+    check_response(answer, "listConversations")
+    error = ', error="invalid_token"' if code == "invalid-token" else ""
+    assert answer.headers["www-authenticate"] == f'Bearer realm="chat"{error}'
+    assert answer.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "Bearer "])
+async def test_a_good_key_opens(scheme: str) -> None:
+    """However the scheme is written, as RFC 9110 has it."""
+    settings, key = await locked_settings()
+    async with Client(create_app(settings)) as client:
+        answer = await client.request("GET", "/api/conversations", headers={"authorization": f"{scheme} {key}"})
+        assert answer.status == 200
+        check_response(answer, "listConversations")
+
+
+async def test_two_credentials_are_none() -> None:
+    """A proxy in front, and we, might each take another one."""
+    settings, key = await locked_settings()
+    app = create_app(settings)
+
+    async def doubled(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            scope["headers"] = [*scope["headers"], *(header for header in scope["headers"] if b"auth" in header[0])]
+        await app(scope, receive, send)
+
+    async with Client(doubled) as client:
+        answer = await client.request("GET", "/api/conversations", headers={"authorization": bearer(key)})
+    assert check_problem(answer).type == "urn:problem:invalid-token"
+
+
+async def test_what_is_open_stays_open() -> None:
+    """A load balancer has no key, and who looks for a path that is not there needs none."""
+    settings, _ = await locked_settings()
+    async with Client(create_app(settings)) as client:
+        for operation_id in OPEN:
+            assert (await ask(client, asked_of(operation_id))).status == 200
+        assert [(await ask(client, asked)).status for asked in ELSEWHERE.values()] == [404, 405, 200, 200]
+
+
+@pytest.mark.parametrize("operation_id", PLACES)
+async def test_no_operation_answers_for_another_host(operation_id: str) -> None:
+    """Nothing else is asked first; so 421 is, like 404 for a path, none of an operation's own statuses."""
+    settings, _ = await locked_settings()
+    settings = settings.model_copy(update={"allowed_hosts": HOSTS})
+    async with Client(Unread(create_app(settings))) as client:
+        answer = await ask(client, asked_of(operation_id).plus(host=f"{CANARY}.example", origin="https://evil.example"))
+    assert answer.status == 421
+    assert check_problem(answer).type == "urn:problem:host-not-allowed"
+    assert CANARY not in repr(answer)
+
+
+@pytest.mark.parametrize("name", ELSEWHERE)
+async def test_nothing_else_is_there_for_another_host(name: str) -> None:
+    """Not even that it is not there."""
+    async with Client(create_app(Settings(allowed_hosts=HOSTS))) as client:
+        answer = await ask(client, ELSEWHERE[name].plus(host="evil.example"))
+    assert check_problem(answer).type == "urn:problem:host-not-allowed"
+
+
+def test_the_document_has_the_other_host_among_what_no_operation_answers() -> None:
+    """With a wording of its own, and in no operation."""
+    used = {
+        response.get("$ref", "").rpartition("/")[2]
+        for item in DOCUMENT["paths"].values()
+        for operation in item.values()
+        if isinstance(operation, dict)
+        for response in operation["responses"].values()
+    }
+    unused = DOCUMENT["components"]["responses"].keys() - used
+    assert unused == {"MethodNotAllowed", "MisdirectedRequest"}
+    assert re.search(r"no operation answers: .*404.*405.*421", DOCUMENT["info"]["description"], re.DOTALL)
+
+
+async def test_hosts_are_held_against_the_list() -> None:
+    """With any port; `*.` is any name below, and not the name itself."""
+    async with Client(create_app(Settings(allowed_hosts=HOSTS))) as client:
+        for hosts, status in ((SERVED, 200), (NOT_SERVED, 421)):
+            for host in hosts:
+                answer = await client.request("GET", "/api/health", headers={"host": host})
+                assert answer.status == status, host
+
+
+@pytest.mark.parametrize("operation_id", GUARDED)
+async def test_the_rate_is_told_as_the_document_has_it(operation_id: str) -> None:
+    """In each answer, how many requests are left; in the one too many, when there are more."""
+    async with Client(create_app(Settings(bot="simulator", requests_per_minute=3))) as client:
+        hello = await ask(client, chat("hello"))
+        ids = {name: hello.headers[name.replace("_", "-")] for name in ("reply_id", "conversation_id")}
+        method, path = PLACES[operation_id]
+        asked = Request(method, path.format(**ids), GUARDED[operation_id].headers, GUARDED[operation_id].content)
+        second, third, fourth = [await ask(client, asked) for _ in range(3)]
+    assert [second.status, fourth.status] == [204 if method == "DELETE" else 200, 429]
+    for answer, left in ((hello, 2), (second, 1), (third, 0), (fourth, 0)):
+        check_response(answer, "streamChat" if answer is hello else operation_id)
+        assert answer.headers["ratelimit-policy"] == '"requests";q=3;w=60'
+        assert answer.headers["ratelimit"].startswith(f'"requests";r={left};t=')
+    assert fourth.headers["ratelimit"].endswith(f";t={fourth.headers['retry-after']}")
+    assert 1 <= int(fourth.headers["retry-after"]) <= 60
+
+
+async def test_what_is_not_limited_says_nothing_of_limits() -> None:
+    """Health is for load balancers, which ask often; and where the operator has set no limit, there is none to tell."""
+    async with Client(create_app(Settings(requests_per_minute=1))) as client:
+        for operation_id in OPEN:
+            for _ in range(3):
+                answer = await ask(client, asked_of(operation_id))
+                assert answer.status == 200
+                assert "ratelimit" not in answer.headers
+    async with Client(create_app(Settings(streams_per_client=1))) as client:
+        assert "ratelimit" not in (await ask(client, chat("hello"))).headers
+
+
+def test_every_good_answer_of_a_guarded_operation_has_the_rate_in_the_document() -> None:
+    """And the one that says that it was too much; in no other answer is it needed."""
+    limits = {"RateLimit", "RateLimit-Policy"}
+    for operation_id in PLACES:
+        method, path = PLACES[operation_id]
+        for status, response in DOCUMENT["paths"][path][method.lower()]["responses"].items():
+            expected = operation_id in GUARDED and (status.startswith("2") or status == "429")
+            assert limits & resolved(response)["headers"].keys() == (limits if expected else set())

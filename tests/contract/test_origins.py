@@ -1,0 +1,176 @@
+"""Pages of other origins: what browsers ask beforehand, what a page may see, and what is refused."""
+
+import pytest
+
+from app.main import create_app
+from tests.contract.asking import NOBODY, Request
+from tests.contract.document import DOCUMENT, PLACES, check_problem, resolved
+from tests.contract.refusals import GUARDED, UNSAFE, asked_of
+from tests.support.asgi import Client, Whole
+from tests.support.settings import Settings
+
+OURS = "https://page.example"
+ALLOWED = [OURS, "http://localhost:5173"]
+OTHERS = [
+    "https://evil.example",
+    "https://page.example.evil",
+    "http://page.example",
+    "https://page.example:8443",
+    "null",
+]
+SAFE_ANYWAY = {"cache-control", "content-language", "content-length", "content-type", "expires", "last-modified"}
+"""To be seen in any answer that can be (https://fetch.spec.whatwg.org/#cors-safelisted-response-header-name)."""
+FOR_PROXIES = {"x-accel-buffering"}
+PREFLIGHT = {"origin": OURS, "access-control-request-method": "POST"}
+
+
+def listed(value: str) -> set[str]:
+    """The elements of a list header, in lower case."""
+    return {part.strip().lower() for part in value.split(",")}
+
+
+def header_parameters() -> set[str]:
+    """The headers that the document has for requests."""
+    parameters = DOCUMENT["components"]["parameters"].values()
+    return {parameter["name"].lower() for parameter in parameters if parameter["in"] == "header"}
+
+
+def response_headers() -> set[str]:
+    """The headers that the document has for any response."""
+    responses = [
+        response
+        for method, path in PLACES.values()
+        for response in DOCUMENT["paths"][path][method.lower()]["responses"].values()
+    ]
+    return {name.lower() for response in responses for name in resolved(response)["headers"]}
+
+
+async def ask(asked: Request, **settings: object) -> Whole:
+    """Ask a service that allows our origins, unless the settings say otherwise."""
+    own = Settings.model_validate({"bot": "simulator", "allowed_origins": ALLOWED} | settings)
+    async with Client(create_app(own)) as client:
+        return await client.request(asked.method, asked.path, content=asked.content.encode(), headers=asked.headers)
+
+
+@pytest.mark.parametrize("origin", ALLOWED)
+@pytest.mark.parametrize("operation_id", PLACES)
+async def test_a_browser_is_told_what_a_page_may_send(operation_id: str, origin: str) -> None:
+    """Every method and every header that the document has, to pages of that one origin; cookies are none of ours."""
+    method, path = PLACES[operation_id]
+    headers = PREFLIGHT | {"origin": origin, "access-control-request-method": method}
+    asked = Request("OPTIONS", path.format(reply_id=NOBODY, conversation_id=NOBODY), headers)
+    answer = await ask(asked, jwt_issuer="a", jwt_audience="b", jwt_keys_url="http://127.0.0.1:1/")  # without a key
+    assert answer.status == 204
+    assert answer.content == b""
+    assert answer.headers["access-control-allow-origin"] == origin
+    assert method.lower() in listed(answer.headers["access-control-allow-methods"])
+    wanted = header_parameters() | {"authorization", "content-type"}
+    assert listed(answer.headers["access-control-allow-headers"]) == wanted
+    assert "access-control-allow-credentials" not in answer.headers
+    assert int(answer.headers["access-control-max-age"]) > 0
+    assert "origin" in listed(answer.headers["vary"])
+    assert len(answer.headers["x-request-id"]) == 32
+
+
+@pytest.mark.parametrize("origin", OTHERS)
+async def test_pages_of_other_origins_are_told_nothing(origin: str) -> None:
+    """The answer is the one that any OPTIONS gets, and that a browser takes for a no."""
+    answer = await ask(Request("OPTIONS", "/api/chat", PREFLIGHT | {"origin": origin}))
+    assert check_problem(answer).type == "urn:problem:method-not-allowed"
+    assert not [name for name in answer.headers if name.startswith("access-control")]
+    assert "origin" in listed(answer.headers["vary"])
+
+
+@pytest.mark.parametrize(
+    "asked", [Request("OPTIONS", "/api/chat", PREFLIGHT), Request("GET", "/api/health", PREFLIGHT)]
+)
+async def test_by_default_no_origin_is_told_anything(asked: Request) -> None:
+    """The page that we serve ourselves needs none of it."""
+    answer = await ask(asked, allowed_origins=[])
+    assert answer.status == (405 if asked.method == "OPTIONS" else 200)
+    assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+@pytest.mark.parametrize("operation_id", PLACES)
+async def test_a_page_may_see_every_header_of_the_document(operation_id: str) -> None:
+    """But for what is for proxies."""
+    answer = await ask(asked_of(operation_id).plus(origin=OURS, sec_fetch_site="cross-site"))
+    assert answer.headers["access-control-allow-origin"] == OURS
+    exposed = listed(answer.headers["access-control-expose-headers"])
+    assert exposed == response_headers() - SAFE_ANYWAY - FOR_PROXIES
+    assert "origin" in listed(answer.headers["vary"])
+
+
+@pytest.mark.parametrize(
+    ("asked", "status"),
+    [
+        (Request("GET", "/nothing"), 404),
+        (Request("PUT", "/api/chat"), 405),
+        (GUARDED["getConversation"], 404),
+        (Request("POST", "/api/chat", {"content-type": "application/json"}, "{"), 400),
+    ],
+)
+async def test_a_page_may_see_errors_too(asked: Request, status: int) -> None:
+    """Else all that it could tell its user is that something went wrong."""
+    answer = await ask(asked.plus(origin=OURS))
+    assert answer.status == status
+    check_problem(answer)
+    assert answer.headers["access-control-allow-origin"] == OURS
+
+
+async def test_a_page_may_see_that_its_key_is_wrong_and_that_it_asks_too_often() -> None:
+    """With the headers that say what to do."""
+    settings = Settings(allowed_origins=ALLOWED, requests_per_minute=1)
+    async with Client(create_app(settings)) as client:
+        await client.request("GET", "/api/conversations")
+        limited = await client.request("GET", "/api/conversations", headers={"origin": OURS})
+    refused = await ask(
+        Request("GET", "/api/conversations", {"origin": OURS}),
+        jwt_issuer="a",
+        jwt_audience="b",
+        jwt_keys_url="http://127.0.0.1:1/",
+    )
+    for answer, status, header in ((limited, 429, "retry-after"), (refused, 401, "www-authenticate")):
+        assert answer.status == status
+        assert answer.headers["access-control-allow-origin"] == OURS
+        assert {header} <= answer.headers.keys() & listed(answer.headers["access-control-expose-headers"])
+
+
+@pytest.mark.parametrize("operation_id", UNSAFE)
+@pytest.mark.parametrize(
+    ("headers", "is_ours"),
+    [
+        ({}, True),  # no browser
+        ({"origin": OURS}, True),
+        ({"origin": OURS, "sec-fetch-site": "cross-site"}, True),
+        ({"origin": "https://testserver", "sec-fetch-site": "same-origin"}, True),
+        ({"origin": "https://testserver"}, True),  # an old browser
+        ({"sec-fetch-site": "none"}, True),  # somebody typed the address
+        ({"sec-fetch-site": "same-site"}, False),
+        ({"sec-fetch-site": "cross-site"}, False),
+        ({"sec-fetch-site": "nonsense"}, False),
+        ({"origin": "https://testserver", "sec-fetch-site": "cross-site"}, False),
+        *(
+            ({"origin": origin}, False)
+            for origin in [*OTHERS, "", "https://testserver.evil", "https://[", "testserver"]
+        ),
+    ],
+    ids=str,
+)
+async def test_only_our_pages_may_change_something(
+    operation_id: str, headers: dict[str, str], *, is_ours: bool
+) -> None:
+    """A page of another site must not act in the name of who looks at it, whether it may see the answer or not."""
+    answer = await ask(UNSAFE[operation_id].plus(**headers))
+    if is_ours:
+        assert answer.status == (200 if operation_id == "streamChat" else 404)
+    else:
+        assert check_problem(answer).type == "urn:problem:cross-site"
+
+
+@pytest.mark.parametrize("operation_id", sorted(PLACES.keys() - UNSAFE.keys()))
+async def test_any_page_may_ask_for_what_changes_nothing(operation_id: str) -> None:
+    """A link leads here from anywhere; only what comes back is for none but our pages to see."""
+    answer = await ask(asked_of(operation_id).plus(origin=OTHERS[0], sec_fetch_site="cross-site"))
+    assert answer.status in {200, 404}
+    assert not [name for name in answer.headers if name.startswith("access-control")]

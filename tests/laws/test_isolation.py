@@ -1,0 +1,263 @@
+"""Law 7: what is another's is as if it were not there: nobody else can see, resume, cancel, delete or list it."""
+
+import itertools
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.main import create_app
+from tests.support.asgi import Client, Whole
+from tests.support.keys import bearer, made_key
+from tests.support.settings import Settings
+from tests.support.strangers import WAYS, Ids, Request, ask, deleted, read
+
+Kind = Literal["running", "done", "failed", "cancelled"]
+_MESSAGES: dict[Kind, str] = {
+    "running": "/simulate stall_after=3\none two three four",
+    "done": "one two three four",
+    "failed": "/simulate fail_after=3\none two three four",
+}
+_LAST: dict[Kind, bytes] = {
+    "running": b"data: two ",
+    "done": b"event: done",
+    "failed": b"event: failed",
+    "cancelled": b'"finish_reason":"cancelled"',
+}
+"""What its owner reads at the end of each."""
+_NAMES = ("alice", "bob", "carol")
+_NOBODY = ""
+"""Whose is what was said before there were keys."""
+
+_numbers = itertools.count(2**100)
+
+
+def _nothing() -> Ids:
+    return Ids(f"{next(_numbers):032x}", f"{next(_numbers):032x}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Begin:
+    """Somebody sends a message, perhaps with a key, perhaps to go on with a conversation, its own or another's."""
+
+    who: str
+    kind: Kind
+    key: str | None
+    of: int | None
+
+    def request(self, conversation_id: str | None) -> Request:
+        return ask(_MESSAGES[self.kind], conversation_id, self.key)
+
+
+@dataclass(frozen=True, slots=True)
+class _Probe:
+    """A stranger tries to get at something. So does its owner, when it is gone."""
+
+    who: int
+    of: int
+    way: str
+    word: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """The owner does something with what it has."""
+
+    what: Literal["read", "cancel", "delete"]
+    of: int
+
+
+@dataclass(slots=True)
+class _Thing:
+    """A reply."""
+
+    ids: Ids
+    owner: str
+    kind: Kind
+    is_gone: bool = False
+
+
+@dataclass(slots=True)
+class _World:
+    """A service, and all that we know to be there."""
+
+    client: Client
+    credentials: dict[str | None, dict[str, str]]
+    old: Ids
+    things: list[_Thing] = field(default_factory=list)
+    keys: dict[tuple[str, str], tuple[Request, _Thing]] = field(default_factory=dict)
+
+    async def do(self, op: _Begin | _Probe | _Own) -> None:
+        """Let it be done, and look at what comes of it."""
+        match op:
+            case _Begin():
+                await self._begin(op)
+            case _Probe():
+                await self._probe(op)
+            case _Own():
+                await self._own(op)
+
+    async def look(self) -> None:
+        """Everybody still has what it had, and sees nothing else, whatever was done."""
+        cursors: list[str] = []
+        for name in _NAMES:
+            own = {thing.ids.conversation for thing in self.things if thing.owner == name and not thing.is_gone}
+            listed: list[str] = []
+            query = "?limit=1"
+            while query:
+                page = await self._list(name, query)
+                listed += [conversation["conversation_id"] for conversation in page["conversations"]]
+                cursors += [page["next_cursor"]] if "next_cursor" in page else []
+                query = f"?limit=1&cursor={page['next_cursor']}" if "next_cursor" in page else ""
+            assert len(listed) == len(own)
+            assert set(listed) == own
+            for cursor in cursors:  # the others', too
+                page = await self._list(name, f"?cursor={cursor}")
+                assert {conversation["conversation_id"] for conversation in page["conversations"]} <= own
+        for thing in self.things:
+            if not thing.is_gone:
+                await self._read(thing.owner, read(thing.ids), thing.kind)
+                if thing.kind == "running":
+                    assert (await self._send(thing.owner, ask("busy?", thing.ids.conversation))).status == 409
+
+    async def forget(self) -> None:
+        """Make room for the next example, whatever has become of this one."""
+        for thing in self.things:
+            await self._send(thing.owner, deleted(f"/api/conversations/{thing.ids.conversation}"))
+        self.things.clear()
+        self.keys.clear()
+
+    async def _begin(self, op: _Begin) -> None:
+        other = self.things[op.of % len(self.things)] if op.of is not None and self.things else None
+        request = op.request(other.ids.conversation if other else None)
+        known = self.keys.get((op.who, op.key or ""))
+        if known is not None and known[0] != request:
+            assert (await self._send(op.who, request)).status == 422
+        elif known is not None:
+            assert await self._read(op.who, request, known[1].kind) == known[1].ids
+        elif other is not None and (other.is_gone or other.owner != op.who):
+            nothing = op.request(_nothing().conversation)
+            _assert_same(await self._send(op.who, request), await self._send(op.who, nothing), 404)
+        elif other is not None and "running" in {thing.kind for thing in self._beside(other)}:
+            assert (await self._send(op.who, request)).status == 409
+        else:
+            thing = _Thing(await self._read(op.who, request, op.kind), op.who, op.kind)
+            assert thing.ids.reply not in {other.ids.reply for other in self.things}
+            self.things.append(thing)
+            if op.key:
+                self.keys[op.who, op.key] = request, thing
+
+    async def _probe(self, op: _Probe) -> None:
+        things = [*self.things, _Thing(self.old, _NOBODY, "done")]
+        thing = things[op.of % len(things)]
+        strangers = [who for who in (*_NAMES, None) if thing.is_gone or who != thing.owner]
+        who = strangers[op.who % len(strangers)]
+        theirs, none = WAYS[op.way](thing.ids, op.word), WAYS[op.way](_nothing(), op.word)
+        _assert_same(await self._send(who, theirs), await self._send(who, none), 404 if who else 401)
+
+    async def _own(self, op: _Own) -> None:
+        things = [thing for thing in self.things if not thing.is_gone]
+        if not things:
+            return
+        thing = self.things[op.of] if op.of < len(self.things) and not self.things[op.of].is_gone else things[0]
+        match op.what:
+            case "read":
+                await self._read(thing.owner, read(thing.ids), thing.kind)
+            case "cancel":
+                assert (await self._send(thing.owner, deleted(f"/api/replies/{thing.ids.reply}"))).status == 204
+                thing.kind = "cancelled" if thing.kind == "running" else thing.kind
+                await self._read(thing.owner, read(thing.ids), thing.kind)
+            case "delete":
+                place = f"/api/conversations/{thing.ids.conversation}"
+                assert (await self._send(thing.owner, deleted(place))).status == 204
+                for other in self._beside(thing):
+                    other.is_gone, other.kind = True, "done"
+                self.keys = {key: known for key, known in self.keys.items() if not known[1].is_gone}
+
+    def _beside(self, thing: _Thing) -> list[_Thing]:
+        return [other for other in self.things if other.ids.conversation == thing.ids.conversation]
+
+    async def _read(self, who: str, request: Request, kind: Kind) -> Ids:
+        """Read a stream until there is no more, or nothing comes any more."""
+        headers = dict(request.headers) | self.credentials[who]
+        async with self.client.stream(request.method, request.path, json=request.body, headers=headers) as response:
+            said = b""
+            async for chunk in response.chunks():
+                said += chunk
+                if kind == "running" and _LAST[kind] in said:
+                    break
+            assert response.status == 200, said
+            assert _LAST[kind] in said
+            return Ids(response.headers["reply-id"], response.headers["conversation-id"])
+
+    async def _list(self, who: str, query: str) -> dict[str, Any]:
+        answer = await self._send(who, Request("GET", f"/api/conversations{query}"))
+        assert answer.status == 200
+        page: dict[str, Any] = answer.json()
+        return page
+
+    async def _send(self, who: str | None, request: Request) -> Whole:
+        headers = dict(request.headers) | self.credentials[who]
+        return await self.client.request(request.method, request.path, json=request.body, headers=headers)
+
+
+def _assert_same(theirs: Whole, none: Whole, status: int) -> None:
+    """To the byte, and in the order of the headers; but for the request's id."""
+    same = [
+        [(name, value) for name, value in answer.headers.items() if name != "x-request-id"] for answer in (theirs, none)
+    ]
+    assert same[0] == same[1]
+    assert (theirs.status, theirs.content) == (none.status, none.content)
+    assert theirs.status == status, theirs.content
+
+
+@pytest.fixture(scope="module")
+async def worlds() -> AsyncGenerator[list[_World], None]:
+    """Where replies that have ended are kept in memory, and where they come back from the store."""
+    async with AsyncExitStack() as stack:
+        worlds = []
+        for retention_seconds in (3600, 0):
+            own = Settings(bot="simulator", resume_window_seconds=3600, retention_seconds=retention_seconds)
+            async with Client(create_app(own)) as client:
+                old = await client.request("POST", "/api/chat", json={"user_message": "before there were keys"})
+            keys: dict[str | None, dict[str, str]] = {None: {}}
+            for name in _NAMES:
+                keys[name] = {"authorization": bearer((await made_key(own.database_url, name))[0])}
+            client = await stack.enter_async_context(Client(create_app(own)))
+            worlds.append(_World(client, keys, Ids(old.headers["reply-id"], old.headers["conversation-id"])))
+        yield worlds
+
+
+_SOME = st.integers(0, 7)
+_OPS = st.one_of(
+    st.builds(
+        _Begin,
+        st.sampled_from(_NAMES),
+        st.sampled_from(list(_MESSAGES)),
+        st.none() | st.sampled_from(["k", "l"]),
+        st.none() | _SOME,
+    ),
+    st.builds(_Probe, _SOME, _SOME, st.sampled_from(sorted(WAYS)), st.integers(0, 5)),
+    st.builds(_Own, st.sampled_from(["read", "cancel", "delete"]), _SOME),
+)
+_AT_FIRST = (_Begin("alice", "running", None, None), _Begin("bob", "done", "k", None))
+"""So that there is always something to get at."""
+
+
+@settings(settings.get_profile("laws"))
+@given(st.sampled_from([0, 1]), st.lists(_OPS, min_size=1, max_size=12))
+async def test_what_is_anothers_is_as_if_it_were_not_there(
+    worlds: list[_World], which: int, ops: list[_Begin | _Probe | _Own]
+) -> None:
+    """Whatever anybody does, in whatever order; and nobody notices what the others try."""
+    world = worlds[which]
+    try:
+        for op in (*_AT_FIRST, *ops):
+            await world.do(op)
+        await world.look()
+    finally:
+        await world.forget()

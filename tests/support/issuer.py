@@ -1,0 +1,169 @@
+"""An issuer of tokens: a real HTTP server that publishes real keys, well or badly, and signs anything with them."""
+
+import base64
+import hashlib
+import hmac
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, Self
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
+
+NAME = "https://issuer.example/"
+AUDIENCE = "chat"
+
+Handler = Callable[[BaseHTTPRequestHandler], None]
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """A key of the issuer's, with the name under which it is published."""
+
+    kid: str
+    algorithm: str
+    private: Any
+    jwk: dict[str, Any]
+
+    def token(self, claims: Mapping[str, Any] | str | None = None, **header: object) -> str:
+        """A token with these claims, or with good ones; what the header says besides may contradict the signature."""
+        algorithm = jwt.get_algorithm_by_name(self.algorithm)
+        said = {"alg": self.algorithm, "kid": self.kid, "typ": "JWT"} | header
+        return signed(said, claims or good_claims(), lambda data: algorithm.sign(data, self.private))
+
+    @property
+    def public_pem(self) -> bytes:
+        """What everybody knows of it."""
+        pem: bytes = self.private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        return pem
+
+
+@cache
+def rsa_key(kid: str = "rsa", algorithm: str = "RS256") -> SigningKey:
+    """A key of RSA's; which algorithm it is for, its publication does not say."""
+    private = rsa.generate_private_key(65_537, 2048)
+    return SigningKey(kid, algorithm, private, _published(kid, RSAAlgorithm.to_jwk(private.public_key(), as_dict=True)))
+
+
+@cache
+def ec_key(kid: str = "ec") -> SigningKey:
+    """A key on the curve P-256."""
+    private = ec.generate_private_key(ec.SECP256R1())
+    jwk = ECAlgorithm.to_jwk(private.public_key(), as_dict=True)
+    return SigningKey(kid, "ES256", private, _published(kid, jwk) | {"alg": "ES256"})
+
+
+@cache
+def ed25519_key(kid: str = "ed") -> SigningKey:
+    """A key on Edwards' curve."""
+    private = ed25519.Ed25519PrivateKey.generate()
+    jwk = OKPAlgorithm.to_jwk(private.public_key(), as_dict=True)
+    return SigningKey(kid, "EdDSA", private, _published(kid, jwk) | {"use": "sig"})
+
+
+def good_claims(subject: str = "somebody", seconds: float = 600) -> dict[str, Any]:
+    """Those of a token that is good for so long."""
+    return {"iss": NAME, "aud": AUDIENCE, "sub": subject, "exp": time.time() + seconds}
+
+
+def without(name: str) -> dict[str, Any]:
+    """Good claims, but for one that is left out."""
+    return {claim: value for claim, value in good_claims().items() if claim != name}
+
+
+def signed(
+    header: Mapping[str, object], claims: Mapping[str, object] | str, sign: Callable[[bytes], bytes] | None
+) -> str:
+    """A token as no library that means well would make it. The claims may be text that is hardly JSON."""
+    text = claims if isinstance(claims, str) else json.dumps(claims)
+    data = f"{encoded(json.dumps(header).encode())}.{encoded(text.encode())}"
+    return f"{data}.{encoded(sign(data.encode())) if sign else ''}"
+
+
+def hmac_with(secret: bytes) -> Callable[[bytes], bytes]:
+    """What signs with a secret, of HS256."""
+    return lambda data: hmac.digest(secret, data, hashlib.sha256)
+
+
+def encoded(data: bytes) -> str:
+    """As parts of tokens are: base64, for addresses, without what fills it up."""
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+class Issuer:
+    """Listens. A context manager."""
+
+    def __init__(self, *keys: SigningKey, port: int = 0) -> None:
+        """Those keys are published, until others are."""
+        self.keys = list(keys)
+        self.handler: Handler | None = None
+        """What is done instead, if it is anything else."""
+        self.asked = 0
+        self.port = port
+        self._server: ThreadingHTTPServer
+
+    def __enter__(self) -> Self:
+        issuer = self
+
+        class Listener(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                issuer.asked += 1
+                (issuer.handler or issuer._publish)(self)
+
+            def log_message(self, *_: object) -> None:
+                """Keep quiet."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", self.port), Listener)
+        self.port = self._server.server_port
+        threading.Thread(target=self._server.serve_forever, args=[0.01], name="issuer", daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    @property
+    def url(self) -> str:
+        """Of its keys."""
+        return f"http://127.0.0.1:{self.port}/keys"
+
+    def _publish(self, request: BaseHTTPRequestHandler) -> None:
+        answer(json.dumps({"keys": [key.jwk for key in self.keys]}).encode())(request)
+
+
+def answer(body: bytes, status: int = 200, **headers: str) -> Handler:
+    """Something else than keys."""
+
+    def handle(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(status)
+        for name, value in ({"content_length": str(len(body))} | headers).items():
+            request.send_header(name.replace("_", "-"), value)
+        request.end_headers()
+        request.wfile.write(body)
+
+    return handle
+
+
+def endless(request: BaseHTTPRequestHandler) -> None:
+    """More than anybody wants to read."""
+    request.send_response(200)
+    request.end_headers()
+    try:
+        while True:
+            request.wfile.write(b'{"keys": [' + b" " * 2**16)
+    except OSError:
+        pass  # who asked has left
+
+
+def _published(kid: str, jwk: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in jwk.items() if name not in {"key_ops", "alg"}} | {"kid": kid}

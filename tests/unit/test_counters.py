@@ -1,0 +1,81 @@
+"""The counters hold no more than they must, whoever asks and how often, and cost the same however many have asked."""
+
+import asyncio
+import itertools
+from sys import getsizeof
+
+from limits import RateLimitItemPerMinute, RateLimitItemPerSecond
+from limits.aio.strategies import FixedWindowRateLimiter
+
+from app.http import counters
+from app.http.counters import FlatCounters
+from tests.support.growth import assert_linear
+
+
+def _held(storage: FlatCounters) -> int:
+    return sum(map(len, storage._windows.values()))  # noqa: SLF001 - nobody but a test wants to know
+
+
+async def test_two_hundred_thousand_clients_take_a_bounded_room() -> None:
+    """Names are cheap for who wants to fill our memory. The newest are kept, for they are at it."""
+    storage = FlatCounters()
+    for n in range(200_000):
+        await storage.incr(f"address:{n}", 60)
+    assert _held(storage) == counters._MOST_CLIENTS  # noqa: SLF001
+    (window,) = storage._windows.values()  # noqa: SLF001
+    taken = sum(map(getsizeof, (window, *window, *window.values(), *itertools.chain(*window.values()))))
+    assert taken < 40 * 2**20
+    assert await storage.get("address:199999") == 1
+    assert await storage.get("address:0") == 0
+
+
+async def test_what_is_over_is_forgotten() -> None:
+    """With the next requests, whoever sends them; what is not over is not."""
+    storage = FlatCounters()
+    limiter = FixedWindowRateLimiter(storage)
+    short, long = RateLimitItemPerSecond(1), RateLimitItemPerMinute(1)
+    for n in range(1_000):
+        await limiter.hit(short, f"address:{n}")
+    await limiter.hit(long, "address:0")
+    await asyncio.sleep(1.01)
+    assert await limiter.hit(short, "address:999")
+    assert not await limiter.hit(short, "address:999")
+    for n in range(1_000):
+        await limiter.hit(short, f"another:{n // 5}")
+    assert _held(storage) == 202
+    assert not await limiter.hit(long, "address:0")
+
+
+def test_a_request_costs_the_same_however_many_clients_there_are() -> None:
+    """Nothing looks through all of them."""
+    assert_linear(lambda clients: asyncio.run(_asked(FlatCounters(), clients)), 500)
+
+
+def test_nobody_has_to_clear_up_behind_a_flood() -> None:
+    """When the windows of very many clients are over, which they are at about the same time."""
+
+    async def flood(clients: int) -> None:
+        storage = FlatCounters()
+        await _asked(storage, clients, "flood")
+        await asyncio.sleep(0.3)
+        await _asked(storage, clients)
+
+    assert_linear(lambda clients: asyncio.run(flood(clients)), 3_000)
+
+
+async def _asked(storage: FlatCounters, clients: int, name: str = "address") -> None:
+    """Let so many clients ask."""
+    for n in range(clients):
+        await storage.incr(f"{name}:{n}", 0.3)
+
+
+async def test_windows_of_two_lengths_do_not_mix() -> None:
+    """A client's minute and its day are counted apart."""
+    limiter = FixedWindowRateLimiter(FlatCounters())
+    minute, second = RateLimitItemPerMinute(2), RateLimitItemPerSecond(5)
+    for _ in range(2):
+        assert await limiter.hit(minute, "client")
+        assert await limiter.hit(second, "client", cost=2)
+    assert not await limiter.test(minute, "client")
+    assert await limiter.test(second, "client")
+    assert not await limiter.test(second, "client", cost=2)
