@@ -20,6 +20,13 @@ Host = Annotated[str, Field(pattern=r"^((\*\.)?[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\
 Origin = Annotated[str, Field(pattern=r"^https?://[a-z0-9.:\[\]-]+$")]
 
 
+_DATABASE = re.compile(
+    r"sqlite:///[^:?]+"
+    r"|postgres(ql)?://(?=.)([^:/]*(:[^@]*)?@)?(\[[^/?]+\]|[^/:?]+)?(:[0-9]*)?(/[^?]*)?(\?.*)?"
+)
+"""As SQLAlchemy parses it, but for the port: what is no number there may be half of a password."""
+
+
 def _without_credentials(url: HttpUrl | None) -> HttpUrl | None:
     if url is not None and (url.username or url.password):
         msg = "put the key into CHAT_OPENAI_API_KEY, not into the address"
@@ -137,7 +144,7 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _know_the_database(cls, url: str) -> str:
-        if not re.fullmatch(r"sqlite:///[^:?]+|postgres(ql)?://.+", url):
+        if not _DATABASE.fullmatch(url):
             msg = "use sqlite:///FILE or postgresql://USER@HOST/NAME"
             raise ValueError(msg)
         return url

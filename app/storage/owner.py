@@ -77,10 +77,12 @@ async def _hold(engine: AsyncEngine, owner: str, held: "asyncio.Future[None]") -
                     await connection.commit()
                     await asyncio.sleep(_LOOK_SECONDS)
                     await connection.execute(select(1))
-        except (SQLAlchemyError, OSError) as error:
+        except Exception as error:  # what a driver makes of a wrong setting may be anything
             if not held.done():
                 held.set_exception(error)
                 return
+            if not isinstance(error, SQLAlchemyError | OSError):
+                raise
             await asyncio.sleep(_LOOK_SECONDS)
 
 
