@@ -25,33 +25,34 @@ class Check(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    request: Callable[[int, str], bytes]
-    """The bytes that ask a server on this port for an answer to this message."""
+    request: Callable[[int, str, str], bytes]
+    """The bytes that ask a server on this port for an answer to this message, showing a credential if it wants one."""
     check: Check
 
 
-def chat_request(port: int, message: str) -> bytes:
-    return post(port, "/api/chat", {"user_message": message})
+def chat_request(port: int, message: str, credential: str) -> bytes:
+    return post(port, "/api/chat", {"user_message": message}, credential)
 
 
-def completion_request(port: int, message: str) -> bytes:
+def completion_request(port: int, message: str, credential: str) -> bytes:
     asked = {
         "model": MODEL,
         "messages": [{"role": "user", "content": message}],
         "stream": True,
         "stream_options": {"include_usage": True},
     }
-    return post(port, "/v1/chat/completions", asked, f"Authorization: Bearer {KEY}\r\n")
+    return post(port, "/v1/chat/completions", asked, credential or KEY)
 
 
-def post(port: int, path: str, body: dict[str, object], more_fields: str = "") -> bytes:
+def post(port: int, path: str, body: dict[str, object], credential: str) -> bytes:
     content = json.dumps(body).encode()
+    authorization = f"Authorization: Bearer {credential}\r\n" if credential else ""
     head = (
         f"POST {path} HTTP/1.1\r\n"
         f"Host: 127.0.0.1:{port}\r\n"
         "Accept: text/event-stream\r\n"
         "Content-Type: application/json\r\n"
-        f"{more_fields}Content-Length: {len(content)}\r\n\r\n"
+        f"{authorization}Content-Length: {len(content)}\r\n\r\n"
     )
     return head.encode() + content
 

@@ -8,9 +8,9 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from time import perf_counter
@@ -32,6 +32,8 @@ class Launch:
     command: list[str]
     environment: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
+    credential: Sequence[str] = ()
+    """A command that prints what its requests have to show; it runs there beforehand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +59,14 @@ class Running:
     port: int
     family: list[psutil.Process]
     before: "Running | None"
+    credential: str = ""
 
     @property
     def dialect(self) -> Dialect:
         return self.server.dialect
 
     def request(self, message: str) -> bytes:
-        return self.dialect.request(self.port, message)
+        return self.dialect.request(self.port, message, self.credential)
 
     def cpu_seconds(self) -> float:
         times = [process.cpu_times() for process in self.family]
@@ -84,6 +87,16 @@ def service(port: int, _: int) -> Launch:
     return Launch([sys.executable, "-m", "app", "--host", "127.0.0.1", "--port", str(port), "--bot", "simulator"])
 
 
+def guarded(port: int, _: int) -> Launch:
+    """With a key, and with limits that nobody reaches."""
+    limits = ("REQUESTS_PER_MINUTE", "STREAMS_PER_CLIENT", "WORDS_PER_DAY")
+    return replace(
+        service(port, 0),
+        environment={f"CHAT_{name}": "1000000000" for name in limits},
+        credential=[sys.executable, "-m", "app", "keys", "create", "bench"],
+    )
+
+
 def python_peer(module: str) -> Callable[[int, int], Launch]:
     def launch(port: int, _: int) -> Launch:
         uvicorn = [sys.executable, "-m", "uvicorn", f"scripts.benchmark.peers.{module}:app"]
@@ -102,6 +115,7 @@ def servers() -> list[Server]:
     node = [Server("node", "Node http", node_peer, judged=True)] if shutil.which("node") else []
     return [
         Server("service", "this service", service, judged=True),
+        Server("guarded", "with keys and limits", guarded, judged=False),
         Server("bare", "bare ASGI", python_peer("bare"), judged=True),
         *node,
         Server("tutorial", "FastAPI tutorial", python_peer("tutorial"), judged=False),
@@ -118,12 +132,14 @@ async def started(server: Server) -> AsyncIterator[Running]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         port = free_port()
         output = folder / "output"
+        launch = server.launch(port, before.port if before else 0)
+        credential = shown(launch, folder) if launch.credential else ""
         with nullcontext() if server.with_load else server_core():
-            process = start(server.launch(port, before.port if before else 0), folder, output)
+            process = start(launch, folder, output)
         try:
             await answers(process, port)
             root = psutil.Process(process.pid)
-            yield Running(server, port, [root, *root.children(recursive=True)], before)
+            yield Running(server, port, [root, *root.children(recursive=True)], before, credential)
         except (WrongAnswer, psutil.Error) as error:
             raise WrongAnswer(f"{error}{last_lines(output)}") from error
         finally:
@@ -133,20 +149,31 @@ async def started(server: Server) -> AsyncIterator[Running]:
 
 
 def start(launch: Launch, folder: Path, output: Path) -> subprocess.Popen[bytes]:
-    """Defaults on: no setting of whoever runs this reaches the service, whose data stay in a folder that goes."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("CHAT_")}
+    """Defaults on: its data stay in a folder that goes."""
     for name, content in launch.files.items():
         (folder / name).write_text(content, encoding="utf-8")
     with output.open("wb") as written:
         return subprocess.Popen(
             launch.command,
             cwd=folder,
-            env={**inherited, "PYTHONPATH": str(ROOT), **launch.environment},
+            env=environment(launch),
             stdin=subprocess.DEVNULL,
             stdout=written,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+
+
+def shown(launch: Launch, folder: Path) -> str:
+    """What the launch's requests have to show."""
+    done = subprocess.run(launch.credential, cwd=folder, env=environment(launch), capture_output=True, check=True)
+    return done.stdout.decode().strip()
+
+
+def environment(launch: Launch) -> Mapping[str, str]:
+    """No setting of whoever runs this reaches the service."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("CHAT_")}
+    return {**inherited, "PYTHONPATH": str(ROOT), **launch.environment}
 
 
 async def answers(process: subprocess.Popen[bytes], port: int) -> None:
