@@ -1,4 +1,4 @@
-"""The contract itself, and a page that shows it. Not part of the contract."""
+"""What the service serves besides its operations: the chat page, the contract, and a page that shows the contract."""
 
 import hashlib
 import secrets
@@ -12,20 +12,34 @@ from app.contract import Contract
 
 _WEB = Path(__file__).parent.parent / "web"
 
-_POLICY = (
+_CHAT_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+)
+"""Content Security Policy, level 3: nothing from other hosts, nothing that somebody got into the page, and no script that
+makes markup of text."""
+
+_DOCS_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'nonce-{nonce}'; connect-src 'self'; img-src 'self' data:; "
     "font-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""Content Security Policy, level 3: nothing from other hosts, and nothing that somebody got into the page."""
+"""As above, as far as the viewer can."""
+
+_MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 
 def document_routes(contract: Contract) -> list[Route]:
-    """Routes for `/openapi.yaml`, `/openapi.json`, `/openapi-3.1.json` and `/docs`."""
+    """Routes for `/` and what it loads, `/openapi.yaml`, `/openapi.json`, `/openapi-3.1.json` and `/docs`."""
+    chat = [file for file in sorted((_WEB / "page").iterdir()) if file.suffix in _MEDIA_TYPES]
+    vendored = [_WEB / "vendor" / "eventsource-parser.js", _WEB / "vendor" / "marked.js"]
     return [
+        _page("/", _WEB / "page" / "index.html", _CHAT_POLICY),
+        *[_document(f"/page/{file.name}", file.read_text("utf-8"), _MEDIA_TYPES[file.suffix]) for file in chat],
+        *[_document(f"/vendor/{file.name}", file.read_text("utf-8"), "text/javascript") for file in vendored],
         _document("/openapi.yaml", contract.text, "application/yaml"),
         _document("/openapi.json", contract.json, "application/json"),
         _document("/openapi-3.1.json", contract.derived_json, "application/json"),
-        _page("/docs", _WEB / "docs.html"),
+        _page("/docs", _WEB / "docs.html", _DOCS_POLICY),
         _file("/docs/styles.js", _WEB / "styles.js"),
         _file("/docs/scalar.js", _WEB / "vendor" / "scalar.js"),
     ]
@@ -45,12 +59,12 @@ def _document(path: str, text: str, media_type: str) -> Route:
     return Route(path, serve)
 
 
-def _page(path: str, file: Path) -> Route:
+def _page(path: str, file: Path, policy: str) -> Route:
     text = file.read_text("utf-8")
 
     async def serve(_: Request) -> Response:
         nonce = secrets.token_urlsafe(16)
-        headers = {"Cache-Control": "no-store", "Content-Security-Policy": _POLICY.format(nonce=nonce)}
+        headers = {"Cache-Control": "no-store", "Content-Security-Policy": policy.format(nonce=nonce)}
         return Response(text.replace("{nonce}", nonce), headers=headers, media_type="text/html")
 
     return Route(path, serve)

@@ -24,18 +24,20 @@ _INJECTED = """
 async def test_the_page_shows_the_contract_under_its_policy() -> None:
     """With its looks, without asking anybody else; and what somebody gets into it does nothing."""
     with LiveServer() as server:
-        async with browsing() as tab:
-            await tab.go(f"{server.url}/docs")
-            await tab.until("document.body.innerText.includes('Send a message and stream the reply')")
-            await tab.until("document.body.innerText.includes('ReplyStream')")
-            assert await tab.run("[...document.querySelectorAll('style')].every((style) => style.sheet)")
-            assert await tab.run("document.styleSheets.length") >= 4
-            assert await tab.run("getComputedStyle(document.querySelector('h1')).fontFamily") != '"Times New Roman"'
-            for violation in await tab.run("violations"):
+        async with browsing(viewport={"width": 1400, "height": 2000}) as tab:
+            await tab.goto(f"{server.url}/docs")
+            await tab.wait_for_function("document.body.innerText.includes('Send a message and stream the reply')")
+            await tab.wait_for_function("document.body.innerText.includes('ReplyStream')")
+            assert await tab.evaluate("[...document.querySelectorAll('style')].every((style) => style.sheet)")
+            assert await tab.evaluate("document.styleSheets.length") >= 4
+            assert (
+                await tab.evaluate("getComputedStyle(document.querySelector('h1')).fontFamily") != '"Times New Roman"'
+            )
+            for violation in await tab.evaluate("violations"):
                 assert violation in _KNOWN
-            await tab.run("window.isOurs = true; window.violations.length = 0; " + _INJECTED)
-            await tab.until("violations.length >= 6")
-            forbidden = {directive for directive, _ in await tab.run("violations")}
+            await tab.evaluate("window.isOurs = true; window.violations.length = 0; " + _INJECTED)
+            await tab.wait_for_function("violations.length >= 6")
+            forbidden = {directive for directive, _ in await tab.evaluate("violations")}
             assert forbidden == {
                 "style-src-elem",
                 "style-src-attr",
@@ -44,6 +46,6 @@ async def test_the_page_shows_the_contract_under_its_policy() -> None:
                 "img-src",
                 "connect-src",
             }
-            assert await tab.run("window.isOurs")
-            assert await tab.run("getComputedStyle(document.body).display") != "none"
-            assert await tab.run("getComputedStyle(document.getElementById('injected')).display") != "none"
+            assert await tab.evaluate("window.isOurs")
+            assert await tab.evaluate("getComputedStyle(document.body).display") != "none"
+            assert await tab.evaluate("getComputedStyle(document.getElementById('injected')).display") != "none"

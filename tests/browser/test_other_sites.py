@@ -3,7 +3,9 @@
 import json
 from typing import Any
 
-from tests.support.browser import Tab, browsing
+from playwright.async_api import Page
+
+from tests.support.browser import browsing
 from tests.support.issuer import Issuer, answer
 from tests.support.server import LiveServer
 
@@ -29,10 +31,10 @@ def _script(text: str, server: LiveServer, message: str = "") -> str:
     return text.replace("URL", json.dumps(server.url)).replace("MESSAGE", message)
 
 
-async def _titles(tab: Tab, server: LiveServer) -> list[str]:
+async def _titles(tab: Page, server: LiveServer) -> list[str]:
     """What was said, as a page of the server's own sees it."""
-    await tab.go(f"{server.url}/api/health")
-    page: dict[str, Any] = await tab.run(_script(_READ, server))
+    await tab.goto(f"{server.url}/api/health")
+    page: dict[str, Any] = await tab.evaluate(_script(_READ, server))
     return [conversation["title"] for conversation in page["conversations"]]
 
 
@@ -43,16 +45,16 @@ async def test_a_page_of_another_site_can_do_what_the_operator_allows() -> None:
         allowed, other = f"http://localhost:{pages.port}", f"http://127.0.0.1:{pages.port}"
         with LiveServer(allowed_origins=json.dumps([allowed])) as server:
             async with browsing() as tab:
-                await tab.go(f"{allowed}/")
-                status, events, place = await tab.run(_script(_ASK, server, "from an allowed page"))
+                await tab.goto(f"{allowed}/")
+                status, events, place = await tab.evaluate(_script(_ASK, server, "from an allowed page"))
                 assert status == 200
                 assert "event: done" in events
                 again = f"fetch('{server.url}{place}').then((response) => response.text())"
-                assert await tab.run(again) == events
-                await tab.go(f"{other}/")
-                assert await tab.run(_script(_ASK, server, "from another page")) == "TypeError"
-                assert await tab.run(_script(_SIMPLE, server)) == "opaque"
-                assert await tab.run(_script(_READ, server)) == "TypeError"
-                await tab.run(_script(_SEND_FORM, server))
-                await tab.until("document.body.innerText.includes('urn:problem:cross-site')")
+                assert await tab.evaluate(again) == events
+                await tab.goto(f"{other}/")
+                assert await tab.evaluate(_script(_ASK, server, "from another page")) == "TypeError"
+                assert await tab.evaluate(_script(_SIMPLE, server)) == "opaque"
+                assert await tab.evaluate(_script(_READ, server)) == "TypeError"
+                await tab.evaluate(_script(_SEND_FORM, server))
+                await tab.wait_for_function("document.body.innerText.includes('urn:problem:cross-site')")
                 assert await _titles(tab, server) == ["from an allowed page"]

@@ -1,5 +1,6 @@
 """The document itself, as the service hands it out."""
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator
@@ -20,8 +21,13 @@ TYPES = {
     "/docs": "text/html; charset=utf-8",
     "/docs/scalar.js": "text/javascript; charset=utf-8",
     "/docs/styles.js": "text/javascript; charset=utf-8",
+    "/": "text/html; charset=utf-8",
+    "/page/main.js": "text/javascript; charset=utf-8",
+    "/page/chat.css": "text/css; charset=utf-8",
+    "/page/icon.svg": "image/svg+xml",
+    "/vendor/marked.js": "text/javascript; charset=utf-8",
 }
-TAGGED = ["/openapi.yaml", "/openapi.json", "/openapi-3.1.json"]
+TAGGED = ["/openapi.yaml", "/openapi.json", "/openapi-3.1.json", "/page/main.js", "/vendor/marked.js"]
 
 
 @pytest.fixture(scope="module")
@@ -93,3 +99,15 @@ def test_the_page_refers_to_nothing_on_another_host(server: LiveServer) -> None:
     assert sources == {"'none'", "'self'", "data:"}
     for address in re.findall(r'(?:src|href)="([^"]*)"', page):
         assert address == "data:," or get(server, f"/{address}").status == 200
+
+
+def test_other_peoples_code_is_what_its_list_says() -> None:
+    """To the byte, and with its licence."""
+    folder = ROOT / "app" / "web" / "vendor"
+    rows = re.findall(
+        r"^\| `([^`]+)` .*see `([^`]+)` \| `([0-9a-f]{64})` \|$", (folder / "README.md").read_text(), re.MULTILINE
+    )
+    assert {name for name, _, _ in rows} == {file.name for file in folder.glob("*.js")}
+    for name, licence, digest in rows:
+        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
+        assert "Permission is hereby granted" in (folder / licence).read_text()

@@ -15,7 +15,6 @@ PATHS = sorted({path for _, path in PLACES.values()})
 REFUSED = [(method, path) for path in PATHS for method in METHODS if method not in methods_of(path)]
 SOMETHING = {"reply_id": NOBODY, "conversation_id": NOBODY}
 NOWHERE = {
-    "the root": "/",
     "the root twice": "//",
     "another path": f"/{CANARY}",
     "a path below": f"/api/chat/{CANARY}",
@@ -86,7 +85,7 @@ def test_a_method_that_a_path_does_not_have_gets_405_and_all_that_it_has(
     check_refusal(answer, "method-not-allowed", has_body=method != "HEAD")
 
 
-@pytest.mark.parametrize("path", ["/openapi.yaml", "/openapi.json", "/openapi-3.1.json", "/docs"])
+@pytest.mark.parametrize("path", ["/openapi.yaml", "/openapi.json", "/openapi-3.1.json", "/docs", "/"])
 @pytest.mark.parametrize("method", ["POST", "DELETE", "OPTIONS", "TRACE"])
 def test_the_documents_are_for_reading(method: str, path: str, server: LiveServer) -> None:
     """What is not part of the contract refuses in the same words."""

@@ -1,0 +1,143 @@
+// Markdown as elements. Nothing here makes markup of text: each element is created, and text stays text, so whatever a
+// model writes can only ever be read. Links go where people can see that they go; pictures are links, for to load one
+// would tell a stranger what was said.
+import { Marked } from "../vendor/marked.js";
+
+/** GitHub's dialect, where a line break is one. HTML is text; a definition of a link is, too. */
+const marked = new Marked({
+  gfm: true,
+  breaks: true,
+  tokenizer: { html: () => undefined, tag: () => undefined, def: () => undefined },
+});
+
+/** @typedef {import("../vendor/marked.js").Token} Token */
+
+/** The blocks of a text, one behind the other; their `raw` joined is the text. */
+export const blocksOf = (/** @type {string} */ text) => marked.lexer(text);
+
+/** The element of a block; none for what only keeps blocks apart. */
+export function element(/** @type {Token} */ block) {
+  switch (block.type) {
+    case "space":
+      return null;
+    case "heading":
+      return make(`h${Math.min(6, block.depth + 1)}`, inline(block.tokens)); // the page's own heading is the first
+    case "hr":
+      return make("hr");
+    case "blockquote":
+      return make("blockquote", block.tokens.map(element));
+    case "code":
+      return code(block);
+    case "list":
+      return list(block);
+    case "table":
+      return table(block);
+    default: // a paragraph, or text in a list
+      return make("p", inline(block.tokens ?? []));
+  }
+}
+
+function inline(tokens) {
+  return tokens.map((token) => {
+    switch (token.type) {
+      case "strong":
+        return make("strong", inline(token.tokens));
+      case "em":
+        return make("em", inline(token.tokens));
+      case "del":
+        return make("s", inline(token.tokens));
+      case "codespan":
+        return make("code", [plain(token.text)]);
+      case "br":
+        return make("br");
+      case "link":
+        return link(token, token.text === token.href ? [plain(token.text)] : inline(token.tokens));
+      case "image":
+        return link(token, [plain(`🖼 ${token.text || token.href}`)]);
+      case "text":
+        return token.tokens ? fragment(inline(token.tokens)) : plain(token.text);
+      case "escape":
+        return plain(token.text);
+      default:
+        return plain(token.raw);
+    }
+  });
+}
+
+function link(token, content) {
+  if (!/^(https?:\/\/|mailto:)/i.test(token.href)) return plain(token.raw);
+  const anchor = make("a", content);
+  anchor.href = token.href;
+  anchor.title = token.href;
+  anchor.target = "_blank";
+  anchor.rel = "noopener noreferrer nofollow";
+  return anchor;
+}
+
+function code(block) {
+  const inner = make("code", [plain(block.text)]);
+  const pre = make("pre", [inner]);
+  pre.tabIndex = 0; // so that the keyboard can scroll it
+  const copy = make("button", [plain("Copy")]);
+  copy.type = "button";
+  copy.dataset.copies = "code";
+  copy.setAttribute("aria-label", `Copy this ${/^\w+/.exec(block.lang ?? "")?.[0] ?? "code"}`);
+  const box = make("div", [pre, copy]);
+  box.className = "code";
+  return box;
+}
+
+function list(block) {
+  const made = make(block.ordered ? "ol" : "ul", block.items.map((item) => listItem(item, block.loose)));
+  if (block.ordered && block.start !== 1) made.start = block.start;
+  return made;
+}
+
+function listItem(item, isLoose) {
+  const made = make(
+    "li",
+    item.tokens.map((token) => {
+      if (token.type === "checkbox") return checkbox(token.checked);
+      return token.type === "text" && !isLoose ? fragment(inline(token.tokens ?? [token])) : element(token);
+    }),
+  );
+  if (item.task) made.className = "task";
+  return made;
+}
+
+function checkbox(isChecked) {
+  const box = make("input");
+  box.type = "checkbox";
+  box.checked = isChecked;
+  box.disabled = true;
+  return fragment([box, plain(" ")]);
+}
+
+function table(block) {
+  const cell = (kind) => (content) => {
+    const made = make(kind, inline(content.tokens));
+    if (content.align) made.style.textAlign = content.align;
+    return made;
+  };
+  const head = make("thead", [make("tr", block.header.map(cell("th")))]);
+  const body = make("tbody", block.rows.map((row) => make("tr", row.map(cell("td")))));
+  const box = make("div", [make("table", [head, body])]);
+  box.className = "wide-content";
+  box.tabIndex = 0;
+  return box;
+}
+
+function make(name, content = []) {
+  const made = document.createElement(name);
+  if (/^(p|h\d|li|td|th|blockquote)$/.test(name)) made.dir = "auto";
+  made.append(...content.filter(Boolean));
+  return made;
+}
+
+function fragment(content) {
+  const made = document.createDocumentFragment();
+  made.append(...content);
+  return made;
+}
+
+const plain = (text) => document.createTextNode(text);

@@ -1,0 +1,61 @@
+// What is asked of people before the page goes on.
+import { key, Problem } from "./client.js";
+
+const byId = (id) => document.getElementById(id);
+
+/** Shows a dialog. Tells whether it was agreed to. @returns {Promise<boolean>} */
+function asked(dialog) {
+  return new Promise((resolve) => {
+    const over = new AbortController();
+    const { signal } = over;
+    const end = (isAgreed) => {
+      over.abort();
+      dialog.close();
+      resolve(isAgreed);
+    };
+    dialog.querySelector("form").addEventListener(
+      "submit",
+      (event) => {
+        event.preventDefault();
+        end(true);
+      },
+      { signal },
+    );
+    dialog.querySelector("[value=cancel]").addEventListener("click", () => end(false), { signal });
+    dialog.addEventListener("close", () => end(false), { signal }); // Escape
+    dialog.showModal();
+  });
+}
+
+let isAsking = null;
+
+/** Ask for a key, once however many requests want one. @returns {Promise<boolean>} */
+export function askForKey(/** @type {Problem} */ problem) {
+  isAsking ??= (async () => {
+    const field = byId("key");
+    field.value = "";
+    if (problem.type === "invalid-token") byId("key-problem").textContent = `${problem.title}. ${problem.message}`;
+    const isAgreed = await asked(byId("key-dialog"));
+    if (isAgreed) key.set(field.value.trim(), byId("remember").checked);
+    field.value = "";
+    return isAgreed;
+  })().finally(() => (isAsking = null));
+  return isAsking;
+}
+
+/** Do it; if it wants a key, ask for one and do it again. */
+export async function withKey(doIt) {
+  for (;;) {
+    try {
+      return await doIt();
+    } catch (error) {
+      if (!(error instanceof Problem && error.status === 401 && (await askForKey(error)))) throw error;
+    }
+  }
+}
+
+/** @returns {Promise<boolean>} */
+export function askToDelete(/** @type {string} */ title) {
+  byId("delete-name").textContent = title;
+  return asked(byId("delete-dialog"));
+}

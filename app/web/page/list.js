@@ -1,0 +1,94 @@
+// The list of conversations: shows it, and tells when one is to be opened or deleted.
+import { conversations, deleteConversation, Problem } from "./client.js";
+import { askToDelete, withKey } from "./dialogs.js";
+import { icon } from "./turns.js";
+
+const byId = (id) => document.getElementById(id);
+
+export class List {
+  #shown = "";
+  #cursor = "";
+  #asked = 0;
+
+  /** @param {{ onDeleted: (id: string) => void }} listener */
+  constructor({ onDeleted }) {
+    this.onDeleted = onDeleted;
+    byId("more-conversations").addEventListener("click", () => this.#load(this.#cursor));
+  }
+
+  /** Mark the one that is open. */
+  show(/** @type {string} */ id) {
+    this.#shown = id;
+    for (const link of byId("conversations").querySelectorAll("a")) this.#mark(link);
+  }
+
+  /** The first page, as it is now. */
+  refresh() {
+    return this.#load("");
+  }
+
+  async #load(cursor) {
+    const asked = (this.#asked += 1);
+    const told = byId("list-problem");
+    try {
+      const page = await withKey(() => conversations(cursor));
+      if (asked !== this.#asked) return; // a later one is on its way
+      this.#cursor = page.next_cursor ?? "";
+      const items = page.conversations.map((summary) => this.#item(summary));
+      if (cursor) byId("conversations").append(...items);
+      else byId("conversations").replaceChildren(...items);
+      told.hidden = true;
+    } catch (error) {
+      told.textContent = `${error.message} Send a message to try again.`;
+      told.hidden = false;
+    }
+    byId("no-conversations").hidden = !told.hidden || Boolean(byId("conversations").firstChild);
+    byId("more-conversations").hidden = !this.#cursor;
+  }
+
+  #item({ conversation_id: id, title, updated_at: updatedAt }) {
+    const link = document.createElement("a");
+    link.href = `#${id}`;
+    link.append(title);
+    link.title = title;
+    const time = document.createElement("time");
+    time.dateTime = updatedAt;
+    time.textContent = when(new Date(updatedAt));
+    link.append(time);
+    this.#mark(link);
+    const remove = document.createElement("button");
+    remove.type = "button";
+    remove.className = "icon";
+    remove.append(icon("delete"));
+    remove.setAttribute("aria-label", `Delete “${title}”`);
+    remove.addEventListener("click", () => this.#delete(id, title));
+    const item = document.createElement("li");
+    item.append(link, remove);
+    return item;
+  }
+
+  #mark(link) {
+    if (link.hash === `#${this.#shown}`) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+
+  async #delete(id, title) {
+    if (!(await askToDelete(title))) return;
+    try {
+      await withKey(() => deleteConversation(id));
+    } catch (error) {
+      if (!(error instanceof Problem && error.status === 404)) {
+        byId("list-problem").textContent = error.message;
+        byId("list-problem").hidden = false;
+        return;
+      }
+    }
+    this.onDeleted(id);
+    await this.refresh();
+  }
+}
+
+function when(date) {
+  const isToday = date.toDateString() === new Date().toDateString();
+  return date.toLocaleString([], isToday ? { timeStyle: "short" } : { dateStyle: "medium" });
+}

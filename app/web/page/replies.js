@@ -1,0 +1,129 @@
+// Replies, as streams that survive the connection: whatever breaks, they go on behind the last word that came.
+import { createParser } from "../vendor/eventsource-parser.js";
+import { ask, Problem, Unreachable } from "./client.js";
+
+const SILENCE_MS = 45_000; // the server says something every fifteen seconds
+const FIRST_PAUSE_MS = 250;
+const LONGEST_PAUSE_MS = 5_000;
+const PATIENCE_MS = 60_000;
+
+/**
+ * What happens to a reply:
+ * @typedef {{ kind: "begun", replyId: string, conversationId: string }
+ *   | { kind: "words", text: string }
+ *   | { kind: "lost" } | { kind: "back" }
+ *   | { kind: "done", reply: { text: string, finish_reason: string } }
+ *   | { kind: "failed", problem: Problem }} News
+ */
+
+/**
+ * Send a message, and follow the reply to its end. Raises `Problem` if there is none, `Unreachable` if it is lost.
+ * @returns {AsyncGenerator<News>}
+ */
+export function talk(message, conversationId, signal) {
+  const idempotencyKey = randomKey(); // a message that may have arrived can be sent again: it is answered once
+  const body = { user_message: message, ...(conversationId && { conversation_id: conversationId }) };
+  const headers = { Accept: "text/event-stream", "Idempotency-Key": idempotencyKey };
+  return follow((signal) => ask("POST", "api/chat", { headers, body, signal }), null, signal);
+}
+
+/** Follow a reply that is there, from its first word. @returns {AsyncGenerator<News>} */
+export function reread(replyId, signal) {
+  return follow((signal) => read(replyId, 0, signal), replyId, signal);
+}
+
+const read = (replyId, after, signal) =>
+  ask("GET", `api/replies/${replyId}`, {
+    headers: { Accept: "text/event-stream", ...(after && { "Last-Event-ID": `${replyId}:${after}` }) },
+    signal,
+  });
+
+async function* follow(begin, replyId, signal) {
+  let after = 0;
+  let pauseMs = FIRST_PAUSE_MS;
+  let lostAt = 0;
+  for (;;) {
+    try {
+      const response = await (after ? read(replyId, after, signal) : begin(signal));
+      if (lostAt) yield { kind: "back" };
+      lostAt = 0;
+      if (!after) {
+        replyId = response.headers.get("Reply-Id") ?? replyId;
+        yield { kind: "begun", replyId, conversationId: response.headers.get("Conversation-Id") };
+      }
+      for await (const events of batches(response.body, signal)) {
+        let text = "";
+        let end = null;
+        for (const event of events) {
+          if (event.event) end = event;
+          else if (Number(event.id?.split(":")[1]) !== after + 1) throw new Unreachable(); // a word is missing
+          else {
+            after += 1;
+            text += event.data;
+          }
+        }
+        if (text) yield { kind: "words", text };
+        if (text) pauseMs = FIRST_PAUSE_MS;
+        if (end) {
+          const data = JSON.parse(end.data);
+          yield end.event === "done" ? { kind: "done", reply: data } : { kind: "failed", problem: new Problem(data) };
+          return;
+        }
+      }
+      throw new Unreachable(); // it ended, but the reply did not
+    } catch (error) {
+      signal.throwIfAborted();
+      const isPassing = error instanceof Unreachable || (replyId && error instanceof Problem && error.status === 503);
+      lostAt ||= performance.now();
+      if (!isPassing || performance.now() - lostAt > PATIENCE_MS) throw error;
+      yield { kind: "lost" };
+      await pause(pauseMs * (0.5 + Math.random() / 2), signal);
+      pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
+    }
+  }
+}
+
+/** The events of each piece that the network brings. Raises `Unreachable` if it brings nothing for too long. */
+async function* batches(body, signal) {
+  let events = [];
+  const parser = createParser({ onEvent: (event) => events.push(event) });
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  try {
+    for (;;) {
+      const { done, value } = await inTime(reader.read(), signal);
+      if (done) return;
+      parser.feed(value);
+      if (events.length) yield events;
+      events = [];
+    }
+  } finally {
+    reader.cancel().catch(() => {});
+  }
+}
+
+function inTime(promise, signal) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Unreachable()), SILENCE_MS);
+    promise
+      .then(resolve, (error) => reject(signal.aborted ? error : new Unreachable()))
+      .finally(() => clearTimeout(timer));
+  });
+}
+
+/** For so long, or until the network is back. */
+function pause(milliseconds, signal) {
+  return new Promise((resolve, reject) => {
+    const over = new AbortController();
+    const end = (settle) => () => {
+      over.abort();
+      clearTimeout(timer);
+      settle(signal.reason);
+    };
+    const timer = setTimeout(end(resolve), milliseconds);
+    addEventListener("online", end(resolve), { signal: over.signal });
+    signal.addEventListener("abort", end(reject), { signal: over.signal });
+  });
+}
+
+/** `crypto.randomUUID` is for pages that came over TLS; this one may have come from a machine next door. */
+const randomKey = () => Array.from(crypto.getRandomValues(new Uint32Array(4)), (n) => n.toString(16)).join("-");

@@ -1,0 +1,80 @@
+// The frame around a conversation: what is in sight, which buttons are there, and what screen readers are told.
+import { key } from "./client.js";
+import { copyText } from "./turns.js";
+
+const NEAR_END_PIXELS = 60;
+
+const byId = (id) => document.getElementById(id);
+const [log, scroller, message, sidebar] = ["log", "scroller", "message", "sidebar"].map(byId);
+
+let follows = true; // whether the end of the conversation is kept in sight
+
+/** Go to the end, and stay there until somebody scrolls up. */
+export function goToEnd() {
+  follows = true;
+  keepEndInSight();
+}
+
+export function keepEndInSight() {
+  if (follows) scroller.scrollTop = scroller.scrollHeight;
+  else byId("latest").hidden = isNearEnd();
+}
+
+const isNearEnd = () => scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR_END_PIXELS;
+
+/** Show which conversation is open: in the title, and in the address, so that a reload finds it. */
+export function showName({ id, title }) {
+  byId("title").textContent = title;
+  byId("welcome").hidden = Boolean(id);
+  document.title = id ? `${title} · Chat` : "Chat";
+  const hash = id && `#${id}`;
+  if (location.hash !== hash) history.pushState(null, "", hash || location.pathname + location.search);
+}
+
+export function showRunning(isRunning) {
+  const hadFocus = [byId("send"), byId("stop")].includes(document.activeElement);
+  byId("send").hidden = isRunning;
+  byId("stop").hidden = !isRunning;
+  if (hadFocus) (isRunning ? byId("stop") : message).focus();
+  byId("forget-key").hidden = !key.get();
+}
+
+/** For screen readers. */
+export function announce(text) {
+  byId("announcer").textContent = "";
+  requestAnimationFrame(() => (byId("announcer").textContent = text));
+}
+
+/** On narrow screens, the list lies over the conversation. Tells whether it did. */
+export function closeSidebar() {
+  const wasOpen = sidebar.classList.contains("open");
+  if (wasOpen) toggleSidebar(false);
+  return wasOpen;
+}
+
+function toggleSidebar(isOpen) {
+  sidebar.classList.toggle("open", isOpen);
+  byId("backdrop").hidden = !isOpen;
+  byId("open-sidebar").setAttribute("aria-expanded", String(isOpen));
+  (isOpen ? byId("close-sidebar") : byId("open-sidebar")).focus();
+}
+
+byId("open-sidebar").addEventListener("click", () => toggleSidebar(true));
+byId("close-sidebar").addEventListener("click", closeSidebar);
+byId("backdrop").addEventListener("click", closeSidebar);
+byId("conversations").addEventListener("click", (event) => event.target.closest("a") && closeSidebar());
+
+scroller.addEventListener("scroll", () => {
+  follows = isNearEnd();
+  byId("latest").hidden = follows;
+});
+byId("latest").addEventListener("click", () => {
+  goToEnd();
+  message.focus();
+});
+new ResizeObserver(keepEndInSight).observe(scroller);
+
+log.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-copies=code]");
+  if (button) void copyText(button, button.parentElement.querySelector("code").textContent);
+});

@@ -1,0 +1,70 @@
+"""What people do with the chat page, and what they see."""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from playwright.async_api import Browser, Locator, Page, expect
+
+from tests.support.browser import visitor
+
+PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
+
+
+class Person:
+    """Somebody who looks at the page."""
+
+    def __init__(self, page: Page) -> None:
+        """Has it open."""
+        self.page = page
+        self.message = page.get_by_role("textbox", name="Message")
+        self.stop = page.get_by_role("button", name="Stop the reply")
+        self.replies = page.locator(".message.reply")
+        self.sayings = page.locator(".message.user")
+        self.conversations = page.locator("#conversations a")
+
+    @property
+    def reply(self) -> Locator:
+        """The latest one."""
+        return self.replies.last
+
+    @property
+    def text(self) -> Locator:
+        """What it says."""
+        return self.reply.locator(".text")
+
+    async def say(self, text: str) -> None:
+        """Write a message and send it."""
+        await self.message.fill(text)
+        await self.page.get_by_role("button", name="Send").click()
+
+    async def hears_the_end(self) -> str:
+        """Wait until the latest reply has ended. Returns what it says, as it is to be seen."""
+        await expect(self.reply).to_have_attribute("aria-busy", "false")
+        return await self.text.inner_text()
+
+    async def hears(self, text: str) -> None:
+        """Wait until the latest reply says this, among other things."""
+        await expect(self.text).to_contain_text(text)
+
+    async def copied(self) -> str:
+        """What the button for the latest reply copies: the text as the bot has said it."""
+        await self.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        await self.reply.get_by_role("button", name="Copy this reply").click()
+        await expect(self.reply.get_by_role("button", name="Copy this reply")).to_have_text("Copied")
+        copied: str = await self.page.evaluate("navigator.clipboard.readText()")
+        return copied
+
+    async def conversation_id(self) -> str:
+        """That of the conversation that is open."""
+        await expect(self.page).to_have_url(re.compile("#[0-9a-f]{32}$"))
+        return self.page.url.rpartition("#")[2]
+
+
+@asynccontextmanager
+async def somebody(browser: Browser, url: str, **options: Any) -> AsyncIterator[Person]:  # noqa: ANN401 - see `visitor`
+    """Opens the page for the first time."""
+    async with visitor(browser, **options) as page:
+        await page.goto(f"{url}/")
+        yield Person(page)

@@ -1,0 +1,177 @@
+"""The chat page, when all goes well: what people do with it, and what they see."""
+
+import re
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from tests.browser.people import PHONE, Person, somebody
+from tests.support.server import LiveServer
+
+
+async def test_words_appear_as_they_come(chromium: Browser, server: LiveServer) -> None:
+    """The first ones are there while the bot has not said the last."""
+    async with somebody(chromium, server.url) as person:
+        await person.say("/simulate stall_after=3\none two three four")
+        await person.hears("one two")
+        await expect(person.reply).to_have_attribute("aria-busy", "true")
+        await expect(person.text).not_to_contain_text("four")
+        await expect(person.sayings.last).to_have_text("/simulate stall_after=3\none two three four")
+        await person.stop.click()
+        await person.hears_the_end()
+
+
+async def test_a_message_is_answered_and_the_conversation_goes_on(chromium: Browser, server: LiveServer) -> None:
+    """With the keyboard alone: Enter sends, Shift+Enter begins a line."""
+    async with somebody(chromium, server.url) as person:
+        await person.page.keyboard.type("first")
+        await person.page.keyboard.press("Shift+Enter")
+        await person.page.keyboard.type("line two")
+        await person.page.keyboard.press("Enter")
+        assert await person.hears_the_end() == "first\nline two"
+        conversation_id = await person.conversation_id()
+        await person.page.keyboard.type("second")
+        await person.page.keyboard.press("Enter")
+        await expect(person.replies).to_have_count(2)
+        assert await person.hears_the_end() == "second"
+        assert await person.conversation_id() == conversation_id
+        await expect(person.message).to_be_focused()
+
+
+@pytest.mark.parametrize("how", ["button", "key"])
+async def test_a_reply_can_be_stopped(how: str, chromium: Browser, server: LiveServer) -> None:
+    """What was said until then stays, here and in the store; and one can ask again."""
+    async with somebody(chromium, server.url) as person:
+        await person.say("/simulate stall_after=3\nsome words that stay unsaid")
+        await person.hears("some words")
+        await (person.stop.click() if how == "button" else person.page.keyboard.press("Escape"))
+        await expect(person.reply.locator(".note")).to_have_text("Stopped.")
+        await expect(person.page.get_by_role("button", name="Send")).to_be_visible()
+        heard = await person.hears_the_end()
+        assert "unsaid" not in heard
+        await person.page.reload()
+        await expect(person.reply.locator(".note")).to_have_text("Stopped.")
+        assert await person.hears_the_end() == heard
+        await person.reply.get_by_role("button", name="Try again").click()
+        await expect(person.replies).to_have_count(2)
+        await person.hears("some words")
+        await person.stop.click()
+        await person.hears_the_end()
+
+
+async def test_a_reply_can_be_stopped_before_its_first_word(chromium: Browser, server: LiveServer) -> None:
+    """As soon as it is known which one it is."""
+    async with somebody(chromium, server.url) as person:
+        await person.say("/simulate first_ms=60000\nnever")
+        await person.stop.click()
+        await expect(person.reply.locator(".note")).to_have_text("Stopped.")
+
+
+async def test_conversations_are_listed_opened_and_deleted(chromium: Browser) -> None:
+    """Each under what was said first, the latest on top; and gone is gone."""
+    with LiveServer() as server:
+        async with somebody(chromium, server.url) as person:
+            for said in ("about apples", "about pears"):
+                await person.say(said)
+                await person.hears_the_end()
+                await person.page.get_by_role("button", name="New chat").click()
+                await expect(person.replies).to_have_count(0)
+            await expect(person.conversations).to_have_text([re.compile("about pears"), re.compile("about apples")])
+            await person.conversations.last.click()
+            await person.hears("about apples")
+            await expect(person.page).to_have_title("about apples · Chat")
+            await person.page.go_back()
+            await expect(person.replies).to_have_count(0)
+            await person.page.go_forward()
+            await person.hears("about apples")
+            await person.page.get_by_role("button", name="Delete “about apples”").click()
+            await person.page.get_by_role("button", name="Keep it").click()
+            await person.page.get_by_role("button", name="Delete “about apples”").click()
+            await person.page.get_by_role("button", name="Delete", exact=True).click()
+            await expect(person.conversations).to_have_text([re.compile("about pears")])
+            await expect(person.replies).to_have_count(0)
+
+
+async def test_a_long_list_is_shown_a_page_at_a_time(chromium: Browser) -> None:
+    """More of it on demand."""
+    with LiveServer() as server:
+        async with somebody(chromium, server.url) as person:
+            await person.page.evaluate("""async () => {
+                for (let n = 0; n < 23; n += 1) await fetch("/api/chat", {
+                    method: "POST", headers: { "Content-Type": "application/json", Accept: "application/json" },
+                    body: JSON.stringify({ user_message: `number ${n}` }) });
+            }""")
+            await person.page.reload()
+            await expect(person.conversations).to_have_count(20)
+            await person.page.get_by_role("button", name="Show more").click()
+            await expect(person.conversations).to_have_count(23)
+            await expect(person.page.get_by_role("button", name="Show more")).to_be_hidden()
+
+
+async def test_what_is_copied_is_what_was_said(chromium: Browser, server: LiveServer) -> None:
+    """The Markdown, and not what it looks like; of code, the code."""
+    text = "**Bold** and\n\n```py\nprint(1)\n```\n\nlast  words"
+    async with somebody(chromium, server.url) as person:
+        await person.say(text)
+        await person.hears_the_end()
+        assert await person.copied() == text
+        await person.reply.get_by_role("button", name="Copy this py").click()
+        await expect(person.reply.get_by_role("button", name="Copy this py")).to_have_text("Copied")
+        assert await person.page.evaluate("navigator.clipboard.readText()") == "print(1)"
+
+
+async def test_a_reply_goes_on_while_another_conversation_is_open(chromium: Browser) -> None:
+    """Who looks elsewhere for longer than the resume window has not left."""
+    with LiveServer(resume_window_seconds=0) as server:
+        async with somebody(chromium, server.url) as person:
+            await person.say("/simulate pace_ms=100\n" + "word " * 12 + "end")
+            await person.hears("word")
+            await person.page.get_by_role("button", name="New chat").click()
+            await person.say("something else")
+            await person.hears("something else")
+            await person.conversations.last.click()
+            await person.hears("end")
+            await expect(person.reply.locator(".note")).to_be_hidden()
+
+
+async def _shown(person: Person) -> str:
+    colour: str = await person.page.evaluate("getComputedStyle(document.body).backgroundColor")
+    return colour
+
+
+async def test_it_is_light_or_dark_as_people_like_it(chromium: Browser, server: LiveServer) -> None:
+    """As the system says, until somebody says otherwise; that is remembered."""
+    async with somebody(chromium, server.url, color_scheme="dark") as person:
+        dark = await _shown(person)
+        await person.page.emulate_media(color_scheme="light")
+        light = await _shown(person)
+        assert light != dark
+        await person.page.get_by_role("button", name="Use dark colours").click()
+        assert await _shown(person) == dark
+        await person.page.reload()
+        assert await _shown(person) == dark
+        await person.page.get_by_role("button", name="Use light colours").click()
+        assert await _shown(person) == light
+
+
+async def test_it_fits_on_a_phone(chromium: Browser, server: LiveServer) -> None:
+    """Nothing is wider than the screen, and the list is there when it is asked for."""
+    wide = "x" * 200
+    async with somebody(chromium, server.url, **PHONE) as person:
+        await person.say(f"{wide}\n\n    {wide}\n\n| {wide} | b |\n|---|---|\n| c | d |")
+        await person.hears_the_end()
+        assert await person.page.evaluate("document.documentElement.scrollWidth") == 390
+        assert await person.page.evaluate("document.querySelector('#scroller').scrollWidth") <= 390
+        await expect(person.conversations.first).not_to_be_in_viewport()
+        await person.page.get_by_role("button", name="Open the list of conversations").click()
+        await expect(person.conversations.first).to_be_in_viewport()
+        await person.page.keyboard.press("Escape")
+        await expect(person.conversations.first).not_to_be_in_viewport()
+
+
+async def test_a_draft_survives_a_reload(chromium: Browser, server: LiveServer) -> None:
+    """Until it is sent."""
+    async with somebody(chromium, server.url) as person:
+        await person.page.keyboard.type("half a thou")
+        await person.page.reload()
+        await expect(person.message).to_have_value("half a thou")

@@ -1,0 +1,178 @@
+"""The chat page, when something goes wrong: nothing is lost, nothing comes twice, and people are told what to do."""
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from tests.browser.people import Person, somebody
+from tests.support.cable import Cable
+from tests.support.databases import fresh_database_url
+from tests.support.keys import made_key, revoke
+from tests.support.server import LiveServer
+
+_WORDS = [f"word{n}" for n in range(60)]
+_TALK = "/simulate pace_ms=50\n" + " ".join(_WORDS)
+
+
+async def _heard_exactly(person: Person) -> None:
+    assert (await person.hears_the_end()).split() == _WORDS
+
+
+async def test_a_stream_that_is_cut_goes_on(chromium: Browser, server: LiveServer) -> None:
+    """By itself, however often; and every word is there once."""
+    async with Cable(server.port) as cable, somebody(chromium, cable.url) as person:
+        await person.say(_TALK)
+        for word in ("word3", "word12", "word25"):
+            await person.hears(word)
+            cable.shake()
+        await _heard_exactly(person)
+        await expect(person.reply.locator(".note")).to_be_hidden()
+        await person.page.reload()
+        await _heard_exactly(person)
+        await expect(person.replies).to_have_count(1)
+
+
+async def test_who_was_away_hears_what_it_missed(chromium: Browser, server: LiveServer) -> None:
+    """Meanwhile, the page says what is the matter."""
+    async with Cable(server.port) as cable, somebody(chromium, cable.url) as person:
+        await person.say(_TALK)
+        await person.hears("word5")
+        await person.page.context.set_offline(offline=True)
+        cable.cut()
+        await expect(person.reply.locator(".note")).to_contain_text("You are offline")
+        cable.join()
+        await person.page.context.set_offline(offline=False)
+        await _heard_exactly(person)
+
+
+async def test_a_message_that_did_not_get_through_is_sent_again(chromium: Browser, server: LiveServer) -> None:
+    """And answered once: it may have got through, and only the answer have been lost."""
+    async with Cable(server.port) as cable, somebody(chromium, cable.url) as person:
+        cable.cut()
+        await person.say("hello, is anybody there?")
+        await expect(person.reply.locator(".note")).to_contain_text("Connection lost")
+        cable.join()
+        assert await person.hears_the_end() == "hello, is anybody there?"
+        cable.shake()
+        await person.say("/simulate first_ms=1000\nonce")
+        await expect(person.replies).to_have_count(2)
+        cable.shake()
+        assert await person.hears_the_end() == "once"
+        await person.page.reload()
+        await expect(person.replies).to_have_count(2)
+        await expect(person.sayings).to_have_count(2)
+
+
+async def test_a_reload_finds_the_running_reply(chromium: Browser, server: LiveServer) -> None:
+    """From its first word, and to its last."""
+    async with somebody(chromium, server.url) as person:
+        await person.say(_TALK)
+        await person.hears("word5")
+        await person.page.reload()
+        await expect(person.reply).to_have_attribute("aria-busy", "true")
+        await expect(person.stop).to_be_visible()
+        await _heard_exactly(person)
+        await expect(person.replies).to_have_count(1)
+
+
+async def test_two_tabs_show_one_reply(chromium: Browser, server: LiveServer) -> None:
+    """Opened while it runs, or before it began; and who stops it there stops it here."""
+    async with somebody(chromium, server.url) as person:
+        await person.say("hello")
+        await person.hears_the_end()
+        other = Person(await person.page.context.new_page())
+        await other.page.goto(person.page.url)
+        await other.hears("hello")
+        await person.say(_TALK)
+        await other.hears("word5")
+        third = Person(await person.page.context.new_page())
+        await third.page.goto(person.page.url)
+        await third.hears("word9")
+        for somewhere in (person, other, third):
+            await _heard_exactly(somewhere)
+            await expect(somewhere.replies).to_have_count(2)
+        await other.say("/simulate stall_after=3\nsome words that stay unsaid")
+        await person.hears("some words")
+        await person.stop.click()
+        await expect(other.reply.locator(".note")).to_have_text("Stopped.")
+
+
+async def test_a_server_that_was_killed_is_found_again(chromium: Browser) -> None:
+    """What it had said before is shown as what it is, and one can ask again."""
+    with LiveServer(save_every_seconds=0.05) as first:
+        async with Cable(first.port) as cable, somebody(chromium, cable.url) as person:
+            await person.say("/simulate stall_after=4\nsome words stay unsaid for ever")
+            await person.hears("some words stay")
+            first.process.kill()
+            await expect(person.reply.locator(".note")).to_contain_text("Connection lost")
+            first.wait()
+            with LiveServer(database_url=first.database_url) as second:
+                cable.lead_to(second.port)
+                await expect(person.reply.locator(".note")).to_contain_text("The server stopped", timeout=15_000)
+                await person.hears("some words")
+                await person.reply.get_by_role("button", name="Try again").click()
+                await expect(person.replies).to_have_count(2)
+                await person.hears("some words stay")
+                await person.stop.click()
+                await person.hears_the_end()
+
+
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        ("/simulate status=503\nhello", "The bot is not available"),
+        ("/simulate fail_after=2\none two three", "The bot failed"),
+        ("/simulate status=429\nhello", "Try again in"),
+    ],
+)
+async def test_a_reply_that_fails_says_what_to_do(
+    message: str, told: str, chromium: Browser, server: LiveServer
+) -> None:
+    """In the words of the contract; and one can try again, as soon as that makes sense."""
+    async with somebody(chromium, server.url) as person:
+        await person.say(message)
+        await expect(person.reply.locator(".foot")).to_contain_text(told)
+        await expect(person.reply.get_by_role("alert")).to_be_visible()
+        await person.reply.get_by_role("button", name="Try again").click()
+        await expect(person.replies).to_have_count(2)
+        await expect(person.reply.locator(".foot")).to_contain_text(told)
+
+
+async def test_a_conversation_that_is_gone_is_said_to_be(chromium: Browser, server: LiveServer) -> None:
+    """Deleted elsewhere, or never there."""
+    async with somebody(chromium, server.url) as person:
+        await person.page.goto(f"{server.url}/#{'0' * 32}")
+        await expect(person.reply.get_by_role("alert")).to_contain_text("It may have been deleted")
+        await person.page.get_by_role("button", name="New chat").click()
+        await person.say("hello")
+        assert await person.hears_the_end() == "hello"
+
+
+async def test_where_a_key_is_asked_for_people_are_asked_for_it(chromium: Browser) -> None:
+    """Once, and told if it is wrong. What they had written is sent when they are let in; the key can be forgotten."""
+    url = fresh_database_url("sqlite")
+    key, key_id = await made_key(url)
+    with LiveServer(database_url=url) as server:
+        async with somebody(chromium, server.url) as person:
+            field = person.page.get_by_label("Key or token")
+            await expect(field).to_be_focused()
+            await field.fill("chat_wrong")
+            await person.page.keyboard.press("Enter")
+            await expect(person.page.get_by_role("dialog")).to_contain_text("not valid")
+            await person.page.get_by_role("button", name="Cancel").click()
+            await person.say("let me in")
+            await field.fill(key)
+            await person.page.get_by_role("button", name="Use this key").click()
+            assert await person.hears_the_end() == "let me in"
+            await expect(person.conversations).to_have_count(1)
+            await person.page.reload()
+            assert await person.hears_the_end() == "let me in"
+            await person.page.get_by_role("button", name="Forget the key").click()
+            await expect(field).to_be_focused()
+            await field.fill(key)
+            await person.page.get_by_label("Remember it on this device").check()
+            await person.page.keyboard.press("Enter")
+            await expect(person.page.get_by_role("dialog")).to_be_hidden()
+            await person.say("/simulate stall_after=3\nsome words that stay unsaid")
+            await person.hears("some words")
+            await revoke(url, key_id)
+            await expect(person.reply.get_by_role("alert")).to_be_visible(timeout=15_000)

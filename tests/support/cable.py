@@ -1,0 +1,76 @@
+"""A TCP proxy whose wire can be cut and joined again, as happens to who is on the move."""
+
+import asyncio
+import contextlib
+from types import TracebackType
+from typing import Self
+
+_PIECE_BYTES = 2**16
+
+
+class Cable:
+    """Leads to a server. An async context manager; clients take its `url`."""
+
+    def __init__(self, port: int) -> None:
+        """`port` is the server's, on this machine; `lead_to` changes it."""
+        self._port = port
+        self._is_cut = False
+        self._clients: set[asyncio.StreamWriter] = set()
+        self._listener: asyncio.Server
+        self.url: str
+        """Without a slash at the end."""
+
+    async def __aenter__(self) -> Self:
+        """Listen."""
+        self._listener = await asyncio.start_server(self._connection, "127.0.0.1", 0)
+        self.url = f"http://127.0.0.1:{self._listener.sockets[0].getsockname()[1]}"
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Hang up."""
+        self.cut()
+        self._listener.close()
+        await self._listener.wait_closed()
+
+    def cut(self) -> None:
+        """From now on, nobody gets through."""
+        self._is_cut = True
+        self.shake()
+
+    def join(self) -> None:
+        """From now on, who asks anew gets through."""
+        self._is_cut = False
+
+    def shake(self) -> None:
+        """All connections break; new ones work."""
+        for writer in self._clients:
+            writer.transport.abort()
+
+    def lead_to(self, port: int) -> None:
+        """From now on, to another server."""
+        self._port = port
+
+    async def _connection(self, from_client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+        self._clients.add(to_client)
+        try:
+            if self._is_cut:
+                to_client.transport.abort()
+                return
+            from_server, to_server = await asyncio.open_connection("127.0.0.1", self._port)
+            with contextlib.closing(to_server):
+                await asyncio.gather(_pass_on(from_client, to_server), _pass_on(from_server, to_client))
+        except OSError:
+            to_client.transport.abort()  # there is no server
+        finally:
+            self._clients.discard(to_client)
+            to_client.close()
+
+
+async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Until one side leaves; then the other learns of it."""
+    with contextlib.closing(writer), contextlib.suppress(ConnectionError):
+        while data := await reader.read(_PIECE_BYTES):
+            writer.write(data)
+            await writer.drain()
