@@ -1,6 +1,6 @@
 """The page that shows the contract, in a browser: all of it is there, and its policy lets in nothing else."""
 
-from tests.support.browser import browsing
+from tests.support.browser import browsing, until
 from tests.support.server import LiveServer
 
 _KNOWN = [
@@ -26,8 +26,8 @@ async def test_the_page_shows_the_contract_under_its_policy() -> None:
     with LiveServer() as server:
         async with browsing(viewport={"width": 1400, "height": 2000}) as tab:
             await tab.goto(f"{server.url}/docs")
-            await tab.wait_for_function("document.body.innerText.includes('Send a message and stream the reply')")
-            await tab.wait_for_function("document.body.innerText.includes('ReplyStream')")
+            await until(tab, "document.body.innerText.includes('Send a message and stream the reply')")
+            await until(tab, "document.body.innerText.includes('ReplyStream')")
             assert await tab.evaluate("[...document.querySelectorAll('style')].every((style) => style.sheet)")
             assert await tab.evaluate("document.styleSheets.length") >= 4
             assert (
@@ -36,7 +36,7 @@ async def test_the_page_shows_the_contract_under_its_policy() -> None:
             for violation in await tab.evaluate("violations"):
                 assert violation in _KNOWN
             await tab.evaluate("window.isOurs = true; window.violations.length = 0; " + _INJECTED)
-            await tab.wait_for_function("violations.length >= 6")
+            await until(tab, "violations.length >= 6")
             forbidden = {directive for directive, _ in await tab.evaluate("violations")}
             assert forbidden == {
                 "style-src-elem",

@@ -86,15 +86,15 @@ _SAMPLES = {
         "- [ ] open\n- [x] done\n"
     ),
     "code": (
-        "Text\n```py\ndef f():\n\n    return '''\n# no heading\n'''\n```\nand `` a`b `` then\n\n    indented\n\n    more\n\n"
-        "~~~\n```\n~~~\nend"
+        "Text\n```py\ndef f():\n\n    return '''\n# no heading\n'''\n```\nand `` a`b `` then\n\n    indented\n\n"
+        "    more\n\n~~~\n```\n~~~\nend"
     ),
     "headings": "# One\nText\nSetext\n===\n\nother\n---\n## Two ##\n---\n\n***\nend",
     "quotes": "> a\n> b\nlazy\n\n> > c\n\nd\n> - e\n> - f\n",
     "tables": "x\n\n| a | b |\n|:--|--:|\n| `1` | **2** |\n| 3 |\n\nafter | all\n--|--\n1|2\nend",
     "links": (
-        "[a](https://b.c/d_e_f) <https://x.y> https://z.w/q_r_s, mail@a.b ![i](https://p.q/r.png) [no](javascript:x) [ref]"
-        "\n\n[ref]: https://no.no\n\nend"
+        "[a](https://b.c/d_e_f) <https://x.y> https://z.w/q_r_s, mail@a.b ![i](https://p.q/r.png) [no](javascript:x)"
+        " [ref]\n\n[ref]: https://no.no\n\nend"
     ),
     "unclosed": "**bold *it `code\n\n[link](http://\n\n> quote **x\n\n```\nnever closed\n\n# not a heading\n",
     "html": "<div>\n*a*\n</div>\n\n<!-- b\n\nc -->\n<pre>\nd\n\ne</pre>\nf",
@@ -115,6 +115,30 @@ _RENDER = """async ([pieces, isLive]) => {
 def _pieces(text: str, chance: random.Random) -> list[str]:
     cuts = sorted(chance.sample(range(1, len(text)), min(len(text) - 1, chance.randrange(1, 60))))
     return [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
+
+
+_ENDLESS = {
+    "a paragraph": "word _with_ **some** `code`, and a [link](https://a.b) ",
+    "lines": "a line of _words_\n",
+    "a list": "- an item\n  - in an _item_\n",
+    "a quotation": "> lines\n>\n> - of it\n",
+    "a table": "| a | b |\n|---|---|\n" + "| 1 | 2 |\n" * 50,
+    "underscores": "a_b_",
+}
+"""What makes a block that is longer than any, when it is said a thousand times."""
+
+
+@pytest.mark.parametrize("kind", sorted(_ENDLESS))
+async def test_a_block_without_an_end_is_shown_in_parts(kind: str, chromium: Browser, server: LiveServer) -> None:
+    """In the same ones, however it came; in time that goes with its length, whatever the parser makes of it."""
+    chance = random.Random(20261123)  # noqa: S311 - nothing secret
+    text = _ENDLESS[kind] * (40_000 // len(_ENDLESS[kind]))
+    async with somebody(chromium, server.url) as person:
+        whole, kept = await person.page.evaluate(_RENDER, [[text], False])
+        assert kept == text
+        for _ in range(3):
+            live, _kept = await person.page.evaluate(_RENDER, [_pieces(text, chance), True])
+            assert live == whole
 
 
 @pytest.mark.parametrize("size", ["short", "long"])

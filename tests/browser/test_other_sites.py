@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from playwright.async_api import Page
+from playwright.async_api import Page, expect
 
 from tests.support.browser import browsing
 from tests.support.issuer import Issuer, answer
@@ -56,5 +56,5 @@ async def test_a_page_of_another_site_can_do_what_the_operator_allows() -> None:
                 assert await tab.evaluate(_script(_SIMPLE, server)) == "opaque"
                 assert await tab.evaluate(_script(_READ, server)) == "TypeError"
                 await tab.evaluate(_script(_SEND_FORM, server))
-                await tab.wait_for_function("document.body.innerText.includes('urn:problem:cross-site')")
+                await expect(tab.locator("body")).to_contain_text("urn:problem:cross-site")
                 assert await _titles(tab, server) == ["from an allowed page"]

@@ -3,17 +3,43 @@
 import re
 import tomllib
 
+from scripts.contract.releases import changelogs_releases, version_of
 from tests.contract.document import DOCUMENT, PLACES
 from tests.docs.readme import ROOT
 
 CHANGELOG = (ROOT / "CHANGELOG.md").read_text("utf-8")
 
 
+RELEASES = changelogs_releases(CHANGELOG)
+"""The date of each version, the newest first; none of what is not released."""
+
+
 def test_the_newest_version_is_the_contracts() -> None:
     """And the project's."""
-    newest = re.findall(r"^## \[([^\]]+)\] - (?:Unreleased|\d{4}-\d\d-\d\d)$", CHANGELOG, re.MULTILINE)[0]
+    newest = str(next(iter(RELEASES)))
     assert newest == DOCUMENT["info"]["version"]
     assert newest == tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
+
+
+def test_every_section_is_a_version_with_its_date_and_says_something() -> None:
+    """The newest first. Only that may be yet to come."""
+    headings = re.findall("^## .*$", CHANGELOG, re.MULTILINE)
+    dates = [date for date in RELEASES.values() if date]
+    assert len(headings) == len(RELEASES)
+    assert list(RELEASES) == sorted(RELEASES, reverse=True)
+    assert dates == sorted(dates, reverse=True)
+    assert None not in list(RELEASES.values())[1:]
+    for section in re.split("^## .*$", CHANGELOG, flags=re.MULTILINE)[1:]:
+        assert re.search("^- ", section, re.MULTILINE), section
+
+
+def test_every_version_leads_to_its_contract() -> None:
+    """To the one that was kept or, before the release, to the one that is being made."""
+    links = dict(re.findall(r"^\[([0-9.]+)\]: (.+)$", CHANGELOG, re.MULTILINE))
+    assert links.keys() == set(map(str, RELEASES))
+    for version, date in RELEASES.items():
+        assert links[str(version)] == (f"generated/released/{version}.yaml" if date else "openapi.yaml")
+        assert version_of(ROOT / links[str(version)]) == version
 
 
 def test_every_operation_came_at_some_time() -> None:

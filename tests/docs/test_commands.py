@@ -178,7 +178,7 @@ RULES: dict[str, Rule] = {
     r"([A-Z_]+=\S+ )*scripts/test( .*)?": collects_tests,
     r"\.venv/bin/schemathesis .*": fuzzes,
     r"\.venv/bin/python -m app keys .*": keeps_keys,
-    r"scripts/bench( .*)?": tells_its_options,
+    r"scripts/((bench|sdk)( .*)?|release)": tells_its_options,
     r"scripts/(setup dev|generate)": succeeds,
     rf"(curl|\S+python -m app conversations) .*({README_REPLY}|{README_CONVERSATION}|/api/conversations|purge).*": (
         prints_what_was_stored

@@ -4,7 +4,6 @@
 """
 
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs.readme import ADDRESS, ROOT, block
+from tests.support import node
 from tests.support.server import LiveServer
 from tests.support.texts import normalised
 
@@ -69,13 +69,15 @@ def server() -> Iterator[LiveServer]:
 
 def run(code: str, server: LiveServer, folder: Path) -> str:
     """What a program in JavaScript prints."""
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("there is no node on this machine")
     program = folder / "program.mjs"
     program.write_text(code.replace(ADDRESS, server.url), "utf-8")
     result = subprocess.run(
-        [node, str(program)], capture_output=True, encoding="utf-8", timeout=PATIENCE_SECONDS, check=False
+        ["node", str(program)],
+        env=node.environment(),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=PATIENCE_SECONDS,
+        check=False,
     )
     assert result.returncode == 0, result.stderr
     return result.stdout

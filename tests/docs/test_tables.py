@@ -29,9 +29,11 @@ def test_every_block_is_of_a_kind_that_is_tested() -> None:
         ("js", "From a browser"),
         ("mermaid", "How a reply runs"),
         ("python", "Add a bot"),
+        ("python", "SDKs"),
         ("text", "Layout"),
         ("text", "The stream"),
         ("toml", "Add a bot"),
+        ("ts", "SDKs"),
     ]
     others = [(b.language, b.section) for b in BLOCKS if b.language != "sh" and not b.is_output]
     assert sorted(others) == named

@@ -8,6 +8,7 @@ from pathlib import Path
 from subprocess import PIPE
 from typing import Any
 
+from tests.support import node
 from tests.support.cutting import Cut, CuttingProxy
 
 _TIMEOUT_SECONDS = 60.0
@@ -77,7 +78,9 @@ async def ask(client: Client, programs: Path, port: int, message: str, cuts: Seq
         heard.requests = proxy.requests
         asked = {"url": proxy.url, "message": message, "mended": client.mended}
         asked |= {"idempotencyKey": client.key, "retryMs": client.retry_ms}
-        process = await asyncio.create_subprocess_exec("node", script, json.dumps(asked), stdout=PIPE, stderr=PIPE)
+        process = await asyncio.create_subprocess_exec(
+            "node", script, json.dumps(asked), env=node.environment(), stdout=PIPE, stderr=PIPE
+        )
         assert process.stdout is not None
         assert process.stderr is not None
         try:

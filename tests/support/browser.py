@@ -1,14 +1,17 @@
 """A real browser, Chromium without a window."""
 
+import asyncio
 import os
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import anyio
 import pytest
 from playwright.async_api import Browser, Page, async_playwright
 
+_PATIENCE_SECONDS = 60.0
 _NOTE_VIOLATIONS = """
     window.violations = [];
     document.addEventListener("securitypolicyviolation", (event) =>
@@ -54,3 +57,9 @@ async def browsing(**options: Any) -> AsyncIterator[Page]:  # noqa: ANN401 - see
     async with browser() as launched, visitor(launched, **options) as page:
         yield page
 
+
+async def until(page: Page, expression: str) -> None:
+    """Wait until it is true. Playwright has its own way, which compiles text in the page: a policy forbids that."""
+    with anyio.fail_after(_PATIENCE_SECONDS):
+        while not await page.evaluate(expression):  # noqa: ASYNC110 - a page has no event for everything
+            await asyncio.sleep(0.05)

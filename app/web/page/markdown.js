@@ -2,11 +2,15 @@
 //
 // In Markdown, what comes next can change the last block only. So all blocks before it are settled, and are not looked
 // at again. The last one is formatted anew while it is short; once it is long, words are put behind it as they are, and
-// it is formatted again whenever it has grown by a tenth: in all, that costs no more than ten times its length.
+// it is formatted again whenever it has grown by a tenth: in all, that costs no more than ten times its length. The parser
+// itself can need the square of a block's length, for texts that are made for that, so a block has a longest length: then
+// it goes on as another one.
 import { blocksOf, element } from "./blocks.js";
 
 const SHORT = 2_000;
 const GROWTH = 1.1;
+const LONGEST = 10_000;
+const PIECE = 4_000;
 const FENCE = /```|~~~/;
 const BLANK_LINE = /\n\s*\n/;
 const LINE_ENDS = /\n*$/;
@@ -34,6 +38,10 @@ export class GrowingText {
 
   append(/** @type {string} */ text) {
     this.#pieces.push(text);
+    for (let from = 0; from < text.length; from += PIECE) this.#add(text.slice(from, from + PIECE));
+  }
+
+  #add(text) {
     this.#tail += text;
     if (this.#isDue(text)) this.#format();
     else this.#write(text);
@@ -50,20 +58,35 @@ export class GrowingText {
   }
 
   #format() {
-    const blocks = blocksOf(this.#tail);
-    let open = blocks.length - 1;
-    while (open > 0 && blocks[open].type === "space") open -= 1;
-    if (open < blocks.length - 1 && endsWithBlankLine(blocks[open])) open = blocks.length;
     this.#open?.remove();
     this.#open = null;
-    for (const [number, block] of blocks.entries()) {
-      const made = number <= open ? element(block) : null;
-      if (made) this.#root.append(made);
-      if (number < open) this.#tail = this.#tail.slice(lengthOf(block, number === blocks.length - 1));
-      else if (number === open) this.#open = made;
+    this.#tip = null;
+    let blocks = blocksOf(this.#tail);
+    for (let n = 0; n < blocks.length; n += 1) {
+      const [block, ...rest] = blocks.slice(n, n + 3);
+      if (block.type !== "code" && block.raw.length > LONGEST) {
+        const cut = block.raw.lastIndexOf("\n", LONGEST) + 1 || LONGEST;
+        this.#settle(blocksOf(block.raw.slice(0, cut)), cut);
+        blocks = blocksOf(this.#tail);
+        n = -1;
+      } else if (rest.length > 1 || (rest.length && rest[0].type !== "space")) {
+        this.#settle([block], block.raw.length);
+      } else if (rest.length && endsWithBlankLine(block)) {
+        this.#settle([block], block.raw.length + rest[0].raw.lastIndexOf("\n") + 1); // then a line may have begun
+        break;
+      } else {
+        this.#open = element(block);
+        if (this.#open) this.#root.append(this.#open);
+        break;
+      }
     }
     this.#formattedLength = this.#tail.length;
-    this.#tip = null;
+  }
+
+  /** What comes next does not change these, which are so many characters of the text. */
+  #settle(blocks, length) {
+    this.#root.append(...blocks.map(element).filter(Boolean));
+    this.#tail = this.#tail.slice(length);
   }
 
   #write(text) {
@@ -78,9 +101,6 @@ export class GrowingText {
 /** Whether a blank line settles it: in a list, a quotation or an indented text there may be some. */
 const endsWithBlankLine = (block) =>
   ["paragraph", "heading", "hr"].includes(block.type) || (block.type === "code" && block.codeBlockStyle !== "indented");
-
-/** The white space that the text ends with may be the beginning of a line. */
-const lengthOf = (block, isLast) => (isLast ? block.raw.lastIndexOf("\n") + 1 : block.raw.length);
 
 /** The element in which a block goes on: the code of a code block, the last item of a list. */
 function endOf(block) {

@@ -1,0 +1,79 @@
+"""`scripts/screenshots`: pictures of the chat page while a reply comes, for the README."""
+
+import asyncio
+import sys
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from playwright.async_api import Page, expect
+
+from tests.browser.people import PHONE
+from tests.support.browser import browser, visitor
+from tests.support.completions import begun, chunk, speaks
+from tests.support.engine import FakeEngine, engine_beside
+from tests.support.server import LiveServer
+
+PLACE = Path(__file__).parent.parent / "app" / "web" / "screenshots"
+
+SCREENS: dict[str, dict[str, Any]] = {
+    "desktop": {"viewport": {"width": 1280, "height": 800}},
+    "phone": {**PHONE, "device_scale_factor": 2},
+}
+
+EARLIER = ["Who was Ada Lovelace?", "A packing list for Lisbon", "Why is the sky blue?"]
+
+QUESTION = "How do I read a streamed reply in Python?"
+REPLY = """Send the message, then read **one event a word**:
+
+```python
+for word in ask("hello"):
+    print(word, end="", flush=True)
+```
+
+1. Each word has an *id*, such as `5f0c2ab4…:3`.
+2. After a cut, send the last one back as `Last-Event-ID`.
+3. Nothing is lost, and nothing is generated twice.
+
+| event | meaning |
+|---|---|
+| word | the next word, with its white space |
+| `done` | the end: the whole reply |
+
+A stream that ends without one of these was"""
+
+
+async def main() -> None:
+    """One picture for each screen, light and dark."""
+    PLACE.mkdir(exist_ok=True)
+    async with browser() as chromium:
+        for (name, screen), scheme in product(SCREENS.items(), ("light", "dark")):
+            async with visitor(chromium, color_scheme=scheme, **screen) as page:
+                picture = PLACE / f"{name}-{scheme}.png"
+                await take(page, picture)
+                print(picture, file=sys.stderr)
+
+
+async def take(page: Page, picture: Path) -> None:
+    """Ask, and look before the last word is there."""
+    engine = FakeEngine(*[speaks("Gladly.") for _ in EARLIER], begun(chunk(REPLY)))  # then it is silent
+    with engine_beside(engine), LiveServer("openai", openai_base_url=engine.url, openai_model="m") as server:
+        await page.goto(f"{server.url}/")
+        for message in EARLIER:
+            await ask(page, message)
+            await expect(page.locator(".reply")).to_have_attribute("aria-busy", "false")
+            await page.locator("#new").evaluate("(button) => button.click()")  # on a phone it is out of sight
+        await ask(page, QUESTION)
+        await expect(page.locator(".reply .text")).to_contain_text("without one of")
+        await expect(page.locator("#conversations li")).to_have_count(len(EARLIER) + 1)
+        await page.screenshot(path=picture)
+
+
+async def ask(page: Page, message: str) -> None:
+    """As people do."""
+    await page.get_by_label("Message", exact=True).fill(message)
+    await page.get_by_role("button", name="Send").click()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,234 @@
+"""A contract that was released, changes to it, and what `scripts.contract` is to say of each."""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+from tests.contract.document import DOCUMENT
+
+Contract = dict[str, Any]
+Change = Callable[[Contract], None]
+
+RELEASED: Contract = copy.deepcopy(DOCUMENT)
+"""Today's, and one field more of a request, that takes one of a few words; today's has none such."""
+_request: Contract = RELEASED["components"]["schemas"]["ChatRequest"]
+_request["properties"]["mood"] = {"type": "string", "enum": ["kind", "stern"]}
+
+
+def changed(*changes: Change, version: str = DOCUMENT["info"]["version"]) -> Contract:
+    """The contract that was released, with these changes."""
+    contract = copy.deepcopy(RELEASED)
+    contract["info"]["version"] = version
+    for change in changes:
+        change(contract)
+    return contract
+
+
+def _schema(contract: Contract, name: str) -> Contract:
+    schema: Contract = contract["components"]["schemas"][name]
+    return schema
+
+
+def _operation(contract: Contract, method: str, path: str) -> Contract:
+    operation: Contract = contract["paths"][path][method]
+    return operation
+
+
+def _started(contract: Contract) -> Contract:
+    response: Contract = contract["components"]["responses"]["ReplyStarted"]
+    return response
+
+
+def _stream(contract: Contract) -> Contract:
+    stream: Contract = _started(contract)["content"]["text/event-stream"]
+    return stream
+
+
+def _problems(contract: Contract, response: str) -> Contract:
+    examples: Contract = contract["components"]["responses"][response]["content"]["application/problem+json"][
+        "examples"
+    ]
+    return examples
+
+
+def without_an_operation(contract: Contract) -> None:
+    del contract["paths"]["/api/conversations/{conversation_id}"]["delete"]
+
+
+def with_a_new_required_field(contract: Contract) -> None:
+    request = _schema(contract, "ChatRequest")
+    request["required"] = [*request["required"], "language"]
+    request["properties"]["language"] = {"type": "string"}
+
+
+def without_a_word_of_a_request(contract: Contract) -> None:
+    _schema(contract, "ChatRequest")["properties"]["mood"]["enum"] = ["kind"]
+
+
+def with_a_new_word_of_a_response(contract: Contract) -> None:
+    _schema(contract, "Message")["properties"]["role"]["enum"].append("tool")
+
+
+def without_a_field_of_a_response(contract: Contract) -> None:
+    del _schema(contract, "Reply")["properties"]["finish_reason"]
+    _schema(contract, "Reply")["required"].remove("finish_reason")
+
+
+def without_a_status(contract: Contract) -> None:
+    del _operation(contract, "post", "/api/chat")["responses"]["409"]
+
+
+def with_a_renamed_event(contract: Contract) -> None:
+    _schema(contract, "DoneEvent")["properties"]["event"]["const"] = "end"
+
+
+def with_an_event_without_data(contract: Contract) -> None:
+    del _schema(contract, "FailedEvent")["properties"]["data"]
+    _schema(contract, "FailedEvent")["required"].remove("data")
+
+
+def with_narrower_bounds(contract: Contract) -> None:
+    contract["components"]["parameters"]["Limit"]["schema"]["maximum"] = 50
+
+
+def with_a_new_required_header(contract: Contract) -> None:
+    header = {"name": "X-Client", "in": "header", "required": True, "schema": {"type": "string"}}
+    _operation(contract, "post", "/api/chat")["parameters"].append(header)
+
+
+def with_access_for_some_only(contract: Contract) -> None:
+    _operation(contract, "get", "/api/health")["security"] = [{"token": []}]
+
+
+def without_json(contract: Contract) -> None:
+    del _started(contract)["content"]["application/json"]
+
+
+def with_another_operation_id(contract: Contract) -> None:
+    _operation(contract, "get", "/api/ready")["operationId"] = "isReady"
+
+
+BREAKING: dict[Change, str] = {
+    without_an_operation: "Operation `DELETE /api/conversations/{conversation_id}` was removed.",
+    with_a_new_required_field: "Properties of `ChatRequest` became required: `language`.",
+    without_a_word_of_a_request: "Enum of `mood` lost values: 'stern'.",
+    with_a_new_word_of_a_response: "Enum of `role` gained values: 'tool'.",
+    without_a_field_of_a_response: "Property `finish_reason` of `Reply` was removed.",
+    without_a_status: "Response `409` was removed.",
+    with_a_renamed_event: "`const` of `event` changed from 'done' to 'end'.",
+    with_an_event_without_data: "Property `data` of `failed` was removed.",
+    with_narrower_bounds: "Upper bound changed from '<= 100' to '<= 50'.",
+    with_a_new_required_header: "Required `X-Client` header parameter was added.",
+    with_access_for_some_only: "Authentication became required.",
+    without_json: "Media type `application/json` was removed.",
+    with_another_operation_id: "`operationId` of operation `GET /api/ready` changed from 'getReadiness' to 'isReady'.",
+}
+"""What `redocly diff` finds."""
+
+
+def without_an_event(contract: Contract) -> None:
+    _schema(contract, "ReplyEvent")["oneOf"].pop()
+
+
+def with_two_ends(contract: Contract) -> None:
+    _schema(contract, "ReplyStream")["maxContains"] = 2
+
+
+def without_types_of_events(contract: Contract) -> None:
+    del _stream(contract)["itemSchema"]
+
+
+def without_a_type_of_the_stream(contract: Contract) -> None:
+    del _stream(contract)["schema"]
+
+
+def with_a_header_that_may_be_missing(contract: Contract) -> None:
+    contract["components"]["headers"]["ReplyAddress"]["required"] = False
+
+
+def without_a_way_to_be_let_in(contract: Contract) -> None:
+    contract["security"].remove({"token": []})
+
+
+def with_another_default(contract: Contract) -> None:
+    contract["components"]["parameters"]["Limit"]["schema"]["default"] = 10
+
+
+def without_a_problem(contract: Contract) -> None:
+    del _problems(contract, "NotFound")["reply"]
+
+
+def with_a_problem_that_is_worth_no_retry(contract: Contract) -> None:
+    _problems(contract, "Conflict")["busy"]["dataValue"]["retryable"] = False
+
+
+OVERLOOKED: dict[Change, tuple[str, str]] = {
+    without_an_event: ("POST /api/chat 200", "The event `failed` is gone from the stream."),
+    with_two_ends: ("POST /api/chat 200", "`maxContains` of the stream as a whole changed."),
+    without_types_of_events: ("POST /api/chat 200", "`text/event-stream` has no `itemSchema` any more."),
+    without_a_type_of_the_stream: ("POST /api/chat 200", "`text/event-stream` has no `schema` any more."),
+    with_a_header_that_may_be_missing: ("POST /api/chat 200", "The header `Content-Location` may be missing now."),
+    without_a_way_to_be_let_in: ("GET /api/conversations", "`token` lets nobody in any more."),
+    with_another_default: (
+        "GET /api/conversations",
+        "The default of the parameter `query limit` changed from '20' to '10'.",
+    ),
+    without_a_problem: ("Problems", "The problem `urn:problem:reply-not-found` is gone."),
+    with_a_problem_that_is_worth_no_retry: (
+        "Problems",
+        "`retryable` of the problem `urn:problem:conversation-busy` changed from 'True' to 'False'.",
+    ),
+}
+"""What it does not find."""
+
+
+def with_an_operation(contract: Contract) -> None:
+    operation = copy.deepcopy(_operation(contract, "get", "/api/health"))
+    contract["paths"]["/api/version"] = {"get": operation | {"operationId": "getVersion"}}
+
+
+def with_an_optional_field_of_a_request(contract: Contract) -> None:
+    _schema(contract, "ChatRequest")["properties"]["language"] = {"type": "string", "maxLength": 8}
+
+
+def with_a_field_of_a_response(contract: Contract) -> None:
+    _schema(contract, "Reply")["properties"]["language"] = {"type": "string"}
+    _schema(contract, "Reply")["required"].append("language")
+
+
+def with_wider_bounds(contract: Contract) -> None:
+    _schema(contract, "ChatRequest")["properties"]["user_message"]["maxLength"] *= 2
+
+
+def with_an_optional_header(contract: Contract) -> None:
+    header = {"name": "X-Client", "in": "header", "schema": {"type": "string"}}
+    _operation(contract, "post", "/api/chat")["parameters"].append(header)
+
+
+def with_a_status(contract: Contract) -> None:
+    _operation(contract, "get", "/api/health")["responses"]["503"] = {
+        "$ref": "#/components/responses/ServiceUnavailable"
+    }
+
+
+def with_another_text(contract: Contract) -> None:
+    _schema(contract, "Reply")["description"] = "A reply that has ended."
+
+
+def with_another_problem(contract: Contract) -> None:
+    examples = _problems(contract, "Forbidden")
+    examples["other"] = copy.deepcopy(examples["site"])
+    examples["other"]["dataValue"]["type"] = "urn:problem:not-today"
+
+
+COMPATIBLE: list[Change] = [
+    with_an_operation,
+    with_an_optional_field_of_a_request,
+    with_a_field_of_a_response,
+    with_wider_bounds,
+    with_an_optional_header,
+    with_a_status,
+    with_another_text,
+    with_another_problem,
+]
+"""What breaks nothing."""
