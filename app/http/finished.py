@@ -8,7 +8,7 @@ from app.chat.model import Done, Failed
 from app.http.problems import Problems
 from app.http.reader import ClientGone, Reader, Reading
 from app.http.shapes import reply_shape
-from app.http.sse import reply_headers
+from app.http.sse import early_failure, reply_headers
 
 MEDIA_TYPE = "application/json"
 
@@ -48,4 +48,4 @@ class FinishedReply(Response):
                 response.raw_headers += reply_headers(self._reading.reply, self._problems)
                 return response
             case Failed():
-                return self._problems.response(end.error)
+                return early_failure(self._reading.reply, end.error, self._problems)

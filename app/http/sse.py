@@ -10,6 +10,7 @@ from starlette.background import BackgroundTask
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from app.chat.errors import AccessEnded
 from app.chat.model import Done, End, Failed
 from app.chat.production import RunningReply
 from app.http.problems import Problems
@@ -70,11 +71,19 @@ def end_frame(reply: RunningReply, end: End, problems: Problems) -> bytes:
 
 def reply_headers(reply: RunningReply, problems: Problems) -> list[tuple[bytes, bytes]]:
     """What names a reply before its first word: where it is found again, and what it belongs to."""
-    return [
-        (b"content-location", problems.reply_address(reply.reply_id).encode()),
-        (b"reply-id", reply.reply_id.encode()),
-        (b"conversation-id", reply.record.conversation_id.encode()),
-    ]
+    return [(b"content-location", problems.reply_address(reply.reply_id).encode()), *_ids(reply)]
+
+
+def early_failure(reply: RunningReply, error: Exception, problems: Problems) -> Response:
+    """The response where a reply failed before its first word. Its message is stored: one can go on from there."""
+    response = problems.response(error)
+    if reply.acknowledged and not isinstance(error, AccessEnded):
+        response.raw_headers += _ids(reply)
+    return response
+
+
+def _ids(reply: RunningReply) -> list[tuple[bytes, bytes]]:
+    return [(b"reply-id", reply.reply_id.encode()), (b"conversation-id", reply.record.conversation_id.encode())]
 
 
 class EventStream(Response):
@@ -93,7 +102,8 @@ class EventStream(Response):
             async with Reader(self._reading, receive, self._pacing.first_word_seconds) as reader:
                 words, end = await self._first(reader)
                 if isinstance(end, Failed) and not reader.position:
-                    await self._problems.response(end.error)(scope, receive, send)
+                    response = early_failure(self._reading.reply, end.error, self._problems)
+                    await response(scope, receive, send)
                     return
                 headers = [*_HEADERS, *reply_headers(self._reading.reply, self._problems)]
                 await send({"type": "http.response.start", "status": scope["route"].status_code, "headers": headers})

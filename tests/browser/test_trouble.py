@@ -135,6 +135,10 @@ async def test_a_reply_that_fails_says_what_to_do(
         await person.reply.get_by_role("button", name="Try again").click()
         await expect(person.replies).to_have_count(2)
         await expect(person.reply.locator(".foot")).to_contain_text(told)
+        conversation_id = await person.conversation_id()
+        await person.page.reload()
+        await expect(person.replies).to_have_count(2)
+        assert await person.conversation_id() == conversation_id
 
 
 async def test_a_conversation_that_is_gone_is_said_to_be(chromium: Browser, server: LiveServer) -> None:

@@ -87,6 +87,27 @@ async def test_all_that_was_said_can_be_read(database_url: str) -> None:
         assert said[0].keys() == {"role", "text", "created_at"}
 
 
+@pytest.mark.parametrize("accept", ["text/event-stream", "application/json"])
+async def test_where_a_reply_fails_before_its_first_word_one_can_go_on(accept: str, database_url: str) -> None:
+    """The problem names the conversation that has the message; but for who is refused, which begins none."""
+
+    async def script(conversation: Conversation) -> AsyncGenerator[str, None]:
+        if conversation.user_message == "fail":
+            raise BotFailed
+        yield str(len(conversation.messages))
+
+    async with service(database_url, ScriptedBot(script)) as (client, _):
+        failed = await client.request("POST", "/api/chat", json={"user_message": "fail"}, headers={"Accept": accept})
+        assert failed.status == 502
+        user, assistant = await messages(client, failed.headers["conversation-id"])
+        assert user["text"] == "fail"
+        assert (assistant["state"], assistant["reply_id"]) == ("failed", failed.headers["reply-id"])
+        again = await replied(client, "again", failed.headers["conversation-id"])
+        assert again.conversation_id == failed.headers["conversation-id"]
+        refused = await client.request("POST", "/api/chat", json={"user_message": ""})
+        assert not {"conversation-id", "reply-id"} & refused.headers.keys()
+
+
 async def test_conversations_are_listed_the_latest_first(database_url: str) -> None:
     """A page at a time, each once; a new message brings its conversation to the top."""
     async with service(database_url, Echo()) as (client, _):

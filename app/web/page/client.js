@@ -17,6 +17,7 @@ export class Problem extends Error {
     this.status = told.status;
     this.retryable = told.retryable;
     this.errors = told.errors ?? [];
+    this.conversationId = response?.headers.get("Conversation-Id") ?? "";
     this.retryAfterSeconds = Number(response?.headers.get("Retry-After") ?? 0);
   }
 }

@@ -158,6 +158,8 @@ async function recover(error, here, replyId, turn, said) {
   } else if (error instanceof Problem && replyId) {
     void openConversation(here.id); // it cannot be followed any more: what is stored of it can be shown
   } else {
+    here.id ||= error.conversationId ?? ""; // there the message is, and the next one should be
+    showOpen();
     turn.fail(error, "Try again", () => send(said));
     void list.refresh();
   }
