@@ -10,13 +10,11 @@ const marked = new Marked({
   tokenizer: { html: () => undefined, tag: () => undefined, def: () => undefined },
 });
 
-/** @typedef {import("../vendor/marked.js").Token} Token */
-
 /** The blocks of a text, one behind the other; their `raw` joined is the text. */
 export const blocksOf = (/** @type {string} */ text) => marked.lexer(text);
 
-/** The element of a block; none for what only keeps blocks apart. */
-export function element(/** @type {Token} */ block) {
+/** The element of a block, which is one of Marked's tokens; none for what only keeps blocks apart. */
+export function element(block) {
   switch (block.type) {
     case "space":
       return null;

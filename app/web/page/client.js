@@ -42,7 +42,12 @@ export const key = {
   },
 };
 
-/** Addresses are relative to the page's, so a prefix that a proxy adds is kept. */
+/**
+ * Addresses are relative to the page's, so a prefix that a proxy adds is kept. Raises `Problem` or `Unreachable`.
+ * @param {string} method
+ * @param {string} path
+ * @param {{ headers?: Record<string, string>, body?: object, signal?: AbortSignal }} options
+ */
 export async function ask(method, path, { headers = {}, body, signal } = {}) {
   const shown = key.get();
   const response = await fetch(path, {
@@ -64,7 +69,7 @@ export async function ask(method, path, { headers = {}, body, signal } = {}) {
   throw new Unreachable(); // a proxy's own page: the server is not there
 }
 
-export async function conversations(cursor) {
+export async function conversations(/** @type {string} */ cursor) {
   const query = cursor ? `?cursor=${encodeURIComponent(cursor)}` : "";
   return (await ask("GET", `api/conversations${query}`)).json();
 }

@@ -1,7 +1,8 @@
 // What is asked of people before the page goes on.
 import { key, Problem } from "./client.js";
 
-const byId = (id) => document.getElementById(id);
+/** @returns {any} */
+const byId = (/** @type {string} */ id) => document.getElementById(id);
 
 /** Shows a dialog. Tells whether it was agreed to. @returns {Promise<boolean>} */
 function asked(dialog) {

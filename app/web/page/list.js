@@ -3,7 +3,8 @@ import { conversations, deleteConversation, Problem } from "./client.js";
 import { askToDelete, withKey } from "./dialogs.js";
 import { icon } from "./turns.js";
 
-const byId = (id) => document.getElementById(id);
+/** @returns {any} */
+const byId = (/** @type {string} */ id) => document.getElementById(id);
 
 export class List {
   #shown = "";

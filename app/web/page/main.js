@@ -8,7 +8,8 @@ import { announce, closeSidebar, goToEnd, keepEndInSight, showName, showRunning 
 
 const DRAFT = "chat.draft";
 
-const byId = (id) => document.getElementById(id);
+/** @returns {any} */
+const byId = (/** @type {string} */ id) => document.getElementById(id);
 const [log, message] = ["log", "message"].map(byId);
 const list = new List({ onDeleted: forget });
 const others = new BroadcastChannel("chat"); // this page in other tabs

@@ -38,6 +38,7 @@ const read = (replyId, after, signal) =>
     signal,
   });
 
+/** @returns {AsyncGenerator<News>} */
 async function* follow(begin, replyId, signal) {
   let after = 0;
   let pauseMs = FIRST_PAUSE_MS;

@@ -67,7 +67,7 @@ export class ReplyTurn {
   }
 
   /** It has failed, or could not be had. */
-  fail(/** @type {Error} */ error, label, /** @type {(() => void) | undefined} */ again) {
+  fail(/** @type {any} */ error, /** @type {string} */ label, /** @type {(() => void) | undefined} */ again) {
     this.#settle();
     const fields = (error.errors ?? []).map((field) => ` ${field.detail}.`).join("");
     this.#note.textContent = `${error.title ? `${error.title}. ` : ""}${error.message}${fields}`;

@@ -4,7 +4,8 @@ import { copyText } from "./turns.js";
 
 const NEAR_END_PIXELS = 60;
 
-const byId = (id) => document.getElementById(id);
+/** @returns {any} */
+const byId = (/** @type {string} */ id) => document.getElementById(id);
 const [log, scroller, message, sidebar] = ["log", "scroller", "message", "sidebar"].map(byId);
 
 let follows = true; // whether the end of the conversation is kept in sight
