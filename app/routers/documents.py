@@ -16,8 +16,7 @@ _CHAT_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 )
-"""Content Security Policy, level 3: nothing from other hosts, nothing that somebody got into the page, and no text becomes
-markup."""
+"""Content Security Policy, level 3: nothing from other hosts, nothing that got into the page; text stays text."""
 
 _DOCS_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'nonce-{nonce}'; connect-src 'self'; img-src 'self' data:; "

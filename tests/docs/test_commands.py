@@ -100,6 +100,12 @@ def fuzzes(command: Command, machine: Machine) -> None:
     assert "No issues found" in machine.run(f"{text} {options}", machine.prepared)
 
 
+def verifies(command: Command, machine: Machine) -> None:
+    """For a moment; `tests/verify` does it at length."""
+    text = command.text.replace(ADDRESS, machine.service("greeter").url)
+    assert "\nHOLDS: " in machine.run(f"{text} --seconds 5 --rate 100", machine.prepared)
+
+
 def tells_its_options(command: Command, machine: Machine) -> None:
     """The options that are there have to be good for that."""
     assert "usage:" in machine.run(f"{command.text} --help", machine.prepared)
@@ -178,7 +184,8 @@ RULES: dict[str, Rule] = {
     r"([A-Z_]+=\S+ )*scripts/test( .*)?": collects_tests,
     r"\.venv/bin/schemathesis .*": fuzzes,
     r"\.venv/bin/python -m app keys .*": keeps_keys,
-    r"scripts/((bench|sdk)( .*)?|release)": tells_its_options,
+    r"scripts/((bench|sdk)( .*)?|release|verify --help)": tells_its_options,
+    rf"scripts/verify {ADDRESS}": verifies,
     r"scripts/(setup dev|generate)": succeeds,
     rf"(curl|\S+python -m app conversations) .*({README_REPLY}|{README_CONVERSATION}|/api/conversations|purge).*": (
         prints_what_was_stored
