@@ -201,7 +201,10 @@ message.addEventListener("keydown", (event) => {
   event.preventDefault();
   byId("composer").requestSubmit();
 });
-message.addEventListener("input", () => sessionStorage.setItem(DRAFT, message.value));
+message.addEventListener("input", () => {
+  sessionStorage.setItem(DRAFT, message.value);
+  if (!CSS.supports("field-sizing: content")) message.rows = Math.min(8, message.value.split("\n").length);
+});
 
 byId("stop").addEventListener("click", stop);
 byId("new").addEventListener("click", () => {
