@@ -1,0 +1,1 @@
+"""Makes clients from the contract, as client teams would; see `scripts/sdk`."""

@@ -1,0 +1,77 @@
+"""What generators run in: for Python's an environment of their own (requirements-sdk.txt), and the project's Node."""
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from filelock import FileLock
+
+ROOT = Path(__file__).parent.parent.parent
+BUILD = ROOT / "build" / "sdk"
+LOCK = ROOT / "requirements-sdk.txt"
+_NODE = ROOT / ".venv" / "node"
+
+
+class GenerationFailed(Exception):
+    """A program that makes or needs a client has failed; the text is what it said."""
+
+
+def run(command: list[str], folder: Path) -> str:
+    """Run a program with all generators on its path, and give what it prints.
+
+    Raises `GenerationFailed`.
+    """
+    done = subprocess.run(
+        command, cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    if done.returncode != 0:
+        raise GenerationFailed(f"{' '.join(command)}\n{done.stdout}")
+    return done.stdout
+
+
+def environment() -> dict[str, str]:
+    """The environment variables by which generators, type checkers and clients are found, Python's and Node's."""
+    programs = [_python() / "bin", _NODE / "bin", node_packages() / ".bin"]
+    path = os.pathsep.join([*map(str, programs), os.environ["PATH"]])
+    return os.environ | {"PATH": path, "NO_COLOR": "1", "PYTHONDONTWRITEBYTECODE": "1", "MYPY_CACHE_DIR": os.devnull}
+
+
+def node_packages() -> Path:
+    """The folder `node_modules`."""
+    return _NODE.resolve() / "node_modules"
+
+
+def install() -> None:
+    """Install what is not installed.
+
+    Raises `GenerationFailed`.
+    """
+    _quietly([str(ROOT / "scripts" / "setup"), "node"])
+    place = _python()
+    mark = place / "installed"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(place.with_suffix(".lock")):  # tests may be at it, too
+        if not mark.exists():
+            print("Installing generators of clients: 130 MB", file=sys.stderr)
+            _quietly([sys.executable, "-m", "venv", "--clear", "--without-pip", str(place)])
+            pip = [_python_with_pip(), "-m", "pip", "--python", str(place / "bin" / "python"), "install"]
+            _quietly([*pip, "-qq", "--disable-pip-version-check", "--require-hashes", "-r", str(LOCK)])
+            mark.touch()
+
+
+def _python() -> Path:
+    """The environment that belongs to the lock file as it is."""
+    return BUILD / f"venv-{hashlib.sha256(LOCK.read_bytes()).hexdigest()[:16]}"
+
+
+def _python_with_pip() -> str:
+    """The interpreter that .venv was made with: as `scripts/setup` has it, .venv itself has no pip."""
+    return str(Path(sys.base_exec_prefix) / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}")
+
+
+def _quietly(command: list[str]) -> None:
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    if done.returncode != 0:
+        raise GenerationFailed(f"{' '.join(command)}\n{done.stdout}")

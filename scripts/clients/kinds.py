@@ -1,0 +1,94 @@
+"""The clients that `scripts/sdk` makes: for each, the commands that generate it and that check its types.
+
+The first two are those that are recommended; this folder has what they need besides the contract. The others are made
+just as their documentation says.
+"""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from scripts.clients.environment import ROOT, node_packages, run
+
+HERE = Path(__file__).parent
+CONTRACT = ROOT / "openapi.yaml"
+DERIVED = ROOT / "generated" / "openapi-3.1.json"
+"""For the generators that do not know what a stream is in OpenAPI 3.2: all but one."""
+
+_CODEGEN = (
+    "datamodel-codegen --ignore-pyproject --input-file-type openapi --schema-version 3.2"
+    " --output-model-type pydantic_v2.BaseModel --preset standard-py311-20261027 --target-pydantic-version 2.14"
+    " --strict-refs --use-type-alias --enum-field-as-literal all --use-one-literal-as-default --use-missing-sentinel"
+    " --openapi-scopes schemas api --disable-timestamp --formatters builtin --output chat_client/models.py"
+    " --generate-client httpx2 --client-output chat_client/client --client-package chat_client.client"
+    " --client-model-package chat_client.models --client-server-base-url http://127.0.0.1:8000"
+)
+"""(Its own base URL is for the examples in the client's README; each client is told where the service is.)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of client."""
+
+    make: Callable[[Path], None]
+    """Generates into a new folder. Raises `GenerationFailed`."""
+    check: tuple[str, ...]
+    """Checks the types of what is there, strictly."""
+    is_recommended: bool = False
+
+
+def _mypy(package: str) -> tuple[str, ...]:
+    return ("mypy", "--config-file=", "--strict", "--package", package)
+
+
+_TSC = ("tsc", "--project", ".")
+
+
+def _python(folder: Path) -> None:
+    (folder / "chat_client").mkdir()
+    (folder / "chat_client" / "__init__.py").touch()
+    protocols = str(HERE / "python" / "protocols.json")
+    run([*_CODEGEN.split(), "--input", str(CONTRACT), "--client-protocols", protocols], folder)
+
+
+def _typescript(folder: Path) -> None:
+    _for_node(folder)
+    for name in ("events.ts", "openapi-ts.config.mjs"):
+        shutil.copy(HERE / "typescript" / name, folder)
+    run(["openapi-ts", "--input", str(DERIVED), "--output", "client"], folder)
+
+
+def _openapi_typescript(folder: Path) -> None:
+    _for_node(folder)
+    run(["openapi-typescript", str(DERIVED), "--output", "schema.ts"], folder)
+
+
+def _openapi_generator(name: str) -> Callable[[Path], None]:
+    def make(folder: Path) -> None:
+        if name.startswith("typescript"):
+            _for_node(folder)
+        # Its validator wants the requestBody of a link to be a string, against the specification.
+        arguments = ["--generator-name", name, "--input-spec", str(DERIVED), "--output", ".", "--skip-validate-spec"]
+        run(["openapi-generator-cli", "generate", *arguments], folder)
+
+    return make
+
+
+def _openapi_python_client(folder: Path) -> None:
+    run(["openapi-python-client", "generate", "--path", str(DERIVED), "--output-path", ".", "--overwrite"], folder)
+
+
+def _for_node(folder: Path) -> None:
+    (folder / "node_modules").symlink_to(node_packages(), target_is_directory=True)
+    shutil.copy(HERE / "typescript" / "tsconfig.json", folder)
+
+
+KINDS = {
+    "python": Kind(_python, _mypy("chat_client"), is_recommended=True),
+    "typescript": Kind(_typescript, _TSC, is_recommended=True),
+    "openapi-generator-python": Kind(_openapi_generator("python"), _mypy("openapi_client")),
+    "openapi-generator-typescript": Kind(_openapi_generator("typescript-fetch"), _TSC),
+    "openapi-typescript": Kind(_openapi_typescript, _TSC),
+    "openapi-python-client": Kind(_openapi_python_client, _mypy("chat_backend_client")),
+}

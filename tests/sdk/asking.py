@@ -1,0 +1,127 @@
+"""Runs the programs of `programs/`, each of which does as it is asked with a client that `scripts/sdk` makes."""
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from subprocess import PIPE
+from typing import Any
+
+from scripts.clients.environment import environment, run
+from scripts.clients.making import make
+
+PROGRAMS = Path(__file__).parent / "programs"
+_PATIENCE_SECONDS = 60.0
+
+Asked = Mapping[str, Any]
+"""What to do, as `programs/telling` has it."""
+Line = dict[str, Any]
+"""What a program tells: a `word` with its `id`, `done`, `failed`, `refused`, `cut`, a `result`, or the `end` of one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A program, and the kind of client that it needs."""
+
+    program: str
+    kind: str
+
+
+SOURCES = {
+    "datamodel-code-generator": Source("datamodel_code_generator.py", "python"),
+    "hey-api": Source("hey_api.ts", "typescript"),
+    "hey-api, alone": Source("hey_api_alone.ts", "typescript"),
+    "openapi-typescript": Source("openapi_fetch.ts", "openapi-typescript"),
+    "openapi-generator, typescript-fetch": Source("typescript_fetch.ts", "openapi-generator-typescript"),
+    "openapi-generator, python": Source("openapi_generator.py", "openapi-generator-python"),
+    "openapi-python-client": Source("openapi_python_client.py", "openapi-python-client"),
+}
+RECOMMENDED = ("datamodel-code-generator", "hey-api")
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A program that is ready to run."""
+
+    command: Sequence[str]
+    folder: Path
+    variables: Mapping[str, str]
+    complaint: str
+    """What a strict type checker says against its client, and against the program as its user."""
+
+
+def prepared(source: Source, folder: Path) -> Program:
+    """Make the client, unless it is there, and in that folder the program that asks with it."""
+    made = make(source.kind)
+    program = PROGRAMS / source.program
+    if program.suffix == ".py":
+        path = os.pathsep.join(map(str, (made.folder, PROGRAMS)))
+        variables = environment() | {"PYTHONPATH": path, "PYTHONWARNINGS": "error"}
+        return Program(["python", str(program)], folder, variables, made.complaint or _complaint(program, path))
+    shutil.copytree(made.folder, folder, symlinks=True, dirs_exist_ok=True)
+    for name in ("telling.ts", source.program):
+        shutil.copy(PROGRAMS / name, folder)
+    run(["tsc", "--project", ".", "--noEmit", "false", "--outDir", "js", "--rootDir", "."], folder)
+    return Program(["node", f"js/{program.stem}.js"], folder, environment(), made.complaint)
+
+
+def _complaint(program: Path, path: str) -> str:
+    # What the checker says of the client itself is known.
+    checker = ["mypy", "--config-file=", "--strict", "--follow-imports=silent", str(program)]
+    done = subprocess.run(
+        checker, env=environment() | {"MYPYPATH": path}, capture_output=True, encoding="utf-8", check=False
+    )
+    return "" if done.returncode == 0 else done.stdout
+
+
+@asynccontextmanager
+async def asked(program: Program, *what: Asked) -> AsyncIterator[AsyncIterator[Line]]:
+    """The lines that the program tells, as they come. Who leaves early ends it.
+
+    Raises `AssertionError` if it fails, `TimeoutError` if it never ends.
+    """
+    process = await asyncio.create_subprocess_exec(
+        *program.command, cwd=program.folder, env=program.variables, stdin=PIPE, stdout=PIPE, stderr=PIPE, limit=2**22
+    )
+    try:
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            yield _lines(process, json.dumps(what))
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+async def _lines(process: asyncio.subprocess.Process, asks: str) -> AsyncIterator[Line]:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdin.write(asks.encode())
+    process.stdin.close()
+    async for line in process.stdout:
+        yield json.loads(line)
+    errors = (await process.stderr.read()).decode()
+    assert await process.wait() == 0, errors
+
+
+async def answers(program: Program, *what: Asked) -> list[list[Line]]:
+    """All that the program tells, for each thing that it was asked to do."""
+    told: list[list[Line]] = [[]]
+    async with asked(program, *what) as lines:
+        async for line in lines:
+            if "end" in line:
+                told.append([])
+            else:
+                told[-1].append(line)
+    assert len(told) == len(what) + 1, told
+    return told[:-1]
+
+
+def words(lines: Sequence[Line]) -> list[Any]:
+    """The words among them."""
+    return [line["word"] for line in lines if "word" in line]
