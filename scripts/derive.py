@@ -41,6 +41,8 @@ def _without_news(node: Any) -> Any:  # noqa: ANN401 - any JSON
 def _member(key: str, value: Any) -> Any:  # noqa: ANN401 - any JSON
     if key == "content" and STREAM in value:
         value = value | {STREAM: _stream_as_string(value[STREAM])}
+    if key == "links":  # openapi-generator takes nothing but a string for the body of one, against 3.1
+        value = {name: {key: link[key] for key in link if key != "requestBody"} for name, link in value.items()}
     if key == "examples" and isinstance(value, dict):
         return {name: _example(example) for name, example in value.items()}
     if key == "discriminator":
