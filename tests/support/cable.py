@@ -5,7 +5,7 @@ import contextlib
 from types import TracebackType
 from typing import Self
 
-_PIECE_BYTES = 2**16
+from tests.support.passing import pass_on
 
 
 class Cable:
@@ -60,17 +60,9 @@ class Cable:
                 return
             from_server, to_server = await asyncio.open_connection("127.0.0.1", self._port)
             with contextlib.closing(to_server):
-                await asyncio.gather(_pass_on(from_client, to_server), _pass_on(from_server, to_client))
+                await asyncio.gather(pass_on(from_client, to_server), pass_on(from_server, to_client))
         except OSError:
             to_client.transport.abort()  # there is no server
         finally:
             self._clients.discard(to_client)
             to_client.close()
-
-
-async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Until one side leaves; then the other learns of it."""
-    with contextlib.closing(writer), contextlib.suppress(ConnectionError):
-        while data := await reader.read(_PIECE_BYTES):
-            writer.write(data)
-            await writer.drain()

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-_PIECE_BYTES = 2**16
+from tests.support.passing import PIECE_BYTES, pass_on
+
 _EVENT = re.compile(rb"(?<=[\r\n]\n)(?=data: |event: )")
 """Where an event begins: behind an empty line, or behind the line that begins a chunk."""
 
@@ -76,8 +77,8 @@ class CuttingProxy:
             self.requests.append(_headers(head))
             to_server.write(head)
             async with asyncio.TaskGroup() as group:
-                requests = group.create_task(_pass_on(from_client, to_server))
-                await (self._cut_off(cut, from_server, to_client) if cut else _pass_on(from_server, to_client))
+                requests = group.create_task(pass_on(from_client, to_server))
+                await (self._cut_off(cut, from_server, to_client) if cut else pass_on(from_server, to_client))
                 requests.cancel()
         finally:
             for writer in (to_client, to_server):
@@ -88,20 +89,12 @@ class CuttingProxy:
     async def _cut_off(self, cut: Cut, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         response = b""
         while (end := cut.position(response)) is None:
-            if not (data := await reader.read(_PIECE_BYTES)):
+            if not (data := await reader.read(PIECE_BYTES)):
                 raise EOFError(f"{cut} is not in this response: {response!r}")
             response += data
         writer.write(response[:end])
         self._events += response.count(b"\n\n", 0, end)
         await self._before_hanging_up(self._events)
-
-
-async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Until one side leaves; then the other learns of it."""
-    with contextlib.closing(writer), contextlib.suppress(ConnectionError):
-        while data := await reader.read(_PIECE_BYTES):
-            writer.write(data)
-            await writer.drain()
 
 
 def _headers(head: bytes) -> Mapping[str, str]:

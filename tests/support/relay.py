@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
-_PIECE_BYTES = 2**16
+from tests.support.passing import pass_on
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,7 +53,7 @@ class Relay:
     async def _connection(self, from_bot: asyncio.StreamReader, to_bot: asyncio.StreamWriter) -> None:
         from_engine, to_engine = await asyncio.open_connection("127.0.0.1", self._port)
         with contextlib.closing(to_bot), contextlib.closing(to_engine):
-            answers = asyncio.create_task(_pass_on(from_engine, to_bot))
+            answers = asyncio.create_task(pass_on(from_engine, to_bot))
             requests: list[Asked] = []
             with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
                 while True:
@@ -73,11 +73,3 @@ class Relay:
             self.requests.append(asked)
             self._news.notify_all()
         return asked
-
-
-async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Until the engine hangs up; then the bot learns of it."""
-    with contextlib.closing(writer), contextlib.suppress(ConnectionError):
-        while data := await reader.read(_PIECE_BYTES):
-            writer.write(data)
-            await writer.drain()
