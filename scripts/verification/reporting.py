@@ -1,0 +1,100 @@
+"""Writes what was found: for people, and as JUnit for a CI."""
+
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+from .findings import Broken, Finding, Report, Verdict
+
+_WIDTH = 120
+_INDENT = " " * 12
+
+
+def as_text(report: Report) -> str:
+    return "\n".join(_lines(report)) + "\n"
+
+
+def _lines(report: Report) -> Iterator[str]:
+    yield f"{report.address}: {', '.join([*report.about, f'seed {report.seed}'])}"
+    yield f"{report.messages} messages, {report.requests} requests, {report.seconds:.0f} s"
+    yield ""
+    if not report.unreachable or any(finding.tried for finding in report.findings.values()):
+        for finding in report.findings.values():
+            yield from _of(finding, report.seed)
+        yield ""
+    yield from textwrap.wrap(conclusion(report), _WIDTH)
+
+
+def conclusion(report: Report) -> str:
+    findings = report.findings.values()
+    broken = [finding.law.name for finding in findings if finding.verdict is Verdict.BROKEN]
+    unseen = [finding.law.name for finding in findings if finding.verdict is Verdict.UNSEEN]
+    gone = f" CANNOT BE REACHED: {report.unreachable}" if report.unreachable else ""
+    stopped = " Interrupted: the rest was not tried." if report.interrupted else ""
+    if broken:
+        return f"BREAKS THE CONTRACT: {', '.join(broken)}.{gone}{stopped} Repeat with --seed {report.seed}"
+    if gone or stopped:
+        return f"{gone}{stopped}".strip()
+    held = f"HOLDS: {len(findings) - len(unseen)} laws held"
+    return f"{held}; {len(unseen)} could not be seen: {', '.join(unseen)}." if unseen else f"{held}."
+
+
+def _of(finding: Finding, seed: int) -> Iterator[str]:
+    tried = finding.count() if finding.tried else ""
+    name = finding.law.name
+    if finding.verdict is Verdict.UNSEEN:
+        yield from _wrapped(f"-       {name:12}  could not be seen: ", finding.why, indent="")
+        return
+    notes = "; ".join([tried, *(note for note in finding.notes if "GET" not in note)])
+    yield f"{finding.verdict.value:8}{name:12}  {finding.law.meaning} ({notes})"
+    for breach in finding.breaches:
+        yield from _account(breach, seed)
+
+
+def _account(breach: Broken, seed: int) -> Iterator[str]:
+    yield from _wrapped("sent:  ", breach.request)
+    yield from _wrapped("came:  ", breach.came)
+    yield from _wrapped("due:   ", breach.contract)
+    yield from _wrapped("again: ", f"--seed {seed} --law {breach.seen_by}")
+
+
+def _wrapped(title: str, text: str, indent: str = _INDENT) -> Iterator[str]:
+    following = indent + " " * len(title) if indent else " " * 22
+    yield from textwrap.wrap(
+        title + text, _WIDTH, initial_indent=indent, subsequent_indent=following, break_on_hyphens=False
+    )
+
+
+def write_junit(report: Report, path: Path) -> None:
+    """A test case for each law, besides one for whether there was anybody to be judged."""
+    suite = ET.Element("testsuite", name="verify", time=f"{report.seconds:.1f}")
+    reached = ET.SubElement(suite, "testcase", classname="verify", name="reached")
+    if report.unreachable:
+        ET.SubElement(reached, "error", message=_plain(report.unreachable))
+    for finding in report.findings.values():
+        case = ET.SubElement(
+            suite, "testcase", classname="verify", name=finding.law.name, time=f"{finding.seconds:.1f}"
+        )
+        match finding.verdict:
+            case Verdict.BROKEN:
+                for breach in finding.breaches[:1]:
+                    failure = ET.SubElement(case, "failure", message=_plain(breach.came))
+                    failure.text = _plain(
+                        "\n".join(line for each in finding.breaches for line in _account(each, report.seed))
+                    )
+            case Verdict.UNSEEN:
+                ET.SubElement(case, "skipped", message=_plain(finding.why))
+            case Verdict.HELD:
+                ET.SubElement(case, "system-out").text = finding.count()
+    counts = {"tests": "testcase", "failures": "testcase/failure", "errors": "testcase/error"}
+    for name, place in {**counts, "skipped": "testcase/skipped"}.items():
+        suite.set(name, str(len(suite.findall(place))))
+    tree = ET.ElementTree(suite)
+    ET.indent(tree)
+    tree.write(path, encoding="utf-8", xml_declaration=True)
+
+
+def _plain(text: str) -> str:
+    """Without what XML cannot hold."""
+    return "".join(character if character.isprintable() or character == "\n" else "\ufffd" for character in text)

@@ -1,0 +1,71 @@
+"""Runs the verifier, as a function or as the command that it is."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from scripts.verification.findings import Report, Verdict
+from scripts.verification.reporting import as_text
+from scripts.verification.target import Place
+from scripts.verification.trying import LAWS, Options, verify
+from tests.contract.document import ROOT
+from tests.support.databases import fresh_database_url
+from tests.support.keys import made_key
+
+PATIENCE_SECONDS = 60.0
+FAST = 200.0
+"""Messages a second: the service under test is nobody else's."""
+QUICK = tuple(law.name for law in LAWS if law.name != "document")
+"""All laws but the one that takes as long as it is given."""
+
+
+async def verified(
+    place: Place, *laws: str, seed: int = 1, seconds: float = 20, heartbeat_seconds: float = 0.3
+) -> Report:
+    """What comes of trying these laws."""
+    options = Options(place, seed, seconds, FAST, heartbeat_seconds, laws)
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        return await verify(options, lambda _line: None)
+
+
+def verdicts(report: Report) -> dict[str, str]:
+    """What became of each law; with the whole report for who reads a failure."""
+    assert not report.unreachable, as_text(report)
+    return {name: finding.verdict.value for name, finding in report.findings.items()}
+
+
+def unseen(report: Report) -> set[str]:
+    """The laws that could not be seen."""
+    return {name for name, finding in report.findings.items() if finding.verdict is Verdict.UNSEEN}
+
+
+async def two_keys() -> tuple[str, str, str]:
+    """A database, and a key of each of two names in it."""
+    url = fresh_database_url()
+    return url, (await made_key(url, "somebody"))[0], (await made_key(url, "somebody-else"))[0]
+
+
+def command(*arguments: str) -> list[str]:
+    """What `scripts/verify` runs."""
+    return [sys.executable, "-P", "-m", "scripts.verification", *arguments]
+
+
+def environment(**more: str) -> dict[str, str]:
+    """What it runs in."""
+    return os.environ | {"PYTHONPATH": str(ROOT)} | more
+
+
+def run(folder: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run it to its end, in a folder that is not the project's; `more` is for its environment."""
+    return subprocess.run(
+        command(*arguments),
+        cwd=folder,
+        env=environment(**more),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
