@@ -6,7 +6,10 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from tests.browser.people import PHONE, Person, somebody
+from tests.support.browser import visitor
 from tests.support.server import LiveServer
+from tests.verify.faults import Fault
+from tests.verify.proxy import FaultyProxy
 
 
 async def test_words_appear_as_they_come(chromium: Browser, server: LiveServer) -> None:
@@ -175,3 +178,17 @@ async def test_a_draft_survives_a_reload(chromium: Browser, server: LiveServer) 
         await person.page.keyboard.type("half a thou")
         await person.page.reload()
         await expect(person.message).to_have_value("half a thou")
+
+
+async def test_it_works_below_a_path(chromium: Browser, server: LiveServer) -> None:
+    """Behind a proxy that puts one in front of all others; nothing is asked for elsewhere."""
+    async with FaultyProxy(server.port, Fault(), prefix="/some/where") as proxy, visitor(chromium) as page:
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        await page.goto(f"{proxy.url}/")
+        person = Person(page)
+        await person.say("/simulate pace_ms=20\nbelow a path")
+        assert await person.hears_the_end() == "below a path"
+        await person.page.reload()
+        assert await person.hears_the_end() == "below a path"
+        assert all(url.startswith(f"{proxy.url}/") for url in asked)
