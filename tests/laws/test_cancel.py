@@ -240,16 +240,17 @@ async def test_a_thousand_abandoned_streams_leave_nothing_behind() -> None:
                 for _ in range(number % 7):
                     await anyio.lowlevel.checkpoint()
 
-        for number in range(10):
-            await abandon(number)
-        await no_open_reply(app)
+        async def abandon_many() -> None:
+            async with anyio.create_task_group() as group:
+                for number in range(100):
+                    group.start_soon(abandon, number)
+            await no_open_reply(app)
+
+        await abandon_many()  # opens all connections to the database that so many need at once
         process = psutil.Process()
         tasks, files, threads = len(asyncio.all_tasks()), process.num_fds(), process.num_threads()
-        for batch in range(0, _MANY, 100):
-            async with anyio.create_task_group() as group:
-                for number in range(batch, batch + 100):
-                    group.start_soon(abandon, number)
-        await no_open_reply(app)
+        for _ in range(_MANY // 100):
+            await abandon_many()
         gc.collect()
         assert started == closed > _MANY // 2
         assert (len(asyncio.all_tasks()), process.num_fds(), process.num_threads()) == (tasks, files, threads)

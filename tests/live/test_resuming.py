@@ -143,7 +143,8 @@ def test_cuts_while_the_bot_is_speaking(obedient: LiveServer) -> None:
             reading = pool.submit(connect, obedient.port, upstream.message, resumer, next(ways), cut)
         upstream.finish()
         reading.result()
-        connect(obedient.port, upstream.message, resumer, "get")
+        if resumer.end is None:  # it may have come along with the last word
+            connect(obedient.port, upstream.message, resumer, "get")
     assert isinstance(resumer.end, Reply)
     assert resumer.words == [f"word{n}\n" for n in range(1, 11)]
     assert _count_replies(obedient) == before + 1
