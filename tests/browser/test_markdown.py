@@ -189,8 +189,8 @@ async def test_what_is_drawn_goes_with_what_is_said(kind: str, chromium: Browser
                 document.querySelector("#log").append(turn.element);
                 const words = text.match(/\\S+\\s*/g);
                 const say = (from) => {
-                    turn.add(words.slice(from, from + 4).join(""));
-                    if (from + 4 < words.length) setTimeout(say, 0, from + 4);
+                    turn.add(words.slice(from, from + 10).join(""));
+                    if (from + 10 < words.length) setTimeout(say, 0, from + 10);
                     else turn.end("stop");
                 };
                 say(0);

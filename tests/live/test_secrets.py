@@ -47,7 +47,7 @@ class _Canaries:
     def all(self) -> dict[str, str]:
         """By name. Of what is shown as one, the part that nobody may learn."""
         whole = {part.name: getattr(self, part.name) for part in fields(self)}
-        return whole | {name: whole[name].rpartition("_")[2] for name in ("key", "revoked")}
+        return whole | {name: whole[name].split("_", 2)[2] for name in ("key", "revoked")}
 
 
 def _asked(server: LiveServer, raw: bytes) -> tuple[int, bytes]:
