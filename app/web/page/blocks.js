@@ -51,7 +51,7 @@ function inline(tokens) {
       case "link":
         return link(token, token.text === token.href ? [plain(token.text)] : inline(token.tokens));
       case "image":
-        return link(token, [plain(`🖼 ${token.text || token.href}`)]);
+        return link(token, [plain(`Picture: ${token.text || token.href}`)]);
       case "text":
         return token.tokens ? fragment(inline(token.tokens)) : plain(token.text);
       case "escape":

@@ -4,14 +4,16 @@ const KEY = "chat.key";
 
 /** Where what the server tells programs to do is nothing that people can do here. */
 const FOR_PEOPLE = {
+  "conversation-busy": "Wait for the end of the reply that is being made here, or stop it.",
   "conversation-not-found": "It may have been deleted. Begin a new chat.",
 };
+const forPeople = (/** @type {string} */ detail) => detail.replace(/\bas Retry-After says\b/, "a little");
 
 /** What the server tells when something is wrong (RFC 9457). */
 export class Problem extends Error {
   constructor(told, response) {
     const type = told.type.replace("urn:problem:", "");
-    super(FOR_PEOPLE[type] ?? told.detail);
+    super(FOR_PEOPLE[type] ?? forPeople(told.detail));
     this.type = type;
     this.title = told.title;
     this.status = told.status;

@@ -64,6 +64,7 @@ export class ReplyTurn {
     this.#settle();
     this.tell(ENDS[how] ?? "");
     if (again && how !== "stop" && how !== "completed") this.#offer("Try again", again);
+    this.onGrown();
   }
 
   /** It has failed, or could not be had. */
@@ -74,6 +75,7 @@ export class ReplyTurn {
     this.#note.className = "note bad";
     this.#note.setAttribute("role", "alert");
     if (again) this.#offer(label, again, error.retryAfterSeconds);
+    this.onGrown();
   }
 
   #settle() {
@@ -81,7 +83,6 @@ export class ReplyTurn {
     this.#text.finish();
     this.element.setAttribute("aria-busy", "false");
     if (!this.#text.text) this.#tools.querySelector("[data-copies]")?.remove();
-    this.onGrown();
   }
 
   #draw() {
