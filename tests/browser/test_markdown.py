@@ -132,11 +132,11 @@ _ENDLESS = {
 async def test_a_block_without_an_end_is_shown_in_parts(kind: str, chromium: Browser, server: LiveServer) -> None:
     """In the same ones, however it came; in time that goes with its length, whatever the parser makes of it."""
     chance = random.Random(20261123)  # noqa: S311 - nothing secret
-    text = _ENDLESS[kind] * (40_000 // len(_ENDLESS[kind]))
+    text = _ENDLESS[kind] * (25_000 // len(_ENDLESS[kind]))
     async with somebody(chromium, server.url) as person:
         whole, kept = await person.page.evaluate(_RENDER, [[text], False])
         assert kept == text
-        for _ in range(3):
+        for _ in range(2):
             live, _kept = await person.page.evaluate(_RENDER, [_pieces(text, chance), True])
             assert live == whole
 

@@ -19,7 +19,7 @@ from tests.contract.document import CONFIG, ROOT, TEXT
 from tests.support.keys import bearer
 
 SEED = int(os.environ.get("CONTRACT_SEED", random.SystemRandom().randrange(2**32)))
-MAX_EXAMPLES = int(os.environ.get("CONTRACT_MAX_EXAMPLES", "90"))
+MAX_EXAMPLES = int(os.environ.get("CONTRACT_MAX_EXAMPLES", "80"))
 
 _OPTIONAL = "\nsecurity:\n  - {}\n"
 _WARNING = re.compile("^  \u26a0\ufe0f *(.+)$", re.MULTILINE)

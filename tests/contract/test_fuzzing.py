@@ -55,7 +55,9 @@ def test_fuzzing_finds_no_failure_and_no_warning(name: str, runs: Mapping[str, t
     assert not verdict.warnings
     assert verdict.cases >= 5 * MAX_EXAMPLES
     assert set(verdict.phases) == {"examples", "coverage", "fuzzing", "stateful"}
-    assert verdict.links == (len(LINKS), len(LINKS)), verdict.output
+    walked, known = verdict.links
+    assert known == len(LINKS), verdict.output
+    assert walked >= len(LINKS) - 3, repeat(verdict.output)  # which, is up to chance; `test_links` walks each
     statuses = {entry["status"] for entry in server.log_entries() if entry["event"] == "request"}
     assert statuses <= ROUTING.union(*STATUSES.values()) - {500}
     assert (401 in statuses) == name.endswith("keys")  # schemathesis has tried without, and with a wrong one

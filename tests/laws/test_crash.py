@@ -19,7 +19,7 @@ from tests.support.wire import Answer, Interrupted, Wire, get, post, request
 _logger = logging.getLogger(__name__)
 
 _CLIENTS = 8
-_EXAMPLES_A_KILL = 30
+_EXAMPLES_A_KILL = 50
 """The option `--laws` counts examples; a kill takes as long as so many."""
 
 _PATIENCE_SECONDS = 30.0
