@@ -57,7 +57,7 @@ def install() -> None:
             print("Installing generators of clients: 130 MB", file=sys.stderr)
             _quietly([sys.executable, "-m", "venv", "--clear", "--without-pip", str(place)])
             pip = [_python_with_pip(), "-m", "pip", "--python", str(place / "bin" / "python"), "install"]
-            _quietly([*pip, "-qq", "--disable-pip-version-check", "--require-hashes", "-r", str(LOCK)])
+            _quietly([*pip, "-qq", "--disable-pip-version-check", "--no-compile", "--require-hashes", "-r", str(LOCK)])
             mark.touch()
 
 

@@ -31,10 +31,7 @@ KNOWN_ID = "Custom check failed: `what_is_anothers_is_as_nothing`"
 
 FUZZED: dict[str, set[str]] = {
     "second-done": {GRAMMAR, SCHEMA},
-    "word-after-done": {GRAMMAR},
-    "wrong-id": {GRAMMAR},
     "undocumented-status": {STATUS},
-    "no-request-id": {HEADERS, REQUEST_ID},
     "no-allow": {NO_ALLOW},
     "deaf-delete": {NOT_DELETED},
     "no-challenge": {HEADERS},
