@@ -47,13 +47,6 @@ export class ReplyTurn {
     if (!this.#frame) this.#frame = requestAnimationFrame(() => this.#draw());
   }
 
-  /** It is read from the start again. */
-  restart() {
-    this.#waiting = "";
-    this.#body.replaceChildren();
-    this.#text = new GrowingText(this.#body);
-  }
-
   tell(/** @type {string} */ note) {
     this.#note.textContent = note;
     this.#note.className = "note";
