@@ -3,36 +3,25 @@
 import asyncio
 import contextlib
 from types import TracebackType
-from typing import Self
 
-from tests.support.passing import pass_on
+from tests.support.passing import Proxy, pass_on
 
 
-class Cable:
-    """Leads to a server. An async context manager; clients take its `url`."""
+class Cable(Proxy):
+    """Leads to a server."""
 
     def __init__(self, port: int) -> None:
         """`port` is the server's, on this machine; `lead_to` changes it."""
-        self._port = port
+        super().__init__(port)
         self._is_cut = False
         self._clients: set[asyncio.StreamWriter] = set()
-        self._listener: asyncio.Server
-        self.url: str
-        """Without a slash at the end."""
-
-    async def __aenter__(self) -> Self:
-        """Listen."""
-        self._listener = await asyncio.start_server(self._connection, "127.0.0.1", 0)
-        self.url = f"http://127.0.0.1:{self._listener.sockets[0].getsockname()[1]}"
-        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Hang up."""
         self.cut()
-        self._listener.close()
-        await self._listener.wait_closed()
+        await super().__aexit__(kind, error, trace)
 
     def cut(self) -> None:
         """From now on, nobody gets through."""

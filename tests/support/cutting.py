@@ -5,10 +5,8 @@ import contextlib
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
 
-from tests.support.passing import PIECE_BYTES, pass_on
+from tests.support.passing import PIECE_BYTES, Proxy, pass_on
 
 _EVENT = re.compile(rb"(?<=[\r\n]\n)(?=data: |event: )")
 """Where an event begins: behind an empty line, or behind the line that begins a chunk."""
@@ -35,8 +33,8 @@ class Cut:
         return max(start, end + self.byte) if self.byte < 0 else min(start + self.byte, end)
 
 
-class CuttingProxy:
-    """Stands in front of a server. An asynchronous context manager.
+class CuttingProxy(Proxy):
+    """Cuts the first connections off.
 
     Each cut is for one connection, in the order in which they come; the connections after these are left alone.
     """
@@ -46,28 +44,12 @@ class CuttingProxy:
 
         It may wait until the client has read them: a client may drop what it has not read when the connection ends.
         """
-        self._port = port
+        super().__init__(port)
         self._cuts = list(cuts)
         self._before_hanging_up = before_hanging_up
         self._events = 0
-        self._listener: asyncio.Server
-        self.url: str
-        """Where it listens, without a slash at the end."""
         self.requests: list[Mapping[str, str]] = []
         """The headers of each connection's first request, by lower-case name."""
-
-    async def __aenter__(self) -> Self:
-        """Listen."""
-        self._listener = await asyncio.start_server(self._connection, "127.0.0.1", 0)
-        self.url = f"http://127.0.0.1:{self._listener.sockets[0].getsockname()[1]}"
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Wait for the last client to leave."""
-        self._listener.close()
-        await self._listener.wait_closed()
 
     async def _connection(self, from_client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
         cut = self._cuts.pop(0) if self._cuts else None

@@ -4,10 +4,9 @@ import asyncio
 import contextlib
 import json
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import Any, Self
 
-from tests.support.passing import pass_on
+from tests.support.passing import Proxy, pass_on
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,29 +19,20 @@ class Asked:
     """Its connection has ended."""
 
 
-class Relay:
-    """Listens. An async context manager; a bot takes its `url` for `base_url`."""
+class Relay(Proxy):
+    """A bot takes its `url` for `base_url`."""
 
     def __init__(self, port: int) -> None:
         """`port` is the engine's, on this machine."""
+        super().__init__(port)
         self.requests: list[Asked] = []
-        self.url: str
-        self._port = port
         self._news = asyncio.Condition()
-        self._listener: asyncio.Server
 
     async def __aenter__(self) -> Self:
         """Listen."""
-        self._listener = await asyncio.start_server(self._connection, "127.0.0.1", 0)
-        self.url = f"http://127.0.0.1:{self._listener.sockets[0].getsockname()[1]}/v1"
+        await super().__aenter__()
+        self.url += "/v1"
         return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Wait for the last bot to leave."""
-        self._listener.close()
-        await self._listener.wait_closed()
 
     async def asked(self, count: int) -> Asked:
         """The request with this number, once it is there."""
