@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from app.operators import keys
-from app.settings import Settings
 from tests.support.databases import KINDS, fresh_database_url, run_sql, sqlite_file
 from tests.support.keys import bearer, made_key
 from tests.support.server import LiveServer
@@ -28,19 +27,8 @@ _FORM = "up to 63 letters, digits, dots, dashes and underscores"
 
 Run = Callable[..., tuple[int, str, str]]
 
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs a command and gives back its exit status, and what it wrote to either stream."""
-
-    def run(database_url: str, *arguments: str) -> tuple[int, str, str]:
-        try:
-            status = keys.main(list(arguments), Settings(database_url=database_url))
-        except SystemExit as end:
-            status = int(str(end.code))
-        return status, *capsys.readouterr()
-
-    return run
+COMMAND = keys.main
+"""What the fixture `run` runs."""
 
 
 @pytest.fixture(params=KINDS)

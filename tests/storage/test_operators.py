@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from app.operators import conversations
-from app.settings import Settings
 from tests.support.databases import KINDS, fresh_database_url, run_sql
 from tests.support.server import LiveServer
 from tests.support.wire import Wire, get, post, request
@@ -20,23 +19,10 @@ _ROOT = Path(__file__).parent.parent.parent
 _NOBODY = "0" * 32
 _DAY_MS = 24 * 3600 * 1000
 
-
 Run = Callable[..., tuple[int, str, str]]
 
-
-@pytest.fixture
-def run(capsysbinary: pytest.CaptureFixture[bytes]) -> Run:
-    """Runs a command and gives back its exit status, and what it wrote to either stream."""
-
-    def run(database_url: str, *arguments: str) -> tuple[int, str, str]:
-        try:
-            status = conversations.main(list(arguments), Settings(database_url=database_url))
-        except SystemExit as end:
-            status = int(str(end.code))
-        written = capsysbinary.readouterr()
-        return status, written.out.decode(), written.err.decode()
-
-    return run
+COMMAND = conversations.main
+"""What the fixture `run` runs."""
 
 
 @pytest.fixture(scope="module", params=KINDS)
