@@ -59,7 +59,9 @@ def main() -> int:
 def serve(settings: Settings, app: FastAPI) -> int:
     """Serve an application that `create_app` has made, until a signal comes. Returns the exit status."""
     contract = Contract.load()
-    not_http = Problems(contract.problems, contract.address("streamReply")).response(RequestError("malformed-request"))
+    not_http = Problems(contract.problems, contract.reference("streamChat", to="getReply")).response(
+        RequestError("malformed-request")
+    )
     config = uvicorn.Config(
         app,
         host=settings.host,

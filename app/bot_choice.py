@@ -4,7 +4,7 @@ from app.bots.greeter import Greeter
 from app.bots.installed import installed_bot
 from app.bots.simulator import Simulator
 from app.chat.errors import BotNotConfigured
-from app.chat.model import Bot
+from app.chat.ports import Bot
 from app.settings import Settings
 
 

@@ -5,6 +5,7 @@ Problems too are the document's: each example of an error response is what the s
 """
 
 import json
+import posixpath
 import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -24,6 +25,16 @@ METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace", 
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's, where it is there: ten times as fast
 
+_SERVED_FROM = """
+servers:
+  - url: ./
+    description: The server that serves this document.
+"""
+"""What the document says besides when a server serves it: its operations are below the folder that it is in.
+
+In a file, which is in no server's folder, it would only confuse: schemathesis, for one, warns of it.
+"""
+
 Handler = Callable[..., Awaitable[Any]]
 
 
@@ -42,11 +53,18 @@ class Operation:
     is_guarded: bool
     """Whether it wants credentials, where there are any."""
     is_stream: bool
+    may_repeat: bool
+    """Whether a request may tell, by an idempotency key, that it repeats an earlier one."""
 
     @property
     def success(self) -> int:
         """The status of a good end."""
         return min(self.statuses)
+
+    @property
+    def is_head(self) -> bool:
+        """Whether it is `GET` without a body: then the handler of `GET` answers it, and the server drops the body."""
+        return self.method == "HEAD"
 
     @property
     def handler_name(self) -> str:
@@ -59,10 +77,10 @@ class Contract:
 
     def __init__(self, text: str, derived_json: str) -> None:
         """`text` is `openapi.yaml`'s; `derived_json` is what `scripts/generate` derived for tools that refuse 3.2."""
-        self.text = text
-        self.derived_json = derived_json
-        self.document: dict[str, Any] = yaml.load(text, Loader=_LOADER)  # noqa: S506 - it is a safe loader
-        self.json = json.dumps(self.document, ensure_ascii=False, separators=(",", ":"))
+        self.text = text + _SERVED_FROM
+        self.document: dict[str, Any] = yaml.load(self.text, Loader=_LOADER)  # noqa: S506 - it is a safe loader
+        self.json = _compact(self.document)
+        self.derived_json = _compact(json.loads(derived_json) | {"servers": self.document["servers"]})
         self.operations = {operation.operation_id: operation for operation in self._operations()}
         self.problems = self._problems()
 
@@ -79,7 +97,7 @@ class Contract:
         Raises `ContractError` if an operation has no handler, or a handler no operation.
         """
         by_name = {handler.__name__: handler for handler in handlers}
-        wanted = {operation.handler_name: operation for operation in self.operations.values()}
+        wanted = {operation.handler_name: operation for operation in self.operations.values() if not operation.is_head}
         if missing := wanted.keys() - by_name.keys():
             names = ", ".join(f"{wanted[name].operation_id} ({name})" for name in sorted(missing))
             msg = f"openapi.yaml has operations without a handler: {names}"
@@ -87,10 +105,11 @@ class Contract:
         if unknown := by_name.keys() - wanted.keys():
             msg = f"there are handlers without an operation in openapi.yaml: {', '.join(sorted(unknown))}"
             raise ContractError(msg)
-        for name, operation in wanted.items():
+        by_path = {operation.path: name for name, operation in wanted.items() if operation.method == "GET"}
+        for operation in self.operations.values():
             app.router.add_api_route(
                 operation.path,
-                by_name[name],
+                by_name[by_path[operation.path] if operation.is_head else operation.handler_name],
                 methods=[operation.method],
                 operation_id=operation.operation_id,
                 status_code=operation.success,
@@ -98,14 +117,18 @@ class Contract:
             )
             route = app.router.routes[-1]
             if operation.is_guarded and isinstance(route, DirectRoute):
-                route.guard(gate, is_stream=operation.is_stream)
+                route.guard(gate, is_stream=operation.is_stream, may_repeat=operation.may_repeat)
         app.openapi = lambda: self.document  # type: ignore[method-assign]  # FastAPI's documented way to replace it
 
-    def address(self, operation_id: str) -> Callable[[str], str]:
-        """What makes the path of an operation that has one parameter."""
-        before, _, rest = self.operations[operation_id].path.partition("{")
+    def reference(self, operation_id: str, *, to: str) -> Callable[[str], str]:
+        """What makes the relative reference from an operation to another one that has one parameter.
+
+        Relative to the URL of the request (RFC 3986, section 5.2), so that it holds below any path of a proxy.
+        """
+        here, there = self.operations[operation_id].path, self.operations[to].path
+        before, _, rest = posixpath.relpath(there, posixpath.dirname(here)).partition("{")
         after = rest.partition("}")[2]
-        return lambda value: f"{before}{value}{after}"
+        return (lambda value: f"{before}{value}{after}") if rest else (lambda _: before)
 
     def allowed_methods(self, path: str) -> list[str]:
         """The methods that the document has for a concrete path."""
@@ -118,13 +141,16 @@ class Contract:
             for method in METHODS:
                 if method in item:
                     spec = item[method]
-                    statuses = frozenset(int(status) for status in spec["responses"])
+                    statuses = frozenset(int(status) for status in spec["responses"] if status != "default")
                     is_guarded = bool(spec.get("security", self.document["security"]))
                     is_stream = STREAM in self._success(spec).get("content", {})
-                    yield Operation(spec["operationId"], method.upper(), path, statuses, is_guarded, is_stream)
+                    may_repeat = {"$ref": "#/components/parameters/IdempotencyKey"} in spec.get("parameters", [])
+                    yield Operation(
+                        spec["operationId"], method.upper(), path, statuses, is_guarded, is_stream, may_repeat
+                    )
 
     def _success(self, spec: Mapping[str, Any]) -> Mapping[str, Any]:
-        response: Mapping[str, Any] = spec["responses"][min(spec["responses"])]
+        response: Mapping[str, Any] = spec["responses"][min(spec["responses"])]  # digits come before `default`
         if "$ref" not in response:
             return response
         found: Mapping[str, Any] = self.document["components"]["responses"][response["$ref"].rpartition("/")[2]]
@@ -134,13 +160,17 @@ class Contract:
         problems: dict[str, Mapping[str, Any]] = {}
         for name, response in self.document["components"]["responses"].items():
             for example in response.get("content", {}).get(PROBLEM, {}).get("examples", {}).values():
-                problem = example["dataValue"]
+                problem = example["value"]
                 code = problem["type"].removeprefix("urn:problem:")
                 if code in problems:
                     msg = f"openapi.yaml has two examples of the problem {code}; the second is in {name}"
                     raise ContractError(msg)
                 problems[code] = problem
         return problems
+
+
+def _compact(document: Mapping[str, Any]) -> str:
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
 
 
 def _path_pattern(path: str) -> re.Pattern[str]:

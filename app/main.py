@@ -12,7 +12,7 @@ from limits import RateLimitItemPerDay, RateLimitItemPerMinute
 
 from app.bot_choice import chosen_bot
 from app.chat.access import KeyRing, Verifier
-from app.chat.model import Bot
+from app.chat.ports import Bot
 from app.chat.production import ReplyBounds
 from app.chat.replies import Bounds, Replies
 from app.contract import Contract
@@ -29,6 +29,7 @@ from app.routers.chat import ChatRouter
 from app.routers.conversations import ConversationsRouter
 from app.routers.documents import document_routes
 from app.routers.health import HealthRouter
+from app.routers.replies import RepliesRouter
 from app.settings import Settings
 from app.storage.database import Database, database_url
 
@@ -41,7 +42,7 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None) -> Fast
     """
     settings = settings or Settings()
     contract = Contract.load()
-    problems = Problems(contract.problems, contract.address("streamReply"))
+    problems = Problems(contract.problems, contract.reference("streamChat", to="getReply"))
     database = Database(database_url(settings.database_url), settings.storage_seconds)
     bot = bot or chosen_bot(settings)
     keys = KeyRing(database.keys)
@@ -70,21 +71,27 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None) -> Fast
     )
     app.state.replies = replies
     app.state.gate = gate
+    pacing = Pacing(settings.first_word_seconds, settings.heartbeat_seconds)
     chat = ChatRouter(
         replies=replies,
         bodies=BodyReader(settings.max_body_bytes, settings.request_seconds),
         problems=problems,
-        pacing=Pacing(settings.first_word_seconds, settings.heartbeat_seconds),
+        pacing=pacing,
         limits=limits,
+        stream_location=contract.reference("streamChat", to="streamReply"),
+        reply_location=contract.reference("createReply", to="getReply"),
     )
+    again = RepliesRouter(replies, problems, pacing, contract.reference("streamReply", to="streamReply"))
     history = ConversationsRouter(database.store, replies)
     health = HealthRouter(replies, database.store, bot)
     contract.bind(
         app,
         [
             chat.stream_chat,
-            chat.stream_reply,
-            chat.cancel_reply,
+            chat.create_reply,
+            again.get_reply,
+            again.stream_reply,
+            again.cancel_reply,
             history.list_conversations,
             history.get_conversation,
             history.delete_conversation,
@@ -131,6 +138,7 @@ def _bounds(settings: Settings) -> Bounds:
         ),
         open_streams=settings.max_open_streams,
         resume_window_seconds=settings.resume_window_seconds,
+        unread_seconds=settings.unread_seconds,
         retention_seconds=settings.retention_seconds,
         save_every_seconds=settings.save_every_seconds,
         history_messages=settings.history_messages,

@@ -88,6 +88,12 @@ class Settings(BaseSettings):
     resume_window_seconds: float = Field(
         10, ge=0, le=3600, description="How long a reply goes on without a reader; 0 stops it at once"
     )
+    unread_seconds: float = Field(
+        600,
+        ge=0,
+        le=86_400,
+        description="How long a reply goes on without a reader if its request says `on_disconnect: continue`",
+    )
     retention_seconds: float = Field(
         60, ge=0, le=86_400, description="How long a finished reply is kept in memory besides"
     )

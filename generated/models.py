@@ -4,67 +4,39 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import MISSING, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import MISSING, BaseModel, ConfigDict, Field
 from typing_extensions import TypeAliasType
 
 
 class Usage(BaseModel):
     model_config = ConfigDict(
-        extra="forbid",
         validate_by_name=True,
     )
     prompt_tokens: Annotated[
         int,
-        Field(description="What the model was given, the conversation's history included.", ge=0, le=9007199254740991),
+        Field(description="The tokens of the prompt, including the conversation's history.", ge=0, le=9007199254740991),
     ]
     completion_tokens: Annotated[
-        int, Field(description="What the model has said, its reasoning included.", ge=0, le=9007199254740991)
+        int, Field(description="The tokens of the reply, including the model's reasoning.", ge=0, le=9007199254740991)
     ]
-
-
-class Reply(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid",
-        validate_by_name=True,
-    )
-    reply_id: Annotated[
-        str,
-        Field(description="Names a reply.", examples=["5f0c2ab4e1d94c0f8a36b7d2c9e4f1a0"], pattern="^[0-9a-f]{32}$"),
-    ]
-    conversation_id: Annotated[
-        str,
-        Field(
-            description="Names a conversation. In a request, the one to go on with; without it, a new one begins.",
-            pattern="^[0-9a-f]{32}$",
-        ),
-    ]
-    text: Annotated[str, Field(description="The whole text; what all words give when they are concatenated.")]
-    finish_reason: Annotated[
-        Literal["stop", "length", "content_filter", "cancelled"],
-        Field(
-            description="Why a reply ended: `stop` (the bot had said all), `length` (a bound on the reply's length was reached),\n`content_filter` (a filter of the model's ended it), `cancelled` (somebody stopped it, or nobody was left to\nread it).\n"
-        ),
-    ]
-    usage: Usage | MISSING = MISSING
 
 
 class WordEvent(BaseModel):
     model_config = ConfigDict(
-        extra="forbid",
         validate_by_name=True,
     )
-    event: Literal["message"] = "message"
+    event: Literal["message"] | MISSING = MISSING
     id: Annotated[
         str,
         Field(
-            description="`<reply_id>:<n>`, where n counts the words of the reply from 1 without gaps. Only words have one on the wire. To\na parser that does as the SSE standard says, the terminal event, which has none, has the one of the last word.\n",
+            description="`<reply_id>:<n>`, where n numbers the words of the reply from 1 without gaps. On the wire only words have an id.\nA parser that follows the SSE standard gives the terminal event, which has none, the id of the last word.\n",
             pattern="^[0-9a-f]{32}:[1-9][0-9]{0,9}$",
         ),
     ]
     data: Annotated[
         str,
         Field(
-            description="The word with all the white space that follows it.",
+            description="The word, including all white space that follows it.",
             min_length=1,
             pattern="^[^\\u0000\\u0009-\\u000D\\u001C-\\u0020\\u0085\\u00A0\\u1680\\u2000-\\u200A\\u2028\\u2029\\u202F\\u205F\\u3000\\uFEFF]",
         ),
@@ -73,21 +45,20 @@ class WordEvent(BaseModel):
 
 class DoneEvent(BaseModel):
     model_config = ConfigDict(
-        extra="forbid",
         validate_by_name=True,
     )
     event: Literal["done"] = "done"
     id: Annotated[
         str | MISSING,
         Field(
-            description="`<reply_id>:<n>`, where n counts the words of the reply from 1 without gaps. Only words have one on the wire. To\na parser that does as the SSE standard says, the terminal event, which has none, has the one of the last word.\n",
+            description="`<reply_id>:<n>`, where n numbers the words of the reply from 1 without gaps. On the wire only words have an id.\nA parser that follows the SSE standard gives the terminal event, which has none, the id of the last word.\n",
             pattern="^[0-9a-f]{32}:[1-9][0-9]{0,9}$",
         ),
     ] = MISSING
     data: Annotated[
         str,
         Field(
-            description="The finished reply, as JSON.",
+            description="The finished reply, as JSON on one line.",
             json_schema_extra={
                 "contentMediaType": "application/json",
                 "contentSchema": {"$ref": "#/components/schemas/Reply"},
@@ -98,21 +69,20 @@ class DoneEvent(BaseModel):
 
 class FailedEvent(BaseModel):
     model_config = ConfigDict(
-        extra="forbid",
         validate_by_name=True,
     )
     event: Literal["failed"] = "failed"
     id: Annotated[
         str | MISSING,
         Field(
-            description="`<reply_id>:<n>`, where n counts the words of the reply from 1 without gaps. Only words have one on the wire. To\na parser that does as the SSE standard says, the terminal event, which has none, has the one of the last word.\n",
+            description="`<reply_id>:<n>`, where n numbers the words of the reply from 1 without gaps. On the wire only words have an id.\nA parser that follows the SSE standard gives the terminal event, which has none, the id of the last word.\n",
             pattern="^[0-9a-f]{32}:[1-9][0-9]{0,9}$",
         ),
     ] = MISSING
     data: Annotated[
         str,
         Field(
-            description="What went wrong, as JSON.",
+            description="What went wrong, as JSON on one line.",
             json_schema_extra={
                 "contentMediaType": "application/json",
                 "contentSchema": {"$ref": "#/components/schemas/Problem"},
@@ -121,12 +91,21 @@ class FailedEvent(BaseModel):
     ]
 
 
+class OtherEvent(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    event: Annotated[str, Field(description="A name that this version does not have.")]
+    id: Annotated[str | MISSING, Field(description="An id that this version does not have.")] = MISSING
+    data: Annotated[str | MISSING, Field(description="Anything.")] = MISSING
+
+
 ReplyStream = TypeAliasType(
     "ReplyStream",
     Annotated[
-        list[Annotated[WordEvent | DoneEvent | FailedEvent, Field(discriminator="event")]],
+        list[WordEvent | DoneEvent | FailedEvent | OtherEvent],
         Field(
-            description="A whole stream: words, and then exactly one `done` or `failed`. (That the terminal event is the last one is more\nthan JSON Schema can say; the contract's tests do.)\n"
+            description="A whole stream: words, and then exactly one `done` or `failed`. (JSON Schema cannot say that the terminal event is\nthe last one; the contract's tests check it.)\n"
         ),
     ],
 )
@@ -134,58 +113,86 @@ ReplyStream = TypeAliasType(
 
 class ConversationSummary(BaseModel):
     model_config = ConfigDict(
-        extra="forbid",
         validate_by_name=True,
     )
     conversation_id: Annotated[
         str,
         Field(
-            description="Names a conversation. In a request, the one to go on with; without it, a new one begins.",
+            description="The id of a conversation, 32 hexadecimal digits. In a request, the conversation to continue; leave it out to\nstart a new one.\n",
             pattern="^[0-9a-f]{32}$",
         ),
     ]
     title: Annotated[str, Field(description="The beginning of the first message.", max_length=80)]
-    created_at: Annotated[AwareDatetime, Field(description="When it began.")]
-    updated_at: Annotated[AwareDatetime, Field(description="When the last message was sent.")]
+    created_at: Annotated[
+        str,
+        Field(
+            description="When the conversation began.",
+            pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z$",
+        ),
+    ]
+    updated_at: Annotated[
+        str,
+        Field(
+            description="When the last message was sent.",
+            pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z$",
+        ),
+    ]
 
 
 class ConversationPage(BaseModel):
     model_config = ConfigDict(
-        extra="forbid",
         validate_by_name=True,
     )
     conversations: Annotated[
         list[ConversationSummary], Field(description="The conversations on this page.", max_length=100)
     ]
-    next_cursor: Annotated[str | MISSING, Field(description="What gets the next page; absent on the last one.")] = (
-        MISSING
-    )
+    next_cursor: Annotated[
+        str | MISSING,
+        Field(
+            description="The cursor of the next page. Absent on the last page.", pattern="^[0-9]{1,13}-[0-9a-f]{32}$"
+        ),
+    ] = MISSING
 
 
 class Message(BaseModel):
     model_config = ConfigDict(
-        extra="forbid",
         validate_by_name=True,
     )
-    role: Annotated[Literal["user", "assistant"], Field(description="Who speaks.")]
-    text: Annotated[
-        str, Field(description="What was said; of a reply that has not ended well, what had been said until then.")
+    role: Annotated[Literal["user", "assistant"], Field(description="Who wrote it.")]
+    text: Annotated[str, Field(description="The text. For a reply that did not complete, the text up to its end.")]
+    created_at: Annotated[
+        str,
+        Field(
+            description="When the user's message was sent; the same time for its reply.",
+            pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z$",
+        ),
     ]
-    created_at: Annotated[AwareDatetime, Field(description="When the user's message was sent.")]
     reply_id: Annotated[
         str | MISSING,
-        Field(description="Names a reply.", examples=["5f0c2ab4e1d94c0f8a36b7d2c9e4f1a0"], pattern="^[0-9a-f]{32}$"),
+        Field(
+            description="The id of a reply, 32 hexadecimal digits.",
+            examples=["5f0c2ab4e1d94c0f8a36b7d2c9e4f1a0"],
+            pattern="^[0-9a-f]{32}$",
+        ),
     ] = MISSING
     state: Annotated[
         Literal["running", "completed", "cancelled", "failed", "interrupted"] | MISSING,
         Field(
-            description="Where the reply stands: `running`, or how it ended; `interrupted` by a crash of the server.\n"
+            description="`running`; or how the reply ended: `completed`, `cancelled` (before its end), `failed`, or `interrupted` by a\ncrash of the server.\n"
+        ),
+    ] = MISSING
+    words: Annotated[
+        int | MISSING,
+        Field(
+            description="The number of words of the reply so far, which is the number in the id of the last one.",
+            ge=0,
+            le=9999999999,
         ),
     ] = MISSING
     finish_reason: Annotated[
-        Literal["stop", "length", "content_filter", "cancelled"] | MISSING,
+        Literal["stop", "length", "content_filter", "cancelled", "abandoned"] | str | MISSING,
         Field(
-            description="Why a reply ended: `stop` (the bot had said all), `length` (a bound on the reply's length was reached),\n`content_filter` (a filter of the model's ended it), `cancelled` (somebody stopped it, or nobody was left to\nread it).\n"
+            description="Why a reply ended: `stop` (the bot was done), `length` (a limit on the reply's length was reached),\n`content_filter` (a filter of the model ended it), `cancelled` (somebody cancelled it), `abandoned` (nobody read\nit any more). Later versions may add reasons.\n"
         ),
     ] = MISSING
     usage: Usage | MISSING = MISSING
@@ -193,7 +200,6 @@ class Message(BaseModel):
 
 class Health(BaseModel):
     model_config = ConfigDict(
-        extra="forbid",
         validate_by_name=True,
     )
     status: Literal["success"] = "success"
@@ -202,19 +208,30 @@ class Health(BaseModel):
 
 class Readiness(BaseModel):
     model_config = ConfigDict(
-        extra="forbid",
         validate_by_name=True,
     )
     status: Literal["success"] = "success"
     message: Literal["The server takes new replies."] = "The server takes new replies."
 
 
+ProblemType1 = TypeAliasType(
+    "ProblemType1",
+    Annotated[
+        str,
+        Field(
+            description="The kind of problem. Branch on it, and treat a type that you do not know by its `status` and `retryable`: later\nversions may add types.\n",
+            examples=["urn:problem:invalid-body"],
+            pattern="^urn:problem:[a-z]+(-[a-z]+)*$",
+        ),
+    ],
+)
+
+
 class FieldError(BaseModel):
     model_config = ConfigDict(
-        extra="forbid",
         validate_by_name=True,
     )
-    pointer: Annotated[str, Field(description="Where, as a JSON Pointer (RFC 6901). Empty for the body as a whole.")]
+    pointer: Annotated[str, Field(description="The place as a JSON Pointer (RFC 6901). Empty for the body as a whole.")]
     detail: Annotated[str, Field(description="What is wrong there.")]
 
 
@@ -226,7 +243,7 @@ class ChatRequest(BaseModel):
     user_message: Annotated[
         str,
         Field(
-            description="What the user says. Some character of it is not white space, and none is NUL.\n",
+            description="The message: 1 to 16,000 characters, at least one of them not white space, none of them NUL.\n",
             examples=["hello"],
             max_length=16000,
             min_length=1,
@@ -236,44 +253,112 @@ class ChatRequest(BaseModel):
     conversation_id: Annotated[
         str | MISSING,
         Field(
-            description="Names a conversation. In a request, the one to go on with; without it, a new one begins.",
+            description="The id of a conversation, 32 hexadecimal digits. In a request, the conversation to continue; leave it out to\nstart a new one.\n",
             pattern="^[0-9a-f]{32}$",
         ),
     ] = MISSING
+    on_disconnect: Annotated[
+        Literal["cancel", "continue"],
+        Field(
+            description="What happens when nobody reads the reply any more: `cancel` stops generating after the resume window,\n`continue` generates it to its end, for as long as the operator allows.\n"
+        ),
+    ] = "cancel"
 
 
 class Conversation(BaseModel):
     model_config = ConfigDict(
-        extra="forbid",
         validate_by_name=True,
     )
     conversation_id: Annotated[
         str,
         Field(
-            description="Names a conversation. In a request, the one to go on with; without it, a new one begins.",
+            description="The id of a conversation, 32 hexadecimal digits. In a request, the conversation to continue; leave it out to\nstart a new one.\n",
             pattern="^[0-9a-f]{32}$",
         ),
     ]
     title: Annotated[str, Field(description="The beginning of the first message.", max_length=80)]
-    created_at: Annotated[AwareDatetime, Field(description="When it began.")]
-    updated_at: Annotated[AwareDatetime, Field(description="When the last message was sent.")]
-    messages: Annotated[list[Message], Field(description="The messages on this page.", max_length=100)]
-    next_cursor: Annotated[str | MISSING, Field(description="What gets the next page; absent on the last one.")] = (
-        MISSING
-    )
+    created_at: Annotated[
+        str,
+        Field(
+            description="When the conversation began.",
+            pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z$",
+        ),
+    ]
+    updated_at: Annotated[
+        str,
+        Field(
+            description="When the last message was sent.",
+            pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z$",
+        ),
+    ]
+    messages: Annotated[
+        list[Message], Field(description="The messages on this page, in the order that was asked for.", max_length=100)
+    ]
+    next_cursor: Annotated[
+        str | MISSING,
+        Field(
+            description="The cursor of the next page, in the same order. Absent on the last page.",
+            pattern="^(0|[1-9][0-9]{0,8})$",
+        ),
+    ] = MISSING
 
 
 class Problem(BaseModel):
     model_config = ConfigDict(
-        extra="forbid",
         validate_by_name=True,
     )
     type: Annotated[
-        str,
+        Literal[
+            "urn:problem:malformed-body",
+            "urn:problem:malformed-request",
+            "urn:problem:malformed-cursor",
+            "urn:problem:malformed-idempotency-key",
+            "urn:problem:malformed-page",
+            "urn:problem:unknown-parameter",
+            "urn:problem:malformed-page-cursor",
+            "urn:problem:credentials-missing",
+            "urn:problem:invalid-token",
+            "urn:problem:access-ended",
+            "urn:problem:cross-site",
+            "urn:problem:path-not-found",
+            "urn:problem:reply-not-found",
+            "urn:problem:conversation-not-found",
+            "urn:problem:method-not-allowed",
+            "urn:problem:stream-only",
+            "urn:problem:json-only",
+            "urn:problem:body-too-slow",
+            "urn:problem:conversation-busy",
+            "urn:problem:idempotency-key-reused",
+            "urn:problem:cursor-of-another-reply",
+            "urn:problem:cursor-ahead",
+            "urn:problem:cursor-expired",
+            "urn:problem:body-too-large",
+            "urn:problem:unsupported-media-type",
+            "urn:problem:host-not-allowed",
+            "urn:problem:invalid-body",
+            "urn:problem:message-refused",
+            "urn:problem:bot-rate-limited",
+            "urn:problem:rate-limited",
+            "urn:problem:stream-limit-reached",
+            "urn:problem:word-limit-reached",
+            "urn:problem:head-too-large",
+            "urn:problem:internal",
+            "urn:problem:reply-interrupted",
+            "urn:problem:transfer-coding-not-implemented",
+            "urn:problem:bot-failed",
+            "urn:problem:draining",
+            "urn:problem:bot-unavailable",
+            "urn:problem:too-many-streams",
+            "urn:problem:storage-unavailable",
+            "urn:problem:access-unavailable",
+            "urn:problem:reply-elsewhere",
+            "urn:problem:bot-timeout",
+            "urn:problem:http-version-not-supported",
+        ]
+        | ProblemType1,
         Field(
-            description="Names the kind of problem; the same for every occurrence. Branch on this.",
+            description="The kind of problem. Branch on it, and treat a type that you do not know by its `status` and `retryable`: later\nversions may add types.\n",
             examples=["urn:problem:invalid-body"],
-            pattern="^urn:problem:[a-z]+(-[a-z]+)*$",
         ),
     ]
     title: Annotated[str, Field(description="The kind of problem in words.")]
@@ -286,3 +371,56 @@ class Problem(BaseModel):
     errors: Annotated[
         list[FieldError] | MISSING, Field(description="Each place of the body that breaks the contract.", max_length=20)
     ] = MISSING
+    words: Annotated[
+        int | MISSING,
+        Field(
+            description="The number of words that the reply had when it failed. Absent if no reply was started.",
+            ge=0,
+            le=9999999999,
+        ),
+    ] = MISSING
+    usage: Usage | MISSING = MISSING
+
+
+class Reply(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    reply_id: Annotated[
+        str,
+        Field(
+            description="The id of a reply, 32 hexadecimal digits.",
+            examples=["5f0c2ab4e1d94c0f8a36b7d2c9e4f1a0"],
+            pattern="^[0-9a-f]{32}$",
+        ),
+    ]
+    conversation_id: Annotated[
+        str,
+        Field(
+            description="The id of a conversation, 32 hexadecimal digits. In a request, the conversation to continue; leave it out to\nstart a new one.\n",
+            pattern="^[0-9a-f]{32}$",
+        ),
+    ]
+    state: Annotated[
+        Literal["running", "completed", "cancelled", "failed", "interrupted"],
+        Field(
+            description="`running`; or how the reply ended: `completed`, `cancelled` (before its end), `failed`, or `interrupted` by a\ncrash of the server.\n"
+        ),
+    ]
+    text: Annotated[str, Field(description="The text so far, which is the `data` of all words concatenated.")]
+    words: Annotated[
+        int,
+        Field(
+            description="The number of words of the reply so far, which is the number in the id of the last one.",
+            ge=0,
+            le=9999999999,
+        ),
+    ]
+    finish_reason: Annotated[
+        Literal["stop", "length", "content_filter", "cancelled", "abandoned"] | str | MISSING,
+        Field(
+            description="Why a reply ended: `stop` (the bot was done), `length` (a limit on the reply's length was reached),\n`content_filter` (a filter of the model ended it), `cancelled` (somebody cancelled it), `abandoned` (nobody read\nit any more). Later versions may add reasons.\n"
+        ),
+    ] = MISSING
+    usage: Usage | MISSING = MISSING
+    problem: Problem | MISSING = MISSING

@@ -3,7 +3,7 @@
 from importlib.metadata import entry_points
 
 from app.chat.errors import BotNotConfigured
-from app.chat.model import Bot
+from app.chat.ports import Bot
 
 GROUP = "chat.bots"
 

@@ -164,12 +164,6 @@ class CursorExpired(ChatError):
     code = "cursor-expired"
 
 
-class PageCursorMalformed(ChatError):
-    """The cursor of a list is not one that a page gave."""
-
-    code = "malformed-page-cursor"
-
-
 class IdempotencyKeyReused(ChatError):
     """The key came before, with another request."""
 

@@ -1,18 +1,18 @@
-"""What a chat is made of: conversations, messages, replies and how they end; and what the domain asks of its adapters.
+"""What a chat is made of: conversations, messages, replies and how they end.
 
-Owns the words of the domain. Knows nothing of HTTP, SQL or any model's API.
+Owns the terms of the domain. Knows nothing of HTTP, SQL or any model's API; `app.chat.ports` has what the domain asks
+of its adapters.
 """
 
-import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, Literal, Protocol, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from app.chat.access import Principal
 from app.chat.errors import ChatError
 
 Item = TypeVar("Item")
-FinishReason = Literal["stop", "length", "content_filter", "cancelled"]
+Position = TypeVar("Position")
+FinishReason = Literal["stop", "length", "content_filter", "cancelled", "abandoned"]
 Role = Literal["user", "assistant"]
 ReplyState = Literal["running", "completed", "cancelled", "failed", "interrupted"]
 
@@ -74,10 +74,23 @@ End = Done | Failed
 
 @dataclass(frozen=True, slots=True)
 class Idempotency:
-    """What tells a retry from a new request: the client's key, and a digest of what it asked."""
+    """What tells a retry from a new request: the client's key, and a digest of the message."""
 
     key: str
     fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyRequest:
+    """What a principal asks for: a reply to a message."""
+
+    message: str
+    principal: Principal
+    conversation_id: str | None = None
+    """The conversation to continue; `None` starts a new one."""
+    idempotency: Idempotency | None = None
+    continues_unread: bool = False
+    """Whether the reply goes on when nobody reads it any more."""
 
 
 @dataclass(slots=True, eq=False)
@@ -99,6 +112,10 @@ class ReplyRecord:
     error_code: str | None = None
     usage: Usage | None = None
     text: str = ""
+    words: int = 0
+    """How many words `text` has."""
+    replaces: str | None = None
+    """The failed reply to the same message that this one takes the place of."""
     stored: bool = False
     """Whether the store has the reply, or may have it: from then on it is changed where it is, and never added."""
 
@@ -115,16 +132,44 @@ class StoredMessage:
     finish_reason: FinishReason | None
     error_code: str | None
     usage: Usage | None
+    words: int | None
+    """Absent from replies that were stored before words were counted."""
 
 
 @dataclass(frozen=True, slots=True)
-class StoredKey:
-    """What came with an idempotency key, and what became of it."""
+class KeyedReply:
+    """The reply that an idempotency key got."""
 
     fingerprint: str
+    """Of the message."""
     reply_id: str
-    is_void: bool
-    """Whether the reply ended in failure before its first word: there is nothing to repeat."""
+    conversation_id: str
+    position: int
+    """Of the user's message in the conversation."""
+    has_failed: bool
+    """Whether it failed or was interrupted: then it does not count."""
+
+    def answers(self, request: ReplyRequest) -> bool:
+        """Whether a request with this key asks for the same: a retry may name the conversation that it began."""
+        is_here = request.conversation_id == self.conversation_id
+        began_here = request.conversation_id is None and self.position == 0
+        is_same = request.idempotency is not None and request.idempotency.fingerprint == self.fingerprint
+        return is_same and (is_here or began_here)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A reply as it stands."""
+
+    reply_id: str
+    conversation_id: str
+    state: ReplyState
+    text: str
+    words: int
+    finish_reason: FinishReason | None = None
+    usage: Usage | None = None
+    error: ChatError | None = None
+    """Of a reply that failed or was interrupted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,117 +183,16 @@ class StoredConversation:
 
 
 @dataclass(frozen=True, slots=True)
-class Page(Generic[Item]):
+class ListPosition:
+    """A place in the list of conversations: behind the one that was last changed then, and has this id."""
+
+    updated_ms: int
+    conversation_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Item, Position]):
     """A part of a list, and where the next part begins, if there is one."""
 
     items: tuple[Item, ...]
-    next_cursor: str | None
-
-
-class Bot(Protocol):
-    """Turns a conversation into a stream of text deltas.
-
-    A bot that holds something for longer than a reply, such as connections, is an async context manager besides: it is
-    entered before the first reply, and left after the last. One that may have to say "not now" has an attribute or
-    property `is_ready`; while that is false, so is the service's readiness.
-    """
-
-    def reply(self, conversation: Conversation) -> AsyncGenerator[str | Finish, None]:
-        """Yield the reply's text in pieces of any size, and at most one `Finish`, last.
-
-        Closing the generator must stop the work behind it. Raise a `ChatError` for what the user should know of.
-        """
-        ...
-
-
-class ReplyLog(Protocol):
-    """The events of one reply: words, then one end. Append-only; a reader is nothing but how many words it has had."""
-
-    @property
-    def end(self) -> End | None:
-        """The end, once it is there."""
-        ...
-
-    def __len__(self) -> int:
-        """How many words there are."""
-        ...
-
-    def text(self) -> str:
-        """All words so far, concatenated."""
-        ...
-
-    def append(self, words: Sequence[str]) -> None:
-        """Add words and wake the listeners."""
-        ...
-
-    def close(self, end: End) -> None:
-        """Add the end, once, and wake the listeners."""
-        ...
-
-    def read(self, after: int, limit: int) -> tuple[Sequence[str], End | None]:
-        """Up to `limit` words that follow the first `after`, and the end if nothing but the end follows those."""
-        ...
-
-    def listen(self, notify: Callable[[], None]) -> None:
-        """Call `notify`, which must not raise, whenever something was added."""
-        ...
-
-    def unlisten(self, notify: Callable[[], None]) -> None:
-        """Undo `listen`."""
-        ...
-
-
-class Store(Protocol):
-    """Conversations that outlive the process. All methods raise `StorageUnavailable` if the database does not play."""
-
-    async def check(self) -> None:
-        """Return if the database answers."""
-        ...
-
-    def save(self, record: ReplyRecord) -> "asyncio.Future[None]":
-        """Done when what the record said at some moment since the call is safe on disk.
-
-        Fails with `ReplyElsewhere`, too, if another instance was quicker to answer, or the conversation is gone.
-        """
-        ...
-
-    async def history(
-        self, conversation_id: str, principal: Principal, limit: int, characters: int
-    ) -> tuple[int, tuple[Message, ...]]:
-        """How many messages a principal's conversation has, and the last of them, oldest first, within bounds.
-
-        Raises `ConversationNotFound`, and `ConversationBusy` if a reply is running in it, wherever that is.
-        """
-        ...
-
-    async def reply(self, reply_id: str, principal: Principal) -> tuple[str, StoredMessage] | None:
-        """A principal's reply and its conversation's id."""
-        ...
-
-    async def reply_for(self, key: str) -> StoredKey | None:
-        """What came with an idempotency key, and what became of it."""
-        ...
-
-    async def forget_key(self, reply_id: str) -> None:
-        """Let the idempotency key that a reply came with be used again."""
-        ...
-
-    async def conversations(self, principal: Principal, limit: int, cursor: str | None) -> Page[StoredConversation]:
-        """A page of a principal's conversations, the one that was last spoken in first."""
-        ...
-
-    async def messages(
-        self, conversation_id: str, principal: Principal | None, limit: int, cursor: str | None
-    ) -> tuple[StoredConversation, Page[StoredMessage]]:
-        """A principal's conversation, or anybody's for `None`, and a page of its messages, oldest first.
-
-        Raises `ConversationNotFound`.
-        """
-        ...
-
-    async def delete(self, conversation_id: str, principal: Principal) -> None:
-        """Forget a principal's conversation and all that was said in it.
-
-        Raises `ConversationNotFound`.
-        """
-        ...
+    next_cursor: Position | None

@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 from app.chat.access import Principal
 from app.chat.errors import ReplyElsewhere, ReplyInterrupted, ReplyNotFound, error_with_code
-from app.chat.model import Done, End, Failed, ReplyLog, ReplyRecord, Store, StoredMessage
+from app.chat.model import Done, End, Failed, ReplyRecord, Snapshot, StoredMessage
+from app.chat.ports import ReplyLog, Store
 from app.chat.production import RunningReply
 from app.chat.words import WordSplitter
 
@@ -24,13 +25,13 @@ class PastReplies:
         self._retention_seconds = retention_seconds
         self._ended: dict[str, tuple[float, RunningReply]] = {}  # when, oldest first
         self._words = 0  # of them all
-        self._keys: dict[str, RunningReply] = {}  # of those that said something, by idempotency key
+        self._keys: dict[str, RunningReply] = {}  # by idempotency key
 
     def remember(self, reply: RunningReply) -> None:
         """Keep a reply that has just ended, and that the store has."""
         self._ended[reply.reply_id] = asyncio.get_running_loop().time(), reply
         self._words += len(reply.log)
-        if reply.record.idempotency is not None and (len(reply.log) or isinstance(reply.log.end, Done)):
+        if reply.record.idempotency is not None:
             self._keys[reply.record.idempotency.key] = reply
         while len(self._ended) > _MOST_REPLIES or self._words > _MOST_WORDS:
             self._forget(next(iter(self._ended)))
@@ -53,6 +54,11 @@ class PastReplies:
                 break
             self._forget(reply_id)
 
+    def forget(self, reply_id: str) -> None:
+        """Another reply has taken its place."""
+        if reply_id in self._ended:
+            self._forget(reply_id)
+
     def forget_conversation(self, conversation_id: str) -> None:
         """What was said there has been deleted."""
         for reply_id, (_, reply) in list(self._ended.items()):
@@ -64,19 +70,44 @@ class PastReplies:
 
         Raises `ReplyNotFound`, `ReplyElsewhere` if it has not ended, and `StorageUnavailable`.
         """
-        stored = await self._store.reply(reply_id, principal)
-        if stored is None:
-            raise ReplyNotFound
-        conversation_id, message = stored
+        conversation_id, message = await self._stored(reply_id, principal)
         if message.state == "running":
             raise ReplyElsewhere
-        record = ReplyRecord(reply_id, conversation_id, 0, "", message.created_ms, principal)
+        record = ReplyRecord(reply_id, conversation_id, 0, "", message.created_ms, principal, usage=message.usage)
         reply = RunningReply(record, self._new_log())
         reply.acknowledge()
         splitter = WordSplitter()
         reply.log.append(splitter.feed(message.text) + splitter.flush())
         reply.log.close(_end(message))
         return reply
+
+    async def snapshot(self, reply_id: str, principal: Principal) -> Snapshot:
+        """A reply as the store has it, which may be behind what the instance that makes it has.
+
+        Raises `ReplyNotFound` and `StorageUnavailable`.
+        """
+        conversation_id, message = await self._stored(reply_id, principal)
+        words = message.words
+        if words is None:
+            splitter = WordSplitter()
+            words = len(splitter.feed(message.text) + splitter.flush())
+        end = None if message.state == "running" else _end(message)
+        return Snapshot(
+            reply_id,
+            conversation_id,
+            message.state or "interrupted",
+            message.text,
+            words,
+            end.finish_reason if isinstance(end, Done) else None,
+            message.usage,
+            end.error if isinstance(end, Failed) else None,
+        )
+
+    async def _stored(self, reply_id: str, principal: Principal) -> tuple[str, StoredMessage]:
+        stored = await self._store.reply(reply_id, principal)
+        if stored is None:
+            raise ReplyNotFound
+        return stored
 
     def _forget(self, reply_id: str) -> None:
         _, reply = self._ended.pop(reply_id)

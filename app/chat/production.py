@@ -8,8 +8,9 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Literal
 
-from app.chat.errors import BotBroken, BotTimeout, ChatError, MessageRefused
-from app.chat.model import Bot, Conversation, Done, Failed, Finish, ReplyLog, ReplyRecord, Store
+from app.chat.errors import BotBroken, BotTimeout, ChatError, MessageRefused, ReplyInterrupted
+from app.chat.model import Conversation, Done, Failed, Finish, ReplyRecord, ReplyState, Snapshot, Usage
+from app.chat.ports import Bot, ReplyLog, Store
 from app.chat.text import Normaliser
 from app.chat.words import WordSplitter
 
@@ -17,10 +18,12 @@ _DELTAS_A_TURN = 64
 """After so many deltas the producer lets others run: a bot that always has more must not starve them."""
 
 _SAID_ALL = Finish("stop")
+_STOPPED = {"cancelled", "abandoned"}
 
 _logger = logging.getLogger(__name__)
 
-Verdict = ChatError | Literal["cancelled"]
+Stopped = Literal["cancelled", "abandoned"]
+Verdict = ChatError | Stopped
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +52,15 @@ class RunningReply:
         "record",
         "stored",
         "task",
+        "unread_seconds",
         "watchdog",
     )
 
-    def __init__(self, record: ReplyRecord, log: ReplyLog) -> None:
-        """`record` is what the store gets, `log` what readers read."""
+    def __init__(self, record: ReplyRecord, log: ReplyLog, unread_seconds: float = 0) -> None:
+        """`record` is what the store gets, `log` what readers read; without readers it lasts `unread_seconds`."""
         self.record = record
         self.log = log
+        self.unread_seconds = unread_seconds
         self.readers = 0
         self.acknowledged = False  # the store has the message
         self.stored = False  # and the end of the reply
@@ -73,6 +78,26 @@ class RunningReply:
     def reply_id(self) -> str:
         """The reply's name."""
         return self.record.reply_id
+
+    @property
+    def conversation_id(self) -> str:
+        """What it belongs to."""
+        return self.record.conversation_id
+
+    def snapshot(self) -> Snapshot:
+        """The reply as its readers know it at this moment."""
+        record, end = self.record, self.log.end
+        common = (record.reply_id, record.conversation_id)
+        match end:
+            case None:
+                return Snapshot(*common, "running", self.log.text(), len(self.log), usage=record.usage)
+            case Done():
+                state: ReplyState = "cancelled" if end.finish_reason in _STOPPED else "completed"
+                return Snapshot(*common, state, end.text, len(self.log), end.finish_reason, end.usage)
+            case Failed():
+                state = "interrupted" if isinstance(end.error, ReplyInterrupted) else "failed"
+                text = self.log.text()
+                return Snapshot(*common, state, text, len(self.log), usage=record.usage, error=end.error)
 
     def stop(self, verdict: Verdict) -> None:
         """End the reply now; the bot is cancelled. Does nothing to a reply that ends already."""
@@ -98,7 +123,7 @@ class RunningReply:
         """Save what has been said since the last time, for the case that there will be no end."""
         if self.acknowledged and len(self.log) > self._saved_words and self.record.state == "running":
             self._saved_words = len(self.log)
-            self.record.text = self._text()
+            self._record_text()
             store.save(self.record).add_done_callback(_look)
 
     async def produce(self, bot: Bot, conversation: Conversation, bounds: ReplyBounds, store: Store) -> None:
@@ -120,8 +145,8 @@ class RunningReply:
         match self._verdict:
             case None:
                 pass
-            case "cancelled":
-                finish, error = Finish("cancelled"), None
+            case "cancelled" | "abandoned" as reason:
+                finish, error = Finish(reason, self.record.usage), None
             case ChatError() as stopped_by:
                 error = stopped_by
         await self._finish(finish, error, store)
@@ -143,6 +168,9 @@ class RunningReply:
                         break  # the bot would not be cancelled
                     if isinstance(delta, Finish):
                         return delta
+                    if isinstance(delta, Usage):
+                        self.record.usage = delta
+                        continue
                     self.heard_at = now()
                     text = normaliser.feed(delta)
                     room -= len(text)
@@ -175,15 +203,19 @@ class RunningReply:
         """All that was said so far."""
         return self.log.text() + "".join(self._held)
 
+    def _record_text(self) -> None:
+        self.record.text = self._text()
+        self.record.words = len(self.log) + len(self._held)
+
     async def _finish(self, finish: Finish, error: ChatError | None, store: Store) -> None:
         """Store the end, then tell it: what was told is never lost."""
         record = self.record
-        record.text = self._text()
+        self._record_text()
         if error is not None:
             record.state, record.error_code = "failed", error.code
         else:
-            record.state = "cancelled" if finish.reason == "cancelled" else "completed"
-            record.finish_reason, record.usage = finish.reason, finish.usage
+            record.state = "cancelled" if finish.reason in _STOPPED else "completed"
+            record.finish_reason, record.usage = finish.reason, finish.usage or record.usage
         if not self._refused:
             try:
                 await store.save(record)
@@ -192,7 +224,7 @@ class RunningReply:
             else:
                 self.stored = True
                 self.acknowledge()
-        self.log.close(Done(record.text, finish.reason, finish.usage) if error is None else Failed(error))
+        self.log.close(Done(record.text, finish.reason, record.usage) if error is None else Failed(error))
 
 
 def _look(saved: "asyncio.Future[None]") -> None:

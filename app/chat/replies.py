@@ -28,12 +28,11 @@ from app.chat.errors import (
     StorageUnavailable,
     TooManyStreams,
 )
-from app.chat.model import Bot, Conversation, Failed, Idempotency, Message, ReplyLog, ReplyRecord, Store
+from app.chat.model import Conversation, Failed, KeyedReply, Message, ReplyRecord, ReplyRequest, Snapshot
 from app.chat.past import PastReplies
+from app.chat.ports import Bot, ReplyLog, Store
 from app.chat.production import ReplyBounds, RunningReply
-
-_MOST_IN_DOUBT = 1_000
-"""So many replies, of which the store may have a beginning or not, are put right when it answers again."""
+from app.chat.unsaved import UnsavedEnds
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +42,8 @@ class Bounds:
     reply: ReplyBounds
     open_streams: int
     resume_window_seconds: float
+    unread_seconds: float
+    """How long a reply that was asked to continue goes on without a reader."""
     retention_seconds: float
     save_every_seconds: float
     history_messages: int
@@ -77,7 +78,7 @@ class Replies:
         self._keys: dict[str, RunningReply] = {}  # by idempotency key
         self._seeking: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # by idempotency key
         self._past = PastReplies(store, new_log, bounds.retention_seconds)
-        self._unsaved: set[ReplyRecord] = set()  # ended, and the store does not know yet
+        self._unsaved = UnsavedEnds(store)
         self._emptied = asyncio.Event()
         self._tasks: asyncio.TaskGroup
         self._saver: asyncio.Task[None]
@@ -102,49 +103,27 @@ class Replies:
             reply.stop(Draining())
         await self._tasks.__aexit__(kind, error, trace)
 
-    async def start(
-        self,
-        message: str,
-        principal: Principal,
-        conversation_id: str | None = None,
-        idempotency: Idempotency | None = None,
-        meter: Meter | None = None,
-    ) -> RunningReply:
-        """Begin a reply of a principal's, or attach to the one that the same request began before.
+    async def start(self, request: ReplyRequest, meter: Meter | None = None) -> RunningReply:
+        """Begin a reply, or attach to the one that the same request began before.
 
         The caller is a reader, and `leave`s. The `meter` is asked, and told, of a reply that is begun.
 
         Raises `Draining`, `TooManyStreams`, `ConversationNotFound`, `ConversationBusy`, `IdempotencyKeyReused`,
         `StorageUnavailable`, and what the meter does.
         """
+        key = request.idempotency and request.idempotency.key
         # One at a time for each key: who asks the store for a reply that is not there yet would not learn of its end.
-        async with self._seeking.setdefault(idempotency.key, asyncio.Lock()) if idempotency else nullcontext():
-            if idempotency is not None and (repeated := await self._repeated(idempotency, principal)) is not None:
-                return repeated
+        async with self._seeking.setdefault(key, asyncio.Lock()) if key else nullcontext():
+            earlier = await self._earlier(key, request) if key else None
+            if earlier is not None and not earlier.has_failed:
+                return await self.open(earlier.reply_id, request.principal)
             if meter is not None:
                 await meter.allow()
             if not self.accepting:
                 raise Draining
             if len(self._open) >= self._bounds.open_streams:
                 raise TooManyStreams
-            position = 0
-            history: tuple[Message, ...] = ()
-            if conversation_id is not None:
-                self._refuse_if_busy(conversation_id, principal)
-                position, history = await self._store.history(
-                    conversation_id, principal, self._bounds.history_messages, self._bounds.history_characters
-                )
-                self._refuse_if_busy(conversation_id, principal)  # somebody was quicker
-            record = ReplyRecord(
-                reply_id=secrets.token_hex(16),
-                conversation_id=conversation_id or secrets.token_hex(16),
-                position=position,
-                user_message=message,
-                created_ms=time.time_ns() // 1_000_000,
-                principal=principal,
-                idempotency=idempotency,
-            )
-            reply = self._begin(record, Conversation((*history, Message("user", message))))
+            reply = await self._begun(request, earlier)
             if meter is not None and reply.task is not None:
                 reply.task.add_done_callback(lambda _: meter.charge(len(reply.log)))
             return self._attach(reply)
@@ -160,13 +139,14 @@ class Replies:
             if len(self._open) >= self._bounds.open_streams:
                 raise TooManyStreams
             reply = await self._past.read_back(reply_id, principal)
-        if after > len(reply.log):
-            match reply.log.end:
-                case Failed(ReplyInterrupted()):
-                    raise CursorExpired  # there may have been such a word
-                case _:
-                    raise CursorAhead
+        end = reply.log.end
+        check_cursor(after, len(reply.log), end.error if isinstance(end, Failed) else None)
         return self._attach(reply)
+
+    async def snapshot(self, reply_id: str, principal: Principal) -> Snapshot:
+        """A principal's reply as it stands. Raises `ReplyNotFound` and `StorageUnavailable`."""
+        reply = self._find(reply_id, principal)
+        return await self._past.snapshot(reply_id, principal) if reply is None else reply.snapshot()
 
     async def cancel(self, reply_id: str, principal: Principal) -> None:
         """Stop a principal's reply; nothing happens to one that has ended.
@@ -192,10 +172,10 @@ class Replies:
         if reply.readers == 0:
             if reply.log.end is not None:
                 self._discard_if_over(reply)
-            elif self._bounds.resume_window_seconds:
-                reply.leaving = self._loop.call_later(self._bounds.resume_window_seconds, reply.stop, "cancelled")
+            elif reply.unread_seconds:
+                reply.leaving = self._loop.call_later(reply.unread_seconds, reply.stop, "abandoned")
             else:
-                reply.stop("cancelled")
+                reply.stop("abandoned")
 
     async def drain(self, seconds: float) -> None:
         """Take no new replies, let running ones finish for `seconds`, then end the rest with `Draining`."""
@@ -209,8 +189,40 @@ class Replies:
                 for reply in self._making.values():
                     reply.stop(Draining())
 
-    def _begin(self, record: ReplyRecord, conversation: Conversation) -> RunningReply:
-        reply = RunningReply(record, self._new_log())
+    async def _begun(self, request: ReplyRequest, failed: KeyedReply | None) -> RunningReply:
+        """A new reply; where an earlier one to the same message has `failed`, in its place."""
+        position = 0
+        history: tuple[Message, ...] = ()
+        conversation_id = failed.conversation_id if failed else request.conversation_id
+        if conversation_id is not None:
+            self._refuse_if_busy(conversation_id, request.principal)
+            position, history = await self._store.history(
+                conversation_id,
+                request.principal,
+                self._bounds.history_messages,
+                self._bounds.history_characters,
+                before=failed.position if failed else None,
+            )
+            self._refuse_if_busy(conversation_id, request.principal)  # somebody was quicker
+        record = ReplyRecord(
+            reply_id=secrets.token_hex(16),
+            conversation_id=conversation_id or secrets.token_hex(16),
+            position=failed.position if failed else position,
+            user_message=request.message,
+            created_ms=time.time_ns() // 1_000_000,
+            principal=request.principal,
+            idempotency=request.idempotency,
+            replaces=failed.reply_id if failed else None,
+        )
+        if failed:
+            self._past.forget(failed.reply_id)
+        unread_seconds = self._bounds.resume_window_seconds
+        if request.continues_unread:
+            unread_seconds = max(unread_seconds, self._bounds.unread_seconds)
+        return self._begin(record, Conversation((*history, Message("user", request.message))), unread_seconds)
+
+    def _begin(self, record: ReplyRecord, conversation: Conversation, unread_seconds: float) -> RunningReply:
+        reply = RunningReply(record, self._new_log(), unread_seconds)
         reply.heard_at = self._loop.time()
         self._open.add(reply)
         self._making[record.reply_id] = reply
@@ -238,29 +250,17 @@ class Replies:
         reply = self._making.get(reply_id) or self._past.find(reply_id)
         return reply if reply is not None and reply.record.principal == principal else None
 
-    async def _repeated(self, idempotency: Idempotency, principal: Principal) -> RunningReply | None:
-        """The reply that an idempotency key got before, with a new reader.
-
-        One that failed before its first word does not count: its client was told to try again.
-        """
-        if (reply := self._with_key(idempotency)) is not None:
-            return self._attach(reply)
-        stored = await self._store.reply_for(idempotency.key)
-        if stored is None:
-            return None
-        if stored.fingerprint != idempotency.fingerprint:
+    async def _earlier(self, key: str, request: ReplyRequest) -> KeyedReply | None:
+        """The reply that an idempotency key got before. Raises `IdempotencyKeyReused` for another message's."""
+        reply = self._keys.get(key)
+        if reply is not None and isinstance(reply.log.end, Failed) and reply.task is not None:
+            await asyncio.wait([reply.task])  # its end is told, and it is on its way to the past
+            reply = None
+        reply = reply or self._past.with_key(key)
+        earlier = await self._store.reply_for(key) if reply is None else _keyed(reply)
+        if earlier is not None and not earlier.answers(request):
             raise IdempotencyKeyReused
-        if stored.is_void:
-            await self._store.forget_key(stored.reply_id)
-            return None
-        return await self.open(stored.reply_id, principal)
-
-    def _with_key(self, idempotency: Idempotency) -> RunningReply | None:
-        """The reply that an idempotency key got before, if this process still has it."""
-        reply = self._keys.get(idempotency.key) or self._past.with_key(idempotency.key)
-        if reply is not None and reply.record.idempotency != idempotency:
-            raise IdempotencyKeyReused
-        return reply
+        return earlier
 
     def _refuse_if_busy(self, conversation_id: str, principal: Principal) -> None:
         reply = self._speaking.get(conversation_id)
@@ -299,7 +299,7 @@ class Replies:
         elif reply.stored:
             self._past.remember(reply)
         else:
-            self._save_later(reply)
+            self._unsaved.keep(reply)
         reply.task = None
         self._discard_if_over(reply)
 
@@ -308,18 +308,6 @@ class Replies:
             self._open.discard(reply)
             if not self._open:
                 self._emptied.set()
-
-    def _save_later(self, reply: RunningReply) -> None:
-        """What was promised is tried until it is kept; there are no more of these than open streams.
-
-        What was refused may have been stored nevertheless, if only the answer was lost. Then it is ended there.
-        """
-        if not reply.acknowledged:
-            if len(self._unsaved) >= _MOST_IN_DOUBT:
-                return
-            reply.record.stored = True
-            reply.record.text = reply.record.user_message = ""
-        self._unsaved.add(reply.record)
 
     async def _keep_saving(self) -> None:
         """From time to time save what has been said meanwhile, try again what could not be saved, and forget."""
@@ -331,11 +319,32 @@ class Replies:
         """In a frame of its own, so that none of it is held until the next time."""
         for reply in self._making.values():
             reply.save_progress(self._store)
-        records = list(self._unsaved)
-        errors = await asyncio.gather(*map(self._store.save, records), return_exceptions=True)
-        saved = zip(records, errors, strict=True)
-        self._unsaved -= {record for record, error in saved if not isinstance(error, StorageUnavailable)}
+        await self._unsaved.save()
         self._past.forget_old()
+
+
+def check_cursor(after: int, words: int, error: ChatError | None) -> None:
+    """Whether a reply with so many words, which ended with `error` if it failed, has one after the first `after`.
+
+    Raises `CursorAhead` and `CursorExpired`.
+    """
+    if after > words:
+        if isinstance(error, ReplyInterrupted):
+            raise CursorExpired  # there may have been such a word
+        raise CursorAhead
+
+
+def _keyed(reply: RunningReply) -> KeyedReply | None:
+    record = reply.record
+    if record.idempotency is None:
+        return None
+    return KeyedReply(
+        record.idempotency.fingerprint,
+        record.reply_id,
+        record.conversation_id,
+        record.position,
+        isinstance(reply.log.end, Failed),
+    )
 
 
 def _acknowledge(reply: RunningReply, saved: "asyncio.Future[None]") -> None:

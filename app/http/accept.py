@@ -1,4 +1,4 @@
-"""Chooses a representation by the `Accept` header (RFC 9110, section 12.5.1)."""
+"""Refuses a request whose `Accept` header excludes what the operation returns (RFC 9110, section 12.5.1)."""
 
 from functools import lru_cache
 
@@ -6,28 +6,32 @@ from starlette.types import Scope
 
 from app.http.problems import RequestError
 
+JSON = "application/json"
+EVENT_STREAM = "text/event-stream"
 
-def preferred(scope: Scope, offers: tuple[str, ...]) -> str:
-    """The best of the media types on offer, the first one if the client does not mind.
+_REFUSALS = {JSON: "json-only", EVENT_STREAM: "stream-only"}
 
-    Of two that the client likes as much, the one that it names wins over the one that a wildcard covers: many HTTP
-    libraries say `application/json, */*` and mean JSON.
 
-    Raises `RequestError` if none is acceptable.
+def require_acceptable(scope: Scope, media_type: str) -> None:
+    """Return if the client accepts the media type, or does not say what it accepts.
+
+    Raises `RequestError` with a problem that names the operation which returns the other one.
     """
-    return _preferred(b",".join([value for name, value in scope["headers"] if name == b"accept"]), offers)
+    accept = b",".join([value for name, value in scope["headers"] if name == b"accept"])
+    if not _accepts(accept, media_type):
+        raise RequestError(_REFUSALS[media_type])
 
 
 @lru_cache(maxsize=256)
-def _preferred(header: bytes, offers: tuple[str, ...]) -> str:
+def _accepts(header: bytes, media_type: str) -> bool:
     accept = header.decode("latin-1")
     if not accept.strip():
-        return offers[0]
+        return True
+    by_specificity = {"*/*": 1, media_type.partition("/")[0] + "/*": 2, media_type: 3}
     ranges = [_media_range(part) for part in accept.split(",") if part.strip()]
-    best = max(offers, key=lambda offer: _liking(offer, ranges))  # max takes the first of equals
-    if _liking(best, ranges)[0] <= 0:
-        raise RequestError("not-acceptable")
-    return best
+    matches = [(by_specificity[name], quality) for name, quality in ranges if name in by_specificity]
+    _, quality = max(matches, default=(0, 0.0))  # the most specific one counts
+    return quality > 0
 
 
 def _media_range(part: str) -> tuple[str, float]:
@@ -42,13 +46,3 @@ def _media_range(part: str) -> tuple[str, float]:
             except ValueError:
                 quality = 0.0
     return media_range, quality if 0.0 <= quality <= 1.0 else 0.0
-
-
-def _liking(offer: str, ranges: list[tuple[str, float]]) -> tuple[float, int]:
-    """The quality that the most specific range gives an offer, and how specific that range is (0 to 3)."""
-    by_specificity = {"*/*": 1, offer.partition("/")[0] + "/*": 2, offer: 3}
-    matches = [
-        (by_specificity[media_range], quality) for media_range, quality in ranges if media_range in by_specificity
-    ]
-    specificity, quality = max(matches, default=(0, 0.0))
-    return quality, specificity

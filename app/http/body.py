@@ -7,6 +7,7 @@ lone surrogates. Here the raw bytes are parsed, so that all of those are refused
 import asyncio
 import json
 import re
+from difflib import get_close_matches
 from typing import Any, Never, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -17,6 +18,7 @@ from app.http.problems import RequestError
 from generated.models import FieldError
 
 _MAX_ERRORS = 20
+_NAME = re.compile("[A-Za-z][A-Za-z0-9_-]{0,63}")
 _AS_IT_IS = b"identity"
 
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
@@ -105,6 +107,16 @@ def _no_constant(_: str) -> Never:
 _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_constant)
 
 
+def _unknown_field(name: str, model: type[BaseModel]) -> FieldError:
+    """A name is told as far as it looks like one."""
+    known = ", ".join(model.model_fields)
+    if not _NAME.fullmatch(name):
+        return FieldError(pointer="", detail=f"There is an unknown field. The known fields are: {known}.")
+    near = get_close_matches(name.lower(), model.model_fields, n=1)
+    hint = f"Did you mean {near[0]}?" if near else f"The known fields are: {known}."
+    return FieldError(pointer=f"/{name}", detail=f"Unknown field. {hint}")
+
+
 def _validated(value: Any, model: type[Model]) -> Model:  # noqa: ANN401 - whatever JSON it was
     try:
         return model.model_validate(value, strict=True)
@@ -114,16 +126,15 @@ def _validated(value: Any, model: type[Model]) -> Model:  # noqa: ANN401 - whate
 
 
 def _field_error(detail: ErrorDetails, model: type[BaseModel]) -> FieldError:
-    """Say what is wrong without repeating any of it: not even a key, if the contract does not have that key."""
+    """Say what is wrong, and where, without repeating a value."""
     location = detail["loc"]
     if detail["type"] == "extra_forbidden":
-        known = ", ".join(model.model_fields)
-        return FieldError(pointer="", detail=f"There is a field that the contract does not have. It has: {known}.")
+        return _unknown_field(str(location[0]), model)
     if not location:
         return FieldError(pointer="", detail="The body should be a JSON object.")
     pointer = "".join(f"/{part}" for part in location)
     if detail["type"] == "string_pattern_mismatch":
         field = model.model_fields.get(str(location[0]))
-        described = (field.description or "").strip() if field else ""
-        return FieldError(pointer=pointer, detail=f"Not of the form that the contract describes: {described}")
+        described = " ".join((field.description or "").split()) if field else ""
+        return FieldError(pointer=pointer, detail=f"Does not have the form that the contract describes: {described}")
     return FieldError(pointer=pointer, detail=detail["msg"])

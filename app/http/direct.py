@@ -29,15 +29,15 @@ class DirectRoute(APIRoute):
         if self.is_direct:
             self.app = _direct(endpoint)
 
-    def guard(self, gate: Gate, *, is_stream: bool) -> None:
-        """Let nobody in whom the gate does not admit; `is_stream` says what is asked for there.
+    def guard(self, gate: Gate, *, is_stream: bool, may_repeat: bool) -> None:
+        """Let nobody in whom the gate does not admit; `is_stream` and `may_repeat` say what is asked for there.
 
         Raises `TypeError` for a handler that goes FastAPI's way, which would read the body first.
         """
         if not self.is_direct:
             msg = f"{self.name} takes no Request, so it cannot be guarded"
             raise TypeError(msg)
-        self.app = _guarded(self.endpoint, gate, is_stream=is_stream)
+        self.app = _guarded(self.endpoint, gate, is_stream=is_stream, may_repeat=may_repeat)
 
 
 def _direct(endpoint: Endpoint) -> ASGIApp:
@@ -48,9 +48,9 @@ def _direct(endpoint: Endpoint) -> ASGIApp:
     return app
 
 
-def _guarded(endpoint: Endpoint, gate: Gate, *, is_stream: bool) -> ASGIApp:
+def _guarded(endpoint: Endpoint, gate: Gate, *, is_stream: bool, may_repeat: bool) -> ASGIApp:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        admission = await gate.admit(scope, is_stream=is_stream)
+        admission = await gate.admit(scope, is_stream=is_stream, may_repeat=may_repeat)
         has_left = False
 
         async def send_and_leave(message: Message) -> None:

@@ -1,16 +1,17 @@
-"""The same reply for those who want it whole: one JSON object, when it is complete."""
+"""A reply as one JSON object, sent when it is complete."""
+
+from collections.abc import Callable
 
 from starlette.background import BackgroundTask
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from app.chat.model import Done, Failed
+from app.http.accept import JSON
 from app.http.problems import Problems
 from app.http.reader import ClientGone, Reader, Reading
 from app.http.shapes import reply_shape
 from app.http.sse import early_failure, reply_headers
-
-MEDIA_TYPE = "application/json"
 
 _PATIENCE_SECONDS = 3600.0
 """JSON has no way to say that it is not there yet; the bounds on the reply end the wait."""
@@ -19,11 +20,12 @@ _PATIENCE_SECONDS = 3600.0
 class FinishedReply(Response):
     """Waits for a reply's end, then sends it. Owns one of the reply's readers, and lets it go when it is over."""
 
-    def __init__(self, reading: Reading, problems: Problems) -> None:
-        """`problems` are for a reply that fails."""
+    def __init__(self, reading: Reading, problems: Problems, location: Callable[[str], str]) -> None:
+        """`problems` are for a reply that fails; `location` tells where a reply is found again."""
         self.background: BackgroundTask | None = None
         self._reading = reading
         self._problems = problems
+        self._location = location
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Wait, then answer."""
@@ -41,11 +43,12 @@ class FinishedReply(Response):
             while end is None:
                 _, end = await reader.read()
                 reader.wait_for(_PATIENCE_SECONDS)
+        reply = self._reading.reply
         match end:
             case Done():
-                body = reply_shape(self._reading.reply, end).model_dump_json()
-                response = Response(body, scope["route"].status_code, {"Cache-Control": "no-store"}, MEDIA_TYPE)
-                response.raw_headers += reply_headers(self._reading.reply, self._problems)
+                body = reply_shape(reply.snapshot(), self._problems).model_dump_json()
+                response = Response(body, scope["route"].status_code, {"Cache-Control": "no-store"}, JSON)
+                response.raw_headers += reply_headers(reply, self._location)
                 return response
             case Failed():
-                return early_failure(self._reading.reply, end.error, self._problems)
+                return early_failure(reply, end.error, self._problems)

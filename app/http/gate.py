@@ -10,6 +10,7 @@ from ipaddress import IPv4Address, ip_address, ip_network
 from starlette.types import Scope
 
 from app.chat.access import EVERYBODY, Grant, KeyRing, Principal, Verifier
+from app.chat.errors import ChatError, RateLimited
 from app.http.limits import Headers, Limits
 from app.http.origins import Origins
 from app.http.problems import RequestError
@@ -25,6 +26,8 @@ class Admission:
     grant: Grant
     client: str
     """Who is counted: the principal or, where there are none, the address."""
+    refusal: ChatError | None = None
+    """Why no reply may be started: one that the same request has started before may still be read."""
 
     @property
     def principal(self) -> Principal:
@@ -53,10 +56,11 @@ class Gate:
         """Whether a client may have only so many open."""
         return self._limits.counts_streams
 
-    async def admit(self, scope: Scope, *, is_stream: bool) -> Admission:
+    async def admit(self, scope: Scope, *, is_stream: bool, may_repeat: bool) -> Admission:
         """Let a request in, or raise: `RequestError`, or a `ChatError` if it cannot be known or is too much.
 
-        Whoever asked for an `is_stream` calls `leave` once, when it is over, if streams are counted.
+        Whoever asked for an `is_stream` calls `leave` once, when it is over, if streams are counted. A request that
+        `may_repeat` an earlier one, which its idempotency key tells, is let in beyond the limit, with a refusal.
         """
         headers = scope["headers"]
         self._origins.refuse_other_sites(scope["method"], headers)
@@ -66,11 +70,19 @@ class Gate:
         else:
             grant = self._open
             client = f"address:{_counted(scope['client'][0]) if scope.get('client') else ''}"
+        refusal = None
         if self._limits.are_set:
             said: Headers = []
             scope["chat.headers"] = said  # in every answer to it: a refusal, too
-            await self._limits.count(client, said, is_stream=is_stream)
-        admission = Admission(grant, client)
+            try:
+                await self._limits.count(client, said)
+            except RateLimited as error:
+                if not (may_repeat and any(name == b"idempotency-key" for name, _ in headers)):
+                    raise
+                refusal = error
+            if is_stream:
+                self._limits.enter(client)
+        admission = Admission(grant, client, refusal)
         scope["chat.admission"] = admission
         return admission
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from limits import RateLimitItem
 from limits.aio.strategies import FixedWindowRateLimiter
 
-from app.chat.errors import RateLimited, StreamLimitReached, WordLimitReached
+from app.chat.errors import ChatError, RateLimited, StreamLimitReached, WordLimitReached
 from app.http.counters import FlatCounters
 
 Headers = list[tuple[bytes, bytes]]
@@ -39,8 +39,8 @@ class Limits:
         self.are_set = bool(allowance.requests or allowance.streams)
         self.counts_streams = bool(allowance.streams)
 
-    async def count(self, client: str, headers: Headers, *, is_stream: bool) -> None:
-        """One more request. Adds to `headers` what to say of it; raises a `ChatError` if it is one too many."""
+    async def count(self, client: str, headers: Headers) -> None:
+        """One more request. Adds to `headers` what to say of it; raises `RateLimited` if it is one too many."""
         if (requests := self._allowance.requests) is not None:
             is_allowed = await self._counter.hit(requests, client)
             seconds, left = await self._window(requests, client)
@@ -50,7 +50,10 @@ class Limits:
             ]
             if not is_allowed:
                 raise RateLimited(retry_after_seconds=seconds)
-        if is_stream and self._allowance.streams:
+
+    def enter(self, client: str) -> None:
+        """One more stream. Raises `StreamLimitReached` if it is one too many."""
+        if self._allowance.streams:
             if self._streams[client] >= self._allowance.streams:
                 raise StreamLimitReached
             self._streams[client] += 1
@@ -62,9 +65,9 @@ class Limits:
         else:
             self._streams[client] -= 1
 
-    def meter(self, client: str) -> "Meter | None":
-        """What counts a client's words, if they are counted."""
-        return Meter(self, client) if self._allowance.words is not None else None
+    def meter(self, client: str, refusal: ChatError | None) -> "Meter | None":
+        """What counts a client's words, if they are counted; it allows nothing where there is a `refusal`."""
+        return Meter(self, client, refusal) if refusal or self._allowance.words is not None else None
 
     async def allow_words(self, client: str) -> None:
         """Raise `WordLimitReached` for who has been told as many as it may be."""
@@ -92,9 +95,12 @@ class Meter:
 
     limits: Limits
     client: str
+    refusal: ChatError | None = None
 
     async def allow(self) -> None:
         """See `app.chat.replies.Meter`."""
+        if self.refusal is not None:
+            raise self.refusal
         await self.limits.allow_words(self.client)
 
     def charge(self, words: int) -> None:

@@ -7,7 +7,7 @@ import re
 import secrets
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 from fastapi.exceptions import RequestValidationError
@@ -15,10 +15,12 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.chat.errors import ChatError
-from app.http.origins import SECURITY, Origins
+from app.http.origins import SECURITY, Headers, Origins
 from app.http.problems import Problems, RequestError
 
 _log = structlog.get_logger()
+
+_TRACEPARENT = re.compile(rb"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 class EveryRequest:
@@ -85,6 +87,7 @@ class EveryRequest:
                 status=status or None,  # none: the client left before there was one
                 duration_ms=round((time.perf_counter() - started_at) * 1000, 1),
                 request_id=request_id,
+                **_trace(scope["headers"]),
             )
 
     def _refuse_other_hosts(self, scope: Scope) -> None:
@@ -100,6 +103,14 @@ class EveryRequest:
         if isinstance(error, RequestValidationError):  # of a route that somebody has added; it would repeat the input
             return RequestError("invalid-body")
         return error
+
+
+def _trace(headers: Headers) -> Mapping[str, str]:
+    """The trace that a request belongs to (W3C Trace Context), if it says one."""
+    for name, value in headers:
+        if name == b"traceparent" and (match := _TRACEPARENT.fullmatch(value)):
+            return {"trace_id": match[1].decode()}
+    return {}
 
 
 def _host_pattern(hosts: Sequence[str]) -> re.Pattern[bytes]:

@@ -6,16 +6,19 @@ from urllib.parse import parse_qsl
 
 from starlette.types import Scope
 
+from app.chat.model import ListPosition
 from app.http.problems import RequestError
 
 MAX_PAGE = 100
 DEFAULT_PAGE = 20
+_ORDERS = {"asc": False, "desc": True}
 
 _ID = re.compile(r"[0-9a-f]{32}")
 _LAST_EVENT_ID = re.compile(rb"([0-9a-f]{32}):(0|[1-9][0-9]{0,9})")
 _IDEMPOTENCY_KEY = re.compile(rb"[\x21-\x7e]{1,255}")
 _LIMIT = re.compile(r"[1-9][0-9]{0,2}")
-_PAGE_CURSOR = re.compile("[A-Za-z0-9_-]{1,200}")
+_LIST_CURSOR = re.compile("([0-9]{1,13})-([0-9a-f]{32})")
+_MESSAGES_CURSOR = re.compile("0|[1-9][0-9]{0,8}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,23 @@ class Cursor:
 
     reply_id: str
     words: int
+
+
+@dataclass(frozen=True, slots=True)
+class ListPage:
+    """Which page of the list of conversations is asked for."""
+
+    limit: int
+    cursor: ListPosition | None
+
+
+@dataclass(frozen=True, slots=True)
+class MessagesPage:
+    """Which page of a conversation's messages is asked for."""
+
+    limit: int
+    cursor: int | None
+    newest_first: bool
 
 
 def path_id(scope: Scope, name: str, not_found: str) -> str:
@@ -37,12 +57,14 @@ def path_id(scope: Scope, name: str, not_found: str) -> str:
     return value
 
 
-def last_event_id(scope: Scope) -> Cursor | None:
-    """The `Last-Event-ID` header. An empty one is none: browsers send it so.
+def last_event_id(scope: Scope, *, in_query: bool = False) -> Cursor | None:
+    """The `Last-Event-ID` header or, without one, the query's `lastEventId`. An empty one is none: browsers send that.
 
     Raises `RequestError` if it is not one that an event had.
     """
     value = _header(scope, b"last-event-id")
+    if in_query and scope["query_string"]:
+        value = value or _query(scope, "lastEventId").get("lastEventId", "").encode("latin-1")
     if not value:
         return None
     match = _LAST_EVENT_ID.fullmatch(value)
@@ -64,22 +86,48 @@ def idempotency_key(scope: Scope) -> str | None:
     return value.decode("ascii")
 
 
-def page(scope: Scope) -> tuple[int, str | None]:
-    """The query's `limit` and `cursor`.
+def list_page(scope: Scope) -> ListPage:
+    """The query of a list of conversations. Raises `RequestError`."""
+    query = _query(scope, "limit", "cursor")
+    match = _cursor(query, _LIST_CURSOR)
+    return ListPage(_page_limit(query), ListPosition(int(match[1]), match[2]) if match else None)
 
-    Raises `RequestError`.
-    """
-    query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-    limits = [value for name, value in query if name == "limit"]
-    cursors = [value for name, value in query if name == "cursor"]
-    if len(limits) > 1 or len(cursors) > 1:
+
+def messages_page(scope: Scope) -> MessagesPage:
+    """The query of a conversation's messages. Raises `RequestError`."""
+    query = _query(scope, "limit", "cursor", "order")
+    match = _cursor(query, _MESSAGES_CURSOR)
+    newest_first = _ORDERS.get(query.get("order", "asc"))
+    if newest_first is None:
         raise RequestError("malformed-page")
-    limit = limits[0] if limits else str(DEFAULT_PAGE)
+    return MessagesPage(_page_limit(query), int(match[0]) if match else None, newest_first)
+
+
+def _query(scope: Scope, *names: str) -> dict[str, str]:
+    """The parameters of the query, which may have these names, each once."""
+    pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True, encoding="latin-1")
+    query = dict(pairs)
+    if not query.keys() <= set(names):
+        raise RequestError("unknown-parameter")
+    if len(query) < len(pairs):
+        raise RequestError("malformed-page")
+    return query
+
+
+def _page_limit(query: dict[str, str]) -> int:
+    limit = query.get("limit", str(DEFAULT_PAGE))
     if _LIMIT.fullmatch(limit) is None or int(limit) > MAX_PAGE:
         raise RequestError("malformed-page")
-    if cursors and _PAGE_CURSOR.fullmatch(cursors[0]) is None:
+    return int(limit)
+
+
+def _cursor(query: dict[str, str], form: re.Pattern[str]) -> re.Match[str] | None:
+    if "cursor" not in query:
+        return None
+    match = form.fullmatch(query["cursor"])
+    if match is None:
         raise RequestError("malformed-page-cursor")
-    return int(limit), cursors[0] if cursors else None
+    return match
 
 
 def _header(scope: Scope, wanted: bytes) -> bytes | None:

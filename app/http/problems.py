@@ -10,7 +10,8 @@ from typing import Any
 from starlette.responses import Response
 
 from app.chat.errors import ChatError, ConversationBusy, MessageRefused
-from generated.models import FieldError, Problem
+from app.chat.model import Snapshot
+from generated.models import FieldError, Problem, Usage
 
 INTERNAL = "internal"
 
@@ -33,14 +34,14 @@ class RequestError(Exception):
 class Problems:
     """All problems that the contract has, by code."""
 
-    def __init__(self, problems: Mapping[str, Mapping[str, Any]], reply_address: Callable[[str], str]) -> None:
+    def __init__(self, problems: Mapping[str, Mapping[str, Any]], reply_location: Callable[[str], str]) -> None:
         """Check them against the generated model, and that every domain error has one.
 
-        `reply_address` tells the path of a reply.
+        `reply_location` tells where a reply is, relative to an operation that starts replies.
 
         Raises `LookupError` naming the codes that the contract lacks.
         """
-        self.reply_address = reply_address
+        self._reply_location = reply_location
         self._problems = {code: Problem.model_validate(problem) for code, problem in problems.items()}
         if missing := {INTERNAL, *_codes(ChatError)} - self._problems.keys():
             msg = f"openapi.yaml has no example of these problems: {', '.join(sorted(missing))}"
@@ -63,9 +64,16 @@ class Problems:
             case _:
                 return self._problems[INTERNAL]
 
-    def response(self, error: Exception) -> Response:
-        """The response that tells about an error."""
-        problem = self.of(error)
+    def of_reply(self, error: Exception, reply: Snapshot) -> Problem:
+        """What to tell about an error that ended a reply."""
+        cost: dict[str, object] = {"words": reply.words}
+        if (usage := reply.usage) is not None:
+            cost["usage"] = Usage(prompt_tokens=usage.prompt_tokens, completion_tokens=usage.completion_tokens)
+        return self.of(error).model_copy(update=cost)
+
+    def response(self, error: Exception, reply: Snapshot | None = None) -> Response:
+        """The response that tells about an error; the one that ended the `reply`, if one is given."""
+        problem = self.of(error) if reply is None else self.of_reply(error, reply)
         headers = {"Cache-Control": "no-store"}
         if problem.status == _UNAUTHORIZED:
             # RFC 6750, section 3.1: who showed nothing is told of no error.
@@ -76,7 +84,7 @@ class Problems:
         if isinstance(error, ChatError) and error.retry_after_seconds is not None:
             headers["Retry-After"] = str(error.retry_after_seconds)
         if isinstance(error, ConversationBusy):
-            headers["Location"] = self.reply_address(error.reply_id)
+            headers["Location"] = self._reply_location(error.reply_id)
         return Response(
             problem.model_dump_json(), problem.status, headers=headers, media_type="application/problem+json"
         )

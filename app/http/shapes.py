@@ -1,23 +1,82 @@
 """The domain's things in the shapes that the contract gives them."""
 
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
 from pydantic import MISSING
 
 from app.chat import model
-from app.chat.production import RunningReply
-from generated.models import Reply, Usage
+from app.chat.model import ListPosition, Page, Snapshot, StoredConversation, StoredMessage
+from app.http.problems import Problems
+from generated.models import Conversation, ConversationPage, ConversationSummary, Message, Reply, Usage
 
 
-def reply_shape(reply: RunningReply, done: model.Done) -> Reply:
-    """A reply that has come to its good end."""
+def reply_shape(reply: Snapshot, problems: Problems) -> Reply:
+    """A reply as it stands."""
     return Reply(
         reply_id=reply.reply_id,
-        conversation_id=reply.record.conversation_id,
-        text=done.text,
-        finish_reason=done.finish_reason,
-        usage=MISSING if done.usage is None else usage_shape(done.usage),
+        conversation_id=reply.conversation_id,
+        state=reply.state,
+        text=reply.text,
+        words=reply.words,
+        finish_reason=reply.finish_reason or MISSING,
+        usage=usage_shape(reply.usage),
+        problem=problems.of_reply(reply.error, reply) if reply.error else MISSING,
     )
 
 
-def usage_shape(usage: model.Usage) -> Usage:
-    """What a reply has cost."""
+def usage_shape(usage: model.Usage | None) -> Usage | MISSING:
+    """What a reply has cost, if that is known."""
+    if usage is None:
+        return MISSING
     return Usage(prompt_tokens=usage.prompt_tokens, completion_tokens=usage.completion_tokens)
+
+
+def page_shape(page: Page[StoredConversation, ListPosition]) -> ConversationPage:
+    """A page of the list of conversations."""
+    after = page.next_cursor
+    return ConversationPage(
+        conversations=[
+            ConversationSummary(
+                conversation_id=conversation.conversation_id,
+                title=conversation.title,
+                created_at=time_text(conversation.created_ms),
+                updated_at=time_text(conversation.updated_ms),
+            )
+            for conversation in page.items
+        ],
+        next_cursor=f"{after.updated_ms}-{after.conversation_id}" if after else MISSING,
+    )
+
+
+def conversation_shape(
+    conversation: StoredConversation, messages: Iterable[StoredMessage], next_cursor: int | None = None
+) -> Conversation:
+    """A conversation and some of its messages."""
+    return Conversation(
+        conversation_id=conversation.conversation_id,
+        title=conversation.title,
+        created_at=time_text(conversation.created_ms),
+        updated_at=time_text(conversation.updated_ms),
+        messages=[message_shape(message) for message in messages],
+        next_cursor=MISSING if next_cursor is None else str(next_cursor),
+    )
+
+
+def time_text(milliseconds: int) -> str:
+    """A time as the contract writes it: UTC, always with milliseconds."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def message_shape(message: StoredMessage) -> Message:
+    """One message."""
+    return Message(
+        role=message.role,
+        text=message.text,
+        created_at=time_text(message.created_ms),
+        reply_id=message.reply_id or MISSING,
+        state=message.state or MISSING,
+        words=MISSING if message.words is None else message.words,
+        finish_reason=message.finish_reason or MISSING,
+        usage=usage_shape(message.usage),
+    )

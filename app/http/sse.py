@@ -3,7 +3,7 @@
 Owns the frames, and the response that writes them. All that is ready goes out in one send.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from starlette.background import BackgroundTask
@@ -11,13 +11,11 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from app.chat.errors import AccessEnded
-from app.chat.model import Done, End, Failed
+from app.chat.model import Done, End, Failed, Snapshot
 from app.chat.production import RunningReply
 from app.http.problems import Problems
 from app.http.reader import ClientGone, Reader, Reading
 from app.http.shapes import reply_shape
-
-MEDIA_TYPE = "text/event-stream"
 
 PING = b": ping\n"
 """One line feed: some parsers make an event of a block that has no data."""
@@ -64,37 +62,54 @@ def end_frame(reply: RunningReply, end: End, problems: Problems) -> bytes:
     """The terminal event."""
     match end:
         case Done():
-            return f"event: done\ndata: {reply_shape(reply, end).model_dump_json()}\n\n".encode()
+            return _terminal("done", reply_shape(reply.snapshot(), problems).model_dump_json())
         case Failed():
-            return f"event: failed\ndata: {problems.of(end.error).model_dump_json()}\n\n".encode()
+            return _terminal("failed", problems.of_reply(end.error, reply.snapshot()).model_dump_json())
 
 
-def reply_headers(reply: RunningReply, problems: Problems) -> list[tuple[bytes, bytes]]:
+def _terminal(event: str, data: str) -> bytes:
+    """Some clients take what Unicode calls a line break for the end of the line, so these are escaped."""
+    return f"event: {event}\ndata: {data if data.isascii() else data.translate(_ESCAPED)}\n\n".encode()
+
+
+_ESCAPED = {0x85: "\\u0085", 0x2028: "\\u2028", 0x2029: "\\u2029"}
+
+
+def reply_headers(reply: RunningReply | Snapshot, location: Callable[[str], str]) -> list[tuple[bytes, bytes]]:
     """What names a reply before its first word: where it is found again, and what it belongs to."""
-    return [(b"content-location", problems.reply_address(reply.reply_id).encode()), *_ids(reply)]
+    return [(b"content-location", location(reply.reply_id).encode()), *_ids(reply)]
 
 
 def early_failure(reply: RunningReply, error: Exception, problems: Problems) -> Response:
     """The response where a reply failed before its first word. Its message is stored: one can go on from there."""
-    response = problems.response(error)
-    if reply.acknowledged and not isinstance(error, AccessEnded):
-        response.raw_headers += _ids(reply)
+    if not reply.acknowledged or isinstance(error, AccessEnded):
+        return problems.response(error)
+    response = problems.response(error, reply.snapshot())
+    response.raw_headers += _ids(reply)
     return response
 
 
-def _ids(reply: RunningReply) -> list[tuple[bytes, bytes]]:
-    return [(b"reply-id", reply.reply_id.encode()), (b"conversation-id", reply.record.conversation_id.encode())]
+def _ids(reply: RunningReply | Snapshot) -> list[tuple[bytes, bytes]]:
+    return [(b"reply-id", reply.reply_id.encode()), (b"conversation-id", reply.conversation_id.encode())]
 
 
 class EventStream(Response):
     """Streams a reply. Owns one of the reply's readers, and lets it go when the response is over."""
 
-    def __init__(self, reading: Reading, problems: Problems, pacing: Pacing) -> None:
-        """`problems` are for a reply that fails."""
+    def __init__(self, reading: Reading, problems: Problems, pacing: Pacing, location: Callable[[str], str]) -> None:
+        """`problems` are for a reply that fails; `location` tells where a reply is streamed again."""
         self.background: BackgroundTask | None = None
         self._reading = reading
         self._problems = problems
         self._pacing = pacing
+        self._location = location
+
+    @staticmethod
+    def head(status: int, reply: Snapshot, location: Callable[[str], str]) -> Response:
+        """The headers alone."""
+        response = Response(status_code=status)
+        response.raw_headers = [*_HEADERS, *reply_headers(reply, location)]
+        return response
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Wait for the first word, an early failure, or the bound; then commit to a status and stream."""
@@ -105,7 +120,7 @@ class EventStream(Response):
                     response = early_failure(self._reading.reply, end.error, self._problems)
                     await response(scope, receive, send)
                     return
-                headers = [*_HEADERS, *reply_headers(self._reading.reply, self._problems)]
+                headers = [*_HEADERS, *reply_headers(self._reading.reply, self._location)]
                 await send({"type": "http.response.start", "status": scope["route"].status_code, "headers": headers})
                 await self._stream(reader, words, end, send)
         except ClientGone:

@@ -5,11 +5,10 @@ import asyncio
 import json
 import sys
 import time
-from dataclasses import asdict
-from datetime import UTC, datetime
 
 from app.chat.errors import ConversationNotFound, StorageUnavailable
 from app.chat.model import StoredConversation, StoredMessage
+from app.http.shapes import conversation_shape, message_shape, time_text
 from app.operators.opened import opened
 from app.settings import Settings
 from app.storage.sql import SqlStore
@@ -82,23 +81,8 @@ def _store(transactions: Transactions) -> SqlStore:
 
 
 def _json(conversation: StoredConversation, messages: list[StoredMessage]) -> str:
-    body = {
-        "conversation_id": conversation.conversation_id,
-        "title": conversation.title,
-        "created_at": _time(conversation.created_ms),
-        "updated_at": _time(conversation.updated_ms),
-        "messages": [
-            {
-                "role": message.role,
-                "text": message.text,
-                "created_at": _time(message.created_ms),
-                **({"reply_id": message.reply_id, "state": message.state} if message.reply_id else {}),
-                **({"finish_reason": message.finish_reason} if message.finish_reason else {}),
-                **({"usage": asdict(message.usage)} if message.usage else {}),
-            }
-            for message in messages
-        ],
-    }
+    body = conversation_shape(conversation, ()).model_dump()
+    body["messages"] = [message_shape(message).model_dump() for message in messages]
     return json.dumps(body, ensure_ascii=False, indent=2) + "\n"
 
 
@@ -106,9 +90,5 @@ def _markdown(conversation: StoredConversation, messages: list[StoredMessage]) -
     parts = [f"# {conversation.title}\n"]
     for message in messages:
         state = f" ({message.state})" if message.state not in {None, "completed"} else ""
-        parts.append(f"## {message.role.capitalize()}, {_time(message.created_ms)}{state}\n\n{message.text}\n")
+        parts.append(f"## {message.role.capitalize()}, {time_text(message.created_ms)}{state}\n\n{message.text}\n")
     return "\n".join(parts)
-
-
-def _time(milliseconds: int) -> str:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat().replace("+00:00", "Z")

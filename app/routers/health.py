@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from app.chat.errors import BotUnavailable, Draining
-from app.chat.model import Bot, Store
+from app.chat.ports import Bot, Store
 from app.chat.replies import Replies
 from generated.models import Health, Readiness
 

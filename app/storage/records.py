@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from operator import itemgetter
 
-from sqlalchemy import Connection, Insert, Update, bindparam, update
+from sqlalchemy import Connection, Delete, Insert, Update, bindparam, delete, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app.chat.model import ReplyRecord
@@ -20,6 +20,8 @@ def record_writer(owner: str, dialect: str) -> Prepare:
     # place, or with its key, is one: two instances were asked at the same time, and the other one was quicker.
     insert = upsert(messages)
     changed = {name: insert.excluded[name] for name in _REPLY_COLUMNS}
+    forget_failed = _Statement(_FORGET_FAILED)
+    forget_key = _Statement(_FORGET_KEY)
     add_conversation = _Statement(upsert(conversations).on_conflict_do_nothing())
     touch = _Statement(_TOUCH)
     add_user_message = _Statement(insert.on_conflict_do_nothing())
@@ -29,7 +31,11 @@ def record_writer(owner: str, dialect: str) -> Prepare:
 
     def prepare(records: Sequence[ReplyRecord]) -> Work:
         new = [record for record in records if not record.stored]
+        replaced: list[_Row] = [{"of": record.replaces} for record in new if record.replaces]
         steps = (
+            # Had another instance been quicker, the new reply would find its place taken, which is an error.
+            (forget_failed, replaced),
+            (forget_key, replaced),
             (add_conversation, [_conversation_row(record) for record in new if record.position == 0]),
             (touch, [_touch(record) for record in new if record.position > 0]),
             (add_user_message, [_user_row(record) for record in new]),
@@ -54,7 +60,7 @@ class _Statement:
     The driver gets the values as they are, so all have to be of types that it knows.
     """
 
-    def __init__(self, statement: Insert | Update) -> None:
+    def __init__(self, statement: Insert | Update | Delete) -> None:
         self._statement = statement
         self._compiled: tuple[str, itemgetter[object]] | None = None
 
@@ -63,16 +69,20 @@ class _Statement:
         if self._compiled is None:
             compiled = self._statement.compile(dialect=connection.dialect, column_keys=list(rows[0]))
             self._compiled = compiled.string, itemgetter(*compiled.positiontup or ())
-        text, values = self._compiled
-        connection.exec_driver_sql(text, [values(row) for row in rows])
+        sql, values = self._compiled
+        connection.exec_driver_sql(sql, [values(row) for row in rows])
 
 
-_REPLY_COLUMNS = ("text", "state", "finish_reason", "error_code", "prompt_tokens", "completion_tokens")
+_REPLY_COLUMNS = ("text", "state", "finish_reason", "error_code", "prompt_tokens", "completion_tokens", "words")
 _UPDATE_REPLY = (
     update(messages)
     .where(messages.c.reply_id == bindparam("of"))
     .values({name: bindparam(name) for name in _REPLY_COLUMNS})
 )
+_FORGET_FAILED = delete(messages).where(
+    messages.c.reply_id == bindparam("of"), text("state IN ('failed', 'interrupted')")
+)
+_FORGET_KEY = delete(idempotency_keys).where(idempotency_keys.c.reply_id == bindparam("of"))
 _TOUCH = update(conversations).where(conversations.c.id == bindparam("of")).values(updated_ms=bindparam("updated_ms"))
 
 
@@ -125,6 +135,7 @@ def _ending(record: ReplyRecord) -> _Row:
         "error_code": record.error_code,
         "prompt_tokens": usage and usage.prompt_tokens,
         "completion_tokens": usage and usage.completion_tokens,
+        "words": record.words,
     }
 
 

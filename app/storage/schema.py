@@ -10,7 +10,7 @@ PRINCIPAL_LENGTH = 80
 RUNNING = text("state = 'running'")
 """Of a message. To the letter, not as a parameter: else no plan could use the index that has only these."""
 
-REVISION = "0003"
+REVISION = "0004"
 """Of the migrations that lead to these tables."""
 
 metadata = MetaData(
@@ -49,6 +49,7 @@ messages = Table(
     Column("owner", String(ID_LENGTH)),
     Column("prompt_tokens", BigInteger),
     Column("completion_tokens", BigInteger),
+    Column("words", BigInteger),
     Index(None, "reply_id", unique=True),
     Index("ix_messages_running", "owner", sqlite_where=RUNNING, postgresql_where=RUNNING),  # what a crash leaves behind
     sqlite_with_rowid=False,

@@ -1,8 +1,6 @@
 """The store, in SQL: what SQLite and PostgreSQL both understand."""
 
 import asyncio
-import base64
-import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeVar
@@ -11,8 +9,17 @@ from sqlalchemy import BigInteger, ColumnElement, Connection, String, and_, dele
 from sqlalchemy.engine import RowMapping
 
 from app.chat.access import EVERYBODY, Principal
-from app.chat.errors import ConversationBusy, ConversationNotFound, PageCursorMalformed
-from app.chat.model import Message, Page, ReplyRecord, StoredConversation, StoredKey, StoredMessage, Usage
+from app.chat.errors import ConversationBusy, ConversationNotFound
+from app.chat.model import (
+    KeyedReply,
+    ListPosition,
+    Message,
+    Page,
+    ReplyRecord,
+    StoredConversation,
+    StoredMessage,
+    Usage,
+)
 from app.storage.schema import conversations, idempotency_keys, messages
 from app.storage.transactions import Transactions, answered
 from app.storage.writer import GroupWriter
@@ -22,8 +29,7 @@ Result = TypeVar("Result")
 _AT_ONCE = 200
 """So many conversations are purged in one transaction: others want to write too."""
 
-_CURSOR = re.compile("([a-z]+):([0-9]{1,13}):([0-9a-f]{32})")
-_MAX_POSITION = 2**31 - 1
+_FAILED = {"failed", "interrupted"}
 
 
 class SqlStore:
@@ -47,7 +53,7 @@ class SqlStore:
         return self._writer.save(record)
 
     async def history(
-        self, conversation_id: str, principal: Principal, limit: int, characters: int
+        self, conversation_id: str, principal: Principal, limit: int, characters: int, before: int | None = None
     ) -> tuple[int, tuple[Message, ...]]:
         """How many messages a conversation has, and the last of them, oldest first, within bounds."""
 
@@ -57,22 +63,26 @@ class SqlStore:
                 .join(conversations)
                 .where(messages.c.conversation_id == conversation_id, _is_of(conversation_id, principal))
                 .order_by(messages.c.position.desc())
-                .limit(max(limit, 1))
             )
-            rows = connection.execute(newest_first).all()
-            if not rows:
+            newest = (
+                connection.execute(newest_first.limit(1)).one_or_none() if before is not None or not limit else None
+            )
+            earlier = newest_first if before is None else newest_first.where(messages.c.position < before)
+            rows = connection.execute(earlier.limit(limit)).all() if limit else ()
+            newest = newest or (rows[0] if rows else None)
+            if newest is None:
                 raise ConversationNotFound
-            if rows[0].state == "running":
-                raise ConversationBusy(rows[0].reply_id)
+            if newest.state == "running":
+                raise ConversationBusy(newest.reply_id)
             history: list[Message] = []
             room = characters
-            for row in rows[:limit]:
+            for row in rows:
                 room -= len(row.text)
                 if room < 0:
                     break
                 if row.text:  # a reply may have failed before its first word
                     history.insert(0, Message(row.role, row.text))
-            return rows[0].position + 1, tuple(history)
+            return newest.position + 1, tuple(history)
 
         return await self._connected(read)
 
@@ -87,27 +97,26 @@ class SqlStore:
 
         return await self._connected(read)
 
-    async def reply_for(self, key: str) -> StoredKey | None:
-        """What came with an idempotency key, and what became of it."""
+    async def reply_for(self, key: str) -> KeyedReply | None:
+        """The reply that an idempotency key got."""
         query = (
-            select(idempotency_keys.c.fingerprint, idempotency_keys.c.reply_id, messages.c.state, messages.c.text)
+            select(idempotency_keys.c.fingerprint, messages)
             .join(messages, messages.c.reply_id == idempotency_keys.c.reply_id)
             .where(idempotency_keys.c.key == key)
         )
 
-        def read(connection: Connection) -> StoredKey | None:
+        def read(connection: Connection) -> KeyedReply | None:
             row = connection.execute(query).one_or_none()
             if row is None:
                 return None
-            return StoredKey(row.fingerprint, row.reply_id, row.state in {"failed", "interrupted"} and not row.text)
+            position = row.position - 1  # of the message that it answers
+            return KeyedReply(row.fingerprint, row.reply_id, row.conversation_id, position, row.state in _FAILED)
 
         return await self._connected(read)
 
-    async def forget_key(self, reply_id: str) -> None:
-        """Let the idempotency key that a reply came with be used again."""
-        await self._deleted(idempotency_keys.c.reply_id == reply_id)
-
-    async def conversations(self, principal: Principal, limit: int, cursor: str | None) -> Page[StoredConversation]:
+    async def conversations(
+        self, principal: Principal, limit: int, cursor: ListPosition | None
+    ) -> Page[StoredConversation, ListPosition]:
         """A page of conversations, the one that was last spoken in first."""
         order = tuple_(conversations.c.updated_ms, conversations.c.id)
         query = (
@@ -116,42 +125,42 @@ class SqlStore:
             .order_by(conversations.c.updated_ms.desc(), conversations.c.id.desc())
         )
         if cursor is not None:
-            updated_ms, conversation_id = _decoded("list", cursor)
-            query = query.where(order < tuple_(literal(updated_ms, BigInteger), literal(conversation_id, String)))
+            position = tuple_(literal(cursor.updated_ms, BigInteger), literal(cursor.conversation_id, String))
+            query = query.where(order < position)
 
-        def read(connection: Connection) -> Page[StoredConversation]:
+        def read(connection: Connection) -> Page[StoredConversation, ListPosition]:
             rows = connection.execute(query.limit(limit + 1)).mappings().all()
             items = tuple(_conversation(row) for row in rows[:limit])
             more = len(rows) > limit
-            return Page(items, _encoded("list", items[-1].updated_ms, items[-1].conversation_id) if more else None)
+            return Page(items, ListPosition(items[-1].updated_ms, items[-1].conversation_id) if more else None)
 
         return await self._connected(read)
 
     async def messages(
-        self, conversation_id: str, principal: Principal | None, limit: int, cursor: str | None
-    ) -> tuple[StoredConversation, Page[StoredMessage]]:
-        """A conversation and a page of its messages, oldest first."""
-        start, of = _decoded("of", cursor) if cursor is not None else (0, conversation_id)
-        if of != conversation_id or start > _MAX_POSITION:
-            raise PageCursorMalformed
+        self,
+        conversation_id: str,
+        principal: Principal | None,
+        limit: int,
+        cursor: int | None,
+        *,
+        newest_first: bool = False,
+    ) -> tuple[StoredConversation, Page[StoredMessage, int]]:
+        """A conversation and a page of its messages; the cursor is the position of the first one."""
+        position = messages.c.position
 
-        def read(connection: Connection) -> tuple[StoredConversation, Page[StoredMessage]]:
+        def read(connection: Connection) -> tuple[StoredConversation, Page[StoredMessage, int]]:
             found = connection.execute(select(conversations).where(_is_of(conversation_id, principal)))
             conversation = found.mappings().one_or_none()
             if conversation is None:
                 raise ConversationNotFound
-            query = (
-                select(messages)
-                .where(messages.c.conversation_id == conversation_id, messages.c.position >= start)
-                .order_by(messages.c.position)
-                .limit(limit + 1)
-            )
+            query = select(messages).where(messages.c.conversation_id == conversation_id).limit(limit + 1)
+            query = query.order_by(position.desc() if newest_first else position)
+            if cursor is not None:
+                query = query.where(position <= cursor if newest_first else position >= cursor)
             rows = connection.execute(query).mappings().all()
             items = tuple(_message(row) for row in rows[:limit])
-            more = len(rows) > limit
-            return _conversation(conversation), Page(
-                items, _encoded("of", rows[limit]["position"], conversation_id) if more else None
-            )
+            next_cursor = rows[limit]["position"] if len(rows) > limit else None
+            return _conversation(conversation), Page(items, next_cursor)
 
         return await self._connected(read)
 
@@ -210,7 +219,7 @@ def _conversation(row: RowMapping) -> StoredConversation:
 
 
 def _message(row: RowMapping) -> StoredMessage:
-    names = ("role", "text", "created_ms", "reply_id", "state", "finish_reason", "error_code")
+    names = ("role", "text", "created_ms", "reply_id", "state", "finish_reason", "error_code", "words")
     prompt_tokens, completion_tokens = row["prompt_tokens"], row["completion_tokens"]
     usage = None if prompt_tokens is None else Usage(prompt_tokens, completion_tokens)
     return StoredMessage(**{name: row[name] for name in names}, usage=usage)
@@ -222,19 +231,3 @@ def _forget(connection: Connection, conversation_ids: Sequence[str]) -> int:
     connection.execute(delete(idempotency_keys).where(idempotency_keys.c.reply_id.in_(replies)))
     gone = connection.execute(delete(conversations).where(conversations.c.id.in_(conversation_ids)))
     return gone.rowcount
-
-
-def _encoded(pages: str, number: int, name: str) -> str:
-    return base64.urlsafe_b64encode(f"{pages}:{number}:{name}".encode()).decode().rstrip("=")
-
-
-def _decoded(pages: str, cursor: str) -> tuple[int, str]:
-    """What was encoded, for pages of this kind; nothing else is taken, however near it may be."""
-    try:
-        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
-    except ValueError:
-        raise PageCursorMalformed from None
-    match = _CURSOR.fullmatch(text)
-    if match is None or _encoded(pages, int(match[2]), match[3]) != cursor:
-        raise PageCursorMalformed
-    return int(match[2]), match[3]

@@ -78,7 +78,7 @@ class Document:
             problem["type"]: problem
             for response in (*components, *inline)
             for example in self.resolved(response).get("content", {}).get(_PROBLEM, {}).get("examples", {}).values()
-            if "type" in (problem := self.resolved(example).get("dataValue", {}))
+            if "type" in (problem := self.resolved(example).get("value", {}))
         }
 
 

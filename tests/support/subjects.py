@@ -11,7 +11,8 @@ import psutil
 from fastapi import FastAPI
 
 from app.bot_choice import chosen_bot
-from app.chat.model import Bot, Conversation, Finish
+from app.chat.model import Conversation, Finish
+from app.chat.ports import Bot
 from app.main import create_app
 from tests.support.asgi import Client
 from tests.support.completions import begun, chunk, finish, stream, usage

@@ -7,7 +7,8 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from app.chat.model import Bot, Conversation, Finish
+from app.chat.model import Conversation, Finish
+from app.chat.ports import Bot
 from app.main import create_app
 from generated.models import Reply
 from tests.support.asgi import Client, Whole

@@ -8,7 +8,8 @@ import pytest
 from app.bots.greeter import Greeter
 from app.bots.simulator import Simulation, Simulator, parse
 from app.chat.errors import BotFailed, BotRateLimited, BotTimeout, BotUnavailable, ChatError, MessageRefused
-from app.chat.model import Bot, Conversation, Finish, Message
+from app.chat.model import Conversation, Finish, Message
+from app.chat.ports import Bot
 
 
 async def _said(bot: Bot, text: str) -> Sequence[str | Finish]:

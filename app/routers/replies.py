@@ -1,0 +1,61 @@
+"""Read a reply again, resume its stream, or cancel it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.chat.errors import ReplyNotFound
+from app.chat.replies import Replies, check_cursor
+from app.http.accept import EVENT_STREAM, JSON, require_acceptable
+from app.http.gate import admission_of
+from app.http.parameters import Cursor, last_event_id, path_id
+from app.http.problems import Problems, RequestError
+from app.http.reader import Reading
+from app.http.shapes import reply_shape
+from app.http.sse import EventStream, Pacing
+
+
+@dataclass(frozen=True, slots=True)
+class RepliesRouter:
+    """`getReply`, `streamReply` and `cancelReply`."""
+
+    replies: Replies
+    problems: Problems
+    pacing: Pacing
+    stream_location: Callable[[str], str]
+
+    async def get_reply(self, request: Request) -> Response:
+        """The reply as it stands."""
+        require_acceptable(request.scope, JSON)
+        reply = await self.replies.snapshot(_reply_id(request), admission_of(request.scope).principal)
+        body = reply_shape(reply, self.problems).model_dump_json()
+        return Response(body, request.scope["route"].status_code, {"Cache-Control": "no-store"}, JSON)
+
+    async def stream_reply(self, request: Request) -> Response:
+        """The same events again: those that exist, then those to come."""
+        require_acceptable(request.scope, EVENT_STREAM)
+        reply_id = _reply_id(request)
+        cursor = last_event_id(request.scope, in_query=True) or Cursor(reply_id, 0)
+        if cursor.reply_id != reply_id:
+            raise RequestError("cursor-of-another-reply")
+        grant = admission_of(request.scope).grant
+        if request.method == "HEAD":  # no reader, which would keep the reply going
+            reply = await self.replies.snapshot(reply_id, grant.principal)
+            check_cursor(cursor.words, reply.words, reply.error)
+            if reply.error is not None and not reply.words:
+                raise reply.error
+            return EventStream.head(request.scope["route"].status_code, reply, self.stream_location)
+        running = await self.replies.open(reply_id, grant.principal, cursor.words)
+        reading = Reading(self.replies, running, grant, cursor.words)
+        return EventStream(reading, self.problems, self.pacing, self.stream_location)
+
+    async def cancel_reply(self, request: Request) -> Response:
+        """Stop generating."""
+        await self.replies.cancel(_reply_id(request), admission_of(request.scope).principal)
+        return Response(status_code=request.scope["route"].status_code)
+
+
+def _reply_id(request: Request) -> str:
+    return path_id(request.scope, "reply_id", ReplyNotFound.code)
