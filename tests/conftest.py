@@ -8,7 +8,7 @@ from hypothesis import settings
 
 from app import logs
 from app.settings import PREFIX
-from tests.support.databases import KINDS, fresh_database_url, use
+from tests.support.databases import KINDS, fresh_database_url, remove_all, use
 from tests.support.progress import Progress
 
 _HERE = Path(__file__).parent
@@ -64,6 +64,11 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     option = session.config.option
     if terminal is not None and option.verbose == 0 and not option.collectonly:
         session.config.pluginmanager.register(Progress(terminal))
+
+
+def pytest_unconfigure() -> None:
+    """Leave no database behind."""
+    remove_all()
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

@@ -200,7 +200,9 @@ def test_memory_is_bounded_while_clients_take_nothing() -> None:
         before = process.memory_full_info().uss
         peaks = [_peak_while_stalled(server, process) - before for _ in range(3)]
         assert peaks[0] < _STALLED * 10 * 2**20, peaks
-        assert peaks[2] < peaks[0] * 1.3, peaks
+        assert peaks[2] < peaks[0] * 1.8, (
+            peaks
+        )  # all that waits is counted anew; if it stayed, there would be three times as much
 
 
 def _peak_while_stalled(server: LiveServer, process: psutil.Process) -> int:

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
+from tests.support.folder import folder
 from tests.support.forks import Forked, fork
 
 _ROOT = Path(__file__).parent.parent.parent
@@ -58,7 +59,7 @@ class LiveServer:
 
         Raises `AssertionError` with the log if it does not.
         """
-        self._folder = tempfile.TemporaryDirectory(prefix="chat-")
+        self._folder = tempfile.TemporaryDirectory(prefix="server-", dir=folder())
         self.process = self._start()
         self._reader.start()
         try:
