@@ -1,30 +1,79 @@
 """What all tests share: asyncio as the one event loop, a database, and how many examples a law is tried with."""
 
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from app import logs
 from app.settings import PREFIX
-from tests.support.databases import KINDS, fresh_database_url, use
+from tests.support.databases import KINDS, fresh_database_url, remove_all, use
+from tests.support.progress import Progress
+
+_HERE = Path(__file__).parent
+_SLOW = {
+    _HERE / name
+    for name in (
+        "bots/test_local.py",  # a real model
+        "bots/test_local_endurance.py",
+        "bots/test_local_ends.py",
+        "bots/test_local_refusals.py",
+        "browser",
+        "contract/test_changes.py",  # programs, one for each example
+        "contract/test_fuzzing.py",
+        "contract/test_in_process.py",
+        "contract/test_lint.py",  # Node
+        "contract/test_the_tests_bite.py",
+        "docs/test_commands.py",
+        "docs/test_recipes.py",
+        "docs/test_snippets.py",
+        "laws/test_crash.py",
+        "live/test_node.py",
+        "sdk",
+        "verify",
+    )
+}
+"""What `--fast` leaves out, unless it is asked for by name."""
+_LAWS, _LAWS_FAST = 300, 30
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--laws 10000` tries each law with so many examples; `--database postgresql` stores all conversations there."""
-    parser.addoption("--laws", type=int, default=300, metavar="N", help="examples for each law (default: 300)")
+    parser.addoption("--fast", action="store_true", help="leave out what takes long, and try laws with few examples")
+    parser.addoption("--laws", type=int, metavar="N", help=f"examples for each law (default: {_LAWS})")
     parser.addoption("--database", choices=KINDS, default=KINDS[0], help="where it does not matter (default: sqlite)")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Make the profile that the laws take: `@settings(settings.get_profile("laws"))`."""
-    settings.register_profile("laws", max_examples=config.getoption("laws"), deadline=None)
+    if config.option.laws is None:
+        config.option.laws = _LAWS_FAST if config.option.fast else _LAWS
+    settings.register_profile("laws", max_examples=config.option.laws, deadline=None)
     settings.register_profile("untimed", deadline=None)  # a busy machine is no reason to fail
     settings.load_profile("untimed")
     use(config.getoption("database"))
     logs.configure("error", "json")  # not a line for each of thousands of requests
     for name in [name for name in os.environ if name.upper().startswith(PREFIX)]:
         del os.environ[name]  # settings of whoever runs the tests are not for the tests
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Tell of each file when it is done; where other processes run the tests, only the one tells that reports."""
+    terminal = session.config.pluginmanager.get_plugin("terminalreporter")
+    option = session.config.option
+    if terminal is not None and option.verbose == 0 and not option.collectonly:
+        session.config.pluginmanager.register(Progress(terminal))
+
+
+def pytest_unconfigure() -> None:
+    """Leave no database behind."""
+    remove_all()
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out what is slow, if that is wanted."""
+    return True if config.option.fast and collection_path in _SLOW else None
 
 
 @pytest.fixture(scope="session")

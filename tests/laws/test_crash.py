@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from tests.support.databases import KINDS, Kind, fresh_database_url, run_sql
-from tests.support.server import LiveServer
+from tests.support.server import FROM_SCRATCH, LiveServer
 from tests.support.stream import Event, Parser, check_stream
 from tests.support.wire import Answer, Interrupted, Wire, get, post, request
 
@@ -199,7 +199,7 @@ def test_kill_9_while_the_service_starts_for_the_first_time_does_no_harm(
     moments = random.Random(kind)  # noqa: S311 - as above
     for _ in range(max(1, pytestconfig.getoption("laws") // _EXAMPLES_A_KILL // 5)):
         url = fresh_database_url(kind)
-        server = LiveServer(database_url=url)
+        server = LiveServer(database_url=url, program=FROM_SCRATCH)
         killer = threading.Timer(moments.uniform(0.6, 1.4), _kill, [server])
         killer.start()
         with contextlib.suppress(AssertionError), server:

