@@ -15,7 +15,6 @@ from tests.contract.provocations import (
     without_database,
 )
 from tests.contract.sending import CURSOR, HELLO
-from tests.contract.stage import STALLED
 from tests.contract.way import Way
 
 REPLY = "/api/replies/{reply_id}"
@@ -32,7 +31,13 @@ STREAMS = [
     Way("streamReply", "a reply from the store", None, after(chat("hello there"), get(EVENTS), restart=True)),
     Way("streamReply", "no word read", None, after(HELLO, get(EVENTS, Last_Event_ID="{reply_id}:0"))),
     Way("streamReply", "all read", None, after(HELLO, get(EVENTS, Last_Event_ID=CURSOR), restart=True), read=1),
-    Way("streamReply", "a word read, by the query", None, after(chat("a b"), get(f"{EVENTS}?lastEventId={CURSOR}")), read=1),
+    Way(
+        "streamReply",
+        "a word read, by the query",
+        None,
+        after(chat("a b"), get(f"{EVENTS}?lastEventId={CURSOR}")),
+        read=1,
+    ),
     Way("streamReply", "an empty cursor", None, after(HELLO, get(EVENTS, Last_Event_ID=""))),
     Way("streamReply", "what a crash has left", None, crashed_late(get(EVENTS)), failed="reply-interrupted"),
     Way("streamReply", "a late failure", None, after(LATE, get(EVENTS), restart=True), failed="bot-failed"),
@@ -62,7 +67,9 @@ STREAMS = [
     Way("streamReply", "a rate limit", "bot-rate-limited", after(chat("/simulate status=429\n"), get(EVENTS))),
     Way("streamReply", "no word before a crash", "reply-interrupted", crashed(get(EVENTS))),
     Way("streamReply", "a failure", "bot-failed", after(chat("/simulate status=502\n"), get(EVENTS), restart=True)),
-    Way("streamReply", "an outage", "bot-unavailable", after(chat("/simulate status=503\n"), get(EVENTS), restart=True)),
+    Way(
+        "streamReply", "an outage", "bot-unavailable", after(chat("/simulate status=503\n"), get(EVENTS), restart=True)
+    ),
     Way("streamReply", "no database", "storage-unavailable", without_database(get(NO_EVENTS))),
     Way("streamReply", "made elsewhere", "reply-elsewhere", elsewhere(get(EVENTS))),
     Way("streamReply", "all streams taken", "too-many-streams", during(get(EVENTS), said=HELLO, max_open_streams=1)),
@@ -106,7 +113,9 @@ STORED = [
     Way("getConversation", "after a failure", None, after(chat("/simulate status=502\n"), get(CONVERSATION))),
     Way("getConversation", "no page", "malformed-page", after(HELLO, get(f"{CONVERSATION}?limit=101"))),
     Way("getConversation", "no order", "malformed-page", after(HELLO, get(f"{CONVERSATION}?order={CANARY}"))),
-    Way("getConversation", "a bad cursor", "malformed-page-cursor", after(HELLO, get(f"{CONVERSATION}?cursor={CANARY}"))),
+    Way(
+        "getConversation", "a bad cursor", "malformed-page-cursor", after(HELLO, get(f"{CONVERSATION}?cursor={CANARY}"))
+    ),
     Way("getConversation", "another parameter", "unknown-parameter", after(HELLO, get(f"{CONVERSATION}?{CANARY}"))),
     Way("getConversation", "nothing there", "conversation-not-found", fresh(get(NO_CONVERSATION))),
     Way("getConversation", "no database", "storage-unavailable", without_database(get(NO_CONVERSATION))),

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 import generated.models
 from app.main import create_app
 from tests.contract.asking import chat, get
-from tests.contract.document import CLOSED, DOCUMENT, METHODS, OPERATIONS, PROBLEM_TYPE, PROBLEMS
+from tests.contract.document import CLOSED, DOCUMENT, OPERATIONS, PROBLEM_TYPE, PROBLEMS
 from tests.contract.provocations import Provocation, after, during
 from tests.contract.stage import Stage
 from tests.support.asgi import Client
