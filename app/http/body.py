@@ -17,6 +17,8 @@ from app.http.problems import RequestError
 from generated.models import FieldError
 
 _MAX_ERRORS = 20
+_MOST_DIGITS = 310
+"""A float has fewer, so any integer that has more is infinite as a float, which is good for no field."""
 _AS_IT_IS = b"identity"
 
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
@@ -102,7 +104,12 @@ def _no_constant(_: str) -> Never:
     raise ValueError(msg)
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_constant)
+def _integer(digits: str) -> float:
+    """An integer, or what a JavaScript client reads there; Python takes quadratic time, or refuses."""
+    return int(digits) if len(digits) <= _MOST_DIGITS else float(digits)
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_constant, parse_int=_integer)
 
 
 def _validated(value: Any, model: type[Model]) -> Model:  # noqa: ANN401 - whatever JSON it was
