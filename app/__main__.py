@@ -66,13 +66,13 @@ def serve(settings: Settings, app: FastAPI) -> int:
         host=settings.host,
         port=settings.port,
         http=bounded_protocol(Patience(settings.request_seconds, settings.stalled_seconds), refusals),
+        timeout_keep_alive=settings.keep_alive_seconds,
         ws="none",
         lifespan="on",
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=bool(settings.trusted_proxies),
-        forwarded_allow_ips=settings.trusted_proxies,
+        proxy_headers=False,  # app.http.proxies
         timeout_graceful_shutdown=_CLOSING_SECONDS,
     )
     allow_files(settings.max_open_streams)

@@ -59,7 +59,7 @@ class Gate:
         Whoever asked for an `is_stream` calls `leave` once, when it is over, if streams are counted.
         """
         headers = scope["headers"]
-        self._origins.refuse_other_sites(scope["method"], headers)
+        self._origins.refuse_other_sites(scope)
         if self.is_locked:
             grant = await self._grant([value for name, value in headers if name == b"authorization"])
             client = grant.principal.name
