@@ -34,7 +34,6 @@ from app.chat.ports import Bot, ReplyLog, Store
 from app.chat.production import ReplyBounds, RunningReply
 from app.chat.unsaved import UnsavedEnds
 
-
 _CANCEL_SECONDS = 10.0
 """A bot may refuse to be cancelled, and the store may be slow."""
 
