@@ -36,7 +36,7 @@ _PORTS = {"http": "80", "https": "443"}
 _PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, POST, DELETE",
     "Access-Control-Allow-Headers": (
-        "Authorization, Cache-Control, Content-Type, Idempotency-Key, Last-Event-ID, Pragma"
+        "Authorization, Cache-Control, Content-Type, Idempotency-Key, Last-Event-ID, Pragma, Traceparent"
     ),
     "Access-Control-Max-Age": "600",
 }
