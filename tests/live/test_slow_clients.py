@@ -95,6 +95,16 @@ def test_what_follows_an_early_answer_is_bounded_too(server: LiveServer) -> None
         assert closed
 
 
+def test_a_head_behind_a_body_that_nobody_wanted_has_a_deadline_too(server: LiveServer) -> None:
+    """Though it came together with the end of that body."""
+    raw = request(b"x" * 10_000, {"Content-Type": "text/plain"})
+    with Wire(server.port) as wire:
+        wire.send(raw[:-10_000])
+        assert wire.answer().problem_code() == "unsupported-media-type"
+        wire.send(raw[-10_000:] + b"GET /api")
+        assert _gone(wire)
+
+
 def test_what_follows_a_refused_head_is_bounded_too(server: LiveServer) -> None:
     """The answer is there, and the connection half closed; a client that goes on sending is cut."""
     with Wire(server.port) as wire:
