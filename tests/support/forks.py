@@ -6,7 +6,6 @@ The forking process has one thread and no event loop, and it ends, with all its 
 fuzzer has one of its own.
 """
 
-import atexit
 import contextlib
 import gc
 import importlib
@@ -21,7 +20,6 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import IO
 
@@ -129,7 +127,6 @@ class _Forking:
                 stdout=subprocess.DEVNULL,
                 pass_fds=[its_channel.fileno()],
             )
-        atexit.register(self.close)
 
     def fork(self, what: Mapping[str, object], *descriptors: int) -> int:
         """Returns the process id."""
@@ -148,9 +145,21 @@ class _Forking:
         self._process.wait()
 
 
-@cache
+_forking_processes: dict[tuple[str, ...], _Forking] = {}
+_starting = threading.Lock()
+
+
+def close() -> None:
+    """End all forking processes, and their forks."""
+    while _forking_processes:
+        _forking_processes.popitem()[1].close()
+
+
 def _forking(imported: tuple[str, ...]) -> _Forking:
-    return _Forking(imported)
+    with _starting:
+        if imported not in _forking_processes:
+            _forking_processes[imported] = _Forking(imported)
+        return _forking_processes[imported]
 
 
 def _received(channel: socket.socket, size: int) -> bytes:

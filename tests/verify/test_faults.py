@@ -13,15 +13,22 @@ from tests.verify.asking import two_keys, verified
 from tests.verify.faults import CASES, Case, Fault, TooMany
 from tests.verify.proxy import FaultyProxy
 
-_SECONDS = {"document": 8.5}
+_SECONDS, _PATIENCE_SECONDS = 8.5, 40.0
 
 
 async def _found(case: Case, server: LiveServer, keys: tuple[str, str] = ("", "")) -> str:
     """What the report says of the law that should be broken; and no other law is."""
     async with FaultyProxy(server.port, case.fault) as proxy:
         place = Place(proxy.url, *keys)
-        report = await verified(place, *(case.tried or [case.law]), seconds=_SECONDS.get(case.law, 8))
-    broken = [name for name, finding in report.findings.items() if finding.verdict is Verdict.BROKEN]
+        broken: list[str] = []
+        for seconds in (
+            _SECONDS,
+            _PATIENCE_SECONDS,
+        ):  # the fuzzer takes all that it is given; a busy machine needs more
+            report = await verified(place, *(case.tried or [case.law]), seconds=seconds)
+            broken = [name for name, finding in report.findings.items() if finding.verdict is Verdict.BROKEN]
+            if broken:
+                break
     assert broken == [case.law], as_text(report)
     assert report.exit_status() == 1
     return as_text(report)
