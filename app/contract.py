@@ -15,8 +15,8 @@ from typing import Any
 import yaml
 from fastapi import FastAPI
 
+from app.access.gate import Gate
 from app.http.direct import DirectRoute
-from app.http.gate import Gate
 
 ROOT = Path(__file__).parent.parent
 PROBLEM = "application/problem+json"

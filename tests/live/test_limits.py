@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from limits import RateLimitItem, RateLimitItemPerSecond
 
+from app.access.limits import Allowance, Headers, Limits
 from app.chat.errors import ChatError
-from app.http.limits import Allowance, Headers, Limits
 from tests.support.databases import fresh_database_url
 from tests.support.keys import bearer, made_key
 from tests.support.server import LiveServer

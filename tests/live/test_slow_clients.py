@@ -12,11 +12,11 @@ import pytest
 import uvicorn
 
 from app.contract import Contract
-from app.http.connection import Patience, bounded_protocol
 from app.http.problems import Problems
-from app.http.refusals import Refusals
 from app.main import create_app
-from app.server import Server
+from app.server.connection import Patience, bounded_protocol
+from app.server.draining import Server
+from app.server.refusals import Refusals
 from app.settings import Settings
 from tests.support.server import FROM_SCRATCH, LiveServer
 from tests.support.stream import check_stream

@@ -13,12 +13,12 @@ from urllib.parse import unquote
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from app.http.clocks import Deadline, StallWatch
-from app.http.exchange import Exchange
-from app.http.head import MOST_FIELDS, MOST_HEAD_BYTES, MOST_TARGET_BYTES, checked_length, parsed_target
-from app.http.parser import fault, new_parser, offers_upgrade, without_offer
 from app.http.problems import RequestError
-from app.http.refusals import Refusals
+from app.server.clocks import Deadline, StallWatch
+from app.server.exchange import Exchange
+from app.server.head import MOST_FIELDS, MOST_HEAD_BYTES, MOST_TARGET_BYTES, checked_length, parsed_target
+from app.server.parser import fault, new_parser, offers_upgrade, without_offer
+from app.server.refusals import Refusals
 
 MOST_DROPPED_BYTES = 2**26
 """So much of a body that nobody wants any more is read all the same: Apache looks for the answer only behind it."""
