@@ -15,8 +15,8 @@ from typing import Any
 import yaml
 from fastapi import FastAPI
 
+from app.access.gate import Gate
 from app.http.direct import DirectRoute
-from app.http.gate import Gate
 
 ROOT = Path(__file__).parent.parent
 PROBLEM = "application/problem+json"
@@ -53,7 +53,7 @@ class Operation:
     is_guarded: bool
     """Whether it wants credentials, where there are any."""
     is_stream: bool
-    """Whether a request to it takes as long as a reply does, whether it is told word by word or at its end."""
+    """Whether it lasts as long as a reply."""
     may_repeat: bool
     """Whether a request may tell, by an idempotency key, that it repeats an earlier one."""
 

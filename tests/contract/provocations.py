@@ -176,19 +176,19 @@ def with_a_defect() -> Provocation:
     return Provocation(Request("GET", "/defective"), situation)
 
 
-def with_something_else_than_http() -> Provocation:
-    """Talk nonsense to the port."""
+def with_bytes(head: bytes) -> Provocation:
+    """Send what is no request that a client library would send."""
 
     @asynccontextmanager
     async def situation(_: Stage) -> AsyncIterator[Ask]:
         with LiveServer() as server:
 
-            async def ask(asked: Request) -> Whole:
-                return exchange(server.port, f"{asked.method}\r\n\r\n".encode())
+            async def ask(_: Request) -> Whole:
+                return exchange(server.port, head + b"\r\n\r\n")
 
             yield ask
 
-    return Provocation(Request(CANARY, ""), situation)
+    return Provocation(Request("", ""), situation)
 
 
 def _on_stage(found: Callable[[Stage], tuple[LiveServer, Mapping[str, str]]]) -> Situation:

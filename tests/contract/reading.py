@@ -11,7 +11,7 @@ from tests.contract.provocations import (
     fresh,
     revoked,
     with_a_defect,
-    with_something_else_than_http,
+    with_bytes,
     without_database,
 )
 from tests.contract.sending import CURSOR, HELLO
@@ -131,11 +131,20 @@ OTHERS = [
     Way("getReadiness", "at most times", None, fresh(get("/api/ready"))),
     Way("getReadiness", "while draining", "draining", draining(get("/api/ready"))),
     Way("getReadiness", "without a database", "storage-unavailable", without_database(get("/api/ready"))),
-    Way(None, "another host", "host-not-allowed", fresh(get("/api/health"), allowed_hosts=["chat.example"])),
+    Way(None, "another host", "host-not-allowed", fresh(get("/api/conversations"), allowed_hosts=["chat.example"])),
     Way(None, "a path that is not there", "path-not-found", fresh(get(f"/{CANARY}"))),
     Way(None, "a method that is not there", "method-not-allowed", fresh(Request("PUT", "/api/chat"))),
     Way(None, "a handler with a defect", "internal", with_a_defect()),
-    Way(None, "something else than HTTP", "malformed-request", with_something_else_than_http()),
+    Way(None, "something else than HTTP", "malformed-request", with_bytes(CANARY.encode())),
+    Way(None, "a long address", "target-too-long", with_bytes(b"GET /" + CANARY.encode() * 8_000)),
+    Way(None, "a large head", "head-too-large", with_bytes(b"GET / HTTP/1.1\r\nX: " + CANARY.encode() * 80_000)),
+    Way(
+        None,
+        "a compressed transfer",
+        "transfer-coding-not-implemented",
+        with_bytes(b"POST /api/chat HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip, chunked\r\n\r\n"),
+    ),
+    Way(None, "another HTTP", "http-version-not-supported", with_bytes(b"GET / HTTP/3.0\r\nHost: localhost")),
 ]
 
 READING = [*STREAMS, *REPLIES, *STORED, *OTHERS]

@@ -1,4 +1,7 @@
-"""Who accepts what an operation gives is served, and who does not is told which one gives the other (RFC 9110, section 12.5.1)."""
+"""Who accepts what an operation gives is served, and who does not is told which one gives the other.
+
+RFC 9110, section 12.5.1.
+"""
 
 from collections.abc import Iterator
 

@@ -83,10 +83,9 @@ async def test_a_link_leads_where_it_says(source: str, link: dict[str, Any]) -> 
 @pytest.mark.parametrize(
     "walk",
     [
-        "streamChat streamReply getConversation createReply cancelReply getReply streamReply deleteConversation "
-        "getConversation",
+        "streamChat streamReply getConversation createReply cancelReply getReply streamReply",
         "createReply createReply getConversation deleteConversation getConversation",
-        "streamChat streamChat getReply streamReply cancelReply",
+        "streamChat streamChat getReply streamReply cancelReply getReply",
     ],
 )
 def test_the_links_make_the_walks_that_the_service_is_for(walk: str) -> None:

@@ -36,7 +36,7 @@ class Way:
 
 
 def both(name: str, code: str | None, provocation: Provocation, failed: str | None = None) -> list[Way]:
-    """A message, as a stream and as JSON; a stream may have `failed` after its first word, which JSON has as its code."""
+    """A message, as a stream and as JSON. What `failed` in a stream, after its first word, is the code of the other."""
     in_one_piece = Provocation(provocation.asked.finished(), provocation.situation, provocation.is_once)
     return [
         Way("streamChat", name, code, provocation, failed=failed),

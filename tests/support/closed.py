@@ -1,7 +1,7 @@
 """The contract as this version keeps it: a closed copy of the document, in which nothing is left for later versions.
 
-The document leaves responses and events open, so that a client of today reads a server of tomorrow. What is sent *today*
-is held against this copy: no field, event, problem type or finish reason but those that are described.
+The document leaves responses and events open, so that a client of today reads a server of tomorrow. What is sent
+*today* is held against this copy: no field, event, problem type or finish reason but those that are described.
 """
 
 import copy
@@ -19,6 +19,7 @@ Node = dict[str, Any]
 _SOURCE = Path(__file__).parent.parent.parent / "openapi.yaml"
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's, where it is there: ten times as fast
 _OTHER = "OtherEvent"
+_GOOD = ["completed", "cancelled"]
 _ONLY_REPLIES = ("reply_id", "state", "words", "finish_reason", "usage")
 
 
@@ -78,13 +79,13 @@ def _is_for_later(one: Node, union: Node) -> bool:
 def _say_when(schemas: Node) -> None:
     """What the descriptions say of optional fields: when they are there."""
     schemas["Reply"]["allOf"] = [
-        _exactly_if("finish_reason", ["completed", "cancelled"]),
+        _exactly_if("finish_reason", _GOOD),
         _exactly_if("problem", ["failed", "interrupted"]),
     ]
     schemas["Message"] |= {
         "if": {"properties": {"role": {"const": "user"}}},
         "then": {"properties": dict.fromkeys(_ONLY_REPLIES, False)},
-        "else": {"required": ["reply_id", "state"], "allOf": [_exactly_if("finish_reason", ["completed", "cancelled"])]},
+        "else": {"required": ["reply_id", "state"], **_exactly_if("finish_reason", _GOOD)},
     }
 
 
@@ -97,7 +98,7 @@ def _exactly_if(name: str, states: list[str]) -> Node:
 
 
 def _finished(reply: Node) -> Node:
-    return {"allOf": [reply, {"properties": {"state": {"enum": ["completed", "cancelled"]}}}]}
+    return {"allOf": [reply, {"properties": {"state": {"enum": _GOOD}}}]}
 
 
 def _reference(name: str) -> Node:
