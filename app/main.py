@@ -20,10 +20,12 @@ from app.eventlog.memory import MemoryReplyLog
 from app.http.application import Application
 from app.http.body import BodyReader
 from app.http.gate import Gate
+from app.http.hosts import Hosts
 from app.http.limits import Allowance, Limits
 from app.http.middleware import EveryRequest
 from app.http.origins import Origins
 from app.http.problems import Problems
+from app.http.proxies import Proxies
 from app.http.sse import Pacing
 from app.routers.chat import ChatRouter
 from app.routers.conversations import ConversationsRouter
@@ -49,6 +51,13 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None) -> Fast
     limits = Limits(_allowance(settings))
     origins = Origins(settings.allowed_origins)
     gate = Gate(keys, _verifier(settings), limits, origins)
+    proxies = Proxies(settings.trusted_proxies)
+    hosts = Hosts(
+        settings.allowed_hosts,
+        settings.host,
+        is_public=lambda: settings.allow_anyone or gate.is_locked,  # a page that rebinds its name has no key
+        open_paths={operation.path for operation in contract.operations.values() if not operation.is_guarded},
+    )
     replies = Replies(bot, _bounds(settings), database.store, MemoryReplyLog)
 
     @asynccontextmanager
@@ -106,7 +115,7 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None) -> Fast
         problems=problems,
         allowed_methods=contract.allowed_methods,
         origins=origins,
-        hosts=settings.allowed_hosts,
+        checks=[proxies.believe, hosts.refuse_others],
     )
     return app
 

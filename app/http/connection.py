@@ -1,175 +1,263 @@
-"""uvicorn's HTTP protocol, taught to bound what a client can hold without saying anything.
+"""uvicorn's HTTP protocol, taught to bound what a client can hold, and to answer what is not quite HTTP.
 
 uvicorn has no deadline for a request's head and none for a client that takes no byte of its answer; either holds its
-connection for ever.
+connection for ever. It takes heads of any size, and closes without a word, or with a reset, where a client still sends.
 """
 
 import asyncio
-import secrets
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any
+from urllib.parse import unquote
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from app.http.origins import SECURITY
+from app.http.clocks import Deadline, StallWatch
+from app.http.exchange import Exchange
+from app.http.head import MOST_FIELDS, MOST_HEAD_BYTES, MOST_TARGET_BYTES, checked_length, parsed_target
+from app.http.parser import fault, new_parser, offers_upgrade, without_offer
+from app.http.problems import RequestError
+from app.http.refusals import Refusals
 
-_MAX_HEAD_BYTES = 65_536
+MOST_DROPPED_BYTES = 2**24
+"""So much of a body that nobody wants any more is read all the same: Apache looks for the answer only behind it."""
 
-_BAD_REQUEST_HEAD = b"\r\n".join(
-    [
-        b"HTTP/1.1 400 Bad Request",
-        b"content-type: application/problem+json",
-        b"content-length: %d",
-        b"cache-control: no-store",
-        b"x-request-id: %b",
-        *(b"%b: %b" % header for header in SECURITY),
-        b"connection: close\r\n\r\n",
-    ]
-)
 
-_OFFER = {b"upgrade", b"http2-settings"}
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """With clients, in seconds."""
+
+    head: float
+    """How long a head may take; and the rest of a body that nobody wants any more."""
+    stalled: float
+    """How long a client may take no byte of its answer."""
+
+
+class Reading(Enum):
+    """What comes next from the client."""
+
+    NOTHING = auto()
+    """A head, but it has not begun."""
+    HEAD = auto()
+    BODY = auto()
+    REST = auto()
+    """Whatever it is, it is dropped: the last answer has been given."""
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """With a deadline and a bound for a request's head, and a deadline for a client that takes nothing."""
+    """With a deadline and bounds for what is read, and a deadline for a client that takes nothing."""
 
-    head_seconds = 10.0
-    stalled_seconds = 30.0
-    bad_request = b""
-    """The body of the answer to what is not HTTP."""
+    patience: Patience
+    refusals: Refusals
 
-    _head_deadline: asyncio.TimerHandle | None = None
-    _stall_deadline: asyncio.TimerHandle | None = None
-    _head_bytes = 0
-    _untaken = 0
+    _reading = Reading.NOTHING
+    _answering: Exchange | None = None
+    """The request whose turn it is; `cycle` is the one that was read last."""
+    _deadline: Deadline
+    _stall: StallWatch
+    _head_size = 0
+    """Of what the parser has handed over."""
+    _raw_size = 0
+    """Of what is being read, as it came; but for a head, without what came together with the request before it."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Wait for the head, but not for ever."""
         super().connection_made(transport)
-        self._expect_head()
+        self.parser = new_parser(self)
+        self._stall = StallWatch(self.loop, transport, self.patience.stalled)
+        self._deadline = Deadline(self.loop, self.patience.head)
+        self._deadline.set(transport.abort)
 
     def data_received(self, data: bytes) -> None:
         """Between two requests anything begins the next head: else a line feed now and then would hold a connection."""
-        if self._head_deadline is None and self._is_idle():
-            self._expect_head()
         self._unset_keepalive_if_required()
-        while data:
-            try:
-                self.parser.feed_data(data)
-            except httptools.HttpParserUpgrade as upgrade:
-                data = self._request_without_upgrade() + data[upgrade.args[0] :]
-            except httptools.HttpParserError:
-                self.logger.warning("Invalid HTTP request received.")
-                self.send_400_response("")
-                return
-            else:
-                break
-        if self._head_deadline is not None:
-            self._head_bytes += len(data)
-            if self._head_bytes > _MAX_HEAD_BYTES:
-                self.send_400_response("")
+        before, last, size = self._reading, self.cycle, len(data)
+        if before is Reading.REST:
+            self._drop(size)
+            return
+        if before is Reading.NOTHING and not self._deadline.is_set and self._is_idle():
+            self._deadline.set(self.transport.abort)
+        try:
+            self._parse(data)
+        except RequestError as error:
+            self._refuse(error)
+            return
+        if self._reading is Reading.HEAD and before is not Reading.BODY and self.cycle is last:
+            self._raw_size += size
+            if self._raw_size > MOST_HEAD_BYTES:  # a line of it does not end, so the parser keeps it
+                self._refuse(RequestError("head-too-large"))
+        elif self._reading is Reading.BODY and self._is_idle():
+            self._drop(size)
+
+    def on_message_begin(self) -> None:
+        """A head has begun."""
+        super().on_message_begin()
+        self._reading = Reading.HEAD
+        self._head_size = self._raw_size = 0
+
+    def on_url(self, url: bytes) -> None:
+        """A piece of the target."""
+        self.url += url
+        if len(self.url) > MOST_TARGET_BYTES:
+            raise RequestError("target-too-long")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A field. Those behind a chunked body are dropped: nothing that matters here may come so late."""
+        self._head_size += len(name) + len(value) + 4
+        if self._head_size > MOST_HEAD_BYTES or len(self.headers) >= MOST_FIELDS:
+            raise RequestError("head-too-large")
+        if self._reading is Reading.HEAD:
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """The head is there; a body has its own deadline, in the application."""
-        self._cancel_head_deadline()
-        if not self._offers_upgrade():
-            super().on_headers_complete()
+        self._deadline.cancel()
+        if offers_upgrade(self.parser):
+            return
+        version = self.parser.get_http_version()
+        length = checked_length(version, self.headers)
+        self._complete_scope(version)
+        self._reading, self._raw_size = Reading.BODY, 0
+        exchange = Exchange(
+            scope=self.scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=False,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=self.expect_100_continue and version != "1.0",
+            keep_alive=version != "1.0" and self.parser.should_keep_alive() and length <= MOST_DROPPED_BYTES,
+            on_response=self.on_response_complete,
+        )
+        self.cycle = exchange
+        if self._is_idle():
+            self._start_asgi_task(exchange, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((exchange, self.app))
 
     def on_message_complete(self) -> None:
         """The body is there; the parser sees none behind an offer."""
-        if not self._offers_upgrade():
-            super().on_message_complete()
+        if offers_upgrade(self.parser):
+            return
+        self._reading = Reading.NOTHING
+        super().on_message_complete()
+        if self._is_idle():  # it was answered long ago
+            self._deadline.cancel()
+            self._wait_for_a_request()
+
+    def _start_asgi_task(self, cycle: Exchange, app: Any) -> None:  # type: ignore[override]  # noqa: ANN401 - uvicorn's
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
         """Nothing will be written that would notice a client that does not take the rest, so that is watched."""
-        super().on_response_complete()
-        self._watch_for_a_stall()
+        if self._answering is not None and not self._answering.keep_alive:
+            self.server_state.total_requests += 1
+            self.pipeline.clear()
+            self._hang_up()
+        else:
+            super().on_response_complete()
+            if self._is_idle() and self._reading is not Reading.NOTHING:
+                self._unset_keepalive_if_required()
+                self._deadline.set(self.transport.abort if self._reading is Reading.HEAD else self.transport.close)
+        self._stall.look()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the deadlines."""
-        self._cancel_head_deadline()
-        self._cancel_stall_deadline()
+        self._deadline.cancel()
+        self._stall.cancel()
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
         """The client does not read as fast as the reply comes: the stream waits, but not for ever."""
         super().pause_writing()
-        self._watch_for_a_stall()
+        self._stall.look()
 
     def resume_writing(self) -> None:
         """It reads again."""
-        self._cancel_stall_deadline()
+        self._stall.cancel()
         super().resume_writing()
 
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's signature
-        """Answer what is not HTTP with a problem, as everything else.
+    def _parse(self, data: bytes) -> None:
+        """Raises `RequestError` for what is not HTTP, or not within the bounds."""
+        while data:
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as upgrade:
+                data = without_offer(self.parser, self.url, self.headers) + data[upgrade.args[0] :]
+                self.parser = new_parser(self)
+            except httptools.HttpParserError as error:
+                if isinstance(error.__context__, RequestError):
+                    raise error.__context__ from None
+                raise RequestError(fault(self.parser)) from None
+            else:
+                return
 
-        Behind a request that is being answered, hang up: two answers at once would be none.
+    def _complete_scope(self, version: str) -> None:
+        target = parsed_target(self.url)
+        path = target.path.decode("ascii")
+        self.scope["method"] = self.parser.get_method().decode("ascii")
+        self.scope["http_version"] = "1.0" if version == "1.0" else "1.1"
+        self.scope["raw_path"] = target.path
+        self.scope["path"] = unquote(path) if "%" in path else path
+        self.scope["query_string"] = target.query
+        if target.host is not None:
+            self.headers[:] = [(b"host", target.host), *(field for field in self.headers if field[0] != b"host")]
+
+    def _refuse(self, error: RequestError) -> None:
+        """Answer with a problem, and hang up.
+
+        Behind a request that is being answered, only hang up: two answers at once would be none.
         """
+        answering = self._answering
+        is_its_body = self._reading is Reading.BODY and answering is self.cycle
+        if is_its_body and answering is not None and not answering.response_started:
+            answering.abandon()
+            self.transport.write(self.refusals.answer(error, self.server_state.default_headers))
+        elif self._is_idle() and not is_its_body:
+            self.transport.write(self.refusals.answer(error, self.server_state.default_headers))
         if self._is_idle():
-            head = _BAD_REQUEST_HEAD % (len(self.bad_request), secrets.token_hex(16).encode())
-            self.transport.write(head + self.bad_request)
-        self.transport.close()
+            self._hang_up()
+            self._stall.look()
+        else:
+            self.transport.close()
 
-    def _offers_upgrade(self) -> bool:
-        """Whether the client would rather speak something else. To the parser, CONNECT is such an offer, too."""
-        return self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
+    def _hang_up(self) -> None:
+        """Close. Whoever may still be sending is told so first, and read for a moment (RFC 9112, section 9.6).
 
-    def _request_without_upgrade(self) -> bytes:
-        """The head of the present request, without its offer to speak HTTP/2 or anything else from now on.
-
-        We may ignore it (RFC 9110, section 7.8), but httptools then takes the body for the other protocol, and uvicorn
-        drops it. Java's HttpClient makes that offer by default, and so does `curl --http2`.
+        Closed with bytes unread, a connection is reset, and that takes the answer from a client that has not read it.
         """
-        self.parser, parser = httptools.HttpRequestParser(self), self.parser
-        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn has it
-        lines = [b"%b %b HTTP/%b" % (parser.get_method(), self.url, parser.get_http_version().encode())]
-        for name, value in self.headers:
-            if name == b"connection":
-                options = [option for option in value.split(b",") if option.strip().lower() not in _OFFER]
-                lines.append(b"connection: " + b",".join(options))
-            elif name not in _OFFER:
-                lines.append(name + b": " + value)
-        return b"\r\n".join([*lines, b"", b""])
+        self._deadline.cancel()
+        self.flow.resume_reading()
+        if self._reading is Reading.NOTHING or not self.transport.can_write_eof():
+            self.transport.close()
+            return
+        self._reading, self._raw_size = Reading.REST, 0
+        self.transport.write_eof()
+        self._deadline.set(self.transport.close)
+
+    def _drop(self, size: int) -> None:
+        self._raw_size += size
+        if self._raw_size > MOST_DROPPED_BYTES:
+            self.transport.close()
 
     def _is_idle(self) -> bool:
         """Whether no request is being answered."""
-        cycle: RequestResponseCycle | None = self.cycle  # uvicorn's own annotation keeps the None to itself
-        return cycle is None or cycle.response_complete
+        return self._answering is None or self._answering.response_complete
 
-    def _expect_head(self) -> None:
-        self._head_bytes = 0
-        self._head_deadline = self.loop.call_later(self.head_seconds, self.transport.abort)
-
-    def _cancel_head_deadline(self) -> None:
-        if self._head_deadline is not None:
-            self._head_deadline.cancel()
-            self._head_deadline = None
-
-    def _watch_for_a_stall(self) -> None:
-        self._cancel_stall_deadline()
-        self._untaken = self.transport.get_write_buffer_size()
-        if self._untaken:
-            self._stall_deadline = self.loop.call_later(self.stalled_seconds, self._end_a_stall)
-
-    def _end_a_stall(self) -> None:
-        """A slow client may be slow. One that has taken no byte since the last look is cut off."""
-        if self.transport.get_write_buffer_size() >= self._untaken:
-            self.transport.abort()
-        else:
-            self._watch_for_a_stall()
-
-    def _cancel_stall_deadline(self) -> None:
-        if self._stall_deadline is not None:
-            self._stall_deadline.cancel()
-            self._stall_deadline = None
+    def _wait_for_a_request(self) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
 
 
-def bounded_protocol(head: float, stalled: float, problem: bytes) -> type[BoundedProtocol]:
-    """The protocol with bounds of one's own, in seconds, and with what to say to what is not HTTP."""
+def bounded_protocol(allowed: Patience, answers: Refusals) -> type[BoundedProtocol]:
+    """The protocol with bounds of one's own, and with what to say to what is not HTTP."""
 
     class Protocol(BoundedProtocol):
-        head_seconds = head
-        stalled_seconds = stalled
-        bad_request = problem
+        patience = allowed
+        refusals = answers
 
     return Protocol

@@ -63,7 +63,7 @@ class Gate:
         `may_repeat` an earlier one, which its idempotency key tells, is let in beyond the limit, with a refusal.
         """
         headers = scope["headers"]
-        self._origins.refuse_other_sites(scope["method"], headers)
+        self._origins.refuse_other_sites(scope)
         if self.is_locked:
             grant = await self._grant([value for name, value in headers if name == b"authorization"])
             client = grant.principal.name

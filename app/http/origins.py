@@ -7,7 +7,9 @@ browsers say nothing of the kind, and are not asked.
 from collections.abc import Collection, Mapping, Sequence
 from urllib.parse import urlsplit
 
+import structlog
 from starlette.responses import Response
+from starlette.types import Scope
 
 from app.http.problems import RequestError
 
@@ -21,16 +23,36 @@ SECURITY = (
 """What each response tells browsers not to do with it."""
 
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
-_TELLING = {b"access-control-request-method", b"host", b"origin", b"sec-fetch-site"}
+_TELLING = {
+    b"access-control-request-method",
+    b"host",
+    b"origin",
+    b"sec-fetch-site",
+    b"x-forwarded-host",
+    b"x-forwarded-port",
+    b"x-forwarded-proto",
+}
+_PORTS = {"http": "80", "https": "443"}
 _PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, POST, DELETE",
-    "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key, Last-Event-ID",
+    "Access-Control-Allow-Headers": (
+        "Authorization, Cache-Control, Content-Type, Idempotency-Key, Last-Event-ID, Pragma, Traceparent"
+    ),
     "Access-Control-Max-Age": "600",
 }
 _EXPOSED = (
     b"Content-Location, Conversation-Id, Location, RateLimit, RateLimit-Policy, Reply-Id, Retry-After, "
     b"WWW-Authenticate, X-Request-Id"
 )
+
+_HINT = (
+    "a page was refused because its Origin is not the Host that came with its request. If the page is this service's, "
+    "a proxy has changed the Host: let it pass the Host on (nginx: proxy_set_header Host $http_host; Apache: "
+    "ProxyPreserveHost On), or name the proxy in CHAT_TRUSTED_PROXIES if it sends X-Forwarded-Host, or add the page's "
+    "origin to CHAT_ALLOWED_ORIGINS"
+)
+
+_log = structlog.get_logger()
 
 
 class Origins:
@@ -39,6 +61,7 @@ class Origins:
     def __init__(self, allowed: Collection[str]) -> None:
         """As browsers write them: `https://example.org`."""
         self._allowed = frozenset(allowed)
+        self._has_hinted = False
 
     def response_headers(self, headers: Headers) -> Headers:
         """What the answer to a request with these headers says, whatever it is: errors can be read, too."""
@@ -62,31 +85,56 @@ class Origins:
             return None
         return Response(status_code=204, headers=_PREFLIGHT)
 
-    def refuse_other_sites(self, method: str, headers: Headers) -> None:
+    def refuse_other_sites(self, scope: Scope) -> None:
         """A page of somebody else's must not act for who looks at it.
 
         Raises `RequestError` for a request that might change something.
         """
-        if method in _SAFE_METHODS:
+        if scope["method"] in _SAFE_METHODS:
             return
-        said = _said(headers)
+        said = _said(scope["headers"])
         if said.get(b"origin") in self._allowed:
             return
         site = said.get(b"sec-fetch-site")
-        is_ours = site in {"same-origin", "none"} if site is not None else _is_same_host(said)
-        if not is_ours:
-            raise RequestError("cross-site")
+        if site in {"same-origin", "none"}:
+            return
+        if site is None:  # over plain HTTP, no browser says it
+            if b"origin" not in said or _is_same_host(said, is_proxied="chat.proxied" in scope):
+                return
+            self._hint()
+        raise RequestError("cross-site")
+
+    def _hint(self) -> None:
+        """Once. Either a page of somebody else's has tried, or a proxy has put another Host in."""
+        if not self._has_hinted:
+            self._has_hinted = True
+            _log.warning(_HINT)
 
 
 def _said(headers: Headers) -> Mapping[bytes, str]:
     return {name: value.decode("latin-1") for name, value in headers if name in _TELLING}
 
 
-def _is_same_host(said: Mapping[bytes, str]) -> bool:
-    """For browsers that do not say which site; over plain HTTP, none does."""
-    if b"origin" not in said:
-        return True
+def _is_same_host(said: Mapping[bytes, str], *, is_proxied: bool) -> bool:
+    """Whether the page comes from the host that was asked: by Host, or by what a trusted proxy says of it."""
     try:
-        return urlsplit(said[b"origin"]).netloc == said.get(b"host")
+        origin = urlsplit(said[b"origin"])
     except ValueError:
         return False
+    if origin.scheme not in _PORTS:
+        return False
+    page = _with_port(origin.netloc, _PORTS[origin.scheme])
+    if page == _with_port(said.get(b"host", ""), _PORTS[origin.scheme]):
+        return True
+    if not is_proxied:
+        return False
+    proto = said.get(b"x-forwarded-proto", origin.scheme).partition(",")[0].strip()
+    port = said.get(b"x-forwarded-port", _PORTS.get(proto, "")).partition(",")[0].strip()
+    hosts = said.get(b"x-forwarded-host", "").split(",")  # of several proxies; no page of another site can add one
+    return any(page == _with_port(host.strip(), port) for host in hosts if host.strip())
+
+
+def _with_port(host: str, port: str) -> str:
+    """Lower case, and with a port: its own or, if it has none, the given one."""
+    name, colon, own = host.lower().rpartition(":")
+    return f"{name}:{own}" if colon and own.isdigit() else f"{host.lower()}:{port}"

@@ -116,7 +116,7 @@ def _reset(_: _Service, wire: Wire, __: str) -> None:
 
 def _delete(service: _Service, _: Wire, reply_id: str) -> None:
     with Wire(service.server.port) as wire:
-        wire.send(f"DELETE /api/replies/{reply_id} HTTP/1.1\r\nHost: test\r\n\r\n".encode())
+        wire.send(f"DELETE /api/replies/{reply_id} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
 
 
 _End = Callable[[_Service, Wire, str], None]

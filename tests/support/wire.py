@@ -18,7 +18,7 @@ _PATIENCE_SECONDS = 20.0
 
 def get(path: str, headers: Mapping[str, str] | None = None, *, close: bool = False) -> bytes:
     """A request without a body."""
-    head = {"Host": "test"} | dict(headers or {}) | ({"Connection": "close"} if close else {})
+    head = {"Host": "localhost"} | dict(headers or {}) | ({"Connection": "close"} if close else {})
     lines = [f"GET {path} HTTP/1.1", *(f"{name}: {value}" for name, value in head.items()), "", ""]
     return "\r\n".join(lines).encode()
 
@@ -30,7 +30,9 @@ def post(message: str, headers: Mapping[str, str] | None = None) -> bytes:
 
 def request(body: bytes, headers: Mapping[str, str] | None = None) -> bytes:
     """A request to `streamChat` with any body."""
-    head = {"Host": "test", "Content-Type": "application/json", "Content-Length": str(len(body))} | dict(headers or {})
+    head = {"Host": "localhost", "Content-Type": "application/json", "Content-Length": str(len(body))} | dict(
+        headers or {}
+    )
     lines = ["POST /api/chat HTTP/1.1", *(f"{name}: {value}" for name, value in head.items()), "", ""]
     return "\r\n".join(lines).encode() + body
 
