@@ -15,14 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from .capture import STDIN, check_capture
-from .contract import VERSION
-from .findings import Report
-from .reports.junit import write_junit
-from .reports.sarif import write_sarif
-from .reports.text import as_text
-from .target import Place
-from .trying import LAWS, Options, verify
+from chat_verify.capture import STDIN, check_capture
+from chat_verify.contract import VERSION
+from chat_verify.findings import Report
+from chat_verify.reports.junit import write_junit
+from chat_verify.reports.sarif import write_sarif
+from chat_verify.reports.text import as_text
+from chat_verify.target import Place
+from chat_verify.trying import LAWS, Options, verify
 
 _EPILOG = (
     "exit status: 0 the contract holds, 1 it is broken, 2 wrong usage, 3 the deployment cannot be reached. "
@@ -108,8 +108,8 @@ def parsed() -> tuple[Options | Capture, Outputs]:
 def argument_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="chat-verify",
-        description="Verifies a running chat backend against its contract, from outside and through every proxy in front "
-        "of it, or judges a recorded stream. It deletes the conversations that it creates.",
+        description="Verifies a running chat backend against its contract, from outside and through every proxy in "
+        "front of it, or judges a recorded stream. It deletes the conversations that it creates.",
         epilog=_EPILOG,
     )
     add = parser.add_argument
@@ -143,7 +143,13 @@ def argument_parser() -> argparse.ArgumentParser:
         help="the deployment's CHAT_HEARTBEAT_SECONDS (default: 15)",
     )
     add("--capture", metavar="FILE", default="", help="judge a stream that curl -N has written, without a connection")
-    add("--after", type=int, default=0, metavar="N", help="with --capture: the number in the Last-Event-ID that was sent")
+    add(
+        "--after",
+        type=int,
+        default=0,
+        metavar="N",
+        help="with --capture: the number in Last-Event-ID, if one was sent",
+    )
     add("--version", action="version", version=f"chat-verify {VERSION}, for contract {VERSION}")
     return parser
 

@@ -8,10 +8,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from .contract import STREAM_TYPE, VERSION
-from .findings import Broken, Finding, Law, Recording, Report
-from .grammar import RULE, TEXT_RULE, StreamBroken, Transcript, check_stream
-from .sse import Parser
+from chat_verify.contract import STREAM_TYPE, VERSION
+from chat_verify.findings import Broken, Finding, Law, Recording, Report
+from chat_verify.grammar import RULE, TEXT_RULE, StreamBroken, Transcript, check_stream
+from chat_verify.sse import Parser
 
 STDIN = "-"
 _HEAD = re.compile(rb"HTTP/[0-9.]+ ([0-9]{3})[^\r\n]*\r?\n(?:[^\r\n]+\r?\n)*\r?\n")
@@ -29,7 +29,9 @@ def check_capture(name: str, laws: Sequence[Law], after: int = 0) -> Report:
     """
     raw = sys.stdin.buffer.read() if name == STDIN else Path(name).read_bytes()
     findings = {law.name: Finding(law, unit="events") for law in laws if law.name in {"grammar", "text"}}
-    report = Report("standard input" if name == STDIN else name, 0, findings, about=[f"contract {VERSION}", "a recording"])
+    report = Report(
+        "standard input" if name == STDIN else name, 0, findings, about=[f"contract {VERSION}", "a recording"]
+    )
     try:
         skipped, body = _body(raw)
     except ValueError as error:

@@ -13,7 +13,7 @@ from typing import Any
 
 import jsonschema_rs
 
-from .exchange import Answer
+from chat_verify.exchange import Answer
 
 PROBLEM_TYPE = "application/problem+json"
 STREAM_TYPE = "text/event-stream"

@@ -1,7 +1,7 @@
 """`python -m chat_verify.fuzzer`: schemathesis against a deployment that is somebody's.
 
-Reads from standard input what no list of processes should show. Whatever happens is a line of JSON on standard error, at
-once, so that nothing is lost if the time is over. Sends messages no faster than it may, and keeps away from
+Reads from standard input what no list of processes should show. Whatever happens is a line of JSON on standard error,
+at once, so that nothing is lost if the time is over. Sends messages no faster than it may, and keeps away from
 conversations that are not its own. Adds the checks that no schema can express.
 """
 
@@ -18,11 +18,11 @@ import schemathesis
 import schemathesis.cli
 from schemathesis.core.failures import Failure
 
-from . import hops
-from .contract import REQUEST_ID, STREAM_TYPE, check_problem, operation_of
-from .exchange import NOTHING, Answer
-from .grammar import StreamBroken, check_stream
-from .target import MESSAGES
+from chat_verify import hops
+from chat_verify.contract import REQUEST_ID, STREAM_TYPE, check_problem, operation_of
+from chat_verify.exchange import NOTHING, Answer
+from chat_verify.grammar import StreamBroken, check_stream
+from chat_verify.target import MESSAGES
 
 _ID = re.compile("[0-9a-f]{32}")
 _BOTS_TROUBLE = {502, 503, 504}

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Never
 
-from .contract import PROBLEMS, NotAsDocumented, check_component
-from .sse import Event, Parser
-from .texts import is_white_space
+from chat_verify.contract import PROBLEMS, NotAsDocumented, check_component
+from chat_verify.sse import Event, Parser
+from chat_verify.texts import is_white_space
 
 Law = Literal["grammar", "text"]
 _WORD_ID = re.compile(r"([0-9a-f]{32}):([1-9][0-9]{0,9})")

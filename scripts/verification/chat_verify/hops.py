@@ -9,9 +9,11 @@ service, where the service would have answered, breaks the contract for clients.
 
 from collections.abc import Mapping
 
-from .contract import REQUEST_ID
+from chat_verify.contract import REQUEST_ID
 
-ITS_OWN = frozenset({400, 403, 405, 408, 411, 413, 414, 416, 417, 421, 425, 426, 429, 431, 494, 501, 502, 503, 504, 505})
+ITS_OWN = frozenset(
+    {400, 403, 405, 408, 411, 413, 414, 416, 417, 421, 425, 426, 429, 431, 494, 501, 502, 503, 504, 505}
+)
 """Statuses with which a hop may refuse a request by itself, or say that it cannot reach the service."""
 
 REPLACES = (
@@ -23,7 +25,7 @@ REPLACES = (
 def is_of_a_hop(status: int, headers: Mapping[str, str]) -> bool:
     """Whether something in front of the service made this response. The names of the headers are in lower case.
 
-    Some hops add an `X-Request-Id` of their own to every response; a page that refuses a request is a hop's all the same.
+    Some hops add an `X-Request-Id` of their own to every response; a page that refuses a request is a hop's anyway.
     """
     ids = headers.get("x-request-id", "").split(", ")
     is_page = headers.get("content-type", "").startswith("text/html")

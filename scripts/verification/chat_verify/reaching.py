@@ -9,11 +9,11 @@ from collections.abc import Iterator
 
 import httpx
 
-from . import hops
-from .contract import VERSION
-from .exchange import Request, get
-from .findings import Broken, Report, Unreachable, Unseen
-from .target import NOBODY, OTHER, OWNER, Target
+from chat_verify import hops
+from chat_verify.contract import VERSION
+from chat_verify.exchange import Request, get
+from chat_verify.findings import Broken, Report, Unreachable, Unseen
+from chat_verify.target import NOBODY, OTHER, OWNER, Target
 
 _PATIENCE_SECONDS = 15.0
 _HEALTH = {"status": "success", "message": "The server is up and running."}

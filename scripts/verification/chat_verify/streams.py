@@ -11,12 +11,12 @@ from time import monotonic
 
 import httpx
 
-from .contract import STREAM_TYPE
-from .exchange import Request, cancelled
-from .findings import Broken, Unseen
-from .grammar import RULE, TEXT_RULE, StreamBroken, Transcript, check_stream
-from .sse import Event, Parser
-from .target import OWNER, Target, refused, shown
+from chat_verify.contract import STREAM_TYPE
+from chat_verify.exchange import Request, cancelled
+from chat_verify.findings import Broken, Unseen
+from chat_verify.grammar import RULE, TEXT_RULE, StreamBroken, Transcript, check_stream
+from chat_verify.sse import Event, Parser
+from chat_verify.target import OWNER, Target, refused, shown
 
 LONG_SECONDS = 2.0
 """After this time a reply is cancelled, unless more is to be seen of it: slow models cost time and money."""
@@ -27,9 +27,9 @@ ON_THE_WAY = (
     "(nginx: proxy_buffering off, proxy_http_version 1.1)"
 )
 CLEAN_END = (
-    f"{RULE}. The connection was closed cleanly, so a client takes the reply for complete: a proxy that lost the service "
-    "does this (nginx that speaks HTTP/1.0 to it, which is its default: `proxy_http_version 1.1`; lighttpd; h2o; HAProxy "
-    "and Varnish over HTTP/2), and so does one that ends long responses"
+    f"{RULE}. The connection was closed cleanly, so a client takes the reply for complete: a proxy that lost the "
+    "service does this (nginx that speaks HTTP/1.0 to it, its default: set `proxy_http_version 1.1`; lighttpd; h2o; "
+    "HAProxy and Varnish over HTTP/2), and so does one that ends long responses"
 )
 
 

@@ -20,10 +20,10 @@ from typing import Self
 
 import httpx
 
-from . import hops
-from .contract import check_headers, check_json, check_problem, check_status, operation_of
-from .exchange import Answer, Request, delete
-from .findings import Broken, HopAnswered, Unseen, contract_says
+from chat_verify import hops
+from chat_verify.contract import check_headers, check_json, check_problem, check_status, operation_of
+from chat_verify.exchange import Answer, Request, delete
+from chat_verify.findings import Broken, HopAnswered, Unseen, contract_says
 
 CONNECTIONS = 4
 CONNECT_SECONDS = 10.0
@@ -133,7 +133,9 @@ class Target:
         """The rest of a response that was opened."""
         answer = Answer(response.status_code, dict(response.headers), await response.aread())
         if answer.status >= 400 and request.method != "HEAD":
-            with contract_says(shown(request), "every error is application/problem+json, as documented", law="statuses"):
+            with contract_says(
+                shown(request), "every error is application/problem+json, as documented", law="statuses"
+            ):
                 check_problem(answer, same_version=self.same_version)
         elif answer.status == 200 and request.method != "HEAD":
             with contract_says(shown(request), "a response is as the document has it", law="document"):

@@ -39,7 +39,7 @@ _FRAGMENTS = (
     "a" + "\u0301\u0327" * 5,
     " \u0301",  # white space that carries a mark
     "\u200d",
-    "\u0600١",  # a sign that belongs to the digits after it
+    "\u0600\u0661",  # a sign that belongs to the digits after it
     "data: x\n\n",
     "event: done\ndata: {}\n\n",
     "id: 7\n",

@@ -12,21 +12,21 @@ from time import monotonic
 
 import httpx
 
-from .findings import Broken, Finding, Law, Report, Unreachable, Unseen, Verdict
-from .laws.addressing import addresses, head
-from .laws.admitting import access, isolation
-from .laws.arriving import begin_silence, keep_alive, silence_seconds, streaming
-from .laws.browsing import browser
-from .laws.cutting import resume
-from .laws.fuzzing import document
-from .laws.refusing import statuses
-from .laws.repeating import idempotency
-from .laws.retrying import retries
-from .laws.saying import grammar, probe, text
-from .laws.stopping import cancel
-from .reaching import knock, reach
-from .target import Place, Target
-from .visit import Visit
+from chat_verify.findings import Broken, Finding, Law, Report, Unreachable, Unseen, Verdict
+from chat_verify.laws.addressing import addresses, head
+from chat_verify.laws.admitting import access, isolation
+from chat_verify.laws.arriving import begin_silence, keep_alive, silence_seconds, streaming
+from chat_verify.laws.browsing import browser
+from chat_verify.laws.cutting import resume
+from chat_verify.laws.fuzzing import document
+from chat_verify.laws.refusing import statuses
+from chat_verify.laws.repeating import idempotency
+from chat_verify.laws.retrying import retries
+from chat_verify.laws.saying import grammar, probe, text
+from chat_verify.laws.stopping import cancel
+from chat_verify.reaching import knock, reach
+from chat_verify.target import Place, Target
+from chat_verify.visit import Visit
 
 HOLDS: Mapping[Law, Callable[[Visit], Awaitable[None]]] = {
     Law("grammar", "every stream is words and one end, and its ids count from 1 without gaps", 4): grammar,
@@ -80,7 +80,6 @@ async def verify(options: Options, say: Callable[[str], None]) -> Report:
             await reach(target, report)
             tell(f"{options.place.url} is up")
             await _try_all(visit, laws, report, end)
-            _see_anything(report)
         except Unreachable as gone:
             report.unreachable = str(gone)
         except asyncio.CancelledError:  # by Ctrl-C: it ends with a report of what was found
@@ -88,6 +87,7 @@ async def verify(options: Options, say: Callable[[str], None]) -> Report:
             tell("interrupted: cleaning up")
         finally:
             await _leave(visit, report)
+            _see_anything(report)
         report.messages, report.requests, report.hops = target.messages, target.requests, target.hops
     report.seconds = monotonic() - began
     return report
@@ -111,11 +111,12 @@ async def _try_all(visit: Visit, laws: Sequence[Law], report: Report, end: float
 def _see_anything(report: Report) -> None:
     """A deployment that gave no reply has kept no law."""
     verdicts = {name: finding.verdict for name, finding in report.findings.items()}
-    if Verdict.BROKEN not in verdicts.values():
-        if verdicts.get("grammar") is Verdict.UNSEEN:
-            raise Unreachable(f"it gave no reply: {report.findings['grammar'].why}")
-        if Verdict.HELD not in verdicts.values():
-            raise Unreachable("none of the laws could be seen")
+    if report.unreachable or report.interrupted or Verdict.BROKEN in verdicts.values():
+        return
+    if verdicts.get("grammar") is Verdict.UNSEEN:
+        report.unreachable = f"it gave no reply: {report.findings['grammar'].why}"
+    elif Verdict.HELD not in verdicts.values():
+        report.unreachable = "none of the laws could be seen"
 
 
 async def _learn_about(visit: Visit, laws: Sequence[Law], report: Report, end: float) -> None:

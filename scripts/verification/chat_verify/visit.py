@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic
 
-from . import texts
-from .findings import Finding
-from .streams import Heard
-from .target import Target
+from chat_verify import texts
+from chat_verify.findings import Finding
+from chat_verify.streams import Heard
+from chat_verify.target import Target
 
 
 @dataclass(slots=True)

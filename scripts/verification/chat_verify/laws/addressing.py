@@ -6,13 +6,13 @@ import json
 import re
 from urllib.parse import urljoin
 
-from ..contract import check_status, operation_of
-from ..exchange import NOTHING, Request, chat, events, get, whole_reply
-from ..exchange import cancelled as cancel_request
-from ..findings import Broken, contract_says
-from ..streams import hear, hear_well, reading
-from ..target import NOBODY, shown
-from ..visit import Visit
+from chat_verify.contract import check_status, operation_of
+from chat_verify.exchange import NOTHING, Request, chat, events, get, whole_reply
+from chat_verify.exchange import cancelled as cancel_request
+from chat_verify.findings import Broken, contract_says
+from chat_verify.streams import hear, hear_well, reading
+from chat_verify.target import NOBODY, shown
+from chat_verify.visit import Visit
 
 _RELATIVE = (
     "Content-Location and Location are relative references, which lead to the reply below any path. Next: let no proxy "
@@ -81,7 +81,9 @@ async def _of_json(visit: Visit) -> None:
 
 async def _of_a_busy_conversation(visit: Visit) -> None:
     """The 409 for a second message names the reply that is running, if it still is."""
-    message = "/simulate stall_after=2\none two three" if visit.simulates else "Count from one to one hundred, in words."
+    message = (
+        "/simulate stall_after=2\none two three" if visit.simulates else "Count from one to one hundred, in words."
+    )
     async with reading(visit.target, chat(message), "a message gets a reply") as reply:
         await reply.on(1)
         heard = reply.heard

@@ -8,11 +8,11 @@ import asyncio
 
 import httpx
 
-from ..exchange import Request, chat, get
-from ..findings import Broken, Unseen
-from ..streams import LONG_SECONDS, ON_THE_WAY, Heard, hear, read_out, reading, stopped_after
-from ..target import OWNER, shown
-from ..visit import Visit
+from chat_verify.exchange import Request, chat, get
+from chat_verify.findings import Broken, Unseen
+from chat_verify.streams import LONG_SECONDS, ON_THE_WAY, Heard, hear, read_out, reading, stopped_after
+from chat_verify.target import OWNER, shown
+from chat_verify.visit import Visit
 
 _PACE_SECONDS = 0.12
 _PACED_WORDS = 8
@@ -92,7 +92,10 @@ async def _look_for_words(visit: Visit, request: Request, mark: str, begun: list
             said = [message["text"] for message in answer.json()["messages"] if message["role"] == "assistant"]
             await asyncio.sleep(_LOOK_SECONDS)  # what was said may be on its way
             if any(said) and not any(heard.words() for heard in begun):
-                came = f"no word, although {len(''.join(said))} characters of the reply were stored: something buffers the stream"
+                characters = sum(map(len, said))
+                came = (
+                    f"no word, although {characters} characters of the reply were stored: something buffers the stream"
+                )
                 raise Broken(shown(request), came, ON_THE_WAY)
 
 
@@ -129,7 +132,7 @@ async def keep_alive(visit: Visit) -> None:
     if not heard.pinged:
         came = f"no `: ping` in {silence_seconds(visit):.1f} s of silence"
         contract = (
-            f"a comment after {visit.heartbeat_seconds:g} s of silence (CHAT_HEARTBEAT_SECONDS). Next: if the setting is "
-            "larger, give it with --heartbeat; otherwise something in front of the service drops comments"
+            f"a comment after {visit.heartbeat_seconds:g} s of silence (CHAT_HEARTBEAT_SECONDS). Next: if the setting "
+            "is larger, give it with --heartbeat; otherwise something in front of the service drops comments"
         )
         raise Broken(shown(heard.request), came, contract)

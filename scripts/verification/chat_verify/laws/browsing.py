@@ -9,11 +9,11 @@ A browser says which page sends a request, with `Origin`, and over HTTPS and on 
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from ..exchange import NOTHING, Request
-from ..exchange import cancelled as cancel_request
-from ..findings import Broken
-from ..target import shown
-from ..visit import Visit
+from chat_verify.exchange import NOTHING, Request
+from chat_verify.exchange import cancelled as cancel_request
+from chat_verify.findings import Broken
+from chat_verify.target import shown
+from chat_verify.visit import Visit
 
 _ELSEWHERE = "https://elsewhere.invalid"
 _NEXT = (
@@ -37,7 +37,9 @@ async def browser(visit: Visit) -> None:
     if await _is_refused(visit, own):
         raise Broken(shown(own), f"403 cross-site to a page of {origin}", _OWN + _NEXT)
     if is_trusted and await _is_refused(visit, _sent_by(origin, "")):
-        where = "over plain HTTP from another machine" if url.startswith("http:") else "that is old (Safari before 16.4)"
+        where = (
+            "over plain HTTP from another machine" if url.startswith("http:") else "that is old (Safari before 16.4)"
+        )
         visit.finding.warnings.append(
             f"a browser {where} sends Origin without Sec-Fetch-Site, and is refused here: 403 cross-site. {_NEXT}"
         )

@@ -2,12 +2,12 @@
 
 from typing import Literal
 
-from ..exchange import Request, chat, events
-from ..findings import Broken, Unseen
-from ..streams import GOING_ON, Heard, hear, reading
-from ..target import shown
-from ..visit import Visit
-from .saying import heard_before
+from chat_verify.exchange import Request, chat, events
+from chat_verify.findings import Broken, Unseen
+from chat_verify.laws.saying import heard_before
+from chat_verify.streams import GOING_ON, Heard, hear, reading
+from chat_verify.target import shown
+from chat_verify.visit import Visit
 
 Way = Literal["get", "query", "post", "key"]
 _WAYS: tuple[Way, ...] = ("get", "query", "post", "key")

@@ -15,11 +15,11 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from ..contract import source
-from ..exchange import Request
-from ..findings import Broken, Unreachable, Unseen
-from ..target import Target
-from ..visit import Visit
+from chat_verify.contract import source
+from chat_verify.exchange import Request
+from chat_verify.findings import Broken, Unreachable, Unseen
+from chat_verify.target import Target
+from chat_verify.visit import Visit
 
 _LEAST_SECONDS = 4.0
 _GRACE_SECONDS = 2.0
@@ -106,7 +106,8 @@ class _Run:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-P", "-m", "chat_verify.fuzzer"),
             cwd=folder,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [str(_PACKAGES), os.environ.get("PYTHONPATH")]))},
+            env=os.environ
+            | {"PYTHONPATH": os.pathsep.join(filter(None, [str(_PACKAGES), os.environ.get("PYTHONPATH")]))},
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

@@ -2,12 +2,12 @@
 
 # ruff: noqa: PLR2004 - a status is best known by its number
 
-from ..contract import PROBLEMS
-from ..exchange import NOTHING, Request, body, chat, delete, events, get, whole_reply
-from ..exchange import cancelled as cancel_request
-from ..findings import Broken, HopAnswered
-from ..target import refused, shown
-from ..visit import Visit
+from chat_verify.contract import PROBLEMS
+from chat_verify.exchange import NOTHING, Request, body, chat, delete, events, get, whole_reply
+from chat_verify.exchange import cancelled as cancel_request
+from chat_verify.findings import Broken, HopAnswered
+from chat_verify.target import refused, shown
+from chat_verify.visit import Visit
 
 _REFUSED: list[tuple[Request, str]] = [
     (get("/api/nothing-is-here"), "path-not-found"),

@@ -6,12 +6,12 @@ A reply that failed does not count: the retry generates it anew, in its place. F
 
 # ruff: noqa: PLR2004 - a status is best known by its number
 
-from ..exchange import Request, chat, events, get
-from ..findings import Broken, Unseen
-from ..streams import Heard, hear, hear_well
-from ..target import refused, shown
-from ..visit import Visit
-from .repeating import stored_once
+from chat_verify.exchange import Request, chat, events, get
+from chat_verify.findings import Broken, Unseen
+from chat_verify.laws.repeating import stored_once
+from chat_verify.streams import Heard, hear, hear_well
+from chat_verify.target import refused, shown
+from chat_verify.visit import Visit
 
 _RETRIES = 3
 _ANEW = "a reply that failed does not count: the retry generates it anew, in its place"
@@ -45,7 +45,7 @@ async def _of_a_good_reply(visit: Visit) -> None:
 
 
 async def _of_one_that_failed(visit: Visit) -> None:
-    text = f"/simulate fail_after=2\none two three {visit.token()}"
+    text = f"/simulate fail_after=3 pace_ms=30\none two three four {visit.token()}"
     key = visit.token()
     request = chat(text, idempotency_key=key)
     heard = await _hear_failure(visit, request)

@@ -1,13 +1,13 @@
 """The laws of grammar and text: every stream has its shape, and the text of a reply is the same wherever it is read."""
 
-from ..exchange import Request, chat, events, get, whole_reply
-from ..exchange import cancelled as cancel_request
-from ..findings import Broken, Unseen
-from ..grammar import Transcript
-from ..streams import Heard, hear, reading
-from ..target import refused, shown
-from ..texts import normalised
-from ..visit import Visit
+from chat_verify.exchange import Request, chat, events, get, whole_reply
+from chat_verify.exchange import cancelled as cancel_request
+from chat_verify.findings import Broken, Unseen
+from chat_verify.grammar import Transcript
+from chat_verify.streams import Heard, hear, reading
+from chat_verify.target import refused, shown
+from chat_verify.texts import normalised
+from chat_verify.visit import Visit
 
 _MESSAGES = 12
 _READ_AGAIN = 5

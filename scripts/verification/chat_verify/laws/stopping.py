@@ -3,12 +3,12 @@
 import asyncio
 from time import monotonic
 
-from ..exchange import chat, events
-from ..exchange import cancelled as cancel_request
-from ..findings import Broken, Unseen
-from ..streams import Reading, hear, reading
-from ..target import shown
-from ..visit import Visit
+from chat_verify.exchange import cancelled as cancel_request
+from chat_verify.exchange import chat, events
+from chat_verify.findings import Broken, Unseen
+from chat_verify.streams import Reading, hear, reading
+from chat_verify.target import shown
+from chat_verify.visit import Visit
 
 _TIMES = 2
 _SOON_SECONDS = 4.0
@@ -54,7 +54,9 @@ async def _stops(reply: Reading, asked: str) -> None:
         return
     seconds, more = monotonic() - stopped_at, len(heard.words()) - words
     if seconds > _MOMENT_SECONDS or more > _MOMENT_WORDS:
-        came = f"204, and the reply went on for {seconds:.1f} s and {more} words, to its end: {told.end['finish_reason']}"
+        came = (
+            f"204, and the reply went on for {seconds:.1f} s and {more} words, to its end: {told.end['finish_reason']}"
+        )
         raise Broken(asked, came, _CONTRACT)
     raise Unseen("the reply ended by itself at the moment in which it was cancelled")
 

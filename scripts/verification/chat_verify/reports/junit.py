@@ -1,14 +1,14 @@
-"""A report as JUnit XML, which CI systems show as tests: a test case for each law, and one for whether it was reached."""
+"""A report as JUnit XML, which CI systems show as tests: one for each law, and one for whether it was reached."""
 
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from ..findings import Finding, Report, Verdict
-from .text import account
+from chat_verify.findings import Finding, Report, Verdict
+from chat_verify.reports.text import account
 
 
 def write_junit(report: Report, path: Path) -> None:
-    """A broken law is a failure, one that could not be seen is skipped, a deployment that was not reached is an error."""
+    """A broken law is a failure; one that could not be seen is skipped; not to reach the deployment is an error."""
     suite = ET.Element("testsuite", name="verify", time=f"{report.seconds:.1f}")
     reached = ET.SubElement(suite, "testcase", classname="verify", name="reached")
     if report.unreachable:

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..contract import VERSION
-from ..findings import Broken, Finding, Report
+from chat_verify.contract import VERSION
+from chat_verify.findings import Broken, Finding, Report
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _CONTRACT = "openapi.yaml"
@@ -36,23 +36,22 @@ def _run(report: Report) -> _JSON:
     invocation: _JSON = {"executionSuccessful": not report.unreachable and not report.interrupted}
     if problems := [text for text in (report.unreachable, *report.hops.values()) if text]:
         invocation["toolExecutionNotifications"] = [
-            {"level": "error" if text == report.unreachable else "note", "message": {"text": text}}
-            for text in problems
+            {"level": "error" if text == report.unreachable else "note", "message": {"text": text}} for text in problems
         ]
     return {
         "tool": {"driver": {"name": "chat-verify", "semanticVersion": VERSION, "rules": rules}},
         "invocations": [invocation],
-        "results": [result for n, finding in enumerate(report.findings.values()) for result in _results(report, finding, n)],
+        "results": [result for n, finding in enumerate(report.findings.values()) for result in _results(finding, n)],
         "properties": {"address": report.address, "seed": report.seed},
     }
 
 
-def _results(report: Report, finding: Finding, rule: int) -> Iterator[_JSON]:
+def _results(finding: Finding, rule: int) -> Iterator[_JSON]:
     for breach in finding.breaches:
         text = f"{breach.came}\n\nSent: {breach.request}\n\nDue: {breach.contract}"
-        yield _result(finding, rule, "error", text, _place(report, breach))
+        yield _result(finding, rule, "error", text, _place(breach))
     for warning in finding.warnings:
-        yield _result(finding, rule, "warning", warning, _place(report, None))
+        yield _result(finding, rule, "warning", warning, _place(None))
 
 
 def _result(finding: Finding, rule: int, level: str, text: str, place: _JSON) -> _JSON:
@@ -68,7 +67,7 @@ def _result(finding: Finding, rule: int, level: str, text: str, place: _JSON) ->
     }
 
 
-def _place(report: Report, breach: Broken | None) -> _JSON:
+def _place(breach: Broken | None) -> _JSON:
     recording = breach.recording if breach else None
     uri, line = (recording.name, recording.line) if recording else (_CONTRACT, 1)
     return {"artifactLocation": {"uri": uri}, "region": {"startLine": line}}

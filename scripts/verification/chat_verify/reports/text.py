@@ -3,7 +3,7 @@
 import textwrap
 from collections.abc import Iterator
 
-from ..findings import Broken, Finding, Report, Verdict
+from chat_verify.findings import Broken, Finding, Report, Verdict
 
 _WIDTH = 120
 _INDENT = " " * 12
