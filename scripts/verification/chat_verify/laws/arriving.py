@@ -1,19 +1,18 @@
-"""The laws of time: words arrive as they are made, and a silent stream says that it lives.
+"""The laws of time: words arrive as they are generated, and a silent stream is kept alive.
 
 What stands in front of a service breaks these: proxies that collect a response before they pass it on, that compress
-it, or that take comments for nothing.
+it, or that drop comments.
 """
 
 import asyncio
 
 import httpx
 
-from tests.contract.asking import Request, chat, get
-
-from .findings import Broken, Unseen
-from .streams import LONG_SECONDS, ON_THE_WAY, Heard, hear, read_out, reading, stopped_after
-from .target import OWNER, shown
-from .visit import Visit
+from chat_verify.exchange import Request, chat, get
+from chat_verify.findings import Broken, Unseen
+from chat_verify.streams import LONG_SECONDS, ON_THE_WAY, Heard, hear, read_out, reading, stopped_after
+from chat_verify.target import OWNER, shown
+from chat_verify.visit import Visit
 
 _PACE_SECONDS = 0.12
 _PACED_WORDS = 8
@@ -25,7 +24,7 @@ _AS_A_BROWSER = "gzip, deflate, br"
 
 
 async def streaming(visit: Visit) -> None:
-    """See words arrive, and that they do when they are made, if it is known when that is."""
+    """See words arrive and, where it is known when they are generated, that they arrive then."""
     if visit.simulates:
         await _paced(visit)
     else:
@@ -36,7 +35,7 @@ async def _paced(visit: Visit) -> None:
     words = " ".join(f"word{n}" for n in range(_PACED_WORDS))
     request = chat(f"/simulate pace_ms={_PACE_SECONDS * 1000:.0f}\n{words}", accept_encoding=_AS_A_BROWSER)
     due = _PACE_SECONDS * (_PACED_WORDS - 2)  # the last two may come together: a word ends when the next one begins
-    for is_last in (False, True):  # once may have been this machine's fault
+    for is_last in (False, True):  # once may be the fault of this machine
         heard = await hear(visit.target, request)
         visit.finding.tried += 1
         moments = heard.moments()
@@ -46,7 +45,7 @@ async def _paced(visit: Visit) -> None:
         if is_last:
             came = (
                 f"all {len(moments)} words came within {spread:.2f} s, {moments[0]:.1f} s after the request, "
-                f"though the bot took {due:.1f} s for them: something buffers the stream"
+                f"although the bot took {due:.1f} s for them: something buffers the stream"
             )
             raise Broken(shown(request), came, ON_THE_WAY)
 
@@ -59,7 +58,7 @@ async def _spoken(visit: Visit) -> None:
     try:
         await asyncio.wait([speaking], timeout=LONG_SECONDS)
         while not speaking.done() and not any(heard.words() for heard in begun):
-            await _is_held_up(visit, request, mark, begun)
+            await _look_for_words(visit, request, mark, begun)
             await asyncio.wait([speaking], timeout=_LOOK_SECONDS)
         await speaking
     finally:
@@ -71,8 +70,8 @@ async def _spoken(visit: Visit) -> None:
         raise Unseen("the reply had no words")
     if moments[-1] - moments[0] < _APART_SECONDS:
         raise Unseen(
-            f"all {len(moments)} words came at once, {moments[0]:.1f} s after the request: so fast is the bot, "
-            "or something buffers the stream. Next: curl -N, past what stands in front of the service"
+            f"all {len(moments)} words came at once, {moments[0]:.1f} s after the request: the bot is that fast, "
+            "or something buffers the stream. Next: compare with curl -N, directly and through the proxy"
         )
 
 
@@ -82,18 +81,21 @@ async def _speak(visit: Visit, request: Request, begun: list[Heard]) -> None:
         await read_out(visit.target, reply)
 
 
-async def _is_held_up(visit: Visit, request: Request, mark: str, begun: list[Heard]) -> None:
-    """No word could be read yet. If some are stored, the bot has said them, and something holds them up."""
+async def _look_for_words(visit: Visit, request: Request, mark: str, begun: list[Heard]) -> None:
+    """No word could be read yet. If some are stored, the bot has said them, and something holds them back."""
     page = await visit.target.get(get("/api/conversations?limit=5"), 200, "conversations are listed")
     for found in page.json()["conversations"]:
         if found["title"].startswith(mark):
             visit.target.made[found["conversation_id"]] = OWNER
             conversation = get(f"/api/conversations/{found['conversation_id']}")
             answer = await visit.target.get(conversation, 200, "an acknowledged message is stored")
-            said = "".join(message["text"] for message in answer.json()["messages"] if message["role"] == "assistant")
+            said = [message["text"] for message in answer.json()["messages"] if message["role"] == "assistant"]
             await asyncio.sleep(_LOOK_SECONDS)  # what was said may be on its way
-            if said and not any(heard.words() for heard in begun):
-                came = f"no word, when {len(said)} characters of the reply were stored: something buffers the stream"
+            if any(said) and not any(heard.words() for heard in begun):
+                characters = sum(map(len, said))
+                came = (
+                    f"no word, although {characters} characters of the reply were stored: something buffers the stream"
+                )
                 raise Broken(shown(request), came, ON_THE_WAY)
 
 
@@ -120,7 +122,7 @@ async def _listen(visit: Visit) -> Heard:
 async def keep_alive(visit: Visit) -> None:
     """See what came of that."""
     if visit.silence is None:
-        raise Unseen("nobody knows when this bot is silent; it takes a bot that obeys /simulate, and the time")
+        raise Unseen("it takes a bot that is silent when it is told to (it obeys /simulate), and enough --seconds")
     try:
         heard = await asyncio.shield(visit.silence)
     except httpx.TransportError as error:
@@ -130,7 +132,7 @@ async def keep_alive(visit: Visit) -> None:
     if not heard.pinged:
         came = f"no `: ping` in {silence_seconds(visit):.1f} s of silence"
         contract = (
-            f"a comment after {visit.heartbeat_seconds:g} s of silence (CHAT_HEARTBEAT_SECONDS). Next: if it is set to "
-            "more, say so with --heartbeat; else something in front of the service drops comments"
+            f"a comment after {visit.heartbeat_seconds:g} s of silence (CHAT_HEARTBEAT_SECONDS). Next: if the setting "
+            "is larger, give it with --heartbeat; otherwise something in front of the service drops comments"
         )
         raise Broken(shown(heard.request), came, contract)

@@ -1,11 +1,9 @@
-"""Writes what was found: for people, and as JUnit for a CI."""
+"""A report for people: each law with its verdict, each breach with what was sent, what came and what was due."""
 
 import textwrap
 from collections.abc import Iterator
-from pathlib import Path
-from xml.etree import ElementTree as ET
 
-from .findings import Broken, Finding, Report, Verdict
+from chat_verify.findings import Broken, Finding, Report, Verdict
 
 _WIDTH = 120
 _INDENT = " " * 12
@@ -22,6 +20,8 @@ def _lines(report: Report) -> Iterator[str]:
     if not report.unreachable or any(finding.tried for finding in report.findings.values()):
         for finding in report.findings.values():
             yield from _of(finding, report.seed)
+        for answered in report.hops.values():
+            yield from _wrapped("a hop   ", answered, indent="")
         yield ""
     yield from textwrap.wrap(conclusion(report), _WIDTH)
 
@@ -49,14 +49,18 @@ def _of(finding: Finding, seed: int) -> Iterator[str]:
     notes = "; ".join([tried, *(note for note in finding.notes if "GET" not in note)])
     yield f"{finding.verdict.value:8}{name:12}  {finding.law.meaning} ({notes})"
     for breach in finding.breaches:
-        yield from _account(breach, seed)
+        yield from account(breach, seed)
+    for warning in finding.warnings:
+        yield from _wrapped("warning: ", warning)
 
 
-def _account(breach: Broken, seed: int) -> Iterator[str]:
+def account(breach: Broken, seed: int) -> Iterator[str]:
+    """A breach, line by line."""
     yield from _wrapped("sent:  ", breach.request)
     yield from _wrapped("came:  ", breach.came)
     yield from _wrapped("due:   ", breach.contract)
-    yield from _wrapped("again: ", f"--seed {seed} --law {breach.seen_by}")
+    if breach.seen_by:
+        yield from _wrapped("again: ", f"--seed {seed} --law {breach.seen_by}")
 
 
 def _wrapped(title: str, text: str, indent: str = _INDENT) -> Iterator[str]:
@@ -64,37 +68,3 @@ def _wrapped(title: str, text: str, indent: str = _INDENT) -> Iterator[str]:
     yield from textwrap.wrap(
         title + text, _WIDTH, initial_indent=indent, subsequent_indent=following, break_on_hyphens=False
     )
-
-
-def write_junit(report: Report, path: Path) -> None:
-    """A test case for each law, besides one for whether there was anybody to be judged."""
-    suite = ET.Element("testsuite", name="verify", time=f"{report.seconds:.1f}")
-    reached = ET.SubElement(suite, "testcase", classname="verify", name="reached")
-    if report.unreachable:
-        ET.SubElement(reached, "error", message=_plain(report.unreachable))
-    for finding in report.findings.values():
-        case = ET.SubElement(
-            suite, "testcase", classname="verify", name=finding.law.name, time=f"{finding.seconds:.1f}"
-        )
-        match finding.verdict:
-            case Verdict.BROKEN:
-                for breach in finding.breaches[:1]:
-                    failure = ET.SubElement(case, "failure", message=_plain(breach.came))
-                    failure.text = _plain(
-                        "\n".join(line for each in finding.breaches for line in _account(each, report.seed))
-                    )
-            case Verdict.UNSEEN:
-                ET.SubElement(case, "skipped", message=_plain(finding.why))
-            case Verdict.HELD:
-                ET.SubElement(case, "system-out").text = finding.count()
-    counts = {"tests": "testcase", "failures": "testcase/failure", "errors": "testcase/error"}
-    for name, place in {**counts, "skipped": "testcase/skipped"}.items():
-        suite.set(name, str(len(suite.findall(place))))
-    tree = ET.ElementTree(suite)
-    ET.indent(tree)
-    tree.write(path, encoding="utf-8", xml_declaration=True)
-
-
-def _plain(text: str) -> str:
-    """Without what XML cannot hold."""
-    return "".join(character if character.isprintable() or character == "\n" else "\ufffd" for character in text)

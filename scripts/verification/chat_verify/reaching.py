@@ -1,4 +1,4 @@
-"""Whether there is anybody to be judged: tells "cannot be reached" from everything else, and what to do about it."""
+"""Whether there is a service to judge: tells "cannot be reached" from everything else, and what to do about it."""
 
 # ruff: noqa: PLR2004 - a status is best known by its number
 
@@ -9,11 +9,11 @@ from collections.abc import Iterator
 
 import httpx
 
-from tests.contract.asking import Request, get
-from tests.contract.document import DOCUMENT
-
-from .findings import Broken, Report, Unreachable, Unseen
-from .target import NOBODY, OTHER, OWNER, Target
+from chat_verify import hops
+from chat_verify.contract import VERSION
+from chat_verify.exchange import Request, get
+from chat_verify.findings import Broken, Report, Unreachable, Unseen
+from chat_verify.target import NOBODY, OTHER, OWNER, Target
 
 _PATIENCE_SECONDS = 15.0
 _HEALTH = {"status": "success", "message": "The server is up and running."}
@@ -34,7 +34,7 @@ async def reach(target: Target, report: Report) -> None:
 
 
 async def knock(target: Target) -> None:
-    """See whether it is up, and is this service. Raises `Unreachable`."""
+    """Check that it is up, and is this service. Raises `Unreachable`."""
     url = target.place.url
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS):
@@ -47,13 +47,15 @@ async def knock(target: Target) -> None:
     if 300 <= response.status_code < 400:
         raise Unreachable(f"{told}, to {response.headers.get('location')}. Next: verify that address")
     if response.status_code in {401, 403}:
-        raise Unreachable(f"{told}: something in front of the service asks who is there, even for its health")
+        raise Unreachable(f"{told}: something in front of the service asks for credentials, even for its health")
     if response.status_code == 421:
-        raise Unreachable(f"{told}: it does not answer for this host (CHAT_ALLOWED_HOSTS)")
+        raise Unreachable(f"{told}: it does not serve this host (CHAT_ALLOWED_HOSTS)")
     if response.status_code in {502, 503, 504}:
+        if hops.is_of_a_hop(response.status_code, response.headers):
+            told = hops.told(response.status_code, response.headers)
         raise Unreachable(f"{told}: what stands in front of the service does not reach it")
     if response.status_code != 200 or _json(response) != _HEALTH:
-        raise Unreachable(f"{told}: another server, or another path. Next: is the address right, its prefix included?")
+        raise Unreachable(f"{told}: another server, or another path. Next: is the address right, including its path?")
 
 
 async def _is_ready(target: Target) -> None:
@@ -65,7 +67,7 @@ async def _is_ready(target: Target) -> None:
 
 
 async def _opens(target: Target) -> None:
-    """See whether the keys are taken, and whether one is needed."""
+    """Check whether the keys are accepted, and whether one is needed."""
     place = target.place
     for who, flag in ((OWNER, "--key"), (OTHER, "--other-key")):
         if who == OTHER and not place.other_key:
@@ -78,7 +80,7 @@ async def _opens(target: Target) -> None:
         if status == 401 and who == OWNER and not place.key:
             raise Unreachable(f"{place.url} asks for a key (401). Next: give one with --key, or in VERIFY_KEY")
         if status == 401:
-            raise Unreachable(f"{place.url} does not take the key of {flag} (401): unknown, expired or revoked")
+            raise Unreachable(f"{place.url} does not accept the key of {flag} (401): unknown, expired or revoked")
         if status == 503:
             raise Unreachable(f"{place.url} is up, but cannot get at its conversations (503)")
 
@@ -87,19 +89,16 @@ async def _which(target: Target, report: Report) -> None:
     """Compare the versions of the contract, where the deployment tells its own."""
     response = await _asked(target, get("/openapi.json"))
     told = _json(response) if response.status_code == 200 else None
-    own = DOCUMENT["info"]["version"]
+    report.about.append(f"contract {VERSION}")
     if isinstance(told, dict) and isinstance(told.get("info"), dict):
         its = told["info"].get("version")
-        same = its == own
-        report.about.append(
-            f"contract {own}" if same else f"contract {own}, though the deployment says that it has {its}"
-        )
-    else:
-        report.about.append(f"contract {own}")
+        target.same_version = its == VERSION
+        if not target.same_version:
+            report.about[-1] += f", although the deployment says that it has {its}"
 
 
 async def _asked(target: Target, request: Request) -> httpx.Response:
-    """The response as it is: nothing is taken for granted of who sends it."""
+    """The response as it is: anything may have sent it."""
     async with target.raw(request, NOBODY) as response:
         await response.aread()
         return response

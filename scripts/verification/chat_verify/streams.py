@@ -1,4 +1,4 @@
-"""Reads a reply as it comes, and holds it against the grammar: what all laws about replies begin with."""
+"""Reads a reply as it comes, and judges it by the grammar: what all laws about replies begin with."""
 
 # ruff: noqa: PLR2004 - a status is best known by its number
 
@@ -11,22 +11,26 @@ from time import monotonic
 
 import httpx
 
-from generated.models import Problem
-from tests.contract.asking import Request, delete
-from tests.support.stream import Event, Parser, Transcript, check_stream
+from chat_verify.contract import STREAM_TYPE
+from chat_verify.exchange import Request, cancelled
+from chat_verify.findings import Broken, Unseen
+from chat_verify.grammar import RULE, TEXT_RULE, StreamBroken, Transcript, check_stream
+from chat_verify.sse import Event, Parser
+from chat_verify.target import OWNER, Target, refused, shown
 
-from .findings import Broken, Unseen
-from .target import OWNER, Target, refused, shown
-
-GRAMMAR = "stream := word* ( done | failed ); a word has data and the id <reply_id>:<n>, n counts from 1 without gaps"
 LONG_SECONDS = 2.0
-"""After this a reply is stopped, unless more is to be seen of it: slow models cost time and money."""
-GOING_ON = "what follows Last-Event-ID comes next: nothing is lost, doubled, or out of order"
+"""After this time a reply is cancelled, unless more is to be seen of it: slow models cost time and money."""
+GOING_ON = "what follows Last-Event-ID comes next: nothing is lost, doubled or out of order"
 ON_THE_WAY = (
     "the reply is streamed word by word, never buffered and never compressed. "
-    "Next: turn buffering and compression off for /api/chat and /api/replies in what stands in front of the service"
+    "Next: turn off buffering and compression for /api/chat and /api/replies in what stands in front of the service "
+    "(nginx: proxy_buffering off, proxy_http_version 1.1)"
 )
-TEXT = "the data of all words, concatenated, are done.text"
+CLEAN_END = (
+    f"{RULE}. The connection was closed cleanly, so a client takes the reply for complete: a proxy that lost the "
+    "service does this (nginx that speaks HTTP/1.0 to it, its default: set `proxy_http_version 1.1`; lighttpd; h2o; "
+    "HAProxy and Varnish over HTTP/2), and so does one that ends long responses"
+)
 
 
 @dataclass(slots=True)
@@ -40,7 +44,7 @@ class Heard:
     headers: httpx.Headers
     raw: bytes = b""
     events: list[tuple[float, Event]] = field(default_factory=list)
-    """Each event, and when it had come, in seconds since the request."""
+    """Each event, and when it came, in seconds since the request."""
     parser: Parser = field(default_factory=Parser)
     pinged: bool = False
     """Whether there was a comment."""
@@ -49,26 +53,26 @@ class Heard:
         return [event.data for _, event in self.events if event.name == "message"]
 
     def moments(self) -> list[float]:
-        """When each word had come."""
+        """When each word came."""
         return [moment for moment, event in self.events if event.name == "message"]
 
     def ended(self) -> bool:
-        return any(event.name != "message" for _, event in self.events)
+        return any(event.name in {"done", "failed"} for _, event in self.events)
 
     def transcript(self) -> Transcript:
-        """The whole stream, or the rest that was asked for, held against the contract."""
+        """The whole stream, or the rest that was asked for, judged by the contract."""
         after = int(self.request.headers.get("last-event-id", "").partition(":")[2] or 0)
         try:
             return check_stream(self.raw, after)
-        except AssertionError as error:
-            told = " ".join(str(error).split())[:600]
-            law, contract = "grammar", GRAMMAR
-            if "last-event-id" in self.request.headers:
+        except StreamBroken as broken:
+            law: str = broken.law
+            contract = TEXT_RULE if law == "text" else RULE
+            if not self.ended():
+                contract = CLEAN_END
+            elif "last-event-id" in self.request.headers:
                 law, contract = "resume", GOING_ON
-            elif told.startswith("done.text is not"):
-                law, contract = "text", TEXT
-            came = f"{told}. Its last bytes: {self.raw[-160:]!r}"
-            raise Broken(shown(self.request), came, contract, law=law) from error
+            came = f"{' '.join(str(broken).split())[:600]}. Its last bytes: {self.raw[-160:]!r}"
+            raise Broken(shown(self.request), came, contract, law=law) from broken
 
     def take(self, piece: bytes) -> None:
         self.raw += piece
@@ -102,22 +106,18 @@ class Reading:
 
 @asynccontextmanager
 async def reading(target: Target, request: Request, contract: str, who: str = OWNER) -> AsyncGenerator[Reading]:
-    """Begin to read a reply; `contract` is why there has to be one. Who leaves the block early hangs up."""
+    """Begin to read a reply; `contract` is why there has to be one. Leaving the block early closes the connection."""
     asked_at = monotonic()
     async with target.open(request, who) as response:
         if response.status_code != 200:
             raise refused(request, await target.whole(request, response), contract)
         headers = response.headers
         media_type = headers.get("content-type", "")
-        if not media_type.startswith("text/event-stream"):
+        if not media_type.startswith(STREAM_TYPE):
             raise Broken(shown(request), f"200 {media_type}", "a reply is text/event-stream", law="document")
         if (encoding := headers.get("content-encoding", "identity")) != "identity":
             came = f"the stream is compressed: Content-Encoding: {encoding}"
             raise Broken(shown(request), came, ON_THE_WAY, law="streaming")
-        for name in ("reply-id", "conversation-id", "content-location"):
-            if name not in headers:
-                came = f"no header {name.title()}: {dict(headers)}"
-                raise Broken(shown(request), came, "a reply names itself and its conversation", law="document")
         yield Reading(Heard(request, headers["reply-id"], headers["conversation-id"], asked_at, headers), response)
 
 
@@ -131,7 +131,7 @@ async def hear(
 
 
 async def read_out(target: Target, reply: Reading, *, who: str = OWNER) -> None:
-    """Read the rest of a reply. One that is long is stopped: its stream is whole as well."""
+    """Read the rest of a reply. One that is long is cancelled: its stream is whole as well."""
     async with stopped_after(target, reply, LONG_SECONDS, who):
         await reply.to_the_end()
     reply.heard.transcript()
@@ -139,7 +139,7 @@ async def read_out(target: Target, reply: Reading, *, who: str = OWNER) -> None:
 
 @asynccontextmanager
 async def stopped_after(target: Target, reply: Reading, seconds: float, who: str = OWNER) -> AsyncGenerator[None]:
-    """Whatever is done with the reply, it is stopped then."""
+    """Whatever is done with the reply, it is cancelled after so many seconds."""
     stopping = asyncio.create_task(_stop(target, reply.heard.reply_id, seconds, who))
     try:
         yield
@@ -149,16 +149,16 @@ async def stopped_after(target: Target, reply: Reading, seconds: float, who: str
 
 
 async def hear_well(target: Target, request: Request, contract: str = "a message gets a reply") -> Heard:
-    """A reply that does not fail: bots may, and then there is nothing to be seen."""
+    """A reply that does not fail: a bot may, and then nothing can be seen."""
     heard = await hear(target, request, contract)
-    end = heard.transcript().end
-    if isinstance(end, Problem):
-        raise Unseen(f"the reply to {shown(request)[:100]} failed: {end.detail}")
+    told = heard.transcript()
+    if told.failed:
+        raise Unseen(f"the reply to {shown(request)[:100]} failed: {told.end['detail']}")
     return heard
 
 
 async def _stop(target: Target, reply_id: str, seconds: float, who: str) -> None:
-    """If it does not stop, it is the law of cancelling that tells."""
+    """If it does not stop, the law of cancelling says so."""
     await asyncio.sleep(seconds)
     with contextlib.suppress(Broken, Unseen, httpx.TransportError):
-        await target.ask(delete(f"/api/replies/{reply_id}"), who)
+        await target.ask(cancelled(reply_id), who)

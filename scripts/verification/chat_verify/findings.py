@@ -1,4 +1,7 @@
-"""What a run finds: the laws, what became of each, and the ways in which a law can end otherwise than well."""
+"""What a run finds: the laws, what became of each, and the ways in which trying a law can end.
+
+Owns these values and nothing that acts. Everything else in this package either fills them in or prints them.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +15,14 @@ class Verdict(Enum):
     UNSEEN = "could not be seen"
 
 
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A place in a recorded stream."""
+
+    name: str
+    line: int
+
+
 class Broken(Exception):
     """The deployment has broken a law: the one that is being tried, unless another is named."""
 
@@ -20,17 +31,24 @@ class Broken(Exception):
         self.request = request
         self.came = came
         self.contract = contract
+        """What the contract says instead, and what to do next where that is known."""
         self.law = law
         self.seen_by = ""
         """The law that was being tried."""
+        self.recording: Recording | None = None
+        """Where it is in a recorded stream; a live one has no such place."""
 
 
 class Unseen(Exception):
-    """The deployment gave no occasion to see whether the law holds."""
+    """The deployment gave no opportunity to see whether the law holds."""
+
+
+class HopAnswered(Unseen):
+    """Something in front of the service answered by itself, as it may."""
 
 
 class Unreachable(Exception):
-    """There is nobody to be judged: says why, and what to do about it."""
+    """There is no service to judge: says why, and what to do about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +56,7 @@ class Law:
     name: str
     meaning: str
     weight: float
-    """Its share of the time, beside those of the others."""
+    """Its share of the time, relative to the other laws."""
 
 
 @dataclass(slots=True)
@@ -55,6 +73,9 @@ class Finding:
     """Why it could not be seen."""
     breaches: list[Broken] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    """How far it was tried."""
+    warnings: list[str] = field(default_factory=list)
+    """What is not a breach here, but would be one elsewhere or for other clients."""
 
     def count(self) -> str:
         """How much it was tried with, in words."""
@@ -75,19 +96,21 @@ class Finding:
 
 @dataclass(slots=True)
 class Report:
-    """A run, as far as it came."""
+    """A run, as far as it got."""
 
     address: str
     seed: int
     findings: dict[str, Finding]
     """By the law's name."""
     about: list[str] = field(default_factory=list)
-    """What is good to know of the deployment and the run."""
+    """What is good to know about the deployment and the run."""
+    hops: dict[str, str] = field(default_factory=dict)
+    """By kind, answers of something between the service and here: a request, and what was answered."""
     messages: int = 0
     requests: int = 0
     seconds: float = 0.0
     unreachable: str = ""
-    """Why there was nobody to be judged, or not to the end."""
+    """Why there was no service to judge, or not until the end."""
     interrupted: bool = False
 
     def exit_status(self) -> int:
@@ -101,9 +124,9 @@ class Report:
 
 @contextmanager
 def contract_says(request: str, contract: str, *, law: str = "") -> Iterator[None]:
-    """What the tests' checks raise, as an account for people."""
+    """Turns what checks of values raise into an account for people."""
     try:
         yield
-    except (AssertionError, ValueError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         came = " ".join(str(error).split())[:600]
         raise Broken(request, came, contract, law=law) from error

@@ -1,6 +1,7 @@
 """Tries one law after another, each in its share of the time, and knows what to make of how each ended.
 
-Tells a deployment that breaks the contract from one that has gone: whenever a law fails, it knocks again first.
+Owns the list of laws. Tells a deployment that breaks the contract from one that is gone: when a law fails, it checks
+first whether the service still answers.
 """
 
 import asyncio
@@ -11,28 +12,36 @@ from time import monotonic
 
 import httpx
 
-from .arriving import begin_silence, keep_alive, silence_seconds, streaming
-from .cutting import resume
-from .findings import Broken, Finding, Law, Report, Unreachable, Unseen, Verdict
-from .fuzzing import document
-from .reaching import knock, reach
-from .refusing import access, isolation, statuses
-from .repeating import idempotency
-from .saying import grammar, probe, text
-from .stopping import cancel
-from .target import Place, Target
-from .visit import Visit
+from chat_verify.findings import Broken, Finding, Law, Report, Unreachable, Unseen, Verdict
+from chat_verify.laws.addressing import addresses, head
+from chat_verify.laws.admitting import access, isolation
+from chat_verify.laws.arriving import begin_silence, keep_alive, silence_seconds, streaming
+from chat_verify.laws.browsing import browser
+from chat_verify.laws.cutting import resume
+from chat_verify.laws.fuzzing import document
+from chat_verify.laws.refusing import statuses
+from chat_verify.laws.repeating import idempotency
+from chat_verify.laws.retrying import retries
+from chat_verify.laws.saying import grammar, probe, text
+from chat_verify.laws.stopping import cancel
+from chat_verify.reaching import knock, reach
+from chat_verify.target import Place, Target
+from chat_verify.visit import Visit
 
 HOLDS: Mapping[Law, Callable[[Visit], Awaitable[None]]] = {
     Law("grammar", "every stream is words and one end, and its ids count from 1 without gaps", 4): grammar,
-    Law("text", "words, done, JSON and the stored message tell the same text", 2): text,
-    Law("streaming", "words arrive as they are made, neither buffered nor compressed", 4): streaming,
-    Law("resume", "a stream that is cut anywhere is whole when it is resumed", 6): resume,
-    Law("cancel", "DELETE stops a reply at once, and keeps what was said", 3): cancel,
-    Law("idempotency", "a repeated request with the same key gets the same reply", 4): idempotency,
+    Law("text", "words, done, JSON and the stored message have the same text", 3): text,
+    Law("streaming", "words arrive as they are generated, neither buffered nor compressed", 4): streaming,
+    Law("resume", "a stream that is cut anywhere is complete when it is resumed", 6): resume,
+    Law("cancel", "cancelReply stops a reply at once, and keeps what was said", 3): cancel,
+    Law("idempotency", "the same key and message get the same reply, generated once", 3): idempotency,
+    Law("retries", "a request repeated until it succeeds leaves one message and one reply", 3): retries,
+    Law("addresses", "the addresses in responses and documents lead there, also below a path", 2): addresses,
+    Law("head", "HEAD is answered as GET is, without a body", 1): head,
+    Law("browser", "a page of the deployment may act, a page of another site may not", 1): browser,
     Law("statuses", "every status is documented, every error is a problem", 3): statuses,
-    Law("access", "where there are keys, nobody gets in without a good one", 1): access,
-    Law("isolation", "what is another's is as if it were not there", 2): isolation,
+    Law("access", "where there are keys, nobody gets in without a valid one", 1): access,
+    Law("isolation", "what is another's is as if it did not exist", 2): isolation,
     Law("document", "every response to made-up requests is as openapi.yaml says", 12): document,
     Law("keep-alive", "a silent stream has comments", 1): keep_alive,
 }
@@ -41,7 +50,7 @@ HOLDS: Mapping[Law, Callable[[Visit], Awaitable[None]]] = {
 LAWS = tuple(HOLDS)
 CLEANING_SHARE = 0.08
 CLEANING_SECONDS = 70.0
-"""More than a minute, because of those who limit requests a minute. Elsewhere it takes a moment."""
+"""More than a minute, because some deployments limit the requests of a minute. Elsewhere it takes a moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +65,7 @@ class Options:
 
 
 async def verify(options: Options, say: Callable[[str], None]) -> Report:
-    """Try the laws. Cancelled, it tells what it has found so far."""
+    """Try the laws. When it is cancelled, it returns what it has found so far."""
     laws = [law for law in LAWS if law.name in options.laws or not options.laws]
     report = Report(options.place.url, options.seed, {law.name: Finding(law) for law in laws})
     began = monotonic()
@@ -71,21 +80,21 @@ async def verify(options: Options, say: Callable[[str], None]) -> Report:
             await reach(target, report)
             tell(f"{options.place.url} is up")
             await _try_all(visit, laws, report, end)
-            _see_anything(report)
         except Unreachable as gone:
             report.unreachable = str(gone)
-        except asyncio.CancelledError:  # by Ctrl-C: the report of what was found is the end of it
+        except asyncio.CancelledError:  # by Ctrl-C: it ends with a report of what was found
             report.interrupted = True
             tell("interrupted: cleaning up")
         finally:
             await _leave(visit, report)
-        report.messages, report.requests = target.messages, target.requests
+            _see_anything(report)
+        report.messages, report.requests, report.hops = target.messages, target.requests, target.hops
     report.seconds = monotonic() - began
     return report
 
 
 async def _try_all(visit: Visit, laws: Sequence[Law], report: Report, end: float) -> None:
-    await _get_to_know(visit, laws, report, end)
+    await _learn_about(visit, laws, report, end)
     for number, law in enumerate(laws):
         finding = report.findings[law.name]
         now, weights = monotonic(), sum(other.weight for other in laws[number:])
@@ -100,16 +109,17 @@ async def _try_all(visit: Visit, laws: Sequence[Law], report: Report, end: float
 
 
 def _see_anything(report: Report) -> None:
-    """A deployment of which there was no reply to be had has kept no law."""
+    """A deployment that gave no reply has kept no law."""
     verdicts = {name: finding.verdict for name, finding in report.findings.items()}
-    if Verdict.BROKEN not in verdicts.values():
-        if verdicts.get("grammar") is Verdict.UNSEEN:
-            raise Unreachable(f"no reply was to be had: {report.findings['grammar'].why}")
-        if Verdict.HELD not in verdicts.values():
-            raise Unreachable("nothing of what was to be tried could be seen")
+    if report.unreachable or report.interrupted or Verdict.BROKEN in verdicts.values():
+        return
+    if verdicts.get("grammar") is Verdict.UNSEEN:
+        report.unreachable = f"it gave no reply: {report.findings['grammar'].why}"
+    elif Verdict.HELD not in verdicts.values():
+        report.unreachable = "none of the laws could be seen"
 
 
-async def _get_to_know(visit: Visit, laws: Sequence[Law], report: Report, end: float) -> None:
+async def _learn_about(visit: Visit, laws: Sequence[Law], report: Report, end: float) -> None:
     """Find out about the bot."""
     visit.finding = report.findings[laws[0].name]
     visit.target.deadline = monotonic() + max(0.0, (end - monotonic()) / 4)
@@ -121,14 +131,14 @@ async def _get_to_know(visit: Visit, laws: Sequence[Law], report: Report, end: f
         _blame(breach, visit.finding, report)
     except (Unseen, TimeoutError, httpx.TransportError):
         await knock(visit.target)
-    report.about.append("a bot that obeys /simulate" if visit.simulates else "a bot of its own mind")
+    report.about.append("a bot that obeys /simulate" if visit.simulates else "a bot that does not obey /simulate")
     wants = any(law.name == "keep-alive" for law in laws)
     if wants and visit.simulates and monotonic() + silence_seconds(visit) + 1 < end:
         begin_silence(visit)
 
 
 async def _try_twice(visit: Visit, finding: Finding, report: Report) -> None:
-    """Once more if a connection was lost and the deployment is still there: that may happen to anybody, once."""
+    """Once more if a connection was lost and the deployment is still there: that may happen, once."""
     for is_last in (False, True):
         try:
             await _try(visit, finding, report)
@@ -154,15 +164,15 @@ async def _try(visit: Visit, finding: Finding, report: Report) -> None:
         finding.held()
     except TimeoutError:
         if finding.tried:
-            finding.notes.append("as far as its time went")
+            finding.notes.append("as far as the time went")
             finding.held()
         else:
-            finding.unseen("its time was over before there was anything to judge: --seconds gives more")
+            finding.unseen("its time was over before anything could be judged: --seconds gives more")
     except Unseen as unseen:
         finding.unseen(str(unseen))
     except Unreachable:
-        await knock(visit.target)  # says why, if nobody is there
-        finding.unseen("the connection was lost again and again, though the service is there")
+        await knock(visit.target)  # says why, if it is gone
+        finding.unseen("the connection was lost again and again, although the service answers")
     except Broken as breach:
         await knock(visit.target)
         _blame(breach, finding, report)
@@ -173,27 +183,27 @@ async def _try(visit: Visit, finding: Finding, report: Report) -> None:
 async def _hold(law: Law, visit: Visit) -> None:
     try:
         await HOLDS[law](visit)
-    except ExceptionGroup as group:  # of one that asks for several things at a time: the first says it
+    except ExceptionGroup as group:  # of a law that sends several requests at a time: the first one is enough
         raise group.exceptions[0] from None
 
 
 def _blame(breach: Broken, finding: Finding, report: Report) -> None:
-    """Put a breach where it belongs."""
+    """Assign a breach to its law."""
     breach.seen_by = finding.law.name
     blamed = report.findings.get(breach.law or finding.law.name, finding)
     if all(breach.came != known.came for known in blamed.breaches):
         blamed.broken(breach)
     if blamed is not finding:
-        finding.unseen(f"on the way, {blamed.law.name} was broken")
+        finding.unseen(f"the law {blamed.law.name} was broken first")
 
 
 async def _leave(visit: Visit, report: Report) -> None:
-    """Leave nothing behind, as far as can be."""
+    """Leave nothing behind, as far as possible."""
     if visit.silence:
         visit.silence.cancel()
         await asyncio.gather(visit.silence, return_exceptions=True)
     target = visit.target
-    report.about += [f"waited as told by 429: {len(target.waited)}"] if target.waited else []
+    report.about += [f"waited {len(target.waited)} times, as 429 said"] if target.waited else []
     if report.unreachable:
         report.about += [f"left {len(target.made)} conversations behind"] if target.made else []
         return
@@ -203,4 +213,4 @@ async def _leave(visit: Visit, report: Report) -> None:
         async with asyncio.timeout(CLEANING_SECONDS):
             left = await target.forget()
     left += len(target.made)
-    report.about.append(f"could not delete {left} of its conversations" if left else "deleted what it made")
+    report.about.append(f"could not delete {left} of its conversations" if left else "deleted its conversations")
