@@ -1,6 +1,7 @@
 """Writes replies, each with the message that it answers: what SQLite and PostgreSQL both understand."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from operator import itemgetter
 
 from sqlalchemy import Connection, Delete, Insert, Update, bindparam, delete, text, update
@@ -62,13 +63,14 @@ class _Statement:
 
     def __init__(self, statement: Insert | Update | Delete) -> None:
         self._statement = statement
-        self._compiled: tuple[str, itemgetter[object]] | None = None
+        self._compiled: tuple[str, Callable[[_Row], object]] | None = None
 
     def run(self, connection: Connection, rows: list[_Row]) -> None:
         """For each row once; all rows have the same names."""
         if self._compiled is None:
             compiled = self._statement.compile(dialect=connection.dialect, column_keys=list(rows[0]))
-            self._compiled = compiled.string, itemgetter(*compiled.positiontup or ())
+            names = compiled.positiontup or []
+            self._compiled = compiled.string, itemgetter(*names) if len(names) > 1 else partial(_alone, names[0])
         sql, values = self._compiled
         connection.exec_driver_sql(sql, [values(row) for row in rows])
 
@@ -84,6 +86,11 @@ _FORGET_FAILED = delete(messages).where(
 )
 _FORGET_KEY = delete(idempotency_keys).where(idempotency_keys.c.reply_id == bindparam("of"))
 _TOUCH = update(conversations).where(conversations.c.id == bindparam("of")).values(updated_ms=bindparam("updated_ms"))
+
+
+def _alone(name: str, row: _Row) -> tuple[object]:
+    """The values of a statement that has one; `itemgetter` would give no tuple."""
+    return (row[name],)
 
 
 def _conversation_row(record: ReplyRecord) -> _Row:

@@ -43,7 +43,7 @@ class Whole:
         """
         if self.status != 200:
             raise AssertionError(f"there is no stream but status {self.status}: {self.content!r}")
-        return check_stream(self.content)
+        return check_stream(self.content, closed=True)
 
 
 class Response:

@@ -5,18 +5,22 @@ that it shares no mistake with it. `check_stream` holds a whole stream against t
 """
 
 import codecs
+import json
 import re
 from dataclasses import dataclass
-from typing import Never, TypeVar
+from typing import Never, TypeVar, get_args
 
-from pydantic import BaseModel, ValidationError
+from pydantic import MISSING, BaseModel, ValidationError
 
+from app.chat.model import FinishReason
 from app.chat.text import WHITE_SPACE
 from generated.models import Problem, Reply
 
 _LINE = re.compile(r"([^\r\n]*)(\r\n|\r|\n)")
 _WORD_ID = re.compile(r"([0-9a-f]{32}):([1-9][0-9]{0,9})")
 _PING = ": ping"
+_TYPES = get_args(get_args(Problem.model_fields["type"].annotation)[0])
+_STOPPED = {"cancelled", "abandoned"}
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -150,8 +154,10 @@ class Transcript:
         return self.end
 
 
-def check_stream(raw: bytes, after: int = 0) -> Transcript:
+def check_stream(raw: bytes, after: int = 0, *, closed: bool = False) -> Transcript:
     """Hold a whole stream against the contract, or what is left of one whose first `after` words were read before.
+
+    The contract lets later versions send more; with `closed`, nothing is taken that this version does not have.
 
     Raises `AssertionError` with the place and the rule that is broken.
     """
@@ -163,7 +169,9 @@ def check_stream(raw: bytes, after: int = 0) -> Transcript:
     for n, event in enumerate(events[:-1], after + 1):
         reply_id = _check_word(event, n, reply_id)
     words = tuple(event.data for event in events[:-1])
-    end = _end(events[-1], words, reply_id, resumed=after > 0)
+    end = _end(events[-1], words, reply_id, after)
+    if closed:
+        _check_closed(events[-1], end)
     if isinstance(end, Reply):
         reply_id = end.reply_id
     return Transcript(reply_id, words, "".join(words), end, pings)
@@ -223,19 +231,41 @@ def _check_word(event: Event, n: int, reply_id: str | None) -> str:
     return match[1]
 
 
-def _end(event: Event, words: tuple[str, ...], reply_id: str | None, *, resumed: bool) -> Reply | Problem:
+def _end(event: Event, words: tuple[str, ...], reply_id: str | None, after: int) -> Reply | Problem:
     """Check the terminal event."""
     fields = [line.partition(": ")[0] for line in event.lines if line != _PING]
     if fields != ["event", "data"]:
         _fail(f"{event.name} should have an event and one data line, and has {fields}")
+    count = after + len(words)
     if event.name == "failed":
-        return _parsed(Problem, event)
+        problem = _parsed(Problem, event)
+        # Who loses access in mid-stream is told so at once, whatever there is still to read.
+        if problem.words not in (count, MISSING) and problem.type != "urn:problem:access-ended":
+            _fail(f"failed says that there are {problem.words} words, behind {count}")
+        return problem
     reply = _parsed(Reply, event)
     if reply.reply_id != (reply_id or reply.reply_id):
         _fail(f"done is of reply {reply.reply_id}, in a stream of {reply_id}")
-    if not (reply.text.endswith("".join(words)) if resumed else reply.text == "".join(words)):
+    if not (reply.text.endswith("".join(words)) if after else reply.text == "".join(words)):
         _fail(f"done.text is not what the {len(words)} words give: {reply.text[:80]!r} and {''.join(words)[:80]!r}")
+    if reply.words != count:
+        _fail(f"done says that there are {reply.words} words, behind {count}")
+    if reply.finish_reason is MISSING:
+        _fail("done has no finish_reason")
+    if reply.state != ("cancelled" if reply.finish_reason in _STOPPED else "completed"):
+        _fail(f"done has state {reply.state} and finish_reason {reply.finish_reason}")
     return reply
+
+
+def _check_closed(event: Event, end: Reply | Problem) -> None:
+    if unknown := json.loads(event.data).keys() - end.model_dump().keys():
+        _fail(f"{event.name} has fields that the contract does not have: {', '.join(sorted(unknown))}")
+    if isinstance(end, Reply) and end.finish_reason not in get_args(FinishReason):
+        _fail(f"done has a finish_reason that the contract does not have: {end.finish_reason}")
+    if isinstance(end, Problem) and end.type not in _TYPES:
+        _fail(f"failed has a type that the contract does not have: {end.type}")
+    if end.words is MISSING:
+        _fail("failed does not say how many words there are")
 
 
 def _parsed(model: type[_Model], event: Event) -> _Model:
