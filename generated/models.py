@@ -333,6 +333,7 @@ class Problem(BaseModel):
             "urn:problem:cursor-ahead",
             "urn:problem:cursor-expired",
             "urn:problem:body-too-large",
+            "urn:problem:target-too-long",
             "urn:problem:unsupported-media-type",
             "urn:problem:host-not-allowed",
             "urn:problem:invalid-body",

@@ -34,6 +34,9 @@ from app.chat.ports import Bot, ReplyLog, Store
 from app.chat.production import ReplyBounds, RunningReply
 from app.chat.unsaved import UnsavedEnds
 
+_CANCEL_SECONDS = 10.0
+"""A bot may refuse to be cancelled, and the store may be slow."""
+
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
@@ -149,12 +152,12 @@ class Replies:
         return await self._past.snapshot(reply_id, principal) if reply is None else reply.snapshot()
 
     async def cancel(self, reply_id: str, principal: Principal) -> None:
-        """Stop a principal's reply; nothing happens to one that has ended.
+        """Stop a principal's reply, and wait for its end; nothing happens to one that has ended.
 
         Raises `ReplyNotFound`, `ReplyElsewhere` and `StorageUnavailable`.
         """
         reply = self._find(reply_id, principal) or await self._past.read_back(reply_id, principal)
-        reply.stop("cancelled")
+        await self._cancelled(reply)
 
     async def delete_conversation(self, conversation_id: str, principal: Principal) -> None:
         """Stop what is being said in a principal's conversation, and forget it all.
@@ -269,9 +272,14 @@ class Replies:
 
     async def _silence(self, conversation_id: str, principal: Principal) -> None:
         reply = self._speaking.get(conversation_id)
-        if reply is not None and reply.record.principal == principal and reply.task is not None:
+        if reply is not None and reply.record.principal == principal:
+            await self._cancelled(reply)
+
+    @staticmethod
+    async def _cancelled(reply: RunningReply) -> None:
+        if reply.task is not None:
             reply.stop("cancelled")
-            await asyncio.wait([reply.task])
+            await asyncio.wait([reply.task], timeout=_CANCEL_SECONDS)
 
     def _watch(self, reply: RunningReply, ends_at: float) -> None:
         """Stop a reply that is silent or takes too long.

@@ -9,6 +9,7 @@ from typing import Any
 
 from starlette.responses import Response
 
+from app.access.errors import CredentialsMissing
 from app.chat.errors import ChatError, ConversationBusy, MessageRefused
 from app.chat.model import Snapshot
 from generated.models import FieldError, Problem, Usage
@@ -77,7 +78,7 @@ class Problems:
         headers = {"Cache-Control": "no-store"}
         if problem.status == _UNAUTHORIZED:
             # RFC 6750, section 3.1: who showed nothing is told of no error.
-            is_missing = isinstance(error, RequestError) and error.code == "credentials-missing"
+            is_missing = isinstance(error, CredentialsMissing)
             headers["WWW-Authenticate"] = 'Bearer realm="chat"' + ("" if is_missing else ', error="invalid_token"')
         if isinstance(error, RequestError):
             headers |= error.headers

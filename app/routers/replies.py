@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.access.gate import admission_of
 from app.chat.errors import ReplyNotFound
 from app.chat.replies import Replies, check_cursor
 from app.http.accept import EVENT_STREAM, JSON, require_acceptable
-from app.http.gate import admission_of
 from app.http.parameters import Cursor, last_event_id, path_id
 from app.http.problems import Problems, RequestError
 from app.http.reader import Reading

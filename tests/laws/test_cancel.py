@@ -21,8 +21,8 @@ from tests.support.settings import Settings
 _ASK = {"user_message": "go on"}
 _RELEASED_MS = 100
 _MANY = 1_000
-_POOL_FILES = 10
-"""A database's pool may open a connection more. What leaks, leaks hundreds of times."""
+_POOL_FILES, _POOL_THREADS = 10, 5
+"""A database's pool may open a connection more, or start a thread. What leaks, leaks hundreds of times."""
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["asyncio", "uvloop"])
@@ -254,7 +254,8 @@ async def test_a_thousand_abandoned_streams_leave_nothing_behind() -> None:
             await abandon_many()
         gc.collect()
         assert started == closed > _MANY // 2
-        assert (len(asyncio.all_tasks()), process.num_threads()) == (tasks, threads)
+        assert len(asyncio.all_tasks()) == tasks
+        assert process.num_threads() <= threads + _POOL_THREADS
         assert process.num_fds() <= files + _POOL_FILES
 
 

@@ -223,7 +223,7 @@ async def test_a_message_that_the_bot_refuses_gets_its_reason(service: _Service)
     assert answer.json()["errors"] == [{"pointer": "/user_message", "detail": "The bot takes no haiku."}]
 
 
-@settings(settings.get_profile("laws"), max_examples=50)
+@settings(settings.get_profile("laws"), max_examples=20)
 @given(_DELTAS, st.integers(1, 120))
 async def test_a_reply_that_grows_too_long_is_done_with_length(deltas: list[str], bound: int) -> None:
     """With as many whole words as fit; one that just fits is complete."""

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from limits import RateLimitItem, RateLimitItemPerSecond
 
+from app.access.limits import Allowance, Headers, Limits
 from app.chat.errors import ChatError
-from app.http.limits import Allowance, Headers, Limits
 from tests.support.addresses import WHOLE, events_of
 from tests.support.databases import fresh_database_url
 from tests.support.keys import bearer, made_key
@@ -71,7 +71,7 @@ def test_a_request_too_many_is_refused_until_the_minute_is_over() -> None:
         for n, raw in enumerate(asked):
             for headers in (_from(f"203.0.113.{n}"), {"Forwarded": f"for=203.0.113.{n}", "X-Real-Ip": "203.0.113.1"}):
                 lines = "".join(f"\r\n{name}: {value}" for name, value in headers.items()).encode()
-                answer = _ask(server, raw.replace(b"\r\nHost: test", b"\r\nHost: test" + lines))
+                answer = _ask(server, raw.replace(b"\r\nHost: localhost", b"\r\nHost: localhost" + lines))
                 assert (answer.status, answer.problem_code()) == (429, "rate-limited")
                 assert _left(answer) == 0
                 assert answer.headers["ratelimit-policy"] == '"requests";q=5;w=60'

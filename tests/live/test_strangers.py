@@ -54,7 +54,7 @@ def place() -> Iterator[_Place]:
 
 def _raw(request: Request, key: str | None) -> bytes:
     body = json.dumps(request.body).encode() if request.body else b""
-    headers = {"Host": "test", "Content-Length": str(len(body)), "Content-Type": "application/json"}
+    headers = {"Host": "localhost", "Content-Length": str(len(body)), "Content-Type": "application/json"}
     headers |= dict(request.headers) | ({"Authorization": bearer(key)} if key else {})
     lines = [f"{request.method} {request.path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
     return "\r\n".join([*lines, "", ""]).encode() + body

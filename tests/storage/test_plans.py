@@ -14,7 +14,8 @@ import pytest
 from sqlalchemy import Connection, Engine, event, insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.chat.access import Principal, new_key
+from app.access.keys import new_key
+from app.chat.access import Principal
 from app.chat.model import Idempotency, ReplyRecord
 from app.storage.database import Database, create_engine, transactions_on
 from app.storage.database import database_url as parsed

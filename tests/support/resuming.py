@@ -130,6 +130,11 @@ def connect(port: int, message: str, resumer: Resumer, way: Way, cut: CutOff | N
 
 def _written(http: h11.Connection, request: Request, message: str) -> bytes:
     body = json.dumps({"user_message": message}).encode() if request.method == "POST" else b""
-    head = {"Host": "test", "Content-Type": "application/json", "Content-Length": str(len(body)), **request.headers}
+    head = {
+        "Host": "localhost",
+        "Content-Type": "application/json",
+        "Content-Length": str(len(body)),
+        **request.headers,
+    }
     begin = h11.Request(method=request.method, target=request.path, headers=list(head.items()))
     return b"".join(http.send(part) or b"" for part in (begin, h11.Data(data=body), h11.EndOfMessage()))

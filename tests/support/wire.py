@@ -19,7 +19,7 @@ _PATIENCE_SECONDS = 20.0
 
 def get(path: str, headers: Mapping[str, str] | None = None, *, close: bool = False) -> bytes:
     """A request without a body."""
-    head = {"Host": "test"} | dict(headers or {}) | ({"Connection": "close"} if close else {})
+    head = {"Host": "localhost"} | dict(headers or {}) | ({"Connection": "close"} if close else {})
     lines = [f"GET {path} HTTP/1.1", *(f"{name}: {value}" for name, value in head.items()), "", ""]
     return "\r\n".join(lines).encode()
 
@@ -31,7 +31,9 @@ def post(message: str, headers: Mapping[str, str] | None = None, path: str = CHA
 
 def request(body: bytes, headers: Mapping[str, str] | None = None, path: str = CHAT) -> bytes:
     """A request with any body to `streamChat`, or to whatever is at another path."""
-    head = {"Host": "test", "Content-Type": "application/json", "Content-Length": str(len(body))} | dict(headers or {})
+    head = {"Host": "localhost", "Content-Type": "application/json", "Content-Length": str(len(body))} | dict(
+        headers or {}
+    )
     lines = [f"POST {path} HTTP/1.1", *(f"{name}: {value}" for name, value in head.items()), "", ""]
     return "\r\n".join(lines).encode() + body
 

@@ -12,7 +12,7 @@ from app.chat.model import Conversation, Finish, Message, Usage
 from app.chat.ports import Bot
 
 
-async def _said(bot: Bot, text: str) -> Sequence[str | Finish]:
+async def _said(bot: Bot, text: str) -> Sequence[str | Usage | Finish]:
     return [delta async for delta in bot.reply(Conversation((Message("user", text),)))]
 
 
