@@ -51,6 +51,8 @@ class Finish:
 
     reason: FinishReason
     usage: Usage | None = None
+    omitted_messages: int = 0
+    """So many of the conversation's earliest messages the model has not seen, for they did not fit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,8 @@ class Done:
     text: str
     finish_reason: FinishReason
     usage: Usage | None = None
+    omitted_messages: int = 0
+    """As in `Finish`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +157,11 @@ class Bot(Protocol):
     property `is_ready`; while that is false, so is the service's readiness.
     """
 
-    def reply(self, conversation: Conversation) -> AsyncGenerator[str | Finish, None]:
+    def reply(self, conversation: Conversation) -> AsyncGenerator[str | Usage | Finish, None]:
         """Yield the reply's text in pieces of any size, and at most one `Finish`, last.
+
+        An empty piece is a sign of life. A `Usage` may come at any time, and again: what the reply has cost so far,
+        for the case that it does not come to its end.
 
         Closing the generator must stop the work behind it. Raise a `ChatError` for what the user should know of.
         """

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from app.chat.errors import BotBroken, BotTimeout, ChatError, MessageRefused
-from app.chat.model import Bot, Conversation, Done, Failed, Finish, ReplyLog, ReplyRecord, Store
+from app.chat.model import Bot, Conversation, Done, Failed, Finish, ReplyLog, ReplyRecord, Store, Usage
 from app.chat.text import Normaliser
 from app.chat.words import WordSplitter
 
@@ -144,6 +144,9 @@ class RunningReply:
                     if isinstance(delta, Finish):
                         return delta
                     self.heard_at = now()
+                    if isinstance(delta, Usage):
+                        self.record.usage = delta
+                        continue
                     text = normaliser.feed(delta)
                     room -= len(text)
                     if room < 0:
@@ -183,7 +186,7 @@ class RunningReply:
             record.state, record.error_code = "failed", error.code
         else:
             record.state = "cancelled" if finish.reason == "cancelled" else "completed"
-            record.finish_reason, record.usage = finish.reason, finish.usage
+            record.finish_reason, record.usage = finish.reason, finish.usage or record.usage
         if not self._refused:
             try:
                 await store.save(record)
@@ -192,7 +195,9 @@ class RunningReply:
             else:
                 self.stored = True
                 self.acknowledge()
-        self.log.close(Done(record.text, finish.reason, finish.usage) if error is None else Failed(error))
+        self.log.close(
+            Done(record.text, finish.reason, record.usage, finish.omitted_messages) if error is None else Failed(error)
+        )
 
 
 def _look(saved: "asyncio.Future[None]") -> None:

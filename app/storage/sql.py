@@ -12,6 +12,7 @@ from sqlalchemy.engine import RowMapping
 
 from app.chat.access import EVERYBODY, Principal
 from app.chat.errors import ConversationBusy, ConversationNotFound, PageCursorMalformed
+from app.chat.history import Said, remembered
 from app.chat.model import Message, Page, ReplyRecord, StoredConversation, StoredKey, StoredMessage, Usage
 from app.storage.schema import conversations, idempotency_keys, messages
 from app.storage.transactions import Transactions, answered
@@ -53,7 +54,7 @@ class SqlStore:
 
         def read(connection: Connection) -> tuple[int, tuple[Message, ...]]:
             newest_first = (
-                select(messages.c.position, messages.c.role, messages.c.text, messages.c.state, messages.c.reply_id)
+                select(messages)
                 .join(conversations)
                 .where(messages.c.conversation_id == conversation_id, _is_of(conversation_id, principal))
                 .order_by(messages.c.position.desc())
@@ -64,15 +65,14 @@ class SqlStore:
                 raise ConversationNotFound
             if rows[0].state == "running":
                 raise ConversationBusy(rows[0].reply_id)
-            history: list[Message] = []
+            said: list[Said] = []
             room = characters
             for row in rows[:limit]:
                 room -= len(row.text)
                 if room < 0:
                     break
-                if row.text:  # a reply may have failed before its first word
-                    history.insert(0, Message(row.role, row.text))
-            return rows[0].position + 1, tuple(history)
+                said.insert(0, Said(row.role, row.text, row.finish_reason, row.error_code))
+            return rows[0].position + 1, remembered(said)
 
         return await self._connected(read)
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from app.chat.errors import BotRateLimited, BotUnavailable
+from app.chat.errors import BotBusy, BotMisconfigured, BotRateLimited, BotSaidNothing, BotUnavailable
 from tests.contract.asking import CANARY, NOBODY, Request, body, chat, delete, get
 from tests.contract.document import PROBLEMS, STATUSES
 from tests.contract.provocations import (
@@ -115,6 +115,9 @@ WAYS = [
     ),
     Way("streamChat", "a bot that is down", "bot-unavailable", fresh(chat("/simulate status=503\n"))),
     Way("streamChat", "a bot that is down for long", "bot-unavailable", fresh(HELLO, Raising(BotUnavailable()))),
+    Way("streamChat", "a bot with a wrong key", "bot-misconfigured", fresh(HELLO, Raising(BotMisconfigured()))),
+    Way("streamChat", "a bot without a word", "bot-said-nothing", fresh(HELLO, Raising(BotSaidNothing()))),
+    Way("streamChat", "a bot that too many wait for", "bot-busy", fresh(HELLO, Raising(BotBusy()))),
     Way("streamChat", "as many streams as may be", "too-many-streams", during(HELLO, running=3, max_open_streams=3)),
     Way("streamChat", "a message while draining", "draining", draining(HELLO)),
     Way("streamChat", "no database", "storage-unavailable", without_database(HELLO)),
