@@ -49,8 +49,9 @@ _REASONS: Mapping[FinishReason, str] = {
     " finish finished done normal endoftext matched",
     "length": "length max_tokens max_length max_output_tokens max_new_tokens max_completion_tokens token_limit"
     " model_length model_context_window_exceeded context_length context_window_exceeded time_limit",
-    "content_filter": "content_filter content_filtered content_filter_stop safety recitation blocklist prohibited_content"
-    " spii refusal sensitive guardrail_intervened guardrails error_toxic image_safety language moderation",
+    "content_filter": "content_filter content_filtered content_filter_stop safety recitation blocklist"
+    " prohibited_content spii refusal sensitive guardrail_intervened guardrails error_toxic image_safety language"
+    " moderation",
 }
 _REASON_OF: Mapping[str, FinishReason] = {word: reason for reason, words in _REASONS.items() for word in words.split()}
 
@@ -82,17 +83,21 @@ def usage(holder: Mapping[str, object]) -> Usage | None:
             said = said.get("usage")
         if isinstance(said, dict):
             for counts in _COUNTS:
-                prompt, completion = (said.get(count) for count in counts)
-                if _is_count(prompt) and _is_count(completion):
-                    return Usage(int(prompt), int(completion))
+                prompt, completion = (_count(said.get(name)) for name in counts)
+                if prompt is not None and completion is not None:
+                    return Usage(prompt, completion)
     return None
 
 
-def _is_count(value: object) -> bool:
-    return type(value) in {int, float} and 0 <= value <= _MOST_TOKENS and value == int(value)  # type: ignore[operator, call-overload, no-any-return]  # it is a number
+def _count(value: object) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _MOST_TOKENS:
+        return None
+    return int(value) if value == int(value) else None
 
 
-_KEEP_ALIVE = re.compile(rb':.*|\[?"?(ping|pong|keep[-_ ]?alive|heartbeat|waiting|processing|null)"?\]?', re.I | re.S)
+_KEEP_ALIVE = re.compile(
+    rb':.*|\[?"?(ping|pong|keep[-_ ]?alive|heartbeat|waiting|processing|null)"?\]?', re.IGNORECASE | re.DOTALL
+)
 KEEP_ALIVE_EVENTS = frozenset({b"ping", b"keepalive", b"keep-alive", b"keep_alive", b"heartbeat"})
 
 
@@ -102,80 +107,103 @@ def is_keep_alive(data: bytes) -> bool:
 
 
 _REFUSES = (
-    r"(?:unsupported|not (?:be )?support|does ?n[o']t support|unrecogni[sz]ed|unknown|unexpected|extra[_ ](?:inputs?|fields?|forbid)"
-    r"|not permitted|not allowed|not accept|deprecated|only (?:the )?(?:default|1)\b|got system|not enabled)"
+    "unsupported|unknown|unexpected|deprecated|unrecogni[sz]ed|not (?:be )?support|not permitted|not allowed|not accept"
+    r"|not enabled|does ?n[o't]+ support|extra[_ ](?:inputs?|fields?|forbid)|only (?:the )?(?:default|1)\b|got system"
 )
+_TOKENS = r"max_(?:completion_|output_|new_)?tokens"
 
 
 def _field(name: str) -> str:
-    return rf"(?=.*\b(?:{name})\b)(?=.*{_REFUSES})"
+    """A pattern for text that says of a field that it is not taken, in whatever order."""
+    return rf"(?=.*\b(?:{name})\b)(?=.*(?:{_REFUSES}))"
 
 
-_TABLE: tuple[tuple[Meaning, str], ...] = (
-    # Sums of both: the conversation is what can be cut.
-    (Meaning.TOO_LONG, r"tokens\W+\+\W+max_new_tokens|input length and \W?max_tokens|request too large for model"),
+_TABLE: tuple[tuple[Meaning, tuple[str, ...]], ...] = (
+    (
+        Meaning.TOO_LONG,  # sums of both: the conversation is what can be cut
+        (r"tokens\W+\+\W+max_new_tokens", r"input length and \W?max_tokens", "request too large for model"),
+    ),
     (
         Meaning.TOO_MANY_TOKENS,
-        r"max_(?:completion_|output_|new_)?tokens\W{1,3}(?:value )?(?:is |are )?too (?:large|high|big)"
-        r"|max_(?:completion_|output_|new_)?tokens\W{1,4}(?:\w+ )?(?:must|should|has to|cannot|can't|may not|exceeds)"
-        r"|range of max_\w*tokens|max_\w*tokens: \d+ >|at most \d+ completion tokens|invalid max_\w*tokens value"
-        r"|maximum allowed number of output tokens|maximum value for \W?max_\w*tokens",
+        (
+            rf"{_TOKENS}\W{{1,3}}(?:value )?(?:is |are )?too (?:large|high|big)",
+            rf"{_TOKENS}\W{{1,4}}(?:\w+ )?(?:must|should|has to|cannot|can't|may not|exceeds)",
+            r"range of max_\w*tokens|max_\w*tokens: \d+ >|invalid max_\w*tokens value",
+            r"at most \d+ completion tokens|allowed number of output tokens|maximum value for \W?max_\w*tokens",
+        ),
     ),
-    # Before what is too long: "too many tokens, please wait" is a rate.
-    (Meaning.RATE, r"throttl|please wait|tokens? per (?:minute|day)|requests? per (?:minute|day)"),
+    (
+        Meaning.RATE,  # before what is too long: "too many tokens, please wait"
+        ("throttl|please wait", "(?:tokens?|requests?) per (?:minute|day)"),
+    ),
     (
         Meaning.TOO_LONG,
-        r"context_length_exceeded|exceed_context_size|context_window_exceeded|model_max_prompt_tokens|prompt_too_long"
-        r"|context[ _-]?(?:length|size|window|limit|overflow)|context the overflows"
-        r"|max(?:imum)? (?:allowed )?(?:model|prompt|input|sequence) length|max_seq_len|max_model_len"
-        r"|(?:prompt|input|inputs|messages?|request|text|query)\b[\w '`]{0,30} too (?:long|large|big)|prompt too long"
-        r"|too many (?:input )?tokens|exceed\w* (?:the |its |model )*(?:max\w* )?(?:number of )?(?:token|length)"
-        r"|token (?:count|limit|length)[^.]{0,60}exceed|exceed[^.]{0,60}token (?:count|limit)"
-        r"|range of input length|must have less than|prompt exceeds|request_too_large|entity too large"
-        r"|reduce (?:the|your) (?:length|message|prompt|input)|larger than the (?:maximum|context)|string_above_max_length",
+        (
+            "context_length_exceeded|exceed_context_size|context_window_exceeded|model_max_prompt_tokens",
+            "context[ _-]?(?:length|size|window|limit|overflow)|context the overflows|max_seq_len|max_model_len",
+            "max(?:imum)? (?:allowed )?(?:model|prompt|input|sequence) length|prompt_too_long|string_above_max_length",
+            r"(?:prompt|inputs?|messages?|request|text|query)\b[\w '`]{0,30} too (?:long|large|big)|prompt too long",
+            r"too many (?:input )?tokens|exceed\w* (?:the |its |model )*(?:max\w* )?(?:number of )?(?:token|length)",
+            "token (?:count|limit|length)[^.]{0,60}exceed|exceed[^.]{0,60}token (?:count|limit)|prompt exceeds",
+            "range of input length|must have less than|request_too_large|entity too large",
+            "reduce (?:the|your) (?:length|message|prompt|input)|larger than the (?:maximum|context)",
+        ),
     ),
     (
         Meaning.FILTERED,
-        r"content[_ -]?(?:filter|policy|management|moderation)|responsibleaipolicy|data_?inspection|inappropriate.content"
-        r"|content exists risk|high risk|sensitive[_ ]?(?:content|word|info)|new_sensitive|sensitivecontent|敏感|不安全"
-        r"|moderation|flagged|safety (?:reason|check|system|filter|setting)|safety_check|prohibited_content|guardrail"
-        r"|blocked by|block_?reason|(?:prompt|content|request|input) (?:was|is|has been) blocked|usage (?:guideline|polic)"
-        r"|violat\w+ (?:our|the|usage|content)|unsafe_content",
+        (
+            "content[_ -]?(?:filter|policy|management|moderation)|responsibleaipolicy|data_?inspection|unsafe_content",
+            "inappropriate.content|content exists risk|high risk|usage (?:guideline|polic)|moderation|flagged",
+            "sensitive[_ ]?(?:content|word|info)|new_sensitive|敏感|不安全|guardrail|prohibited_content",
+            "safety (?:reason|check|system|filter|setting)|safety_check|blocked by|block_?reason",
+            r"(?:prompt|content|request|input) (?:was|is|has been) blocked|violat\w+ (?:our|the|usage|content)",
+        ),
     ),
     (
         Meaning.QUOTA,
-        r"insufficient[_ ](?:quota|balance|credit|fund)|current quota|billing|credit balance|payment required|arrear"
-        r"|out of credits|account[^.]{0,40}(?:suspended|deactivated|disabled)|余额|欠费",
+        (
+            "insufficient[_ ](?:quota|balance|credit|fund)|current quota|billing|credit balance|payment required",
+            "arrear|out of credits|account[^.]{0,40}(?:suspended|deactivated|disabled)|余额|欠费",
+        ),
     ),
     (
         Meaning.NO_SYSTEM_ROLE,
-        r"(?:system|developer)\W{0,2} (?:role|message|instruction|prompt)s?\W[^.]{0,40}(?:not|un)\s?(?:be )?(?:support|enabled|allowed)"
-        rf"|{_field('system|developer')}(?=.*\brole)|roles must alternate|must alternate between|got system",
+        (
+            r"(?:system|developer)\W{0,2} (?:role|message|instruction|prompt)s?\W.{0,40}not (?:be )?(?:support|enab)",
+            rf"{_field('system|developer')}(?=.*\brole)|roles must alternate|must alternate between|got system",
+        ),
     ),
-    (Meaning.NO_MAX_TOKENS, _field("max_tokens") + r"|use \W?max_completion_tokens"),
-    (Meaning.NO_TEMPERATURE, _field("temperature")),
-    (Meaning.NO_STREAM_OPTIONS, _field("stream_options|include_usage")),
+    (Meaning.NO_MAX_TOKENS, (_field("max_tokens"), r"use \W?max_completion_tokens")),
+    (Meaning.NO_TEMPERATURE, (_field("temperature"),)),
+    (Meaning.NO_STREAM_OPTIONS, (_field("stream_options|include_usage"),)),
     (
         Meaning.KEY,
-        r"invalid[_ ]?(?:api[_ ]?key|token|credential|auth)|incorrect api key|api[_ ]?key[^.]{0,30}(?:invalid|expired|missing|not valid|required)"
-        r"|(?:no|missing|wrong|bad) (?:api[_ ]?key|auth|credential|token)|authentication|unauthori[sz]ed|no connected db"
-        r"|permission[_ ]?denied|forbidden",
+        (
+            "invalid[_ ]?(?:api[_ ]?key|token|credential|auth)|incorrect api key|no connected db|forbidden",
+            "api[_ ]?key[^.]{0,30}(?:invalid|expired|missing|not valid|required)|permission[_ ]?denied",
+            "(?:no|missing|wrong|bad) (?:api[_ ]?key|auth|credential|token)|authentication|unauthori[sz]ed",
+        ),
     ),
     (
         Meaning.MODEL,
-        r"model_?not_?(?:found|available)|(?:unknown|invalid|no such|unsupported) model|model_decommissioned"
-        r"|model\b[^.]{0,60}(?:does not exist|not exist|not found|is not available|has been (?:decommissioned|deprecated))"
-        r"|model\b.{0,120}(?:does not exist|not found|is not served)|not a valid model|try pulling|no models? loaded|pinned to",
+        (
+            "model_?not_?(?:found|available)|(?:unknown|invalid|no such|unsupported) model|model_decommissioned",
+            r"model\b.{0,120}(?:does not exist|not exist|not found|is not available|is not served)",
+            r"model\b.{0,60}has been (?:decommissioned|deprecated)|not a valid model|no models? loaded",
+            "try pulling|pinned to",
+        ),
     ),
-    (Meaning.RATE, r"rate[_ -]?limit|too many requests"),
+    (Meaning.RATE, ("rate[_ -]?limit", "too many requests")),
     (
         Meaning.BUSY,
-        r"overloaded|capacity|queue (?:is )?full|(?:server|engine|model) (?:is )?(?:currently )?(?:too )?(?:busy|loading|unavailable)"
-        r"|too busy|resource_?exhausted|try again later|loading model|warming up|no available (?:server|worker|channel)"
-        r"|temporarily unavailable|insufficient_system_resource",
+        (
+            "overloaded|capacity|queue (?:is )?full|too busy|resource_?exhausted|insufficient_system_resource",
+            "(?:server|engine|model) (?:is )?(?:currently )?(?:too )?(?:busy|loading|unavailable)|loading model",
+            "try again later|warming up|no available (?:server|worker|channel)|temporarily unavailable",
+        ),
     ),
 )
-_ROWS = tuple((meaning, re.compile(pattern, re.IGNORECASE | re.DOTALL)) for meaning, pattern in _TABLE)
+_ROWS = tuple((means, re.compile("|".join(words), re.IGNORECASE | re.DOTALL)) for means, words in _TABLE)
 
 _STATUSES: Mapping[int, Meaning] = {
     401: Meaning.KEY,

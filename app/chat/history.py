@@ -5,6 +5,7 @@ Many models' templates refuse anything else, and an engine that has refused a co
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from app.chat.errors import MessageRefused
 from app.chat.model import FinishReason, Message, Role
@@ -33,7 +34,7 @@ def remembered(said: Sequence[Said]) -> tuple[Message, ...]:
     What was refused is not told again, for it would be refused again; what was not answered was most likely sent again.
     """
     kept: list[Message] = []
-    for question, answer in zip(said, said[1:], strict=False):
+    for question, answer in pairwise(said):
         if (question.role, answer.role) == ("user", "assistant") and answer.text and not answer.was_refused:
             kept += [Message("user", question.text), Message("assistant", answer.text)]
     return alternating(kept)

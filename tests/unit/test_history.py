@@ -1,5 +1,7 @@
 """What of a conversation a model is told, whatever has become of its replies."""
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,7 +51,7 @@ def test_history_has_whole_turns_and_nothing_that_was_refused(said: list[Said]) 
     assert all(message.text for message in told[1::2])
     assert [message.text for message in told[1::2]] == [
         answer.text
-        for question, answer in zip(said, said[1:], strict=False)
+        for question, answer in pairwise(said)
         if question.role == "user" and answer.role == "assistant" and answer.text and not answer.was_refused
     ]
 
