@@ -9,6 +9,9 @@ from app.chat.model import Message
 _TOKENS_A_BYTE = 1 / 3
 """Until the engine has counted something. English has four bytes a token, many other languages two or three."""
 
+_TELLING_BYTES = 256
+"""In less than this, what a template puts around it all counts for more than the text."""
+
 _FORGETS = 0.9
 _LEAST, _MOST = 1 / 8, 1.0
 _BYTES_AROUND = 20
@@ -42,7 +45,7 @@ class Window:
 
     def learn_count(self, prompt_tokens: int, sent_bytes: int) -> None:
         """The engine has counted what was sent. What is costly is forgotten slowly: languages differ."""
-        if prompt_tokens > 0 and sent_bytes > 0:
+        if prompt_tokens > 0 and sent_bytes >= _TELLING_BYTES:
             counted = min(max(prompt_tokens / sent_bytes, _LEAST), _MOST)
             forgotten = _FORGETS * self._tokens_a_byte + (1 - _FORGETS) * counted
             self._tokens_a_byte = max(counted, forgotten)
