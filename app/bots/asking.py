@@ -159,7 +159,7 @@ class Asking:
 
     async def _list_again(self, turn: Turn) -> bool:
         """Behind the address there may be another model by now."""
-        if self._engine.model is not None or turn.has_listed:
+        if self._engine.model is not None or turn.has_listed or not turn.model:
             return False
         turn.has_listed = True
         if self._model == turn.model:
