@@ -41,18 +41,18 @@ async def test_the_bot_sees_what_was_said_before(database_url: str) -> None:
     ("bounds", "shown"),
     [
         ({"history_messages": 0}, 0),
-        ({"history_messages": 1}, 1),
-        ({"history_messages": 3}, 3),
+        ({"history_messages": 1}, 0),
+        ({"history_messages": 3}, 2),
         ({"history_messages": 100}, 8),
         ({"history_characters": 0}, 0),
         ({"history_characters": 9}, 0),
-        ({"history_characters": 10}, 1),
-        ({"history_characters": 39}, 3),
+        ({"history_characters": 10}, 0),
+        ({"history_characters": 39}, 2),
     ],
     ids=str,
 )
 async def test_the_history_is_bounded(bounds: dict[str, int], shown: int, database_url: str) -> None:
-    """In number and in characters; what is left out is the oldest. Each message here has ten characters."""
+    """In number and in characters; what is left out is the oldest turns. Each message here has ten characters."""
     bot = Echo()
     async with service(database_url, bot, **bounds) as (client, _):
         conversation_id = (await replied(client, "message  0")).conversation_id
