@@ -85,10 +85,18 @@ byId("conversations").addEventListener("click", (event) => event.target.closest(
 scroller.addEventListener("scroll", () => {
   const isUp = scroller.scrollTop < lastTop;
   lastTop = scroller.scrollTop;
-  if (isUp) follows = pixelsToEnd() <= 1; // it went up by itself if there is less to show
+  if (isUp) follows &&= pixelsToEnd() <= 1; // then it went up by itself: there is less to show
   else if (pixelsToEnd() < NEAR_END_PIXELS) follows = true;
   byId("latest").hidden = follows || pixelsToEnd() < NEAR_END_PIXELS;
 });
+// Browsers move in small steps, and stop when the place is set meanwhile: so not only what has moved counts.
+scroller.addEventListener("wheel", ({ deltaY }) => deltaY < 0 && letGo(), { passive: true });
+scroller.addEventListener("keydown", ({ key }) => ["ArrowUp", "PageUp", "Home"].includes(key) && letGo());
+
+function letGo() {
+  if (scroller.scrollTop > 0) follows = false;
+}
+
 byId("latest").addEventListener("click", () => {
   goToEnd();
   message.focus();
