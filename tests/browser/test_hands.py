@@ -57,16 +57,26 @@ async def _arrow(person: Person) -> None:
     await person.page.keyboard.press("ArrowUp")
 
 
+_STILL = """async (scroller) => {
+    for (let top = -1, frames = 0; frames < 10; ) {
+        await new Promise(requestAnimationFrame);
+        frames = scroller.scrollTop === top ? frames + 1 : 0;
+        top = scroller.scrollTop;
+    }
+}"""
+"""Done when nothing has moved for ten frames: browsers scroll smoothly."""
+
+
 @pytest.mark.parametrize("how", [_wheel, _arrow], ids=["wheel", "arrow"])
 async def test_any_move_up_ends_following(how: Any, chromium: Browser, server: LiveServer) -> None:  # noqa: ANN401 - two
     """However small: what is read is not pulled away by the words that come. The end begins it again."""
-    latest_text = "Latest"
     async with somebody(chromium, server.url) as person:
         await person.say("/simulate pace_ms=5 stall_after=400\n" + "A line of words that is read.\n\n" * 80)
         await expect(person.text.locator("p").nth(20)).to_be_attached()
         await how(person)
-        latest = person.page.get_by_role("button", name=latest_text)
+        latest = person.page.get_by_role("button", name="Latest")
         await expect(latest).to_be_visible()
+        await person.scroller.evaluate(_STILL)
         seen = person.text.locator("p").nth(10)
         place = await seen.bounding_box()
         await expect(person.text.locator("p").nth(56)).to_be_attached()
