@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from chat_verify.trying import LAWS
 
-from scripts.verification.trying import LAWS
-from tests.contract.document import ROOT
 from tests.docs.readme import PROSE, table
 from tests.support.server import LiveServer
+from tests.verify.places import ROOT
 
 _WORKFLOW = ROOT / "scripts" / "verification" / "example-workflow.yml"
 

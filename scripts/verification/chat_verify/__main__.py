@@ -102,7 +102,7 @@ def parsed() -> tuple[Options | Capture, Outputs]:
     if given.other_key and not given.key:
         parser.error("--other-key needs --key as well")
     place = Place(given.url.rstrip("/"), given.key, given.other_key, str(Path(given.ca).absolute()) if given.ca else "")
-    return Options(place, given.seed, given.seconds, given.rate, given.heartbeat, given.law), outputs
+    return Options(place, given.seed, given.seconds, given.rate, given.heartbeat, given.examples, given.law), outputs
 
 
 def argument_parser() -> argparse.ArgumentParser:
@@ -131,6 +131,13 @@ def argument_parser() -> argparse.ArgumentParser:
         default=[],
         metavar="NAME",
         help="try only this law; can be repeated",
+    )
+    add(
+        "--examples",
+        type=int,
+        default=0,
+        metavar="N",
+        help="most made-up requests for each operation (default: as many as schemathesis makes in the time)",
     )
     add("--junit", type=Path, metavar="FILE", help="write a report as JUnit XML as well")
     add("--sarif", type=Path, metavar="FILE", help="write a report as SARIF 2.1.0 as well")

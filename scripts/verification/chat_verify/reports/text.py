@@ -36,7 +36,8 @@ def conclusion(report: Report) -> str:
         return f"BREAKS THE CONTRACT: {', '.join(broken)}.{gone}{stopped} Repeat with --seed {report.seed}"
     if gone or stopped:
         return f"{gone}{stopped}".strip()
-    held = f"HOLDS: {len(findings) - len(unseen)} laws held"
+    count = len(findings) - len(unseen)
+    held = f"HOLDS: {count} {'law' if count == 1 else 'laws'} held"
     return f"{held}; {len(unseen)} could not be seen: {', '.join(unseen)}." if unseen else f"{held}."
 
 
