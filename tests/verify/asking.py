@@ -10,7 +10,6 @@ from chat_verify.findings import Report, Verdict
 from chat_verify.reports.text import as_text
 from chat_verify.target import Place
 from chat_verify.trying import LAWS, Options, verify
-
 from tests.support.databases import fresh_database_url
 from tests.support.keys import made_key
 from tests.verify.places import PACKAGE
@@ -18,7 +17,7 @@ from tests.verify.places import PACKAGE
 PATIENCE_SECONDS = 60.0
 FAST = 200.0
 """Messages a second: the service under test is nobody else's."""
-EXAMPLES = 4
+EXAMPLES = 1
 """Made-up requests for each operation: enough for the faults here."""
 QUICK = tuple(law.name for law in LAWS if law.name != "document")
 """All laws but the one that takes as long as it is given."""

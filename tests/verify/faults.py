@@ -248,7 +248,11 @@ CASES: Mapping[str, Case] = {
         "statuses",
         r"a hop in front .* \(nginx/1.22.1\).*proxy_intercept_errors",
     ),
-    "a list lacks a field": Case(Fault(whole=_untitled), "document", '"title" is a required property', ("document",)),
+    "a list lacks a field": Case(
+        Fault(request=its_own_refusals, whole=_untitled),
+        "document",
+        '"title" is a required property.*a hop in front of',
+    ),
     "each attempt has another key": Case(Fault(request=_new_keys), "retries", "the conversations [0-9a-f]{32} and"),
     "addresses are absolute": Case(Fault(whole=_absolute("/api/")), "addresses", "Content-Location"),
     "addresses lead elsewhere": Case(

@@ -9,8 +9,8 @@ from types import TracebackType
 from typing import Self
 
 import h11
-from chat_verify.exchange import Answer
 
+from chat_verify.exchange import Answer
 from tests.verify.faults import Asked, Fault
 
 _BLOCK = re.compile(rb"(: ping\n)|.*?\n\n", re.DOTALL)

@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator
 
 import pytest
+
 from chat_verify.findings import Verdict
 from chat_verify.reports.text import as_text
 from chat_verify.target import Place
-
 from tests.support.server import LiveServer
 from tests.verify import faults
 from tests.verify.asking import QUICK, two_keys, verified
@@ -91,7 +91,7 @@ async def test_a_proxy_without_a_fault_breaks_nothing(server: LiveServer) -> Non
 async def test_what_a_hop_refuses_by_itself_is_told_and_breaks_nothing(server: LiveServer) -> None:
     """As nginx does: the answer to TRACE is its own."""
     async with FaultyProxy(server.port, Fault(request=faults.its_own_refusals)) as proxy:
-        report = await verified(Place(proxy.url), "statuses", "document", seconds=50)
+        report = await verified(Place(proxy.url), "statuses")
     assert {finding.verdict for finding in report.findings.values()} == {Verdict.HELD}, as_text(report)
     told = " ".join(as_text(report).split())
     assert "TRACE /api/chat: a hop in front of the service (nginx/1.22.1) answered 405 text/html" in told

@@ -15,15 +15,15 @@ from pathlib import Path
 
 import httpx
 import pytest
-from chat_verify.__main__ import parsed
-from chat_verify.reports.junit import write_junit
-from chat_verify.reports.text import as_text
-from chat_verify.target import Place
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from chat_verify.__main__ import parsed
+from chat_verify.reports.junit import write_junit
+from chat_verify.reports.text import as_text
+from chat_verify.target import Place
 from tests.support.server import LiveServer
 from tests.verify.asking import command, environment, run, two_keys, verified
 from tests.verify.faults import Fault

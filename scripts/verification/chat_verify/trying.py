@@ -124,7 +124,7 @@ def _see_anything(report: Report) -> None:
     if verdicts.get("grammar") is Verdict.UNSEEN:
         report.unreachable = f"it gave no reply: {report.findings['grammar'].why}"
     elif Verdict.HELD not in verdicts.values():
-        report.unreachable = "none of the laws could be seen"
+        report.is_blind, report.unreachable = True, "none of the laws could be seen"
 
 
 async def _learn_about(visit: Visit, laws: Sequence[Law], report: Report, end: float) -> None:
