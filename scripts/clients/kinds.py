@@ -50,12 +50,12 @@ def _python(folder: Path) -> None:
     (folder / "chat_client" / "__init__.py").touch()
     protocols = str(HERE / "python" / "protocols.json")
     run([*_CODEGEN.split(), "--input", str(CONTRACT), "--client-protocols", protocols], folder)
+    shutil.copy(HERE / "python" / "ask.py", folder / "chat_client")
 
 
 def _typescript(folder: Path) -> None:
     _for_node(folder)
-    for name in ("events.ts", "openapi-ts.config.mjs"):
-        shutil.copy(HERE / "typescript" / name, folder)
+    shutil.copy(HERE / "typescript" / "ask.ts", folder)
     run(["openapi-ts", "--input", str(DERIVED), "--output", "client"], folder)
 
 
