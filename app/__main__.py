@@ -11,11 +11,13 @@ from pydantic import ValidationError
 from app import logs
 from app.chat.errors import BotNotConfigured
 from app.contract import Contract
-from app.http.connection import bounded_protocol
-from app.http.problems import Problems, RequestError
+from app.http.problems import Problems
 from app.main import create_app
 from app.operators import conversations, keys
-from app.server import Server, allow_files
+from app.server.connection import Patience, bounded_protocol
+from app.server.draining import Server
+from app.server.files import allow_files
+from app.server.refusals import Refusals
 from app.settings import PREFIX, Settings
 
 _CLOSING_SECONDS = 2
@@ -37,7 +39,7 @@ def main() -> int:
         settings = Settings() if operator else _settings()
     except ValidationError as error:
         for detail in error.errors(include_url=False, include_input=False):
-            name = PREFIX + "_".join(str(part) for part in detail["loc"]).upper() if detail["loc"] else ""
+            name = PREFIX + str(detail["loc"][0]).upper() if detail["loc"] else ""
             message = detail["msg"].removeprefix("Value error, ")
             print(f"{name}: {message}" if name else message, file=sys.stderr)
         print("The README lists all settings.", file=sys.stderr)
@@ -59,21 +61,19 @@ def main() -> int:
 def serve(settings: Settings, app: FastAPI) -> int:
     """Serve an application that `create_app` has made, until a signal comes. Returns the exit status."""
     contract = Contract.load()
-    not_http = Problems(contract.problems, contract.reference("streamChat", to="getReply")).response(
-        RequestError("malformed-request")
-    )
+    refusals = Refusals(Problems(contract.problems, contract.reference("streamChat", to="getReply")))
     config = uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
-        http=bounded_protocol(settings.request_seconds, settings.stalled_seconds, bytes(not_http.body)),
+        http=bounded_protocol(Patience(settings.request_seconds, settings.stalled_seconds), refusals),
+        timeout_keep_alive=settings.keep_alive_seconds,
         ws="none",
         lifespan="on",
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=bool(settings.trusted_proxies),
-        forwarded_allow_ips=settings.trusted_proxies,
+        proxy_headers=False,  # app.access.proxies
         timeout_graceful_shutdown=_CLOSING_SECONDS,
     )
     allow_files(settings.max_open_streams)

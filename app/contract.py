@@ -15,8 +15,8 @@ from typing import Any
 import yaml
 from fastapi import FastAPI
 
+from app.access.gate import Gate
 from app.http.direct import DirectRoute
-from app.http.gate import Gate
 
 ROOT = Path(__file__).parent.parent
 PROBLEM = "application/problem+json"
@@ -53,6 +53,7 @@ class Operation:
     is_guarded: bool
     """Whether it wants credentials, where there are any."""
     is_stream: bool
+    """Whether it lasts as long as a reply."""
     may_repeat: bool
     """Whether a request may tell, by an idempotency key, that it repeats an earlier one."""
 
@@ -117,7 +118,8 @@ class Contract:
             )
             route = app.router.routes[-1]
             if operation.is_guarded and isinstance(route, DirectRoute):
-                route.guard(gate, is_stream=operation.is_stream, may_repeat=operation.may_repeat)
+                opens = operation.is_stream or operation.may_repeat  # who waits for a whole reply has it open, too
+                route.guard(gate, is_stream=opens, may_repeat=operation.may_repeat)
         app.openapi = lambda: self.document  # type: ignore[method-assign]  # FastAPI's documented way to replace it
 
     def reference(self, operation_id: str, *, to: str) -> Callable[[str], str]:
@@ -143,8 +145,8 @@ class Contract:
                     spec = item[method]
                     statuses = frozenset(int(status) for status in spec["responses"] if status != "default")
                     is_guarded = bool(spec.get("security", self.document["security"]))
-                    is_stream = STREAM in self._success(spec).get("content", {})
                     may_repeat = {"$ref": "#/components/parameters/IdempotencyKey"} in spec.get("parameters", [])
+                    is_stream = may_repeat or STREAM in self._success(spec).get("content", {})
                     yield Operation(
                         spec["operationId"], method.upper(), path, statuses, is_guarded, is_stream, may_repeat
                     )

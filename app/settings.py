@@ -4,6 +4,7 @@ import json
 import os
 import re
 from difflib import get_close_matches
+from ipaddress import ip_interface, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -60,9 +61,17 @@ class Settings(BaseSettings):
         {}, description="More fields of each request, as a JSON object; `null` takes one out"
     )
     openai_connect_seconds: Seconds = Field(5, description="How long connecting to it may take")
-    openai_first_byte_seconds: Seconds = Field(60, description="How long it may take to begin its answer")
-    openai_between_bytes_seconds: Seconds = Field(60, description="How long it may be silent then")
-    openai_max_connections: int = Field(1_000, ge=1, description="How many replies it may make at once; more wait")
+    openai_queue_seconds: Seconds | None = Field(
+        None, description="How long a reply may wait for its turn; without it, so long that the status line can tell"
+    )
+    openai_first_byte_seconds: Seconds = Field(300, description="How long it may take to begin its answer")
+    openai_first_token_seconds: Seconds = Field(
+        300, description="How long it may be silent then, up to its first token"
+    )
+    openai_between_bytes_seconds: Seconds = Field(60, description="How long it may be silent between two tokens")
+    openai_max_connections: int | None = Field(
+        None, ge=1, description="How many replies it may make at once; without it, `CHAT_MAX_OPEN_STREAMS`. More wait"
+    )
     local_model_path: Path | None = Field(
         None, description="The GGUF file that `local` runs; without it, the small model that comes with the bot"
     )
@@ -76,6 +85,12 @@ class Settings(BaseSettings):
     request_seconds: Seconds = Field(10, description="How long a request's head, and then its body, may take to arrive")
     stalled_seconds: Seconds = Field(
         30, description="After how long a client that takes no byte of its stream is cut off"
+    )
+    keep_alive_seconds: int = Field(
+        125,
+        ge=1,
+        le=86_400,
+        description="How long a connection without a request stays open; a proxy's time is shorter",
     )
     max_body_bytes: int = Field(262_144, ge=1, description="The largest request body; a larger one gets 413")
     max_open_streams: int = Field(2_000, ge=1, description="How many replies may be open at once; one more gets 503")
@@ -114,10 +129,12 @@ class Settings(BaseSettings):
     streams_per_client: int = Field(0, ge=0, description="How many streams a client may have open; 0 is no limit")
     words_per_day: int = Field(0, ge=0, description="How many words a client may be told; 0 is no limit")
     trusted_proxies: list[str] = Field(
-        [], description="Addresses and networks whose `X-Forwarded-For` is believed, as a JSON list"
+        [], description="Addresses and networks of proxies whose `X-Forwarded-...` is believed, as a JSON list"
     )
     allowed_hosts: list[Host] = Field(
-        [], description="Hosts to answer for, as a JSON list; `[]` is any, `*.example.org` all below that"
+        [],
+        description="Hosts to answer for, as a JSON list; `*.example.org` is all below that, and `[]` any where "
+        "credentials are asked for, else names of this machine",
     )
     allowed_origins: list[Origin] = Field(
         [], description="Origins whose pages may use the service (CORS), as a JSON list"
@@ -146,6 +163,22 @@ class Settings(BaseSettings):
             msg = "a key has neither spaces nor line breaks"
             raise ValueError(msg)
         return key
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _know_proxies_by_address(cls, proxies: list[str]) -> list[str]:
+        for proxy in proxies:
+            if proxy == "*":
+                continue
+            try:
+                network = ip_network(proxy, strict=False)
+            except ValueError:
+                msg = f"{proxy!r} is no address; write those of the proxies, or their networks, such as 10.0.0.0/8"
+                raise ValueError(msg) from None
+            if "/" in proxy and ip_interface(proxy).ip != network.network_address:
+                msg = f"{proxy} is an address within a network; write {network}, or the address alone"
+                raise ValueError(msg)
+        return proxies
 
     @field_validator("database_url")
     @classmethod

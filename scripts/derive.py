@@ -49,8 +49,8 @@ def _member(key: str, value: Any) -> Any:  # noqa: ANN401 - any JSON
 def _is_news(key: str, node: dict[str, Any]) -> bool:
     """Whether a member is 3.2's, or one that many tools for 3.1 trip over.
 
-    A Response Object is known by what it has; its `summary` is new. `\\u2028` in a pattern is ECMA-262's, which PCRE, Go
-    and Rust refuse; the server checks such a pattern all the same. Generators make nothing of `contentSchema`.
+    A Response Object is known by what it has; its `summary` is new. PCRE, Go and Rust refuse ECMA-262's escapes in a
+    pattern; the server checks such a pattern all the same. Generators make nothing of `contentSchema`.
     """
     is_response = "description" in node and ("content" in node or "headers" in node)
     is_pattern_of_ecma = key == "pattern" and isinstance(node[key], str) and "\\u" in node[key]

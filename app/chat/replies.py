@@ -34,6 +34,9 @@ from app.chat.ports import Bot, ReplyLog, Store
 from app.chat.production import ReplyBounds, RunningReply
 from app.chat.unsaved import UnsavedEnds
 
+_CANCEL_SECONDS = 10.0
+"""A bot may refuse to be cancelled, and the store may be slow."""
+
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
@@ -134,14 +137,19 @@ class Replies:
         Raises `ReplyNotFound`, `ReplyElsewhere`, `CursorAhead`, `CursorExpired`, `TooManyStreams` and
         `StorageUnavailable`.
         """
-        reply = self._find(reply_id, principal)
-        if reply is None:
-            if len(self._open) >= self._bounds.open_streams:
-                raise TooManyStreams
-            reply = await self._past.read_back(reply_id, principal)
+        if self._find(reply_id, principal) is None and len(self._open) >= self._bounds.open_streams:
+            raise TooManyStreams
+        return self._attach(await self.look(reply_id, principal, after))
+
+    async def look(self, reply_id: str, principal: Principal, after: int = 0) -> RunningReply:
+        """What `open` would attach to. Who only looks is no reader, and does not keep the reply going.
+
+        Raises as `open` does, but for `TooManyStreams`.
+        """
+        reply = self._find(reply_id, principal) or await self._past.read_back(reply_id, principal)
         end = reply.log.end
-        check_cursor(after, len(reply.log), end.error if isinstance(end, Failed) else None)
-        return self._attach(reply)
+        _check_cursor(after, len(reply.log), end.error if isinstance(end, Failed) else None)
+        return reply
 
     async def snapshot(self, reply_id: str, principal: Principal) -> Snapshot:
         """A principal's reply as it stands. Raises `ReplyNotFound` and `StorageUnavailable`."""
@@ -149,12 +157,12 @@ class Replies:
         return await self._past.snapshot(reply_id, principal) if reply is None else reply.snapshot()
 
     async def cancel(self, reply_id: str, principal: Principal) -> None:
-        """Stop a principal's reply; nothing happens to one that has ended.
+        """Stop a principal's reply, and wait for its end; nothing happens to one that has ended.
 
         Raises `ReplyNotFound`, `ReplyElsewhere` and `StorageUnavailable`.
         """
         reply = self._find(reply_id, principal) or await self._past.read_back(reply_id, principal)
-        reply.stop("cancelled")
+        await self._cancelled(reply)
 
     async def delete_conversation(self, conversation_id: str, principal: Principal) -> None:
         """Stop what is being said in a principal's conversation, and forget it all.
@@ -269,9 +277,14 @@ class Replies:
 
     async def _silence(self, conversation_id: str, principal: Principal) -> None:
         reply = self._speaking.get(conversation_id)
-        if reply is not None and reply.record.principal == principal and reply.task is not None:
+        if reply is not None and reply.record.principal == principal:
+            await self._cancelled(reply)
+
+    @staticmethod
+    async def _cancelled(reply: RunningReply) -> None:
+        if reply.task is not None:
             reply.stop("cancelled")
-            await asyncio.wait([reply.task])
+            await asyncio.wait([reply.task], timeout=_CANCEL_SECONDS)
 
     def _watch(self, reply: RunningReply, ends_at: float) -> None:
         """Stop a reply that is silent or takes too long.
@@ -323,7 +336,7 @@ class Replies:
         self._past.forget_old()
 
 
-def check_cursor(after: int, words: int, error: ChatError | None) -> None:
+def _check_cursor(after: int, words: int, error: ChatError | None) -> None:
     """Whether a reply with so many words, which ended with `error` if it failed, has one after the first `after`.
 
     Raises `CursorAhead` and `CursorExpired`.

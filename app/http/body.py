@@ -19,6 +19,8 @@ from generated.models import FieldError
 
 _MAX_ERRORS = 20
 _NAME = re.compile("[A-Za-z][A-Za-z0-9_-]{0,63}")
+_MOST_DIGITS = 310
+"""A float has fewer, so any integer that has more is infinite as a float, which is good for no field."""
 _AS_IT_IS = b"identity"
 
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
@@ -104,7 +106,12 @@ def _no_constant(_: str) -> Never:
     raise ValueError(msg)
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_constant)
+def _integer(digits: str) -> float:
+    """An integer, or what a JavaScript client reads there; Python takes quadratic time, or refuses."""
+    return int(digits) if len(digits) <= _MOST_DIGITS else float(digits)
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_constant, parse_int=_integer)
 
 
 def _unknown_field(name: str, model: type[BaseModel]) -> FieldError:

@@ -14,8 +14,8 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.access.origins import SECURITY, Headers, Origins
 from app.chat.errors import ChatError
-from app.http.origins import SECURITY, Headers, Origins
 from app.http.problems import Problems, RequestError
 
 _log = structlog.get_logger()
@@ -32,17 +32,17 @@ class EveryRequest:
         problems: Problems,
         allowed_methods: Callable[[str], Sequence[str]],
         origins: Origins,
-        hosts: Sequence[str] = (),
+        checks: Sequence[Callable[[Scope], None]],
     ) -> None:
         """`allowed_methods` tells which methods a path has; `origins`, whose pages may see what is answered.
 
-        `hosts` are those to answer for, or none for any.
+        Each request passes the `checks` first; they raise `RequestError`.
         """
         self._app = app
         self._problems = problems
         self._allowed_methods = allowed_methods
         self._origins = origins
-        self._hosts = _host_pattern(hosts) if hosts else None
+        self._checks = tuple(checks)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass HTTP through, with an id; pass all else through as it is."""
@@ -67,8 +67,8 @@ class EveryRequest:
             await send(message)
 
         try:
-            if self._hosts:
-                self._refuse_other_hosts(scope)
+            for check in self._checks:
+                check(scope)
             app = self._origins.preflight(scope["method"], scope["headers"]) or self._app
             await app(scope, receive, send_with_id)
         except Exception as error:  # noqa: BLE001 - the outermost layer: nothing above it could say anything
@@ -90,11 +90,6 @@ class EveryRequest:
                 **_trace(scope["headers"]),
             )
 
-    def _refuse_other_hosts(self, scope: Scope) -> None:
-        hosts = [value for name, value in scope["headers"] if name == b"host"]
-        if self._hosts and not (len(hosts) == 1 and self._hosts.fullmatch(hosts[0])):
-            raise RequestError("host-not-allowed")
-
     def _told(self, error: Exception, scope: Scope) -> Exception:
         """The error in the contract's terms. The framework's are about paths, methods and its routes' parameters."""
         if isinstance(error, HTTPException) and (code := self._problems.code_with_status(error.status_code)):
@@ -111,9 +106,3 @@ def _trace(headers: Headers) -> Mapping[str, str]:
         if name == b"traceparent" and (match := _TRACEPARENT.fullmatch(value)):
             return {"trace_id": match[1].decode()}
     return {}
-
-
-def _host_pattern(hosts: Sequence[str]) -> re.Pattern[bytes]:
-    """Any of the hosts, with any port. `*.` stands for one label or more."""
-    patterns = [re.escape(host).replace(r"\*\.", r"(?:[a-z0-9-]+\.)+") for host in hosts]
-    return re.compile(rf"(?:{'|'.join(patterns)})(?::[0-9]+)?".encode(), re.IGNORECASE)

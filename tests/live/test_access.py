@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from app.chat import access
+from app.access import keys as access
 from app.contract import Contract
 from generated.models import Problem
 from tests.support.databases import fresh_database_url
@@ -60,7 +60,7 @@ def _guarded(*headers: str) -> dict[str, bytes]:
     for operation in Contract.load().operations.values():
         if operation.is_guarded:
             path = operation.path.replace("{reply_id}", _ID).replace("{conversation_id}", _ID)
-            lines = [f"{operation.method} {path} HTTP/1.1", "Host: test", *headers, "Content-Length: 0", "", ""]
+            lines = [f"{operation.method} {path} HTTP/1.1", "Host: localhost", *headers, "Content-Length: 0", "", ""]
             requests[operation.operation_id] = "\r\n".join(lines).encode("latin-1")
     return requests
 

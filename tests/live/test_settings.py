@@ -34,8 +34,14 @@ def _run(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
         ({"CHAT_DATABASE_URL": "mysql://localhost/chat"}, "CHAT_DATABASE_URL: use sqlite:///FILE or postgresql://"),
         ({"CHAT_DRAIN_SECONDS": "-1"}, "CHAT_DRAIN_SECONDS: "),
         ({"CHAT_LOG_LEVEL": "loud"}, "CHAT_LOG_LEVEL: "),
+        ({"CHAT_TRUSTED_PROXIES": '["10.0.0.1/8"]'}, "CHAT_TRUSTED_PROXIES: 10.0.0.1/8 is an address within a network"),
+        ({"CHAT_TRUSTED_PROXIES": '["127.0.0.1", "nginx"]'}, "CHAT_TRUSTED_PROXIES: 'nginx' is no address"),
+        ({"CHAT_TRUSTED_PROXIES": '[""]'}, "CHAT_TRUSTED_PROXIES: '' is no address"),
+        ({"CHAT_TRUSTED_PROXIES": '["10.0.0.0/33"]'}, "CHAT_TRUSTED_PROXIES: '10.0.0.0/33' is no address"),
+        ({"CHAT_TRUSTED_PROXIES": '["fe80::1%eth0/64"]'}, "CHAT_TRUSTED_PROXIES: "),
+        ({"CHAT_ALLOWED_HOSTS": '["https://example.org"]'}, "CHAT_ALLOWED_HOSTS: "),
     ],
-    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+    ids=lambda value: "=".join(*value.items()) if isinstance(value, dict) else "",
 )
 def test_a_setting_that_is_not_understood_is_refused_with_a_hint(settings: dict[str, str], hint: str) -> None:
     """A typo must not silently mean the default."""

@@ -11,10 +11,14 @@ import psutil
 import pytest
 import uvicorn
 
-from app.http.connection import bounded_protocol
+from app.contract import Contract
+from app.http.problems import Problems
 from app.main import create_app
-from app.server import Server
+from app.server.connection import Patience, bounded_protocol
+from app.server.draining import Server
+from app.server.refusals import Refusals
 from app.settings import Settings
+from tests.support.addresses import CHAT, WHOLE
 from tests.support.server import FROM_SCRATCH, LiveServer
 from tests.support.stream import check_stream
 from tests.support.wire import Wire, get, post, request
@@ -92,6 +96,26 @@ def test_what_follows_an_early_answer_is_bounded_too(server: LiveServer) -> None
         assert closed
 
 
+def test_a_head_behind_a_body_that_nobody_wanted_has_a_deadline_too(server: LiveServer) -> None:
+    """Though it came together with the end of that body."""
+    raw = request(b"x" * 10_000, {"Content-Type": "text/plain"})
+    with Wire(server.port) as wire:
+        wire.send(raw[:-10_000])
+        assert wire.answer().problem_code() == "unsupported-media-type"
+        wire.send(raw[-10_000:] + b"GET /api")
+        assert _gone(wire)
+
+
+def test_what_follows_a_refused_head_is_bounded_too(server: LiveServer) -> None:
+    """The answer is there, and the connection half closed; a client that goes on sending is cut."""
+    with Wire(server.port) as wire:
+        wire.send(b"GET / HTTP/3.0\r\n\r\n")
+        assert wire.answer().problem_code() == "http-version-not-supported"
+        deadline = time.monotonic() + 20
+        while _is_open(wire):
+            assert time.monotonic() < deadline, "it may go on for ever"
+
+
 def test_a_body_that_comes_in_pieces_in_time_is_taken(server: LiveServer) -> None:
     """In chunks, or with its length announced."""
     chunked = request(b"", {"Transfer-Encoding": "chunked"}).replace(b"Content-Length: 0\r\n", b"")
@@ -108,14 +132,14 @@ def test_a_body_that_comes_in_pieces_in_time_is_taken(server: LiveServer) -> Non
 
 
 @pytest.mark.parametrize(
-    ("message", "accept"),
-    [(_LONG_REPLY, "text/event-stream"), (_LONG_JSON, "application/json")],
+    ("message", "path"),
+    [(_LONG_REPLY, CHAT), (_LONG_JSON, WHOLE)],
     ids=["stream", "json"],
 )
-def test_a_client_that_takes_nothing_is_cut(server: LiveServer, message: str, accept: str) -> None:
+def test_a_client_that_takes_nothing_is_cut(server: LiveServer, message: str, path: str) -> None:
     """Not before the kernel's buffers are full, for until then nobody can tell."""
     with Wire(server.port, receive_buffer=4096) as wire:
-        wire.send(post(message, {"Accept": accept}))
+        wire.send(post(message, path=path))
         _, headers = wire.head()
         deadline = time.monotonic() + 20
         while _connections(server):
@@ -137,15 +161,15 @@ async def _small_buffers() -> AsyncIterator[tuple[Server, socket.socket]]:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         client.setblocking(False)  # noqa: FBT003 - its only parameter
-        config = uvicorn.Config(app, http=bounded_protocol(10, 0.5, b""), ws="none", log_config=None)
+        refusals = Refusals(Problems(Contract.load().problems, str))
+        protocol = bounded_protocol(Patience(head=10, stalled=0.5), refusals)
+        config = uvicorn.Config(app, http=protocol, ws="none", log_config=None)
         server = Server(config, app.state.replies, drain_seconds=0)
         with anyio.fail_after(20):
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(server.serve, [listener])
                 await loop.sock_connect(client, listener.getsockname())
-                request = post(
-                    "/simulate repeat=5\n" + "x" * 10_000, {"Accept": "application/json", "Connection": "close"}
-                )
+                request = post("/simulate repeat=5\n" + "x" * 10_000, {"Connection": "close"}, WHOLE)
                 await loop.sock_sendall(client, request)
                 while not server.server_state.total_requests:
                     await anyio.lowlevel.checkpoint()
@@ -221,6 +245,15 @@ def _peak_while_stalled(server: LiveServer, process: psutil.Process) -> int:
 def _connections(server: LiveServer) -> int:
     connections = psutil.Process(server.process.pid).net_connections()
     return sum(connection.status == psutil.CONN_ESTABLISHED for connection in connections)
+
+
+def _is_open(wire: Wire) -> bool:
+    """Whether the server still takes a byte."""
+    try:
+        wire.send(b"x")
+    except (BrokenPipeError, ConnectionResetError):
+        return False
+    return True
 
 
 def _drip(wire: Wire, data: bytes) -> bool:

@@ -54,7 +54,7 @@ def place() -> Iterator[_Place]:
 
 def _raw(request: Request, key: str | None) -> bytes:
     body = json.dumps(request.body).encode() if request.body else b""
-    headers = {"Host": "test", "Content-Length": str(len(body)), "Content-Type": "application/json"}
+    headers = {"Host": "localhost", "Content-Length": str(len(body)), "Content-Type": "application/json"}
     headers |= dict(request.headers) | ({"Authorization": bearer(key)} if key else {})
     lines = [f"{request.method} {request.path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
     return "\r\n".join([*lines, "", ""]).encode() + body
@@ -66,7 +66,7 @@ def _answer(wire: Wire, raw: bytes) -> bytes:
     head = wire.receive_until(b"\r\n\r\n")
     length = re.search(rb"content-length: ([0-9]+)\r\n", head)
     body = b""
-    while length and len(body) < int(length[1]):
+    while length and not raw.startswith(b"HEAD") and len(body) < int(length[1]):
         body += wire.receive_at_most(int(length[1]) - len(body))
     return _OF_EACH_ANSWER.sub(b"", head) + body
 

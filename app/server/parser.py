@@ -1,0 +1,42 @@
+"""httptools' parser, with what it has to be told, and without requests to go on in another protocol.
+
+Offers to speak HTTP/2, mostly, are declined; the request is not. We may ignore an offer (RFC 9110, section 7.8), but
+httptools then takes the body for the other protocol, and uvicorn drops it. Java's HttpClient makes that offer by
+default, and so does `curl --http2`.
+"""
+
+from collections.abc import Iterable
+
+import httptools
+
+_OFFER = {b"upgrade", b"http2-settings"}
+
+
+def new_parser(protocol: object) -> httptools.HttpRequestParser:
+    """Calls `protocol.on_...`. It takes any version, so that who calls it can say which of them it does not speak."""
+    parser = httptools.HttpRequestParser(protocol)
+    parser.set_dangerous_leniencies(lenient_data_after_close=True, lenient_version=True)
+    return parser
+
+
+def offers_upgrade(parser: httptools.HttpRequestParser) -> bool:
+    """Whether the client would rather speak something else. To the parser, CONNECT is such an offer, too."""
+    return parser.should_upgrade() and parser.get_method() != b"CONNECT"
+
+
+def without_offer(parser: httptools.HttpRequestParser, target: bytes, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """The head of the present request as it would be if it offered nothing, for another parser."""
+    lines = [b"%b %b HTTP/%b" % (parser.get_method(), target, parser.get_http_version().encode())]
+    for name, value in headers:
+        if name == b"connection":
+            options = [option for option in value.split(b",") if option.strip().lower() not in _OFFER]
+            lines.append(b"connection: " + b",".join(options))
+        elif name not in _OFFER:
+            lines.append(name + b": " + value)
+    return b"\r\n".join([*lines, b"", b""])
+
+
+def fault(parser: httptools.HttpRequestParser) -> str:
+    """The code of the problem with what the parser has just refused."""
+    major = parser.get_http_version().partition(".")[0]
+    return "http-version-not-supported" if int(major) > 1 else "malformed-request"

@@ -1,0 +1,117 @@
+"""A proxy in front that changes the Host, as nginx and Apache do by default: pages of the service's own still work."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from app.settings import Settings
+from tests.support.server import LiveServer
+from tests.support.wire import Answer, Wire, get, post
+
+_PAGE = "http://chat.example:8080"
+_INSIDE = "localhost:9000"
+
+
+@pytest.fixture(scope="module")
+def trusting() -> Iterator[LiveServer]:
+    """A service that believes the proxy next to it."""
+    with LiveServer(trusted_proxies='["127.0.0.1"]') as server:
+        yield server
+
+
+def _ask(server: LiveServer, origin: str, headers: dict[str, str]) -> Answer:
+    with Wire(server.port) as wire:
+        wire.send(post("hello", {"Host": _INSIDE, "Origin": origin} | headers))
+        return wire.answer()
+
+
+@pytest.mark.parametrize(
+    ("origin", "headers"),
+    [
+        (_PAGE, {"X-Forwarded-Host": "chat.example:8080"}),
+        (_PAGE, {"X-Forwarded-Host": "chat.example", "X-Forwarded-Port": "8080"}),
+        (_PAGE, {"X-Forwarded-Host": "CHAT.example", "X-Forwarded-Port": "8080", "X-Forwarded-Proto": "http"}),
+        (_PAGE, {"X-Forwarded-Host": "chat.example:8080, inside.example"}),
+        ("http://chat.example", {"X-Forwarded-Host": "chat.example"}),
+        ("http://chat.example", {"X-Forwarded-Host": "chat.example:80"}),
+        ("https://chat.example", {"X-Forwarded-Host": "chat.example"}),
+        ("https://chat.example", {"X-Forwarded-Host": "chat.example", "X-Forwarded-Proto": "https"}),
+        ("https://chat.example", {"X-Forwarded-Host": "chat.example:443", "X-Forwarded-Proto": "https"}),
+        ("http://[::1]:8080", {"X-Forwarded-Host": "[::1]:8080"}),
+        ("http://[::1]", {"X-Forwarded-Host": "[::1]"}),
+        ("http://localhost:9000", {}),
+    ],
+    ids=str,
+)
+def test_a_trusted_proxy_says_which_host_was_asked(trusting: LiveServer, origin: str, headers: dict[str, str]) -> None:
+    """With its port, wherever the proxy has put that."""
+    assert _ask(trusting, origin, headers).status == 200
+
+
+@pytest.mark.parametrize(
+    ("origin", "headers"),
+    [
+        (_PAGE, {}),
+        (_PAGE, {"X-Forwarded-Host": ""}),
+        (_PAGE, {"X-Forwarded-Host": "chat.example"}),
+        (_PAGE, {"X-Forwarded-Host": "chat.example:8081"}),
+        (_PAGE, {"X-Forwarded-Host": "chat.example", "X-Forwarded-Port": "80"}),
+        (_PAGE, {"X-Forwarded-Host": "other.example:8080"}),
+        ("http://chat.example", {"X-Forwarded-Host": "chat.example", "X-Forwarded-Proto": "https"}),
+        ("null", {"X-Forwarded-Host": "null"}),
+        ("", {"X-Forwarded-Host": "chat.example"}),
+        ("http://[::", {"X-Forwarded-Host": "[::"}),
+        (_PAGE, {"X-Forwarded-Host": "chat.example:8080", "Sec-Fetch-Site": "cross-site"}),
+    ],
+    ids=str,
+)
+def test_a_page_of_another_origin_is_refused_there_too(
+    trusting: LiveServer, origin: str, headers: dict[str, str]
+) -> None:
+    """By its port, too; and what a browser says itself counts first."""
+    assert _ask(trusting, origin, headers).problem_code() == "cross-site"
+
+
+def test_who_is_no_trusted_proxy_is_not_believed() -> None:
+    """Nobody is, by default. The refusal says what an operator can do, and so does the log, once and of no name."""
+    with LiveServer() as server:
+        for _ in range(3):
+            answer = _ask(server, _PAGE, {"X-Forwarded-Host": "chat.example:8080"})
+            assert answer.problem_code() == "cross-site"
+            assert "CHAT_ALLOWED_ORIGINS" in answer.json()["detail"]
+        (warning,) = [str(entry["event"]) for entry in server.log_entries() if entry["level"] == "warning"]
+        assert "proxy_set_header Host $http_host;" in warning
+        assert "ProxyPreserveHost On" in warning
+        assert "CHAT_TRUSTED_PROXIES" in warning
+        assert "chat.example" not in server.log()
+
+
+def test_a_page_of_another_site_is_no_proxy_s_fault() -> None:
+    """Where the browser says that it is one, there is nothing to set up."""
+    with LiveServer() as server:
+        assert _ask(server, _PAGE, {"Sec-Fetch-Site": "cross-site"}).status == 403
+        assert not [entry for entry in server.log_entries() if entry["level"] == "warning"]
+
+
+def test_an_allowed_origin_works_behind_any_proxy() -> None:
+    """The other way out."""
+    with LiveServer(allowed_origins=f'["{_PAGE}"]') as server:
+        assert _ask(server, _PAGE, {}).status == 200
+
+
+def test_trusting_everybody_is_warned_about() -> None:
+    """It is what some containers need, and lets any client say that it is another."""
+    with LiveServer(trusted_proxies='["*"]') as server:
+        (warning,) = [str(entry["event"]) for entry in server.log_entries() if entry["level"] == "warning"]
+        assert "CHAT_TRUSTED_PROXIES" in warning
+        assert _ask(server, _PAGE, {"X-Forwarded-Host": "chat.example:8080"}).status == 200
+
+
+def test_an_idle_connection_outlives_a_proxy_s() -> None:
+    """Else the proxy sends a request into a connection that is being closed. Caddy keeps its own for 120 seconds."""
+    assert Settings().keep_alive_seconds > 120
+    with LiveServer(keep_alive_seconds=1) as server, Wire(server.port) as wire:
+        for _ in range(2):
+            wire.send(get("/api/health"))
+            assert wire.answer().status == 200
+        assert wire.receive_rest() == b""
