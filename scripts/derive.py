@@ -5,8 +5,9 @@ in other words, because SDKs are made of this document:
 
 - `HEAD` is left out. It is `GET` without the body, which every HTTP client can send; as operations of their own, these
   would double the functions of each SDK.
-- An enum that later versions may extend (`anyOf` of an enum and a string) is a plain string, and its present values are
-  a schema of their own, `Known...`. Generators make a wrapper object of such an `anyOf`, or lose its value.
+- An enum that later versions may extend (`anyOf` of an enum and a string) is a plain string: generators make a wrapper
+  object of such an `anyOf`, or lose its value. The present problem types are a schema of their own, KnownProblemType.
+  (A KnownFinishReason would keep openapi-generator's client for Go from compiling: ReplyState has `cancelled`, too.)
 
 `--check` writes nothing; it prints a diff and fails if the file is stale.
 """
@@ -25,6 +26,8 @@ SOURCE = ROOT / "openapi.yaml"
 TARGET = ROOT / "generated" / "openapi-3.1.json"
 
 STREAM = "text/event-stream"
+
+_KNOWN = {"ProblemType": "KnownProblemType"}
 
 
 def derive(document: dict[str, Any]) -> dict[str, Any]:
@@ -46,8 +49,9 @@ def _open_enum_apart(name: str, schema: dict[str, Any]) -> Iterator[tuple[str, d
     match schema:
         case {"anyOf": [{"type": "string", "enum": known}, {"type": "string"} as any_string], **rest}:
             yield name, any_string | rest
-            description = f"The values of {name} that this version has. Later versions may add some."
-            yield f"Known{name}", {"type": "string", "description": description, "enum": known}
+            if name in _KNOWN:
+                description = f"The values of {name} that this version has. Later versions may add some."
+                yield _KNOWN[name], {"type": "string", "description": description, "enum": known}
         case _:
             yield name, schema
 
