@@ -11,7 +11,7 @@ import psutil
 from fastapi import FastAPI
 
 from app.bot_choice import chosen_bot
-from app.chat.model import Bot, Conversation, Finish
+from app.chat.model import Bot, Conversation, Finish, Usage
 from app.main import create_app
 from tests.support.asgi import Client
 from tests.support.completions import begun, chunk, finish, stream, usage
@@ -75,7 +75,7 @@ class Watched:
         """Leave it."""
         await self._stack.aclose()
 
-    async def reply(self, conversation: Conversation) -> AsyncGenerator[str | Finish, None]:
+    async def reply(self, conversation: Conversation) -> AsyncGenerator[str | Usage | Finish, None]:
         """As the bot replies."""
         said = Said(conversation)
         self.said.append(said)
@@ -84,7 +84,7 @@ class Watched:
                 async for item in items:
                     if isinstance(item, Finish):
                         said.finish = item
-                    else:
+                    elif isinstance(item, str):
                         said.deltas.append(item)
                     yield item
         finally:

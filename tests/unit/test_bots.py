@@ -8,10 +8,10 @@ import pytest
 from app.bots.greeter import Greeter
 from app.bots.simulator import Simulation, Simulator, parse
 from app.chat.errors import BotFailed, BotRateLimited, BotTimeout, BotUnavailable, ChatError, MessageRefused
-from app.chat.model import Bot, Conversation, Finish, Message
+from app.chat.model import Bot, Conversation, Finish, Message, Usage
 
 
-async def _said(bot: Bot, text: str) -> Sequence[str | Finish]:
+async def _said(bot: Bot, text: str) -> Sequence[str | Usage | Finish]:
     return [delta async for delta in bot.reply(Conversation((Message("user", text),)))]
 
 
