@@ -86,3 +86,14 @@ async def test_as_many_replies_are_let_in_as_can_be_made() -> None:
         assert len(engine.exchanges) == 3
         refused = await client.request("POST", "/api/chat", json=_HELLO)
         assert (refused.status, _code(refused)) == (503, "too-many-streams")
+
+
+@pytest.mark.parametrize("seconds", [599, 601])
+def test_a_wait_that_the_whole_reply_does_not_allow_is_told_at_start(
+    seconds: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It would have no effect."""
+    own = {"bot": "openai", "openai_base_url": "http://127.0.0.1:1/v1", "openai_first_token_seconds": seconds}
+    create_app(Settings.model_validate(own))
+    told = ["CHAT_OPENAI_FIRST_TOKEN_SECONDS is longer than CHAT_REPLY_SECONDS, which ends a reply before that"]
+    assert caplog.messages == (told if seconds > 600 else [])
