@@ -2,8 +2,8 @@
 
 import pytest
 
-from app.http.hosts import Hosts
-from app.http.problems import RequestError
+from app.access.errors import HostNotAllowed
+from app.access.hosts import Hosts
 
 
 def _is_refused(host: str, *, bound: str, address: str | None = "127.0.0.1") -> bool:
@@ -11,7 +11,7 @@ def _is_refused(host: str, *, bound: str, address: str | None = "127.0.0.1") -> 
     server = (address, 8000) if address is not None else None
     try:
         hosts.refuse_others({"path": "/", "headers": [(b"host", host.encode())], "server": server})
-    except RequestError:
+    except HostNotAllowed:
         return True
     return False
 

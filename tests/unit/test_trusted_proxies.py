@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.http.proxies import Proxies
+from app.access.proxies import Proxies
 
 _TRUSTED = ["10.0.0.0/8", "192.0.2.7", "fd00::/8"]
 
