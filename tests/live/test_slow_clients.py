@@ -12,7 +12,8 @@ import pytest
 import uvicorn
 
 from app.contract import Contract
-from app.http.connection import Patience, bounded_protocol
+from app.http.clocks import Patience
+from app.http.connection import bounded_protocol
 from app.http.problems import Problems
 from app.http.refusals import Refusals
 from app.main import create_app
