@@ -10,7 +10,7 @@ from typing import Any
 from starlette.responses import Response
 
 from app.access.errors import CredentialsMissing
-from app.chat.errors import ChatError, ConversationBusy, MessageRefused
+from app.chat.errors import AccessEnded, ChatError, ConversationBusy, MessageRefused
 from app.chat.model import Snapshot
 from generated.models import FieldError, Problem, Usage
 
@@ -66,7 +66,9 @@ class Problems:
                 return self._problems[INTERNAL]
 
     def of_reply(self, error: Exception, reply: Snapshot) -> Problem:
-        """What to tell about an error that ended a reply."""
+        """What to tell about an error that ended a reply, or the access to one that may go on."""
+        if isinstance(error, AccessEnded):
+            return self.of(error)
         cost: dict[str, object] = {"words": reply.words}
         if (usage := reply.usage) is not None:
             cost["usage"] = Usage(prompt_tokens=usage.prompt_tokens, completion_tokens=usage.completion_tokens)
