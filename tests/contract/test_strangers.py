@@ -25,7 +25,6 @@ RUNS = {
     "simulator": (str(ROOT / "openapi.yaml"), "--url", "{url}"),
     "simulator with keys": (str(ROOT / "openapi.yaml"), "--url", "{url}", "--header", "Authorization: {bearer}"),
     "greeter by its own address": ("{url}/openapi.yaml",),
-    "simulator by the address of the derived document": ("{url}/openapi-3.1.json",),
 }
 ALL_TESTED = f"Tested: {len(PLACES)}"
 
