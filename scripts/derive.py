@@ -78,13 +78,15 @@ def _is_news(key: str, node: dict[str, Any]) -> bool:
     """Whether a member is 3.2's, or one that many tools for 3.1 trip over.
 
     A Response Object is known by what it has; its `summary` is new. PCRE, Go and Rust refuse ECMA-262's escapes in a
-    pattern; the server checks such a pattern all the same. Generators make nothing of `contentSchema`.
+    pattern; the server checks such a pattern all the same. openapi-generator's client for PHP compares a pattern beside
+    `date-time` with an object, and refuses each time. Generators make nothing of `contentSchema`.
     """
     is_response = "description" in node and ("content" in node or "headers" in node)
     is_pattern_of_ecma = key == "pattern" and isinstance(node[key], str) and "\\u" in node[key]
     return (
         key in {"itemSchema", "contentSchema", "contentMediaType"}
         or is_pattern_of_ecma
+        or (key == "pattern" and node.get("format") == "date-time")
         or (key == "summary" and is_response)
     )
 
