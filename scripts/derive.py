@@ -1,7 +1,8 @@
 """Derives `generated/openapi-3.1.json` from `openapi.yaml`, for SDK generators and viewers that refuse OpenAPI 3.2.
 
-3.1 has no word for a stream: there, the stream is a string, with the readable form as its example. Two things are said
-in other words, because SDKs are made of this document:
+3.1 has no word for a stream: there, the stream is a string, with the readable form as its example, and ReplyStream, its
+schema as a whole, is left out. (swagger-typescript-api would take it for the response of that name.) Two things are
+said in other words, because SDKs are made of this document:
 
 - `HEAD` is left out. It is `GET` without the body, which every HTTP client can send; as operations of their own, these
   would double the functions of each SDK.
@@ -39,6 +40,7 @@ def derive(document: dict[str, Any]) -> dict[str, Any]:
     for item in derived["paths"].values():
         item.pop("head", None)
     schemas = derived["components"]["schemas"]
+    del schemas["ReplyStream"]
     derived["components"]["schemas"] = dict(
         part for name, schema in schemas.items() for part in _open_enum_apart(name, schema)
     )
