@@ -1,14 +1,15 @@
 """Derives `generated/openapi-3.1.json` from `openapi.yaml`, for SDK generators and viewers that refuse OpenAPI 3.2.
 
 3.1 has no word for a stream: there, the stream is a string, with the readable form as its example, and ReplyStream, its
-schema as a whole, is left out. (swagger-typescript-api would take it for the response of that name.) Two things are
-said in other words, because SDKs are made of this document:
+schema as a whole, is left out. (swagger-typescript-api would take it for the response of that name.) Some things
+are said in other words, because SDKs are made of this document:
 
 - `HEAD` is left out. It is `GET` without the body, which every HTTP client can send; as operations of their own, these
   would double the functions of each SDK.
 - An enum that later versions may extend (`anyOf` of an enum and a string) is a plain string: generators make a wrapper
   object of such an `anyOf`, or lose its value. The present problem types are a schema of their own, KnownProblemType.
   (A KnownFinishReason would keep openapi-generator's client for Go from compiling: ReplyState has `cancelled`, too.)
+- Request bodies stand where they are used: of a reference, swagger-typescript-api does not see the content type.
 
 `--check` writes nothing; it prints a diff and fails if the file is stale.
 """
@@ -37,8 +38,12 @@ def derive(document: dict[str, Any]) -> dict[str, Any]:
     derived["openapi"] = "3.1.1"
     for tag in derived["tags"]:
         tag.pop("summary", None)
+    bodies = derived["components"].pop("requestBodies")
     for item in derived["paths"].values():
         item.pop("head", None)
+        for operation in item.values():
+            if "requestBody" in operation:
+                operation["requestBody"] = bodies[operation["requestBody"]["$ref"].rpartition("/")[2]]
     schemas = derived["components"]["schemas"]
     del schemas["ReplyStream"]
     derived["components"]["schemas"] = dict(
