@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from app.chat.errors import BotBroken, BotTimeout, ChatError, MessageRefused
-from app.chat.model import Bot, Conversation, Done, Failed, Finish, ReplyLog, ReplyRecord, Store, Usage
+from app.chat.model import Bot, Conversation, Done, Failed, Finish, ReplyLog, ReplyRecord, Store
 from app.chat.text import Normaliser
 from app.chat.words import WordSplitter
 
@@ -141,10 +141,10 @@ class RunningReply:
                 async for delta in deltas:
                     if self._verdict is not None:
                         break  # the bot would not be cancelled
-                    if isinstance(delta, Finish):
-                        return delta
                     self.heard_at = now()
-                    if isinstance(delta, Usage):
+                    if not isinstance(delta, str):
+                        if isinstance(delta, Finish):
+                            return delta
                         self.record.usage = delta
                         continue
                     text = normaliser.feed(delta)
