@@ -145,8 +145,9 @@ class RunningReply:
                     if not isinstance(delta, str):
                         if isinstance(delta, Finish):
                             return delta
-                        self.record.usage = delta
-                        continue
+                        if isinstance(delta, Usage):
+                            self.record.usage = delta
+                            continue
                     text = normaliser.feed(delta)
                     room -= len(text)
                     if room < 0:
