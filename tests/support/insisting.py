@@ -237,7 +237,7 @@ class Talk:
         if stored is None or stored.reply_id != read.reply_id:
             assert problem(rest) == (404, "reply-not-found")
         elif rest.status == 200:
-            words = (*read.words, *check_stream(rest.content, len(read.words), closed=True).words)
+            words = (*read.words, *check_stream(rest.content, len(read.words)).words)
             whole = (await client.request("GET", events_of(read.reply_id))).transcript()
             assert whole.words == words
         else:
