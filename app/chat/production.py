@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from app.chat.errors import BotBroken, BotTimeout, ChatError, MessageRefused
-from app.chat.model import Bot, Conversation, Done, Failed, Finish, ReplyLog, ReplyRecord, Store
+from app.chat.model import Bot, Conversation, Done, Failed, Finish, ReplyLog, ReplyRecord, Store, Usage
 from app.chat.text import Normaliser
 from app.chat.words import WordSplitter
 
