@@ -14,7 +14,7 @@ from tests.support.databases import fresh_database_url
 from tests.support.keys import made_key
 from tests.verify.places import PACKAGE
 
-PATIENCE_SECONDS = 180.0
+PATIENCE_SECONDS = 600.0
 FAST = 200.0
 """Messages a second: the service under test is nobody else's."""
 EXAMPLES = 1
@@ -24,7 +24,7 @@ QUICK = tuple(law.name for law in LAWS if law.name != "document")
 
 
 async def verified(
-    place: Place, *laws: str, seed: int = 1, seconds: float = 60, heartbeat_seconds: float = 0.3
+    place: Place, *laws: str, seed: int = 1, seconds: float = 240, heartbeat_seconds: float = 0.3
 ) -> Report:
     """What comes of trying these laws."""
     options = Options(place, seed, seconds, FAST, heartbeat_seconds, EXAMPLES, laws)
