@@ -48,14 +48,8 @@ def test_the_workflow_works(tmp_path: Path) -> None:
     installed.chmod(0o755)
     with LiveServer("greeter", greeter_pace_ms=0) as server:
         settings = dict.fromkeys(verifying["env"], "") | {"VERIFY_URL": server.url, "RUNNER_TEMP": str(tmp_path)}
-<<<<<<< HEAD
         settings["PATH"] = f"{installed.parent}:{os.environ['PATH']}"
-        done = _run(verifying["run"].replace("--seconds 120", "--seconds 10 --rate 100 --law grammar"), settings)
-=======
-        done = _run(
-            verifying["run"].replace("--seconds 120", "--seconds 120 --rate 100 --law grammar --law text"), settings
-        )
->>>>>>> speed
+        done = _run(verifying["run"].replace("--seconds 120", "--seconds 120 --rate 100 --law grammar"), settings)
         assert done.returncode == 0, done.stdout + done.stderr
     done = _run(verifying["run"], settings)
     assert done.returncode == 3
