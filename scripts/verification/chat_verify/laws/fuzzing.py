@@ -17,6 +17,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+from chat_verify import hops
 from chat_verify.contract import source
 from chat_verify.exchange import Request
 from chat_verify.findings import Broken, Unreachable, Unseen
@@ -203,6 +204,8 @@ class _Run:
 
 
 def _breach(title: str, failure: dict[str, Any]) -> Broken:
+    if title == hops.TITLE:
+        return Broken(failure["request"], failure["account"], hops.REPLACES, law="statuses")
     message = " ".join(str(failure["account"]).split())[:600]
     came = f"{failure['status']} {failure['type']}: {message}"
     return Broken(failure["request"], came, f"openapi.yaml ({title})", law=_LAWS.get(title, "document"))
