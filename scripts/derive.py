@@ -1,12 +1,21 @@
 """Derives `generated/openapi-3.1.json` from `openapi.yaml`, for SDK generators and viewers that refuse OpenAPI 3.2.
 
-3.1 has no word for a stream: there, the stream is a string, with the readable form as its example.
+3.1 has no word for a stream: there, the stream is a string, with the readable form as its example. Two things are said
+in other words, because SDKs are made of this document:
+
+- `HEAD` is left out. It is `GET` without the body, which every HTTP client can send; as operations of their own, these
+  would double the functions of each SDK.
+- An enum that later versions may extend (`anyOf` of an enum and a string) is a plain string: generators make a wrapper
+  object of such an `anyOf`, or lose its value. The present problem types are a schema of their own, KnownProblemType.
+  (A KnownFinishReason would keep openapi-generator's client for Go from compiling: ReplyState has `cancelled`, too.)
+
 `--check` writes nothing; it prints a diff and fails if the file is stale.
 """
 
 import difflib
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +27,8 @@ TARGET = ROOT / "generated" / "openapi-3.1.json"
 
 STREAM = "text/event-stream"
 
+_KNOWN = {"ProblemType": "KnownProblemType"}
+
 
 def derive(document: dict[str, Any]) -> dict[str, Any]:
     """The same contract in the words that 3.1 has."""
@@ -25,7 +36,24 @@ def derive(document: dict[str, Any]) -> dict[str, Any]:
     derived["openapi"] = "3.1.1"
     for tag in derived["tags"]:
         tag.pop("summary", None)
+    for item in derived["paths"].values():
+        item.pop("head", None)
+    schemas = derived["components"]["schemas"]
+    derived["components"]["schemas"] = dict(
+        part for name, schema in schemas.items() for part in _open_enum_apart(name, schema)
+    )
     return derived
+
+
+def _open_enum_apart(name: str, schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    match schema:
+        case {"anyOf": [{"type": "string", "enum": known}, {"type": "string"} as any_string], **rest}:
+            yield name, any_string | rest
+            if name in _KNOWN:
+                description = f"The values of {name} that this version has. Later versions may add some."
+                yield _KNOWN[name], {"type": "string", "description": description, "enum": known}
+        case _:
+            yield name, schema
 
 
 def _without_news(node: Any) -> Any:  # noqa: ANN401 - any JSON

@@ -8,6 +8,7 @@ from hypothesis import settings
 
 from app import logs
 from app.settings import PREFIX
+from tests.support import forks
 from tests.support.databases import KINDS, fresh_database_url, remove_all, use
 from tests.support.progress import Progress
 
@@ -15,27 +16,58 @@ _HERE = Path(__file__).parent
 _SLOW = {
     _HERE / name
     for name in (
+        "bots/test_choosing.py",  # programs, one for each example
         "bots/test_local.py",  # a real model
         "bots/test_local_endurance.py",
         "bots/test_local_ends.py",
         "bots/test_local_refusals.py",
         "browser",
-        "contract/test_changes.py",  # programs, one for each example
+        "contract/test_changes.py",  # programs
         "contract/test_fuzzing.py",
         "contract/test_in_process.py",
         "contract/test_lint.py",  # Node
         "contract/test_the_tests_bite.py",
         "docs/test_commands.py",
         "docs/test_recipes.py",
-        "docs/test_snippets.py",
+        "docs/test_snippets.py",  # Node
+        "laws/test_bots.py",
         "laws/test_crash.py",
+        "live/test_drain.py",
         "live/test_node.py",
+        "live/test_openai_secrets.py",
+        "live/test_outages.py",
+        "live/test_secrets.py",
+        "live/test_settings.py",  # programs
+        "live/test_slow_clients.py",
         "sdk",
+        "storage/test_keys.py",  # programs
+        "storage/test_migrations.py",
+        "storage/test_operators.py",  # programs
+        "storage/test_plans.py",
         "verify",
     )
 }
 """What `--fast` leaves out, unless it is asked for by name."""
-_LAWS, _LAWS_FAST = 300, 30
+_LONG = [
+    _HERE / name
+    for name in (
+        "docs/test_commands.py",
+        "sdk/test_table.py",
+        "verify/test_holding.py",
+        "sdk/test_recommended.py",
+        "contract/test_fuzzing.py",
+        "verify/test_faults.py",
+        "live/test_drain.py",
+        "contract/test_statuses.py",
+        "storage/test_keys.py",
+        "laws/test_crash.py",
+        "sdk/test_retries.py",
+        "sdk/test_readme.py",
+        "verify/test_reaching.py",
+    )
+]
+"""The files that take longest. Where several run at once they come first, so that none of them is the last."""
+_LAWS, _LAWS_FAST = 100, 25
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -67,13 +99,20 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_unconfigure() -> None:
-    """Leave no database behind."""
+    """Leave no process behind, and no database."""
+    forks.close()
     remove_all()
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Leave out what is slow, if that is wanted."""
     return True if config.option.fast and collection_path in _SLOW else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put long files first, where other processes run the tests."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: _LONG.index(item.path) if item.path in _LONG else len(_LONG))
 
 
 @pytest.fixture(scope="session")

@@ -17,13 +17,14 @@ SOMETHING = {"reply_id": NOBODY, "conversation_id": NOBODY}
 NOWHERE = {
     "the root twice": "//",
     "another path": f"/{CANARY}",
+    "a path below a reply": f"/api/replies/{NOBODY}/cancels",
+    "a slash too many behind events": f"/api/replies/{NOBODY}/events/",
     "a path below": f"/api/chat/{CANARY}",
     "a path above": "/api",
     "a slash too many at the end": "/api/chat/",
     "the same for health": "/api/health/",
     "the same for a list": "/api/conversations/",
     "the same for a reply": f"/api/replies/{NOBODY}/",
-    "all replies": "/api/replies",
     "no reply": "/api/replies/",
     "a path below a conversation": f"/api/conversations/{NOBODY}/{CANARY}",
     "a path below a conversation, in disguise": f"/api/conversations/{NOBODY}%2f{CANARY}",
@@ -44,13 +45,19 @@ NOWHERE = {
     "FastAPI's own pages": "/redoc",
     "a very long path": "/" + CANARY * 800,
 }
-HOSTS = {"an evil host": f"{CANARY}.example", "garbage": f'"<{CANARY}>"', "none": ""}
+HOSTS = {"an evil host": f"{CANARY}.example", "an address": "192.0.2.1:1", "none": ""}
+NO_HOSTS = {
+    "garbage": f'"<{CANARY}>"',
+    "two": f"{CANARY}, localhost",
+    "a path": f"localhost/{CANARY}",
+    "a port that is none": f"localhost:{CANARY}",
+}
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[LiveServer]:
-    """The service."""
-    with LiveServer("greeter") as server:
+    """The service, for whatever host it is taken."""
+    with LiveServer("greeter", allow_anyone=True) as server:
         yield server
 
 
@@ -103,6 +110,14 @@ def test_a_host_is_never_repeated(name: str, target: str, status: int, server: L
     assert answer.status == status
     assert "location" not in answer.headers
     assert CANARY not in repr(answer.headers) + answer.content.decode()
+
+
+@pytest.mark.parametrize("name", NO_HOSTS)
+def test_what_is_no_host_gets_400(name: str, server: LiveServer) -> None:
+    """RFC 9112, section 3.2."""
+    answer = exchange(server.port, request("GET", "/api/health", [f"Host: {NO_HOSTS[name]}"]))
+    assert answer.status == 400
+    check_refusal(answer, "malformed-request")
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from tests.support.databases import fresh_database_url
 from tests.support.keys import made_key
 from tests.verify.places import PACKAGE
 
-PATIENCE_SECONDS = 150.0
+PATIENCE_SECONDS = 180.0
 SECONDS = 100.0
 """For all laws, which need few of them: each is done when it has seen enough, but machines may be busy."""
 FAST = 200.0

@@ -40,7 +40,7 @@ async def test_nothing_is_found_on_the_simulator() -> None:
         assert _conversations(server) == []
 
 
-@pytest.mark.parametrize(("pace_ms", "in_vain"), [(30, set[str]()), (0, {"streaming", "cancel"})])
+@pytest.mark.parametrize(("pace_ms", "in_vain"), [(12, set[str]()), (0, {"streaming", "cancel"})])
 async def test_nothing_is_found_on_the_greeter(pace_ms: int, in_vain: set[str]) -> None:
     """It does not obey; and at its fastest it is done before anybody could stop it, or see words apart."""
     with LiveServer("greeter", greeter_pace_ms=pace_ms) as server:

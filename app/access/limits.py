@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from limits import RateLimitItem
 from limits.aio.strategies import FixedWindowRateLimiter
 
+from app.access.counters import FlatCounters
 from app.chat.errors import ChatError, RateLimited, StreamLimitReached, WordLimitReached
-from app.http.counters import FlatCounters
 
 Headers = list[tuple[bytes, bytes]]
 

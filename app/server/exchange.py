@@ -42,9 +42,9 @@ class Exchange(RequestResponseCycle):
 
     def _begin(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
         self.response_started = True
-        if self.waiting_for_100_continue:
-            # Whether the client sends its body after all, nobody can tell (RFC 9110, section 10.1.1).
-            self.waiting_for_100_continue = self.keep_alive = False
+        if self.waiting_for_100_continue and self.more_body:
+            self.keep_alive = False  # nobody can tell if the client sends its body after all (RFC 9110, 10.1.1)
+        self.waiting_for_100_continue = False
         head = [STATUS_LINE[status]]
         for name, value in (*self.default_headers, *headers):
             if HEADER_RE.search(name) or HEADER_VALUE_RE.search(value):

@@ -13,14 +13,14 @@ from urllib.parse import unquote
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from app.http.clocks import Deadline, StallWatch
-from app.http.exchange import Exchange
-from app.http.head import MOST_FIELDS, MOST_HEAD_BYTES, MOST_TARGET_BYTES, checked_length, parsed_target
-from app.http.parser import fault, new_parser, offers_upgrade, without_offer
 from app.http.problems import RequestError
-from app.http.refusals import Refusals
+from app.server.clocks import Deadline, StallWatch
+from app.server.exchange import Exchange
+from app.server.head import MOST_FIELDS, MOST_HEAD_BYTES, MOST_TARGET_BYTES, checked_length, parsed_target
+from app.server.parser import fault, new_parser, offers_upgrade, without_offer
+from app.server.refusals import Refusals
 
-MOST_DROPPED_BYTES = 2**24
+MOST_DROPPED_BYTES = 2**26
 """So much of a body that nobody wants any more is read all the same: Apache looks for the answer only behind it."""
 
 
@@ -95,6 +95,10 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self._reading = Reading.HEAD
         self._head_size = self._raw_size = 0
+        if self._is_idle():
+            self._unset_keepalive_if_required()
+            if not self._deadline.is_set:
+                self._deadline.set(self.transport.abort)
 
     def on_url(self, url: bytes) -> None:
         """A piece of the target."""
@@ -232,6 +236,8 @@ class BoundedProtocol(HttpToolsProtocol):
         Closed with bytes unread, a connection is reset, and that takes the answer from a client that has not read it.
         """
         self._deadline.cancel()
+        if self.transport.is_closing():
+            return
         self.flow.resume_reading()
         if self._reading is Reading.NOTHING or not self.transport.can_write_eof():
             self.transport.close()

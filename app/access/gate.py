@@ -9,11 +9,13 @@ from ipaddress import IPv4Address, ip_address, ip_network
 
 from starlette.types import Scope
 
-from app.chat.access import EVERYBODY, Grant, KeyRing, Principal, Verifier
+from app.access.errors import CredentialsMissing, InvalidToken
+from app.access.grants import Grant, Verifier
+from app.access.keys import KeyRing
+from app.access.limits import Headers, Limits
+from app.access.origins import Origins
+from app.chat.access import EVERYBODY, Principal
 from app.chat.errors import ChatError, RateLimited
-from app.http.limits import Headers, Limits
-from app.http.origins import Origins
-from app.http.problems import RequestError
 
 _IPV6_PREFIX = 64
 """Of an IPv6 address, so many bits are a client's network; the rest it makes up as it likes."""
@@ -57,7 +59,7 @@ class Gate:
         return self._limits.counts_streams
 
     async def admit(self, scope: Scope, *, is_stream: bool, may_repeat: bool) -> Admission:
-        """Let a request in, or raise: `RequestError`, or a `ChatError` if it cannot be known or is too much.
+        """Let a request in, or raise a `ChatError`: nobody may ask so, it cannot be known, or it is too much.
 
         Whoever asked for an `is_stream` calls `leave` once, when it is over, if streams are counted. A request that
         `may_repeat` an earlier one, which its idempotency key tells, is let in beyond the limit, with a refusal.
@@ -92,16 +94,16 @@ class Gate:
 
     async def _grant(self, authorization: list[bytes]) -> Grant:
         if len(authorization) > 1:
-            raise RequestError("invalid-token")  # which one is meant?
+            raise InvalidToken  # which one is meant?
         scheme, _, token = (authorization or [b""])[0].decode("latin-1").partition(" ")
         if scheme.lower() != "bearer":
-            raise RequestError("credentials-missing")
+            raise CredentialsMissing
         token = token.strip(" ")
         grant = self._keys.grant(token)
         if grant is None and self._verify is not None:
             grant = await self._verify(token)
         if grant is None or grant.is_over:
-            raise RequestError("invalid-token")
+            raise InvalidToken
         return grant
 
 

@@ -11,7 +11,7 @@ import structlog
 from starlette.responses import Response
 from starlette.types import Scope
 
-from app.http.problems import RequestError
+from app.access.errors import CrossSite
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -88,7 +88,7 @@ class Origins:
     def refuse_other_sites(self, scope: Scope) -> None:
         """A page of somebody else's must not act for who looks at it.
 
-        Raises `RequestError` for a request that might change something.
+        Raises `CrossSite` for a request that might change something.
         """
         if scope["method"] in _SAFE_METHODS:
             return
@@ -102,7 +102,7 @@ class Origins:
             if b"origin" not in said or _is_same_host(said, is_proxied="chat.proxied" in scope):
                 return
             self._hint()
-        raise RequestError("cross-site")
+        raise CrossSite
 
     def _hint(self) -> None:
         """Once. Either a page of somebody else's has tried, or a proxy has put another Host in."""

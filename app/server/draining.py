@@ -5,36 +5,12 @@ finish; then it closes. A second signal ends it at once.
 """
 
 import asyncio
-import logging
-import sys
 from types import FrameType
 from typing import Any
 
 import uvicorn
 
 from app.chat.replies import Replies
-
-if sys.platform != "win32":
-    import resource
-
-_logger = logging.getLogger(__name__)
-
-_FILES_BESIDES = 256
-"""Open files that are no streams: listening sockets, idle connections, the database, logs."""
-
-
-def allow_files(streams: int) -> None:
-    """Raise the process's limit of open files to what so many streams need, as far as the system lets it."""
-    if sys.platform == "win32":
-        return
-    wanted = streams + _FILES_BESIDES
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard != resource.RLIM_INFINITY:
-        wanted = min(wanted, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    if wanted < streams + _FILES_BESIDES:
-        _logger.warning("the limit of open files, %d, is too low for %d open streams; raise ulimit -n", wanted, streams)
 
 
 class Server(uvicorn.Server):

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import structlog
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from app.http.origins import SECURITY
+from app.access.origins import SECURITY
 from app.http.problems import Problems, RequestError
 
 _log = structlog.get_logger()

@@ -12,7 +12,7 @@ from ipaddress import ip_address
 import structlog
 from starlette.types import Scope
 
-from app.http.problems import RequestError
+from app.access.errors import HostNotAllowed
 
 _MOST_HOSTS = 1024
 _MOST_BYTES = 262
@@ -40,14 +40,14 @@ class Hosts:
         self._is_local = lru_cache(_MOST_HOSTS)(self._names_this_machine)
 
     def refuse_others(self, scope: Scope) -> None:
-        """Raises `RequestError`."""
+        """Raises `HostNotAllowed`."""
         hosts = [value for name, value in scope["headers"] if name == b"host"]
         if self._is_meant(hosts, scope) or scope["path"] in self._open_paths:
             return
         if not self._has_warned:
             self._has_warned = True
             _log.warning("a request for another host was refused; CHAT_ALLOWED_HOSTS names those to answer for")
-        raise RequestError("host-not-allowed")
+        raise HostNotAllowed
 
     def _is_meant(self, hosts: Sequence[bytes], scope: Scope) -> bool:
         if self._allowed is not None:

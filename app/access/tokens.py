@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import aiohttp
 import jwt
 
-from app.chat.access import Grant, Principal
+from app.access.grants import Grant
+from app.chat.access import Principal
 from app.chat.errors import AccessUnavailable
 
 _ISSUER_SECONDS = 5.0
