@@ -27,7 +27,7 @@ def _conversations(server: LiveServer, key: str = "") -> object:
 
 async def _all_seeds(place: Place) -> list[Report]:
     """One run for each seed, at the same time: most of each is waiting for a bot to speak."""
-    return await asyncio.gather(*(verified(place, *QUICK, seed=seed) for seed in _SEEDS))
+    return await asyncio.gather(*(verified(place, *QUICK, seed=seed, seconds=60) for seed in _SEEDS))
 
 
 async def test_nothing_is_found_on_the_simulator() -> None:

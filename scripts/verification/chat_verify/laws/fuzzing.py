@@ -17,8 +17,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from chat_verify import hops
-from chat_verify.contract import source
+from chat_verify import contract, hops
 from chat_verify.exchange import Request
 from chat_verify.findings import Broken, Unreachable, Unseen
 from chat_verify.target import Target
@@ -111,7 +110,7 @@ async def ready(fuzzer: Fuzzer | None) -> float:
 
 def _arguments(visit: Visit, folder: Path, seconds: int) -> Sequence[str]:
     place = visit.target.place
-    text = source("openapi.yaml", "").read_text("utf-8")
+    text = contract.text()
     if place.key:  # only then does schemathesis look for operations that forget to ask for it
         text = text.replace(_OPTIONAL, "\nsecurity:\n")
     (folder / "openapi.yaml").write_text(text, "utf-8")
