@@ -14,13 +14,9 @@ from tests.support.databases import fresh_database_url
 from tests.support.keys import made_key
 from tests.verify.places import PACKAGE
 
-<<<<<<< HEAD
-PATIENCE_SECONDS = 600.0
-=======
 PATIENCE_SECONDS = 180.0
 SECONDS = 100.0
 """For all laws, which need few of them: each is done when it has seen enough, but machines may be busy."""
->>>>>>> verify
 FAST = 200.0
 """Messages a second: the service under test is nobody else's."""
 EXAMPLES = 1
@@ -30,11 +26,7 @@ QUICK = tuple(law.name for law in LAWS if law.name != "document")
 
 
 async def verified(
-<<<<<<< HEAD
-    place: Place, *laws: str, seed: int = 1, seconds: float = 240, heartbeat_seconds: float = 0.3
-=======
     place: Place, *laws: str, seed: int = 1, seconds: float = SECONDS, heartbeat_seconds: float = 0.3
->>>>>>> verify
 ) -> Report:
     """What comes of trying these laws."""
     options = Options(place, seed, seconds, FAST, heartbeat_seconds, EXAMPLES, laws)

@@ -72,13 +72,8 @@ async def test_the_command_finds_nothing_and_says_so(tmp_path: Path) -> None:
     """All laws, the fuzzer included; with the keys from the environment, which nobody gets to see."""
     database_url, key, other_key = await two_keys()
     with LiveServer("simulator", database_url=database_url, heartbeat_seconds=0.3) as server:
-<<<<<<< HEAD
-        options = ("--seconds", "30", "--rate", "100", "--seed", "1", "--heartbeat", "0.3", "--junit", "verify.xml")
-        done = run(tmp_path, server.url, *options, VERIFY_KEY=key, VERIFY_OTHER_KEY=other_key)
-=======
         options = ("--seconds", "100", "--rate", "100", "--seed", "1", "--heartbeat", "0.3", "--junit", "verify.xml")
         done = run(tmp_path, server.url, *options, "--examples", "1", VERIFY_KEY=key, VERIFY_OTHER_KEY=other_key)
->>>>>>> verify
         assert _conversations(server, key) == []
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"HOLDS: {len(LAWS)} laws held." in done.stdout
