@@ -1,6 +1,6 @@
 """The table of the fifth law, for the operations that take a message: how each problem of theirs is provoked."""
 
-from app.chat.errors import BotRateLimited, BotUnavailable
+from app.chat.errors import BotBusy, BotMisconfigured, BotRateLimited, BotSaidNothing, BotUnavailable
 from tests.contract.asking import CANARY, NOBODY, body, chat
 from tests.contract.provocations import (
     Raising,
@@ -50,6 +50,9 @@ ALIKE = [
     both("a bot that fails", "bot-failed", fresh(chat("/simulate status=502\n"))),
     both("a bot that is down", "bot-unavailable", fresh(chat("/simulate status=503\n"))),
     both("a bot that is down for long", "bot-unavailable", fresh(HELLO, Raising(BotUnavailable()))),
+    both("a bot with a wrong key", "bot-misconfigured", fresh(HELLO, Raising(BotMisconfigured()))),
+    both("a bot without a word", "bot-said-nothing", fresh(HELLO, Raising(BotSaidNothing()))),
+    both("a bot that too many wait for", "bot-busy", fresh(HELLO, Raising(BotBusy()))),
     both("as many streams as may be", "too-many-streams", during(HELLO, running=3, max_open_streams=3)),
     both("a message while draining", "draining", draining(HELLO)),
     both("no database", "storage-unavailable", without_database(HELLO)),

@@ -5,7 +5,7 @@ The bots here are everything that other people's code may be. Whatever one does 
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 import anyio
@@ -17,13 +17,13 @@ from hypothesis import strategies as st
 from app.chat.errors import BotFailed, BotRateLimited, BotTimeout, BotUnavailable, ChatError, MessageRefused
 from app.chat.model import Conversation, Finish, FinishReason
 from app.main import create_app
+from tests.support.addresses import WHOLE
 from tests.support.asgi import Client, Whole
 from tests.support.bots import GatedBot, Script, ScriptedBot, no_open_reply
 from tests.support.settings import Settings
 from tests.support.texts import foul_texts, normalised
 
 _ASK = {"user_message": "go on"}
-_JSON = {"accept": "application/json"}
 _SECRET = "what-nobody-may-see"  # noqa: S105 - no password
 
 
@@ -223,15 +223,26 @@ async def test_a_message_that_the_bot_refuses_gets_its_reason(service: _Service)
     assert answer.json()["errors"] == [{"pointer": "/user_message", "detail": "The bot takes no haiku."}]
 
 
-@settings(settings.get_profile("laws"), max_examples=20)
-@given(_DELTAS, st.integers(1, 120))
-async def test_a_reply_that_grows_too_long_is_done_with_length(deltas: list[str], bound: int) -> None:
+_BOUNDS = (1, 2, 5, 12, 30, 80)
+
+
+@pytest.fixture(scope="module")
+async def bounded() -> AsyncGenerator[dict[int, _Service], None]:
+    """Applications whose replies have so many characters at most."""
+    async with AsyncExitStack() as stack:
+        yield {bound: await stack.enter_async_context(_service(max_reply_characters=bound)) for bound in _BOUNDS}
+
+
+@settings(settings.get_profile("laws"))
+@given(_DELTAS, st.sampled_from(_BOUNDS))
+async def test_a_reply_that_grows_too_long_is_done_with_length(
+    service: _Service, bounded: dict[int, _Service], deltas: list[str], bound: int
+) -> None:
     """With as many whole words as fit; one that just fits is complete."""
     text = normalised("".join(deltas))
-    async with _service() as unbounded, _service(max_reply_characters=bound) as bounded:
-        words = (await unbounded.ask(_script(deltas, lambda: None))).transcript().words
-        bounded.bot.script = _script(deltas, lambda: None)
-        transcript = (await bounded.client.request("POST", "/api/chat", json=_ASK)).transcript()
+    words = (await service.ask(_script(deltas, lambda: None))).transcript().words
+    bounded[bound].bot.script = _script(deltas, lambda: None)
+    transcript = (await bounded[bound].client.request("POST", "/api/chat", json=_ASK)).transcript()
     assert len(transcript.text) <= bound
     assert transcript.words == words[: len(transcript.words)]
     assert transcript.reply.finish_reason == ("stop" if len(text) <= bound else "length")
@@ -363,7 +374,7 @@ async def test_the_json_reply_ends_as_the_stream_does(
     ending = _raising(end) if isinstance(end, Exception) else (lambda: end)
     streamed = await service.ask(_script(deltas, ending))
     service.bot.script = _script(deltas, ending)
-    whole = await service.client.request("POST", "/api/chat", json=_ASK, headers=_JSON)
+    whole = await service.client.request("POST", WHOLE, json=_ASK)
     if not isinstance(end, Exception):
         reply = streamed.transcript().reply
         assert whole.status == 200

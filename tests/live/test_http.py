@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from generated.models import Problem
+from tests.support.addresses import WHOLE
 from tests.support.server import LiveServer
 from tests.support.stream import check_stream
 from tests.support.wire import Wire, get, post, request
@@ -138,7 +139,7 @@ def test_a_client_of_http_1_0_gets_its_stream_without_chunks(wire: Wire) -> None
 
 def test_a_client_of_http_1_0_gets_json_with_its_length(wire: Wire) -> None:
     """And is not asked to go on with its body before it sends it: 1.0 has no such answer."""
-    asked = post("hello", {"Accept": "application/json", "Expect": "100-continue"})
+    asked = post("hello", {"Expect": "100-continue"}, WHOLE)
     head, _, body = asked.replace(b"HTTP/1.1", b"HTTP/1.0", 1).partition(b"\r\n\r\n")
     wire.send(head + b"\r\n\r\n")
     assert wire.is_quiet_for(0.1)
@@ -161,7 +162,7 @@ def test_a_connection_serves_many_requests(wire: Wire) -> None:
         assert wire.answer().transcript().text == f"hello {n}"
         wire.send(get("/api/health"))
         assert wire.answer().json() == {"status": "success", "message": "The server is up and running."}
-        wire.send(post(f"hello {n}", {"Accept": "application/json"}))
+        wire.send(post(f"hello {n}", path=WHOLE))
         assert wire.answer().json()["text"] == f"hello {n}"
         wire.send(get("/nothing/here"))
         assert wire.answer().problem_code() == "path-not-found"
@@ -212,7 +213,7 @@ def test_head_has_the_headers_alone(wire: Wire) -> None:
     """Whatever the status, no body follows."""
     wire.send(get("/api/health").replace(b"GET", b"HEAD", 1) + get("/api/health"))
     head = wire.receive_until(b"\r\n\r\n")
-    assert head.startswith((b"HTTP/1.1 405", b"HTTP/1.1 200"))
+    assert head.startswith(b"HTTP/1.1 200")
     assert wire.answer().status == 200
 
 

@@ -14,10 +14,12 @@ import uvicorn
 from app.contract import Contract
 from app.http.problems import Problems
 from app.main import create_app
-from app.server.connection import Patience, bounded_protocol
+from app.server.clocks import Patience
+from app.server.connection import bounded_protocol
 from app.server.draining import Server
 from app.server.refusals import Refusals
 from app.settings import Settings
+from tests.support.addresses import CHAT, WHOLE
 from tests.support.server import FROM_SCRATCH, LiveServer
 from tests.support.stream import check_stream
 from tests.support.wire import Wire, get, post, request
@@ -131,14 +133,14 @@ def test_a_body_that_comes_in_pieces_in_time_is_taken(server: LiveServer) -> Non
 
 
 @pytest.mark.parametrize(
-    ("message", "accept"),
-    [(_LONG_REPLY, "text/event-stream"), (_LONG_JSON, "application/json")],
+    ("message", "path"),
+    [(_LONG_REPLY, CHAT), (_LONG_JSON, WHOLE)],
     ids=["stream", "json"],
 )
-def test_a_client_that_takes_nothing_is_cut(server: LiveServer, message: str, accept: str) -> None:
+def test_a_client_that_takes_nothing_is_cut(server: LiveServer, message: str, path: str) -> None:
     """Not before the kernel's buffers are full, for until then nobody can tell."""
     with Wire(server.port, receive_buffer=4096) as wire:
-        wire.send(post(message, {"Accept": accept}))
+        wire.send(post(message, path=path))
         _, headers = wire.head()
         deadline = time.monotonic() + 20
         while _connections(server):
@@ -168,9 +170,7 @@ async def _small_buffers() -> AsyncIterator[tuple[Server, socket.socket]]:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(server.serve, [listener])
                 await loop.sock_connect(client, listener.getsockname())
-                request = post(
-                    "/simulate repeat=5\n" + "x" * 10_000, {"Accept": "application/json", "Connection": "close"}
-                )
+                request = post("/simulate repeat=5\n" + "x" * 10_000, {"Connection": "close"}, WHOLE)
                 await loop.sock_sendall(client, request)
                 while not server.server_state.total_requests:
                     await anyio.lowlevel.checkpoint()

@@ -113,7 +113,6 @@ async def _ask_everything(engine: AsyncEngine) -> None:
     await store.history(_id(4), _SOMEBODY, 100, 1000)
     assert await store.reply(_id(4), _SOMEBODY)
     await store.reply_for("key 4")
-    await store.forget_key(_id(4))
     conversation_page = await store.conversations(_SOMEBODY, 20, None)
     assert (await store.conversations(_SOMEBODY, 20, conversation_page.next_cursor)).items
     for principal in (_SOMEBODY, None):

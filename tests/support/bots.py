@@ -6,12 +6,12 @@ from collections.abc import AsyncGenerator, Callable
 import anyio
 from fastapi import FastAPI
 
-from app.chat.model import Conversation, Finish
+from app.chat.model import Conversation, Finish, Usage
 from app.chat.replies import Replies
 
-_PATIENCE_SECONDS = 5.0
+_PATIENCE_SECONDS = 60.0
 
-Script = Callable[[Conversation], AsyncGenerator[str | Finish, None]]
+Script = Callable[[Conversation], AsyncGenerator[str | Usage | Finish, None]]
 
 
 class ScriptedBot:
@@ -21,7 +21,7 @@ class ScriptedBot:
         """`script` is an async generator function."""
         self.script = script
 
-    def reply(self, conversation: Conversation) -> AsyncGenerator[str | Finish, None]:
+    def reply(self, conversation: Conversation) -> AsyncGenerator[str | Usage | Finish, None]:
         """Do as the script says."""
         return self.script(conversation)
 
@@ -42,7 +42,7 @@ class GatedBot:
         for _ in range(count):
             self.gate.release()
 
-    async def reply(self, _: Conversation) -> AsyncGenerator[str | Finish, None]:
+    async def reply(self, _: Conversation) -> AsyncGenerator[str | Usage | Finish, None]:
         """Wait, speak, and wait again."""
         try:
             self.started.set()
@@ -57,7 +57,7 @@ class GatedBot:
 def open_replies(app: FastAPI) -> int:
     """How many replies are being made or read in an application that `create_app` made."""
     replies: Replies = app.state.replies
-    return len(replies._open)  # noqa: SLF001 - nobody but a test wants to know
+    return len(replies._registry)  # noqa: SLF001 - nobody but a test wants to know
 
 
 async def no_open_reply(app: FastAPI, *, but: int = 0) -> None:

@@ -43,7 +43,7 @@ def check_shape(name: str, text: str | bytes) -> None:
     try:
         _validator(name).validate(json.loads(text))
     except jsonschema_rs.ValidationError as error:
-        raise AssertionError(f"this is no {name} of this version: {error.message}\n{text!r:.300}") from None
+        raise AssertionError(f"this breaks the contract of a {name}: {error.message}\n{text!r:.300}") from None
 
 
 @cache
@@ -68,6 +68,8 @@ def _close(node: object) -> None:
         case list():
             for child in node:
                 _close(child)
+        case _:
+            pass
 
 
 def _is_for_later(one: Node, union: Node) -> bool:

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
+from tests.support.addresses import CHAT, cancel_of
 from tests.support.stream import Transcript, check_stream
 
-_PATIENCE_SECONDS = 20.0
+_PATIENCE_SECONDS = 60.0
 """So long the server may take for all that it owes to what was sent last: far more than it does."""
 
 
@@ -23,18 +24,23 @@ def get(path: str, headers: Mapping[str, str] | None = None, *, close: bool = Fa
     return "\r\n".join(lines).encode()
 
 
-def post(message: str, headers: Mapping[str, str] | None = None) -> bytes:
-    """A request to `streamChat`."""
-    return request(json.dumps({"user_message": message}).encode(), headers)
+def post(message: str, headers: Mapping[str, str] | None = None, path: str = CHAT) -> bytes:
+    """A request to `streamChat` or, at its path, to `createReply`."""
+    return request(json.dumps({"user_message": message}).encode(), headers, path)
 
 
-def request(body: bytes, headers: Mapping[str, str] | None = None) -> bytes:
-    """A request to `streamChat` with any body."""
+def request(body: bytes, headers: Mapping[str, str] | None = None, path: str = CHAT) -> bytes:
+    """A request with any body to `streamChat`, or to whatever is at another path."""
     head = {"Host": "localhost", "Content-Type": "application/json", "Content-Length": str(len(body))} | dict(
         headers or {}
     )
-    lines = ["POST /api/chat HTTP/1.1", *(f"{name}: {value}" for name, value in head.items()), "", ""]
+    lines = [f"POST {path} HTTP/1.1", *(f"{name}: {value}" for name, value in head.items()), "", ""]
     return "\r\n".join(lines).encode() + body
+
+
+def cancel(reply_id: str, headers: Mapping[str, str] | None = None) -> bytes:
+    """A request to `cancelReply`, which has no body."""
+    return get(cancel_of(reply_id), {"Content-Length": "0"} | dict(headers or {})).replace(b"GET", b"POST", 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +145,14 @@ class Wire:
             return False
         return not select.select([self._socket], [], [], seconds)[0]
 
-    def answer(self) -> Answer:
-        """The next response.
+    def answer(self, *, to_head: bool = False) -> Answer:
+        """The next response; one `to_head` has no body.
 
         Raises `Interrupted` if it is not complete.
         """
         status, headers = self.head()
+        if to_head:
+            return Answer(status, headers, b"")
         if headers.get("transfer-encoding") == "chunked":
             body = b""
             while chunk := self.chunk():
