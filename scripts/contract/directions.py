@@ -1,7 +1,7 @@
 """Which way a change of a response goes: what there was room for breaks nobody, and what is gone breaks somebody.
 
 `redocly diff` takes every response that may be more than before for breaking, and every one that may be less for
-harmless. But clients were told to ignore what they do not know; and one that waits for a word that is gone waits for ever.
+harmless. But clients were told to ignore what they do not know, and one that waits for what is gone waits for ever.
 """
 
 import re
