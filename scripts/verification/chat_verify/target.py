@@ -242,8 +242,9 @@ class Target:
         came = hops.told(status, response.headers)
         if status not in hops.ITS_OWN:
             return Broken(shown(request), came, hops.REPLACES, law="statuses")
-        self.hops.setdefault(f"{request.method} {status}", f"{shown(request)[:100]}: {came}; {hops.meaning(status)}")
-        return HopAnswered(f"{shown(request)[:100]}: {came}: {hops.meaning(status)}")
+        account = hops.account(shown(request)[:100], status, response.headers)
+        self.hops.setdefault(f"{request.method} {status}", account)
+        return HopAnswered(account)
 
     async def _told_to_wait(self, request: Request, response: httpx.Response) -> int:
         answer = await self.whole(request, response)

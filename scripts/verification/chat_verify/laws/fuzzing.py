@@ -17,7 +17,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from chat_verify.contract import source
+from chat_verify import contract, hops
 from chat_verify.exchange import Request
 from chat_verify.findings import Broken, Unreachable, Unseen
 from chat_verify.target import Target
@@ -110,7 +110,7 @@ async def ready(fuzzer: Fuzzer | None) -> float:
 
 def _arguments(visit: Visit, folder: Path, seconds: int) -> Sequence[str]:
     place = visit.target.place
-    text = source("openapi.yaml", "").read_text("utf-8")
+    text = contract.text()
     if place.key:  # only then does schemathesis look for operations that forget to ask for it
         text = text.replace(_OPTIONAL, "\nsecurity:\n")
     (folder / "openapi.yaml").write_text(text, "utf-8")
@@ -203,6 +203,8 @@ class _Run:
 
 
 def _breach(title: str, failure: dict[str, Any]) -> Broken:
+    if title == hops.TITLE:
+        return Broken(failure["request"], failure["account"], hops.REPLACES, law="statuses")
     message = " ".join(str(failure["account"]).split())[:600]
     came = f"{failure['status']} {failure['type']}: {message}"
     return Broken(failure["request"], came, f"openapi.yaml ({title})", law=_LAWS.get(title, "document"))
