@@ -103,7 +103,7 @@ def fuzzes(command: Command, machine: Machine) -> None:
 def verifies(command: Command, machine: Machine) -> None:
     """Some laws, which are soon done; `tests/verify` tries all."""
     text = command.text.replace(ADDRESS, machine.service("greeter").url)
-    assert "\nHOLDS: " in machine.run(f"{text} --rate 100 --law grammar --law text", machine.prepared)
+    assert "\nHOLDS: " in machine.run(f"{text} --seconds 240 --rate 100 --law grammar --law text", machine.prepared)
 
 
 def tells_its_options(command: Command, machine: Machine) -> None:

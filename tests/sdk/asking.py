@@ -12,7 +12,8 @@ from pathlib import Path
 from subprocess import PIPE
 from typing import Any
 
-from scripts.clients.environment import environment, run
+from scripts.clients.environment import BUILD, environment, run
+from scripts.clients.kinds import CONTRACT
 from scripts.clients.making import make
 
 PROGRAMS = Path(__file__).parent / "programs"
@@ -33,15 +34,15 @@ class Source:
 
 
 SOURCES = {
-    "datamodel-code-generator": Source("datamodel_code_generator.py", "python"),
-    "hey-api": Source("hey_api.ts", "typescript"),
+    "datamodel-code-generator and ask.py": Source("datamodel_code_generator.py", "python"),
+    "hey-api and ask.ts": Source("hey_api.ts", "typescript"),
     "hey-api, alone": Source("hey_api_alone.ts", "typescript"),
     "openapi-typescript": Source("openapi_fetch.ts", "openapi-typescript"),
     "openapi-generator, typescript-fetch": Source("typescript_fetch.ts", "openapi-generator-typescript"),
     "openapi-generator, python": Source("openapi_generator.py", "openapi-generator-python"),
     "openapi-python-client": Source("openapi_python_client.py", "openapi-python-client"),
 }
-RECOMMENDED = ("datamodel-code-generator", "hey-api")
+RECOMMENDED = ("datamodel-code-generator and ask.py", "hey-api and ask.ts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +56,10 @@ class Program:
     """What a strict type checker says against its client, and against the program as its user."""
 
 
-def prepared(source: Source, folder: Path) -> Program:
+def prepared(source: Source, folder: Path, contract: Path = CONTRACT) -> Program:
     """Make the client, unless it is there, and in that folder the program that asks with it."""
-    made = make(source.kind)
+    is_released = contract.read_bytes() != CONTRACT.read_bytes()
+    made = make(source.kind, BUILD / contract.stem if is_released else BUILD, contract=contract)
     program = PROGRAMS / source.program
     if program.suffix == ".py":
         path = os.pathsep.join(map(str, (made.folder, PROGRAMS)))
