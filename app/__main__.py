@@ -11,12 +11,13 @@ from pydantic import ValidationError
 from app import logs
 from app.chat.errors import BotNotConfigured
 from app.contract import Contract
-from app.http.connection import Patience, bounded_protocol
 from app.http.problems import Problems
-from app.http.refusals import Refusals
 from app.main import create_app
 from app.operators import conversations, keys
-from app.server import Server, allow_files
+from app.server.connection import Patience, bounded_protocol
+from app.server.draining import Server
+from app.server.files import allow_files
+from app.server.refusals import Refusals
 from app.settings import PREFIX, Settings
 
 _CLOSING_SECONDS = 2
@@ -72,7 +73,7 @@ def serve(settings: Settings, app: FastAPI) -> int:
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=False,  # app.http.proxies
+        proxy_headers=False,  # app.access.proxies
         timeout_graceful_shutdown=_CLOSING_SECONDS,
     )
     allow_files(settings.max_open_streams)

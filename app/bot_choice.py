@@ -7,6 +7,10 @@ from app.chat.errors import BotNotConfigured
 from app.chat.ports import Bot
 from app.settings import Settings
 
+_LOOK_SECONDS = 5.0
+_PART_OF_FIRST_WORD = 0.75
+"""Who waits for an engine no longer than this part of the wait for the first word can be told by the status line."""
+
 
 def chosen_bot(settings: Settings) -> Bot:
     """One of the service's own, or one that another package brings.
@@ -27,8 +31,8 @@ def chosen_bot(settings: Settings) -> Bot:
 
 
 def _openai(settings: Settings) -> Bot:
-    from app.bots.engine import Engine  # noqa: PLC0415
     from app.bots.openai import OpenAI  # noqa: PLC0415
+    from app.bots.request import Engine  # noqa: PLC0415
 
     if settings.openai_base_url is None:
         msg = "the bot `openai` needs to know where. Next: CHAT_OPENAI_BASE_URL, such as http://127.0.0.1:8080/v1"
@@ -41,9 +45,12 @@ def _openai(settings: Settings) -> Bot:
             headers={name: value.get_secret_value() for name, value in settings.openai_headers.items()},
             extra_body=settings.openai_extra_body,
             connect_seconds=settings.openai_connect_seconds,
+            queue_seconds=settings.openai_queue_seconds or _PART_OF_FIRST_WORD * settings.first_word_seconds,
             first_byte_seconds=settings.openai_first_byte_seconds,
+            first_token_seconds=settings.openai_first_token_seconds,
             between_bytes_seconds=settings.openai_between_bytes_seconds,
-            connections=settings.openai_max_connections,
+            look_seconds=min(_LOOK_SECONDS, settings.bot_silence_seconds / 3),
+            connections=settings.openai_max_connections or settings.max_open_streams,
             system_prompt=settings.system_prompt,
             temperature=settings.temperature,
             max_tokens=settings.max_tokens,

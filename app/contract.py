@@ -15,8 +15,8 @@ from typing import Any
 import yaml
 from fastapi import FastAPI
 
+from app.access.gate import Gate
 from app.http.direct import DirectRoute
-from app.http.gate import Gate
 
 ROOT = Path(__file__).parent.parent
 PROBLEM = "application/problem+json"
@@ -118,7 +118,8 @@ class Contract:
             )
             route = app.router.routes[-1]
             if operation.is_guarded and isinstance(route, DirectRoute):
-                route.guard(gate, is_stream=operation.is_stream, may_repeat=operation.may_repeat)
+                opens = operation.is_stream or operation.may_repeat  # who waits for a whole reply has it open, too
+                route.guard(gate, is_stream=opens, may_repeat=operation.may_repeat)
         app.openapi = lambda: self.document  # type: ignore[method-assign]  # FastAPI's documented way to replace it
 
     def reference(self, operation_id: str, *, to: str) -> Callable[[str], str]:

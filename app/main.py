@@ -10,8 +10,14 @@ from functools import cache
 from fastapi import FastAPI
 from limits import RateLimitItemPerDay, RateLimitItemPerMinute
 
+from app.access.gate import Gate
+from app.access.grants import Verifier
+from app.access.hosts import Hosts
+from app.access.keys import KeyRing
+from app.access.limits import Allowance, Limits
+from app.access.origins import Origins
+from app.access.proxies import Proxies
 from app.bot_choice import chosen_bot
-from app.chat.access import KeyRing, Verifier
 from app.chat.ports import Bot
 from app.chat.production import ReplyBounds
 from app.chat.replies import Bounds, Replies
@@ -19,13 +25,8 @@ from app.contract import Contract
 from app.eventlog.memory import MemoryReplyLog
 from app.http.application import Application
 from app.http.body import BodyReader
-from app.http.gate import Gate
-from app.http.hosts import Hosts
-from app.http.limits import Allowance, Limits
 from app.http.middleware import EveryRequest
-from app.http.origins import Origins
 from app.http.problems import Problems
-from app.http.proxies import Proxies
 from app.http.sse import Pacing
 from app.routers.chat import ChatRouter
 from app.routers.conversations import ConversationsRouter
@@ -123,7 +124,7 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None) -> Fast
 def _verifier(settings: Settings) -> Verifier | None:
     if settings.jwt_issuer is None or settings.jwt_audience is None:
         return None
-    from app.http.tokens import Issuer, TokenVerifier  # noqa: PLC0415 - a tenth of a second that most do not need
+    from app.access.tokens import Issuer, TokenVerifier  # noqa: PLC0415 - a tenth of a second that most do not need
 
     return TokenVerifier(
         Issuer(settings.jwt_issuer, settings.jwt_audience, str(settings.jwt_keys_url), settings.jwt_algorithms)

@@ -61,9 +61,17 @@ class Settings(BaseSettings):
         {}, description="More fields of each request, as a JSON object; `null` takes one out"
     )
     openai_connect_seconds: Seconds = Field(5, description="How long connecting to it may take")
-    openai_first_byte_seconds: Seconds = Field(60, description="How long it may take to begin its answer")
-    openai_between_bytes_seconds: Seconds = Field(60, description="How long it may be silent then")
-    openai_max_connections: int = Field(1_000, ge=1, description="How many replies it may make at once; more wait")
+    openai_queue_seconds: Seconds | None = Field(
+        None, description="How long a reply may wait for its turn; without it, so long that the status line can tell"
+    )
+    openai_first_byte_seconds: Seconds = Field(300, description="How long it may take to begin its answer")
+    openai_first_token_seconds: Seconds = Field(
+        300, description="How long it may be silent then, up to its first token"
+    )
+    openai_between_bytes_seconds: Seconds = Field(60, description="How long it may be silent between two tokens")
+    openai_max_connections: int | None = Field(
+        None, ge=1, description="How many replies it may make at once; without it, `CHAT_MAX_OPEN_STREAMS`. More wait"
+    )
     local_model_path: Path | None = Field(
         None, description="The GGUF file that `local` runs; without it, the small model that comes with the bot"
     )

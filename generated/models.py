@@ -347,8 +347,11 @@ class Problem(BaseModel):
             "urn:problem:reply-interrupted",
             "urn:problem:transfer-coding-not-implemented",
             "urn:problem:bot-failed",
+            "urn:problem:bot-misconfigured",
+            "urn:problem:bot-said-nothing",
             "urn:problem:draining",
             "urn:problem:bot-unavailable",
+            "urn:problem:bot-busy",
             "urn:problem:too-many-streams",
             "urn:problem:storage-unavailable",
             "urn:problem:access-unavailable",
@@ -424,4 +427,12 @@ class Reply(BaseModel):
         ),
     ] = MISSING
     usage: Usage | MISSING = MISSING
+    omitted_messages: Annotated[
+        int | MISSING,
+        Field(
+            description="How many of the conversation's earlier messages the bot did not see, because they did not fit into its\ncontext. Absent if it saw all that it was meant to see.\n",
+            ge=1,
+            le=9999999999,
+        ),
+    ] = MISSING
     problem: Problem | MISSING = MISSING

@@ -8,6 +8,7 @@ from hypothesis import settings
 
 from app import logs
 from app.settings import PREFIX
+from tests.support import forks
 from tests.support.databases import KINDS, fresh_database_url, remove_all, use
 from tests.support.progress import Progress
 
@@ -35,7 +36,26 @@ _SLOW = {
     )
 }
 """What `--fast` leaves out, unless it is asked for by name."""
-_LAWS, _LAWS_FAST = 300, 30
+_LONG = [
+    _HERE / name
+    for name in (
+        "docs/test_commands.py",
+        "sdk/test_table.py",
+        "verify/test_holding.py",
+        "sdk/test_recommended.py",
+        "contract/test_fuzzing.py",
+        "verify/test_faults.py",
+        "live/test_drain.py",
+        "contract/test_statuses.py",
+        "storage/test_keys.py",
+        "laws/test_crash.py",
+        "sdk/test_retries.py",
+        "sdk/test_readme.py",
+        "verify/test_reaching.py",
+    )
+]
+"""The files that take longest. Where several run at once they come first, so that none of them is the last."""
+_LAWS, _LAWS_FAST = 100, 25
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -67,13 +87,20 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_unconfigure() -> None:
-    """Leave no database behind."""
+    """Leave no process behind, and no database."""
+    forks.close()
     remove_all()
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Leave out what is slow, if that is wanted."""
     return True if config.option.fast and collection_path in _SLOW else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put long files first, where other processes run the tests."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: _LONG.index(item.path) if item.path in _LONG else len(_LONG))
 
 
 @pytest.fixture(scope="session")

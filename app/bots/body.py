@@ -1,30 +1,48 @@
 """The body of an engine's response, read with patience."""
 
 import asyncio
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 import aiohttp
 
+from app.bots.trouble import Trouble
 from app.chat.errors import BotFailed, BotTimeout
 
 _LOOK_SECONDS = 1.0
 """aiohttp closes the connection when a chunk's framing is broken, but does not tell the one who reads: so look."""
 
 _MAX_BYTES = 2**22
+_CUT = "the connection was cut"
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a silence may last, and which setting says so."""
+
+    seconds: float
+    setting: str = ""
 
 
 class Body:
-    """A context manager: one timer lives inside it. It is moved only when it fires, so that a token costs none."""
+    """A context manager: one timer lives inside it. It is moved only when it fires, so that a token costs none.
 
-    def __init__(self, response: aiohttp.ClientResponse, patience_seconds: float) -> None:
-        """Each `read` may take `patience_seconds`."""
+    Read by one task.
+    """
+
+    def __init__(self, response: aiohttp.ClientResponse, look_seconds: float) -> None:
+        """A `read` returns after about `look_seconds` at the latest."""
         self._response = response
-        self._patience_seconds = patience_seconds
+        self._content = response.content
+        self._look_seconds = look_seconds
         self._loop = asyncio.get_running_loop()
-        self._reading = False
-        self._deadline = self._armed_for = 0.0
+        self._is_reading = False
+        self._was_nudged = False
+        self._read_at = self._deadline = self._armed_for = 0.0
         self._timer: asyncio.TimerHandle | None = None
+        self._task: asyncio.Task[object] | None = None
+        self._cancelling = 0
 
     def __enter__(self) -> Self:
         """Begin."""
@@ -41,48 +59,63 @@ class Body:
     @property
     def is_over(self) -> bool:
         """Whether all was read."""
-        return self._response.content.at_eof()
+        return self._content.at_eof()
 
-    async def read(self, seconds: float | None = None) -> bytes:
-        """All that has come since the last time; nothing at the end.
+    async def read(self, patience: Patience) -> bytes | None:
+        """All that has come since the last time; nothing at the end; `None` if there is nothing yet.
 
-        Raises `BotTimeout` if nothing comes in time, or within `seconds`, and `BotFailed`.
+        Raises `Trouble` if there has been nothing for too long, and if it was cut off.
         """
-        self._deadline = self._loop.time() + (self._patience_seconds if seconds is None else seconds)
+        self._read_at = now = self._loop.time()
+        if not self._was_nudged:
+            self._deadline = now + patience.seconds
+        self._was_nudged = False
         if self._timer is None or self._deadline < self._armed_for:
-            self._arm()
-        self._reading = True
+            self._task = asyncio.current_task()
+            self._arm(now)
+        self._is_reading = True
         try:
-            return await self._response.content.readany()
+            return await self._content.readany()
+        except asyncio.CancelledError:
+            if self._was_nudged and self._task is not None and self._task.uncancel() <= self._cancelling:
+                return None
+            raise
         except TimeoutError:
-            raise BotTimeout from None
-        except aiohttp.ClientError:
-            raise BotFailed from None
+            what = f"it was silent for {patience.seconds:g} s"
+            raise Trouble(BotTimeout(), what, patience.setting and f"more of {patience.setting}") from None
+        except (aiohttp.ClientError, RuntimeError):  # the second says that it was closed before this read began
+            raise Trouble(BotFailed(), _CUT, "look at the engine's log, and at proxies before it") from None
         finally:
-            self._reading = False
+            self._is_reading = False
 
-    async def read_all(self) -> bytes:
-        """A body that is no stream. Raises as `read` does, and `BotFailed` for one that is too large."""
+    async def read_all(self, patience: Patience) -> bytes:
+        """A body that is no stream. Raises as `read` does, and for one that is too large."""
         body = b""
-        while piece := await self.read():
-            body += piece
+        while (piece := await self.read(patience)) != b"":
+            body += piece or b""
             if len(body) > _MAX_BYTES:
-                raise BotFailed
+                raise Trouble(BotFailed(), f"its answer is longer than {_MAX_BYTES} bytes")
         return body
 
-    def _arm(self) -> None:
+    def _arm(self, now: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._armed_for = min(self._deadline, self._loop.time() + _LOOK_SECONDS)
+        self._armed_for = min(self._deadline, now + min(_LOOK_SECONDS, self._look_seconds))
         self._timer = self._loop.call_at(self._armed_for, self._look)
 
     def _look(self) -> None:
         self._timer = None
-        if self._reading:
-            connection = self._response.connection
-            if connection is None or connection.closed:
-                self._response.content.set_exception(aiohttp.ClientPayloadError())
-            elif self._loop.time() >= self._deadline:
-                self._response.content.set_exception(TimeoutError())
-            else:
-                self._arm()
+        if not self._is_reading or self._task is None:
+            return
+        now = self._loop.time()
+        connection = self._response.connection
+        if connection is None or connection.closed:
+            self._content.set_exception(aiohttp.ClientPayloadError())
+        elif now >= self._deadline:
+            self._content.set_exception(TimeoutError())
+        elif now >= self._read_at + self._look_seconds:
+            self._was_nudged = True  # as `asyncio.timeout` does it
+            self._cancelling = self._task.cancelling()
+            self._task.cancel()
+        else:
+            self._arm(now)

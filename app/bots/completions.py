@@ -1,208 +1,187 @@
-"""Reads a chat completion as engines stream it: Server-Sent Events with a JSON chunk each, cut into pieces anywhere.
+"""Reads the body of a chat completion, cut into pieces anywhere: by its first byte, and not by its label.
 
-Lenient about form, for engines differ: any line ending, comments, empty or foreign chunks, no final `[DONE]`. Strict
-about the end: only a finish reason is one. Text without it was cut off, whatever came after it.
+Server-Sent Events with a JSON chunk each, or JSON of an engine that does not stream. Lenient about form, for engines
+differ: any line ending, comments, empty or foreign events, signs of life where chunks should be, no final `[DONE]`.
 
-Source: OpenAI's API reference, "Chat completion chunk"; HTML Living Standard, section 9.2 (Server-Sent Events).
+Source: HTML Living Standard, section 9.2 (Server-Sent Events).
 """
 
 import json
-from collections.abc import Mapping
-from typing import Any
 
 from pydantic_core import from_json
 
-from app.chat.errors import BotFailed, BotRateLimited, BotTimeout, BotUnavailable, ChatError
-from app.chat.model import Finish, FinishReason, Usage
+from app.bots.chunks import LOOK, WRONG_PLACE, Completion
+from app.bots.complaints import error_in
+from app.bots.dialects import KEEP_ALIVE_EVENTS, is_keep_alive
+from app.bots.trouble import Trouble
+from app.chat.errors import BotFailed
 
 MAX_EVENT_BYTES = 2**20
 """An engine that sends a longer event, or line, talks nonsense; what is kept of one is bounded."""
 
-_REASONS: Mapping[str, FinishReason] = {
-    "stop": "stop",
-    "eos": "stop",
-    "eos_token": "stop",
-    "stop_sequence": "stop",
-    "end_turn": "stop",
-    "length": "length",
-    "max_tokens": "length",
-    "content_filter": "content_filter",
-}
-"""Others (`tool_calls`, `abort`, ...) are no end of a text that was asked for."""
+_MAX_JSON_BYTES = 2**22
+_BLANK = b"\xef\xbb\xbf \t\r\n"
+"""What may be before the first byte that tells: a byte order mark, and lines that keep a connection alive."""
 
-_MOST_TOKENS = 2**53 - 1
+_DONE = frozenset({b"DONE", b'"[DONE]"', b"[done]", b"done"})
+"""Besides `[DONE]`."""
+
+_CHUNK_EVENTS = frozenset({b"", b"message"})
 
 
 class CompletionReader:
-    """Feeds on the body of one response. What it learns besides the text is in its attributes."""
+    """Feeds on the body of one response."""
 
     def __init__(self) -> None:
         """Start before the first piece."""
-        self.reason: FinishReason | None = None
-        self.usage: Usage | None = None
+        self.completion = Completion()
+        """What it has said so far."""
         self.is_over = False
         """Whether the engine has said that no more comes."""
-        self.failure: ChatError | None = None
+        self.failure: Trouble | None = None
         """What follows the text that was fed last, and ends it."""
-        self._begun = False
+        self._is_json: bool | None = None  # once the first byte has told
         self._after_cr = False
-        self._rest: list[bytes] = []  # of a line whose end has not come
+        self._rest: list[bytes] = []  # of a line whose end has not come, or of a JSON object
         self._rest_bytes = 0
         self._data: list[bytes] = []  # of an event whose end has not come
         self._data_bytes = 0
         self._event = b""
-        self._text: list[str] = []
-        self._heard = False
 
-    def feed(self, piece: bytes) -> str | None:
-        """The text that the next piece of the body completes; `None` if there is nothing of the model's in it.
+    def feed(self, piece: bytes) -> str:
+        """The text that the next piece of the body completes, if any.
 
-        Raises a `ChatError` for an error that the engine reports, and for what is no chat completion.
+        Raises `Trouble` for an error that the engine reports, and for what is no chat completion.
         """
+        if self._is_json is None:
+            piece = self._begin(piece)
+        try:
+            if self._is_json:
+                self._hold(piece, _MAX_JSON_BYTES)
+            elif self._is_json is False:
+                for line in self._lines(piece):
+                    self._line(line)
+        except Trouble as trouble:
+            if not self.completion.text:
+                raise
+            self.failure = trouble  # what was said before is the reader's
+        return self.completion.taken()
+
+    def close(self) -> str:
+        """The body is over: the text of what had no end, if it is whole otherwise."""
+        if self._is_json:
+            self._objects(b"".join(self._rest))
+        else:
+            for line in b"".join(self._rest).splitlines():
+                self._line(line)
+            self._dispatch()
+        return self.completion.taken()
+
+    def _begin(self, piece: bytes) -> bytes:
+        """What there is behind the blanks. Once that is something, it tells how to read."""
+        rest = piece.lstrip(_BLANK)
+        self._rest_bytes += len(piece) - len(rest)
+        if self._rest_bytes > MAX_EVENT_BYTES:
+            raise Trouble(BotFailed(), "its answer is blank", LOOK)
+        if not rest:
+            return b""
+        self._rest_bytes = 0
+        match rest[:1]:
+            case b"{" | b"[":
+                self._is_json = True
+            case b"<":
+                raise Trouble(BotFailed(), "it answered with a page", WRONG_PLACE)
+            case b"\x1f":
+                raise Trouble(BotFailed(), "its answer is compressed, though nobody asked for it", LOOK)
+            case _:
+                self._is_json = False
+        return rest
+
+    def _objects(self, body: bytes) -> None:
+        """One JSON object, or one a line, as engines say it that do not speak Server-Sent Events."""
+        try:
+            chunks = [_parsed(body)]
+        except ValueError:
+            try:
+                chunks = [_parsed(line) for line in body.splitlines() if line.strip()]
+            except ValueError:
+                raise Trouble(BotFailed(), "its answer is broken JSON", LOOK) from None
+        for chunk in chunks:
+            match chunk:
+                case dict():
+                    self.completion.take(chunk)
+                case [dict() as only] if error_in(only) is not None:  # as Gemini has it
+                    self.completion.fail(only)
+                case _:
+                    self.completion.refuse()
+
+    def _hold(self, rest: bytes, most: int = MAX_EVENT_BYTES) -> None:
+        self._rest.append(rest)
+        self._rest_bytes += len(rest)
+        if self._rest_bytes > most:
+            raise Trouble(BotFailed(), f"a part of its answer is longer than {most} bytes", LOOK)
+
+    def _lines(self, piece: bytes) -> list[bytes]:
+        """Those that the piece completes."""
         if self._after_cr and piece:
             self._after_cr = False
             piece = piece.removeprefix(b"\n")
         if b"\n" not in piece and b"\r" not in piece:
             self._hold(piece)
-            return None
+            return []
         self._after_cr = piece.endswith(b"\r")
-        lines = b"".join([*self._rest, piece]).splitlines()
+        lines = b"".join([*self._rest, piece]).splitlines() if self._rest else piece.splitlines()
         self._rest.clear()
         self._rest_bytes = 0
         if not piece.endswith((b"\n", b"\r")):
             self._hold(lines.pop())
-        try:
-            for line in lines:
-                self._line(line)
-        except ChatError as error:
-            if not any(self._text):
-                raise
-            self.failure = error  # what was said before is the reader's
-        return self._taken()
-
-    def close(self) -> str | None:
-        """The body is over: the text of an event that had no end, if it is whole otherwise."""
-        for line in b"".join(self._rest).splitlines():
-            self._line(line)
-        self._dispatch()
-        return self._taken()
-
-    def whole(self, body: bytes) -> str | None:
-        """The text of a body that is one JSON object: an engine that does not stream."""
-        self._take(_parsed(body))
-        return self._taken()
-
-    def finish(self) -> Finish:
-        """How it ended. Raises `BotFailed` if it did not: then it was cut off."""
-        if self.reason is None:
-            raise BotFailed
-        return Finish(self.reason, self.usage)
-
-    def _hold(self, rest: bytes) -> None:
-        self._rest.append(rest)
-        self._rest_bytes += len(rest)
-        if self._rest_bytes > MAX_EVENT_BYTES:
-            raise BotFailed
-
-    def _taken(self) -> str | None:
-        text = "".join(self._text) if self._heard else None
-        self._text.clear()
-        self._heard = False
-        return text
+        return lines
 
     def _line(self, line: bytes) -> None:
-        if not self._begun:
-            self._begun = True
-            line = line.removeprefix(b"\xef\xbb\xbf")  # a byte order mark
         if not line:
             self._dispatch()
         elif line.startswith(b"data:"):
             self._data.append(line[5:])
             self._data_bytes += len(line)
             if self._data_bytes > MAX_EVENT_BYTES:
-                raise BotFailed
+                raise Trouble(BotFailed(), f"an event is longer than {MAX_EVENT_BYTES} bytes", LOOK)
         elif line.startswith(b"event:"):
             self._event = line[6:].strip()
 
     def _dispatch(self) -> None:
         if self._data and not self.is_over:
-            data = b"\n".join(self._data).strip()
+            data = (self._data[0] if len(self._data) == 1 else b"\n".join(self._data)).strip()
             if data == b"[DONE]":
                 self.is_over = True
-            elif data:
-                self._take(_parsed(data), is_error=self._event == b"error")
+            elif data and (not self._event or self._event not in KEEP_ALIVE_EVENTS):
+                self._take(data)
         self._data.clear()
         self._data_bytes = 0
         self._event = b""
 
-    def _take(self, chunk: dict[str, Any], *, is_error: bool = False) -> None:
-        self._heard = True
-        if is_error or chunk.get("error"):
-            raise reported(chunk.get("error") or chunk)
+    def _take(self, data: bytes) -> None:
+        chunk: object
         try:
-            self._chunk(chunk)
-        except (AttributeError, KeyError, TypeError):
-            raise BotFailed from None  # JSON of another shape
-
-    def _chunk(self, chunk: dict[str, Any]) -> None:
-        if (usage := chunk.get("usage")) is not None:
-            self.usage = _usage(usage) or self.usage
-        for choice in chunk.get("choices") or ():
-            if choice.get("index"):
-                continue  # one answer was asked for
-            said = choice.get("delta") or choice.get("message")
-            if said:
-                self._say(said.get("content"))
-                self._say(said.get("refusal"))
-            if (reason := choice.get("finish_reason")) and self.reason is None:  # some have "" until the end
-                self.reason = _REASONS.get(reason)
-                if self.reason is None:
-                    raise BotFailed
-
-    def _say(self, content: object) -> None:
-        if isinstance(content, str):
-            self._text.append(content)
-        elif isinstance(content, list):  # of parts, of which the text is one kind
-            self._text += [part["text"] for part in content if isinstance(part.get("text"), str)]
-
-
-def reported(error: object) -> ChatError:
-    """What the engine's error object, or its status, stands for. Nothing of its text is kept."""
-    code = error.get("code") or error.get("status") if isinstance(error, dict) else error
-    try:
-        status = int(code)  # type: ignore[arg-type]
-    except (OverflowError, TypeError, ValueError):
-        return BotFailed()
-    match status:
-        case 408 | 504:
-            return BotTimeout()
-        case 429:
-            return BotRateLimited()
-        case 503 | 529:
-            return BotUnavailable()
-        case _:
-            return BotFailed()
-
-
-def _parsed(data: bytes) -> dict[str, Any]:
-    try:
-        try:
-            chunk = from_json(data)
+            chunk = _parsed(data)
         except ValueError:
+            chunk = data.decode("utf-8", "replace")
+        if self._event == b"error":
+            self.completion.fail(chunk)
+        elif isinstance(chunk, dict):
+            self.completion.take(chunk)
+        elif data in _DONE:
+            self.is_over = True
+        elif self._event in _CHUNK_EVENTS and not is_keep_alive(data):
+            self.completion.refuse()
+
+
+def _parsed(data: bytes) -> object:
+    """JSON. Raises `ValueError`."""
+    try:
+        chunk: object = from_json(data)
+    except ValueError:
+        try:
             chunk = json.loads(data)  # slower, and takes half of an emoji, which some engines send
-    except (ValueError, RecursionError):
-        raise BotFailed from None
-    if not isinstance(chunk, dict):
-        raise BotFailed
+        except RecursionError:
+            raise ValueError from None
     return chunk
-
-
-def _usage(usage: object) -> Usage | None:
-    if not isinstance(usage, dict):
-        return None
-    prompt, completion = usage.get("prompt_tokens"), usage.get("completion_tokens")
-    if type(prompt) is not int or type(completion) is not int:
-        return None
-    if not (0 <= prompt <= _MOST_TOKENS and 0 <= completion <= _MOST_TOKENS):
-        return None
-    return Usage(prompt, completion)

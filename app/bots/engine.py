@@ -5,73 +5,29 @@ Nothing that an engine says about an error is shown or logged: it may repeat wha
 
 import asyncio
 import json
-import logging
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from types import TracebackType
+from collections.abc import Mapping
+from types import SimpleNamespace, TracebackType
 from typing import Any, Self
 
 import aiohttp
 from pydantic_core import from_json
 from yarl import URL
 
-from app.bots.body import Body
-from app.bots.completions import reported
-from app.chat.errors import BotFailed, BotRateLimited, BotTimeout, BotUnavailable, ChatError, MessageRefused
+from app.bots.body import Body, Patience
+from app.bots.complaints import understood
+from app.bots.later import retry_seconds
+from app.bots.models import Model, listed
+from app.bots.request import Engine
+from app.bots.trouble import Trouble, complained
+from app.chat.errors import BotFailed, BotMisconfigured, BotTimeout, BotUnavailable
 
 _KEEP_SECONDS = 4.0
-"""Most engines hang up on who has been idle for five seconds; a request that crosses that would have to be repeated."""
+"""Most engines hang up on who has been idle for five seconds; a request that crosses that has to be repeated."""
 
-_RETRY_SECONDS = 0.25
-_LONGEST_RETRY_SECONDS = 1
-"""Who is told to come back later than this passes it on: the client can wait as well."""
-
-_LONGEST_RETRY_AFTER_SECONDS = 86_400
-_TOO_LONG = re.compile(r"context_length_exceeded|exceed_context_size|context (length|size|window)", re.IGNORECASE)
-_HINTS = {
-    400: "it does not take the request: check CHAT_OPENAI_MODEL, CHAT_MAX_TOKENS and CHAT_OPENAI_EXTRA_BODY",
-    401: "check CHAT_OPENAI_API_KEY",
-    403: "check CHAT_OPENAI_API_KEY, and what it may do",
-    404: "check CHAT_OPENAI_BASE_URL, which ends in /v1 for most, and CHAT_OPENAI_MODEL",
-}
-
-_logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Engine:
-    """What there is to know of an engine, and how to ask it."""
-
-    base_url: str
-    """Without `/chat/completions`; ends in `/v1` for most engines."""
-    api_key: str | None = field(default=None, repr=False)
-    model: str | None = None
-    """`None` takes the first one that the engine lists."""
-    system_prompt: str | None = None
-    temperature: float | None = None
-    max_tokens: int | None = None
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    extra_body: Mapping[str, Any] = field(default_factory=dict)
-    """Goes into each request; `None` takes a field out of it."""
-    history_bytes: int | None = None
-    """So much of the history is sent at most, the newest."""
-    connect_seconds: float = 5
-    first_byte_seconds: float = 60
-    between_bytes_seconds: float = 60
-    connections: int = 1_000
-
-
-class Refusal(Exception):
-    """There is no answer."""
-
-    def __init__(self, error: ChatError, retry_seconds: float | None = None) -> None:
-        """`error` is why; after `retry_seconds` it is worth another try, unless they are `None`."""
-        super().__init__()
-        self.error = error
-        self.retry_seconds = retry_seconds
+_ERROR_PATIENCE = Patience(5)
+_ERROR_SECONDS = 10
+_OK = 200
+_REDIRECTS = range(300, 400)
 
 
 class EngineClient:
@@ -80,25 +36,16 @@ class EngineClient:
     def __init__(self, engine: Engine) -> None:
         """Nothing is asked of the engine yet."""
         self._engine = engine
-        self._model = engine.model
         base = URL(engine.base_url.rstrip("/"))
         self._completions = (base / "chat" / "completions").with_query(base.query)
         self._models = (base / "models").with_query(base.query)
         self._session: aiohttp.ClientSession
+        self._fresh: aiohttp.ClientSession
 
     async def __aenter__(self) -> Self:
-        """Make the pool of connections."""
-        engine = self._engine
-        headers = {"Accept": "text/event-stream", "Accept-Encoding": "identity", "Content-Type": "application/json"}
-        if engine.api_key is not None:
-            headers["Authorization"] = f"Bearer {engine.api_key}"
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=engine.connections, keepalive_timeout=_KEEP_SECONDS),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            headers=headers | dict(engine.headers),
-            timeout=aiohttp.ClientTimeout(total=None, connect=engine.connect_seconds),
-            auto_decompress=False,
-        )
+        """Make the pool of connections. It has no bound: who may ask has been let in before."""
+        self._session = self._new_session(aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_SECONDS))
+        self._fresh = self._new_session(aiohttp.TCPConnector(limit=0, force_close=True))
         return self
 
     async def __aexit__(
@@ -106,97 +53,101 @@ class EngineClient:
     ) -> None:
         """Close every connection."""
         await self._session.close()
+        await self._fresh.close()
 
-    async def complete(self, messages: Sequence[Mapping[str, str]]) -> aiohttp.ClientResponse:
-        """Ask for a completion, as a stream. Who gets the response reads it with `body`. Raises `Refusal`."""
-        engine = self._engine
-        body: dict[str, Any] = {
-            "model": self._model or await self._first_model(),
-            "messages": messages,
-            "stream": True,
-            "stream_options": {"include_usage": True},
-            "temperature": engine.temperature,
-            "max_tokens": engine.max_tokens,
-            **engine.extra_body,
-        }
-        data = json.dumps({name: value for name, value in body.items() if value is not None}).encode()
-        return await self._request("POST", self._completions, data)
+    async def complete(self, body: Mapping[str, Any]) -> aiohttp.ClientResponse:
+        """Ask for a completion, as a stream. Who gets the response reads it with `body`. Raises `Trouble`."""
+        return await self._answered("POST", self._completions, json.dumps(body).encode())
+
+    async def model(self, wanted: str | None) -> Model:
+        """A model, as the engine lists it. Raises `Trouble`."""
+        with self.body(await self._answered("GET", self._models)) as body:
+            said = await body.read_all(_ERROR_PATIENCE)
+        try:
+            answer = from_json(said)
+        except ValueError:
+            answer = None
+        return listed(answer, wanted)
 
     def body(self, response: aiohttp.ClientResponse) -> Body:
         """What reads a response."""
-        return Body(response, self._engine.between_bytes_seconds)
+        return Body(response, self._engine.look_seconds)
 
-    async def _request(self, method: str, url: URL, data: bytes | None = None) -> aiohttp.ClientResponse:
-        try:
-            async with asyncio.timeout(self._engine.first_byte_seconds):
-                response = await self._session.request(method, url, data=data, allow_redirects=False)
-        except aiohttp.ClientConnectionError as error:  # also if connecting takes too long
-            _logger.warning("the engine cannot be reached: %s", type(error).__name__)
-            raise Refusal(BotUnavailable(), _RETRY_SECONDS) from None
-        except TimeoutError:
-            _logger.warning("the engine did not begin to answer within %g s", self._engine.first_byte_seconds)
-            raise Refusal(BotTimeout()) from None
-        except (aiohttp.ClientError, ValueError) as error:
-            _logger.warning("the engine's answer is no HTTP: %s", type(error).__name__)
-            raise Refusal(BotFailed()) from None
+    async def _answered(self, method: str, url: URL, data: bytes | None = None) -> aiohttp.ClientResponse:
+        response = await self._sent(method, url, data)
         if response.status == _OK:
             return response
         with self.body(response) as body:
             raise await self._refusal(response, body)
 
-    async def _first_model(self) -> str:
-        with self.body(await self._request("GET", self._models)) as body:
-            try:
-                model = from_json(await body.read_all())["data"][0]["id"]
-            except ChatError as error:
-                raise Refusal(error) from None
-            except (ValueError, LookupError, TypeError):
-                model = None
-        if not isinstance(model, str):
-            _logger.warning("the engine does not list its models: set CHAT_OPENAI_MODEL")
-            raise Refusal(BotFailed())
-        self._model = model
-        return model
-
-    async def _refusal(self, response: aiohttp.ClientResponse, body: Body) -> Refusal:
-        """What a status that is no success stands for."""
-        hint = _HINTS.get(response.status, "")
-        _logger.warning("the engine answered %d%s", response.status, hint and f"; {hint}")
-        if response.status in _ABOUT_THE_REQUEST and await _is_too_long(body):
-            return Refusal(
-                MessageRefused("This is longer than the model can take. Send less, or begin a new conversation.")
-            )
-        error = reported(response.status)
-        if not isinstance(error, BotRateLimited | BotUnavailable):
-            return Refusal(error)
-        seconds = _retry_after(response.headers.get("Retry-After", "").strip())
-        if seconds is None:
-            return Refusal(error, _RETRY_SECONDS)
-        error = type(error)(retry_after_seconds=max(seconds, 1))  # as the contract has it
-        return Refusal(error, seconds if seconds <= _LONGEST_RETRY_SECONDS else None)
-
-
-_OK = 200
-_ABOUT_THE_REQUEST = {400, 413, 422}
-
-
-async def _is_too_long(body: Body) -> bool:
-    try:
-        said = await body.read_all()
-    except ChatError:
-        return False
-    return _TOO_LONG.search(said.decode("utf-8", "replace")) is not None
-
-
-def _retry_after(value: str) -> int | None:
-    """Whole seconds, whether the engine says seconds or a date; `None` if it says neither."""
-    if value.isascii() and value.isdigit():
-        seconds = int(value[:9])
-    else:
+    async def _sent(self, method: str, url: URL, data: bytes | None) -> aiohttp.ClientResponse:
+        """Send, and once more on a new connection where one that was used before has been closed meanwhile."""
+        connection = SimpleNamespace(is_reused=False)
         try:
-            date = parsedate_to_datetime(value)
-        except (OverflowError, ValueError):
-            return None
-        date = date if date.tzinfo else date.replace(tzinfo=UTC)
-        seconds = round((date - datetime.now(UTC)).total_seconds())
-    return max(0, min(seconds, _LONGEST_RETRY_AFTER_SECONDS))
+            return await self._request(self._session, method, url, data, connection)
+        except Trouble as trouble:
+            if not (connection.is_reused and isinstance(trouble.error, BotUnavailable)):
+                raise
+        return await self._request(self._fresh, method, url, data, connection)
+
+    async def _request(
+        self, session: aiohttp.ClientSession, method: str, url: URL, data: bytes | None, connection: SimpleNamespace
+    ) -> aiohttp.ClientResponse:
+        seconds = self._engine.first_byte_seconds
+        try:
+            async with asyncio.timeout(seconds):
+                return await session.request(
+                    method, url, data=data, allow_redirects=False, trace_request_ctx=connection
+                )
+        except aiohttp.ClientConnectionError as error:  # also if connecting takes too long
+            what = f"it cannot be reached: {type(error).__name__}"
+            hint = "check that it runs, and CHAT_OPENAI_BASE_URL"
+            raise Trouble(BotUnavailable(), what, hint, again_seconds=Trouble.RETRY_SECONDS) from None
+        except TimeoutError:
+            what = f"it did not begin to answer within {seconds:g} s"
+            raise Trouble(BotTimeout(), what, "more of CHAT_OPENAI_FIRST_BYTE_SECONDS") from None
+        except (aiohttp.ClientError, ValueError) as error:
+            what = f"its answer is no HTTP: {type(error).__name__}"
+            raise Trouble(BotFailed(), what, "check CHAT_OPENAI_BASE_URL") from None
+
+    async def _refusal(self, response: aiohttp.ClientResponse, body: Body) -> Trouble:
+        """What a status that is no success stands for."""
+        what = f"it answered {response.status}"
+        if response.status in _REDIRECTS:
+            hint = "set CHAT_OPENAI_BASE_URL to where it leads"
+            return Trouble(BotMisconfigured(), f"{what}, a redirect, which is not followed", hint)
+        try:
+            async with asyncio.timeout(_ERROR_SECONDS):
+                said = await body.read_all(_ERROR_PATIENCE)
+        except (Trouble, TimeoutError):
+            said = b""
+        understanding = understood(response.status, _error(said))
+        return complained(understanding, what, retry_seconds(response.headers))
+
+    def _new_session(self, connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
+        engine = self._engine
+        headers = {"Accept": "text/event-stream", "Accept-Encoding": "identity", "Content-Type": "application/json"}
+        if engine.api_key is not None:
+            headers["Authorization"] = f"Bearer {engine.api_key}"
+        tracing = aiohttp.TraceConfig()
+        tracing.on_connection_reuseconn.append(_note_reuse)
+        return aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers=headers | dict(engine.headers),
+            timeout=aiohttp.ClientTimeout(total=None, connect=engine.connect_seconds),
+            trace_configs=[tracing],
+            auto_decompress=False,
+        )
+
+
+async def _note_reuse(_: aiohttp.ClientSession, context: SimpleNamespace, __: object) -> None:
+    context.trace_request_ctx.is_reused = True
+
+
+def _error(said: bytes) -> object:
+    """JSON, or words; a page says nothing."""
+    try:
+        return from_json(said)
+    except ValueError:
+        return "" if said.lstrip()[:1] == b"<" else said[:8192].decode("utf-8", "replace")

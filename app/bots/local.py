@@ -19,12 +19,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from app.bots.engine import Engine
 from app.bots.llama import Options
 from app.bots.machine import free_bytes, has_avx2, resident_bytes, threads
 from app.bots.openai import OpenAI
+from app.bots.request import Engine
 from app.chat.errors import BotNotConfigured, BotUnavailable
-from app.chat.model import Conversation, Finish
+from app.chat.model import Conversation, Finish, Usage
 
 _MAGIC = b"GGUF"
 _MAX_TOKENS = 1024
@@ -42,9 +42,8 @@ _RESTART_SECONDS = (1, 2, 5, 15, 30)
 _MOST_TOKENS_IN_ALL = 2**24
 """Far more than a machine has memory for. llama.cpp would fill gigabytes with zeros before it finds that out."""
 
-_BYTES_A_TOKEN = 2
-"""So many of the history's bytes are counted as a token: English has four, most other languages two or three. A
-history that is longer all the same makes the engine refuse the request, which is then sent without it."""
+_QUEUE_SECONDS = 60
+"""How long a reply may wait for one of the slots."""
 
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -96,7 +95,7 @@ class Local:
         self._task.cancel()
         await asyncio.wait([self._task])
 
-    async def reply(self, conversation: Conversation) -> AsyncGenerator[str | Finish, None]:
+    async def reply(self, conversation: Conversation) -> AsyncGenerator[str | Usage | Finish, None]:
         """See `app.chat.model.Bot`."""
         if self._engine is None:
             raise BotUnavailable
@@ -183,8 +182,11 @@ class Local:
             temperature=_temperature(self._model),
             max_tokens=self._max_tokens,
             extra_body={} if self._model.path else _BUNDLED_SAMPLING,
-            history_bytes=_BYTES_A_TOKEN * (self._model.context_tokens - self._max_tokens),
-            first_byte_seconds=600,  # others may be before it in the queue; the service has a bound of its own
+            context_tokens=self._model.context_tokens,
+            connections=self._model.slots,
+            queue_seconds=_QUEUE_SECONDS,
+            first_byte_seconds=600,  # it reads a long history; the service has a bound of its own
+            first_token_seconds=600,
             between_bytes_seconds=600,
         )
 

@@ -1,23 +1,36 @@
 """Any engine that speaks OpenAI's Chat Completions: vLLM, SGLang, Ollama, llama.cpp, TGI, a hosted API."""
 
-import asyncio
-from collections.abc import AsyncGenerator, Sequence
+import logging
+from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from types import TracebackType
 from typing import Self
 
 import aiohttp
 
-from app.bots.body import Body
+from app.bots.asking import Asking, Turn
+from app.bots.body import Patience
+from app.bots.chunks import Completion
 from app.bots.completions import CompletionReader
-from app.bots.engine import Engine, EngineClient, Refusal
-from app.chat.errors import BotFailed, ChatError, MessageRefused
-from app.chat.model import Conversation, Finish, Message
+from app.bots.dialects import Meaning
+from app.bots.engine import EngineClient
+from app.bots.line import Line
+from app.bots.request import Engine
+from app.bots.trouble import Trouble
+from app.bots.waiting import Waiting
+from app.chat.errors import BotBusy, BotMisconfigured, BotSaidNothing, MessageRefused
+from app.chat.history import alternating
+from app.chat.model import Conversation, Finish, Usage
 
-_USAGE_SECONDS = 2.0
+_USAGE_PATIENCE = Patience(2)
 """After the finish reason nothing but the usage may come. It is not worth a longer wait."""
 
-_END_SECONDS = 0.02
+_END_PATIENCE = Patience(0.02)
+_LEAST_WAITING = 64
+_PUT_ANOTHER_WAY = frozenset(Meaning) - {Meaning.RATE, Meaning.BUSY}
+"""What is worth another request although the engine has begun to answer: it says why it does not go on."""
+
+_logger = logging.getLogger(__name__)
 
 
 class OpenAI:
@@ -27,6 +40,10 @@ class OpenAI:
         """Nothing is asked of the engine yet."""
         self._engine = engine
         self._client = EngineClient(engine)
+        self._asking = Asking(engine, self._client)
+        self._line = Line(engine.connections, max(engine.connections, _LEAST_WAITING), engine.queue_seconds)
+        self._first = Patience(engine.first_token_seconds, "CHAT_OPENAI_FIRST_TOKEN_SECONDS")
+        self._between = Patience(engine.between_bytes_seconds, "CHAT_OPENAI_BETWEEN_BYTES_SECONDS")
 
     async def __aenter__(self) -> Self:
         """Make the client."""
@@ -39,77 +56,127 @@ class OpenAI:
         """Close the client, and every connection."""
         await self._client.__aexit__(kind, error, trace)
 
-    async def reply(self, conversation: Conversation) -> AsyncGenerator[str | Finish, None]:
+    async def reply(self, conversation: Conversation) -> AsyncGenerator[str | Usage | Finish, None]:
         """See `app.chat.model.Bot`. A piece of text is all that one read from the network gave.
 
-        An empty one is a sign of life, such as that of a model that reasons.
+        An empty one is a sign of life: of the engine, or of this adapter, which has bounds of its own for each wait.
         """
-        response = await self._ask(conversation)
-        reader = CompletionReader()
+        turn = Turn(alternating(conversation.messages))
+        place = _Place(self._line)
+        said = Completion()
+        try:
+            while True:
+                work = self._answer(turn, place)
+                async with Waiting(work, self._engine.look_seconds, aiohttp.ClientResponse.close) as answer:
+                    while not await answer.is_over():
+                        yield ""
+                    response = answer.result()
+                reader = CompletionReader()
+                said = reader.completion
+                try:
+                    async with aclosing(self._items(response, reader)) as items:
+                        async for item in items:
+                            yield item
+                    if said.usage:
+                        self._asking.learn(turn, said.usage)
+                    yield _finish(said, turn)
+                    return  # noqa: TRY300 - the end of the loop
+                except Trouble as trouble:
+                    await self._put_another_way(turn, said, trouble)
+        except Trouble as trouble:
+            _tell(trouble, said)
+            raise trouble.error from None
+        finally:
+            place.leave()
+
+    async def _answer(self, turn: Turn, place: "_Place") -> aiohttp.ClientResponse:
+        await place.enter()
+        return await self._asking.answer(turn)
+
+    async def _items(
+        self, response: aiohttp.ClientResponse, reader: CompletionReader
+    ) -> AsyncGenerator[str | Usage, None]:
+        said = reader.completion
         with self._client.body(response) as body:
-            if response.content_type == "application/json":
-                yield reader.whole(await body.read_all()) or ""
-            elif response.content_type == "text/html":
-                raise BotFailed
-            else:
-                async with aclosing(_texts(body, reader)) as texts:
-                    async for text in texts:
-                        yield text
-            yield reader.finish()
+            while not reader.is_over:
+                patience = _USAGE_PATIENCE if said.awaits_usage else self._between if said.has_begun else self._first
+                try:
+                    piece = await body.read(patience)
+                except Trouble:
+                    if said.is_whole:
+                        return  # nothing but the usage may be missing
+                    raise
+                if piece is None:
+                    yield ""
+                    continue
+                counted = said.usage
+                yield reader.feed(piece) if piece else reader.close()
+                if said.usage is not counted and said.usage is not None:
+                    yield said.usage
+                if reader.failure is not None:
+                    raise reader.failure
+                if not piece:
+                    return
+            if not body.is_over:
+                # The body's end is on its way. With it, the connection can be used again.
+                with suppress(Trouble):
+                    await body.read(_END_PATIENCE)
 
-    async def _ask(self, conversation: Conversation) -> aiohttp.ClientResponse:
-        """Ask, and if that may help, once more."""
-        try:
-            return await self._client.complete(self._messages(conversation.messages))
-        except Refusal as refusal:
-            if isinstance(refusal.error, MessageRefused) and len(conversation.messages) > 1:
-                conversation = Conversation(conversation.messages[-1:])
-            elif refusal.retry_seconds is not None:
-                await asyncio.sleep(refusal.retry_seconds)
-            else:
-                raise refusal.error from None
-        try:
-            return await self._client.complete(self._messages(conversation.messages))
-        except Refusal as refusal:
-            raise refusal.error from None
-
-    def _messages(self, messages: Sequence[Message]) -> list[dict[str, str]]:
-        prompt = self._engine.system_prompt
-        system = [{"role": "system", "content": prompt}] if prompt else []
-        kept = _newest(messages, self._engine.history_bytes)
-        return system + [{"role": message.role, "content": message.text} for message in kept]
+    async def _put_another_way(self, turn: Turn, said: Completion, trouble: Trouble) -> None:
+        """Change the request after an answer that was none. Raises the trouble if that is no help."""
+        if said.has_spoken:
+            raise trouble
+        if trouble.meaning in _PUT_ANOTHER_WAY:
+            await self._asking.adapt(turn, trouble)
+        elif not (trouble.is_empty and self._asking.shorten(turn)):
+            raise trouble
 
 
-async def _texts(body: Body, reader: CompletionReader) -> AsyncGenerator[str, None]:
-    while not reader.is_over:
-        try:
-            piece = await body.read(_USAGE_SECONDS if reader.reason else None)
-        except ChatError:
-            if reader.reason is None:
-                raise
-            return  # the text is whole; nothing but the usage may be missing
-        text = reader.feed(piece) if piece else reader.close()
-        if text is not None:
-            yield text
-        if reader.failure is not None:
-            raise reader.failure
-        if not piece:
+class _Place:
+    """In the line, at most one."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._is_held = False
+
+    async def enter(self) -> None:
+        if self._is_held:
             return
-    if not body.is_over:
-        # The body's end is on its way. With it, the connection can be used again.
-        with suppress(ChatError):
-            await body.read(_END_SECONDS)
+        try:
+            await self._line.enter()
+        except BotBusy as busy:
+            hint = "more of CHAT_OPENAI_MAX_CONNECTIONS, or of CHAT_OPENAI_QUEUE_SECONDS"
+            raise Trouble(busy, "too many replies wait for it, or for too long", hint) from None
+        self._is_held = True
+
+    def leave(self) -> None:
+        if self._is_held:
+            self._is_held = False
+            self._line.leave()
 
 
-def _newest(messages: Sequence[Message], most_bytes: int | None) -> Sequence[Message]:
-    """The last message, and as many before it as fit, beginning with a user's."""
-    if most_bytes is None:
-        return messages
-    start = len(messages) - 1
-    for index in range(len(messages) - 2, -1, -1):
-        most_bytes -= len(messages[index].text.encode())
-        if most_bytes < 0:
-            break
-        if messages[index].role == "user":
-            start = index
-    return messages[start:]
+def _finish(said: Completion, turn: Turn) -> Finish:
+    """The end. Raises `Trouble` for one that is none."""
+    finish = said.finish()
+    if not said.has_spoken and finish.reason == "stop":
+        hint = "look at the model's template" if not said.has_thought else "let the model think less"
+        raise Trouble(BotSaidNothing(), "it ended its reply without a word", hint)
+    if not said.has_spoken and finish.reason == "length":
+        _logger.warning("the reply had no room for a word. Next: more of CHAT_MAX_TOKENS, or a larger context")
+    return Finish(finish.reason, finish.usage, turn.omitted)
+
+
+def _tell(trouble: Trouble, said: Completion) -> None:
+    """One line for the operator. Nothing of what was said, by anybody, is in it."""
+    match trouble.error:
+        case MessageRefused():
+            level = logging.INFO  # the user can do something about it
+        case BotMisconfigured():
+            level = logging.ERROR
+        case _:
+            level = logging.WARNING
+    hint = trouble.next and f". Next: {trouble.next}"
+    if said.has_spoken:
+        _logger.log(level, "a reply broke off after about %d words; the engine: %s%s", said.words, trouble.what, hint)
+    else:
+        _logger.log(level, "there is no reply; the engine: %s%s", trouble.what, hint)

@@ -105,6 +105,25 @@ class BotTimeout(ChatError):
     code = "bot-timeout"
 
 
+class BotBusy(ChatError):
+    """As many wait for the bot as may, or have waited as long as one may."""
+
+    code = "bot-busy"
+    retry_after_seconds: int | None = 1
+
+
+class BotMisconfigured(ChatError):
+    """What the bot talks to takes its key, its model or its address for wrong: only the operator can help."""
+
+    code = "bot-misconfigured"
+
+
+class BotSaidNothing(ChatError):
+    """The bot ended its reply as if it were complete, and there is not a word in it."""
+
+    code = "bot-said-nothing"
+
+
 class MessageRefused(ChatError):
     """The bot does not take this message; `reason` tells the user why, in words that repeat nothing of it."""
 

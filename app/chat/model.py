@@ -51,6 +51,8 @@ class Finish:
 
     reason: FinishReason
     usage: Usage | None = None
+    omitted_messages: int = 0
+    """So many of the conversation's earliest messages the model has not seen, for they did not fit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,8 @@ class Done:
     text: str
     finish_reason: FinishReason
     usage: Usage | None = None
+    omitted_messages: int = 0
+    """As in `Finish`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +174,8 @@ class Snapshot:
     usage: Usage | None = None
     error: ChatError | None = None
     """Of a reply that failed or was interrupted."""
+    omitted_messages: int = 0
+    """How many earlier messages the bot did not see. Not stored."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,8 @@ class Bot(Protocol):
     def reply(self, conversation: Conversation) -> AsyncGenerator[str | Usage | Finish, None]:
         """Yield the reply's text in pieces of any size, and at most one `Finish`, last.
 
-        A `Usage` may come at any time: the latest one is told of a reply that does not get to its `Finish`.
+        An empty piece is a sign of life. A `Usage` may come at any time, and again: what the reply has cost so far,
+        which is told of a reply that does not get to its `Finish`.
 
         Closing the generator must stop the work behind it. Raise a `ChatError` for what the user should know of.
         """

@@ -93,7 +93,15 @@ class RunningReply:
                 return Snapshot(*common, "running", self.log.text(), len(self.log), usage=record.usage)
             case Done():
                 state: ReplyState = "cancelled" if end.finish_reason in _STOPPED else "completed"
-                return Snapshot(*common, state, end.text, len(self.log), end.finish_reason, end.usage)
+                return Snapshot(
+                    *common,
+                    state,
+                    end.text,
+                    len(self.log),
+                    end.finish_reason,
+                    end.usage,
+                    omitted_messages=end.omitted_messages,
+                )
             case Failed():
                 state = "interrupted" if isinstance(end.error, ReplyInterrupted) else "failed"
                 text = self.log.text()
@@ -168,10 +176,10 @@ class RunningReply:
                         break  # the bot would not be cancelled
                     if isinstance(delta, Finish):
                         return delta
+                    self.heard_at = now()
                     if isinstance(delta, Usage):
                         self.record.usage = delta
                         continue
-                    self.heard_at = now()
                     text = normaliser.feed(delta)
                     room -= len(text)
                     if room < 0:
@@ -224,7 +232,9 @@ class RunningReply:
             else:
                 self.stored = True
                 self.acknowledge()
-        self.log.close(Done(record.text, finish.reason, record.usage) if error is None else Failed(error))
+        self.log.close(
+            Done(record.text, finish.reason, record.usage, finish.omitted_messages) if error is None else Failed(error)
+        )
 
 
 def _look(saved: "asyncio.Future[None]") -> None:

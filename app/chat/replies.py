@@ -137,14 +137,19 @@ class Replies:
         Raises `ReplyNotFound`, `ReplyElsewhere`, `CursorAhead`, `CursorExpired`, `TooManyStreams` and
         `StorageUnavailable`.
         """
-        reply = self._find(reply_id, principal)
-        if reply is None:
-            if len(self._open) >= self._bounds.open_streams:
-                raise TooManyStreams
-            reply = await self._past.read_back(reply_id, principal)
+        if self._find(reply_id, principal) is None and len(self._open) >= self._bounds.open_streams:
+            raise TooManyStreams
+        return self._attach(await self.look(reply_id, principal, after))
+
+    async def look(self, reply_id: str, principal: Principal, after: int = 0) -> RunningReply:
+        """What `open` would attach to. Who only looks is no reader, and does not keep the reply going.
+
+        Raises as `open` does, but for `TooManyStreams`.
+        """
+        reply = self._find(reply_id, principal) or await self._past.read_back(reply_id, principal)
         end = reply.log.end
-        check_cursor(after, len(reply.log), end.error if isinstance(end, Failed) else None)
-        return self._attach(reply)
+        _check_cursor(after, len(reply.log), end.error if isinstance(end, Failed) else None)
+        return reply
 
     async def snapshot(self, reply_id: str, principal: Principal) -> Snapshot:
         """A principal's reply as it stands. Raises `ReplyNotFound` and `StorageUnavailable`."""
@@ -331,7 +336,7 @@ class Replies:
         self._past.forget_old()
 
 
-def check_cursor(after: int, words: int, error: ChatError | None) -> None:
+def _check_cursor(after: int, words: int, error: ChatError | None) -> None:
     """Whether a reply with so many words, which ended with `error` if it failed, has one after the first `after`.
 
     Raises `CursorAhead` and `CursorExpired`.

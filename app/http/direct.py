@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.http.gate import Gate
+from app.access.gate import Gate
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 

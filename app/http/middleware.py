@@ -14,8 +14,8 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.access.origins import SECURITY, Headers, Origins
 from app.chat.errors import ChatError
-from app.http.origins import SECURITY, Headers, Origins
 from app.http.problems import Problems, RequestError
 
 _log = structlog.get_logger()

@@ -64,7 +64,8 @@ def last_event_id(scope: Scope, *, in_query: bool = False) -> Cursor | None:
     """
     value = _header(scope, b"last-event-id")
     if in_query and scope["query_string"]:
-        value = value or _query(scope, "lastEventId").get("lastEventId", "").encode("latin-1")
+        in_its_place = _query(scope, "lastEventId").get("lastEventId", "").encode("latin-1")
+        value = value or in_its_place
     if not value:
         return None
     match = _LAST_EVENT_ID.fullmatch(value)

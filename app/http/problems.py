@@ -9,7 +9,8 @@ from typing import Any
 
 from starlette.responses import Response
 
-from app.chat.errors import ChatError, ConversationBusy, MessageRefused
+from app.access.errors import CredentialsMissing
+from app.chat.errors import AccessEnded, ChatError, ConversationBusy, MessageRefused
 from app.chat.model import Snapshot
 from generated.models import FieldError, Problem, Usage
 
@@ -65,7 +66,9 @@ class Problems:
                 return self._problems[INTERNAL]
 
     def of_reply(self, error: Exception, reply: Snapshot) -> Problem:
-        """What to tell about an error that ended a reply."""
+        """What to tell about an error that ended a reply, or the access to one that may go on."""
+        if isinstance(error, AccessEnded):
+            return self.of(error)
         cost: dict[str, object] = {"words": reply.words}
         if (usage := reply.usage) is not None:
             cost["usage"] = Usage(prompt_tokens=usage.prompt_tokens, completion_tokens=usage.completion_tokens)
@@ -77,7 +80,7 @@ class Problems:
         headers = {"Cache-Control": "no-store"}
         if problem.status == _UNAUTHORIZED:
             # RFC 6750, section 3.1: who showed nothing is told of no error.
-            is_missing = isinstance(error, RequestError) and error.code == "credentials-missing"
+            is_missing = isinstance(error, CredentialsMissing)
             headers["WWW-Authenticate"] = 'Bearer realm="chat"' + ("" if is_missing else ', error="invalid_token"')
         if isinstance(error, RequestError):
             headers |= error.headers

@@ -12,7 +12,7 @@ from typing import Self
 
 from starlette.types import Receive
 
-from app.chat.access import Grant
+from app.access.grants import Grant
 from app.chat.errors import AccessEnded
 from app.chat.model import End, Failed
 from app.chat.production import RunningReply

@@ -21,6 +21,7 @@ def reply_shape(reply: Snapshot, problems: Problems) -> Reply:
         words=reply.words,
         finish_reason=reply.finish_reason or MISSING,
         usage=usage_shape(reply.usage),
+        omitted_messages=reply.omitted_messages or MISSING,
         problem=problems.of_reply(reply.error, reply) if reply.error else MISSING,
     )
 

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from app.chat.errors import AccessEnded
-from app.chat.model import Done, End, Failed, Snapshot
+from app.chat.model import Done, End, Failed
 from app.chat.production import RunningReply
 from app.http.problems import Problems
 from app.http.reader import ClientGone, Reader, Reading
@@ -75,7 +75,7 @@ def _terminal(event: str, data: str) -> bytes:
 _ESCAPED = {0x85: "\\u0085", 0x2028: "\\u2028", 0x2029: "\\u2029"}
 
 
-def reply_headers(reply: RunningReply | Snapshot, location: Callable[[str], str]) -> list[tuple[bytes, bytes]]:
+def reply_headers(reply: RunningReply, location: Callable[[str], str]) -> list[tuple[bytes, bytes]]:
     """What names a reply before its first word: where it is found again, and what it belongs to."""
     return [(b"content-location", location(reply.reply_id).encode()), *_ids(reply)]
 
@@ -89,7 +89,7 @@ def early_failure(reply: RunningReply, error: Exception, problems: Problems) -> 
     return response
 
 
-def _ids(reply: RunningReply | Snapshot) -> list[tuple[bytes, bytes]]:
+def _ids(reply: RunningReply) -> list[tuple[bytes, bytes]]:
     return [(b"reply-id", reply.reply_id.encode()), (b"conversation-id", reply.conversation_id.encode())]
 
 
@@ -105,8 +105,10 @@ class EventStream(Response):
         self._location = location
 
     @staticmethod
-    def head(status: int, reply: Snapshot, location: Callable[[str], str]) -> Response:
-        """The headers alone."""
+    def head(status: int, reply: RunningReply, problems: Problems, location: Callable[[str], str]) -> Response:
+        """The headers alone: of what is known of the reply now."""
+        if isinstance(reply.log.end, Failed) and not len(reply.log):
+            return early_failure(reply, reply.log.end.error, problems)
         response = Response(status_code=status)
         response.raw_headers = [*_HEADERS, *reply_headers(reply, location)]
         return response

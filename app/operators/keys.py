@@ -7,7 +7,8 @@ import sys
 import time
 from datetime import UTC, datetime, timedelta
 
-from app.chat.access import ApiKey, new_key
+from app.access.keys import new_key
+from app.chat.access import ApiKey
 from app.chat.errors import StorageUnavailable
 from app.operators.opened import opened
 from app.settings import Settings

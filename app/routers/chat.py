@@ -8,14 +8,14 @@ from pydantic import MISSING
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.access.gate import admission_of
+from app.access.limits import Limits
 from app.chat.access import Principal
 from app.chat.model import Idempotency, ReplyRequest
 from app.chat.replies import Replies
 from app.http.accept import EVENT_STREAM, JSON, require_acceptable
 from app.http.body import BodyReader
 from app.http.finished import FinishedReply
-from app.http.gate import admission_of
-from app.http.limits import Limits
 from app.http.parameters import idempotency_key, last_event_id
 from app.http.problems import Problems
 from app.http.reader import Reading

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.access.gate import admission_of
 from app.chat.access import Principal
 from app.chat.errors import ConversationNotFound
 from app.chat.ports import Store
 from app.chat.replies import Replies
-from app.http.gate import admission_of
 from app.http.parameters import list_page, messages_page, path_id
 from app.http.shapes import conversation_shape, page_shape
 from generated.models import Conversation, ConversationPage

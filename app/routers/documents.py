@@ -39,6 +39,8 @@ def document_routes(contract: Contract) -> list[Route]:
         _document("/openapi.json", contract.json, "application/json"),
         _document("/openapi-3.1.json", contract.derived_json, "application/json"),
         _page("/docs", _WEB / "docs.html", _DOCS_POLICY),
+        _document("/docs/header.css", (_WEB / "header.css").read_text("utf-8"), "text/css"),
+        _document("/docs/servers.js", (_WEB / "servers.js").read_text("utf-8"), "text/javascript"),
         _file("/docs/styles.js", _WEB / "styles.js"),
         _file("/docs/scalar.js", _WEB / "vendor" / "scalar.js"),
     ]

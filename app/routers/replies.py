@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.access.gate import admission_of
 from app.chat.errors import ReplyNotFound
-from app.chat.replies import Replies, check_cursor
+from app.chat.replies import Replies
 from app.http.accept import EVENT_STREAM, JSON, require_acceptable
-from app.http.gate import admission_of
 from app.http.parameters import Cursor, last_event_id, path_id
 from app.http.problems import Problems, RequestError
 from app.http.reader import Reading
@@ -42,11 +42,8 @@ class RepliesRouter:
             raise RequestError("cursor-of-another-reply")
         grant = admission_of(request.scope).grant
         if request.method == "HEAD":  # no reader, which would keep the reply going
-            reply = await self.replies.snapshot(reply_id, grant.principal)
-            check_cursor(cursor.words, reply.words, reply.error)
-            if reply.error is not None and not reply.words:
-                raise reply.error
-            return EventStream.head(request.scope["route"].status_code, reply, self.stream_location)
+            reply = await self.replies.look(reply_id, grant.principal, cursor.words)
+            return EventStream.head(request.scope["route"].status_code, reply, self.problems, self.stream_location)
         running = await self.replies.open(reply_id, grant.principal, cursor.words)
         reading = Reading(self.replies, running, grant, cursor.words)
         return EventStream(reading, self.problems, self.pacing, self.stream_location)

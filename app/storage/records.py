@@ -1,6 +1,6 @@
 """Writes replies, each with the message that it answers: what SQLite and PostgreSQL both understand."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from operator import itemgetter
 
 from sqlalchemy import Connection, Delete, Insert, Update, bindparam, delete, text, update
@@ -62,13 +62,16 @@ class _Statement:
 
     def __init__(self, statement: Insert | Update | Delete) -> None:
         self._statement = statement
-        self._compiled: tuple[str, itemgetter[object]] | None = None
+        self._compiled: tuple[str, Callable[[_Row], object]] | None = None
 
     def run(self, connection: Connection, rows: list[_Row]) -> None:
         """For each row once; all rows have the same names."""
         if self._compiled is None:
             compiled = self._statement.compile(dialect=connection.dialect, column_keys=list(rows[0]))
-            self._compiled = compiled.string, itemgetter(*compiled.positiontup or ())
+            names = compiled.positiontup or ()
+            # Of one name, an itemgetter gives the value itself, which no driver accepts for a row.
+            values = itemgetter(*names) if len(names) > 1 else lambda row: tuple(row[name] for name in names)
+            self._compiled = compiled.string, values
         sql, values = self._compiled
         connection.exec_driver_sql(sql, [values(row) for row in rows])
 

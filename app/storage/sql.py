@@ -10,6 +10,7 @@ from sqlalchemy.engine import RowMapping
 
 from app.chat.access import EVERYBODY, Principal
 from app.chat.errors import ConversationBusy, ConversationNotFound
+from app.chat.history import Said, remembered
 from app.chat.model import (
     KeyedReply,
     ListPosition,
@@ -59,7 +60,7 @@ class SqlStore:
 
         def read(connection: Connection) -> tuple[int, tuple[Message, ...]]:
             newest_first = (
-                select(messages.c.position, messages.c.role, messages.c.text, messages.c.state, messages.c.reply_id)
+                select(messages)
                 .join(conversations)
                 .where(messages.c.conversation_id == conversation_id, _is_of(conversation_id, principal))
                 .order_by(messages.c.position.desc())
@@ -74,15 +75,14 @@ class SqlStore:
                 raise ConversationNotFound
             if newest.state == "running":
                 raise ConversationBusy(newest.reply_id)
-            history: list[Message] = []
+            said: list[Said] = []
             room = characters
             for row in rows:
                 room -= len(row.text)
                 if room < 0:
                     break
-                if row.text:  # a reply may have failed before its first word
-                    history.insert(0, Message(row.role, row.text))
-            return newest.position + 1, tuple(history)
+                said.insert(0, Said(row.role, row.text, row.finish_reason, row.error_code))
+            return newest.position + 1, remembered(said)
 
         return await self._connected(read)
 

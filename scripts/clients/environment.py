@@ -32,10 +32,14 @@ def run(command: list[str], folder: Path) -> str:
 
 
 def environment() -> dict[str, str]:
-    """The environment variables by which generators, type checkers and clients are found, Python's and Node's."""
+    """The environment variables by which generators, type checkers and clients are found, Python's and Node's.
+
+    What Python compiles is kept, for the next that imports it, but not among what was generated.
+    """
     programs = [_python() / "bin", _NODE / "bin", node_packages() / ".bin"]
     path = os.pathsep.join([*map(str, programs), os.environ["PATH"]])
-    return os.environ | {"PATH": path, "NO_COLOR": "1", "PYTHONDONTWRITEBYTECODE": "1", "MYPY_CACHE_DIR": os.devnull}
+    compiled = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(BUILD / "compiled")}
+    return os.environ | compiled | {"PATH": path, "NO_COLOR": "1", "MYPY_CACHE_DIR": os.devnull}
 
 
 def node_packages() -> Path:

@@ -8,8 +8,8 @@ from typing import Any
 
 import anyio
 
-from app.bots.engine import Engine
 from app.bots.openai import OpenAI
+from app.bots.request import Engine
 from app.chat.errors import ChatError
 from app.chat.model import Conversation, Finish, Message, Usage
 from tests.support.completions import counts, speaks
@@ -31,6 +31,8 @@ class Heard:
     """What a bot has said."""
 
     deltas: list[str] = field(default_factory=list)
+    usages: list[Usage] = field(default_factory=list)
+    """On the way."""
     finish: Finish | None = None
     error: ChatError | None = None
 
@@ -50,6 +52,8 @@ async def ask(bot: OpenAI, conversation: Conversation = HELLO, begun: asyncio.Ev
                     assert heard.finish is None, "there is something behind the end"
                     if isinstance(item, Finish):
                         heard.finish = item
+                    elif isinstance(item, Usage):
+                        heard.usages.append(item)
                     else:
                         heard.deltas.append(item)
                     if begun is not None and heard.text:

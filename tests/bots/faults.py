@@ -7,7 +7,15 @@ import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from app.chat.errors import BotFailed, BotRateLimited, BotTimeout, BotUnavailable, ChatError
+from app.chat.errors import (
+    BotFailed,
+    BotMisconfigured,
+    BotRateLimited,
+    BotTimeout,
+    BotUnavailable,
+    ChatError,
+    MessageRefused,
+)
 from tests.support.completions import (
     DONE,
     answer,
@@ -64,7 +72,6 @@ NONSENSE: dict[str, list[Step]] = {
     "JSON: list": [framed(event([CANARY]))],
     "JSON: string": [framed(event(CANARY))],
     "JSON: number": [framed(event(42))],
-    "JSON: null": [framed(event(None))],
     "JSON: too deep": [framed(_data('{"choices":' + "[" * 100_000))],
     "choices: string": [framed(event({"choices": CANARY}))],
     "choices: object": [framed(event({"choices": {CANARY: 1}}))],
@@ -81,9 +88,9 @@ NONSENSE: dict[str, list[Step]] = {
     "event:error after its data": [framed(event(_ERROR).rstrip() + b"\nevent:error\n\n")],
     "an error with code 400": [framed(event({"error": _ERROR | {"code": 400}}))],
     "an error with code '500'": [framed(event({"error": _ERROR | {"code": "500"}}))],
-    "an error with code words": [framed(event({"error": _ERROR | {"code": "rate_limit_exceeded"}}))],
+    "an error with code words": [framed(event({"error": _ERROR | {"code": "server_error"}}))],
     "an error with code null": [framed(event({"error": _ERROR | {"code": None}}))],
-    "an error with code list": [framed(event({"error": _ERROR | {"code": [503]}}))],
+    "an error with code list": [framed(event({"error": _ERROR | {"code": [500]}}))],
     "an error with code 10^30": [framed(event({"error": _ERROR | {"code": 10**30}}))],
     "an error with code infinite": [framed(_data(f'{{"error": {{"message": "{CANARY}", "code": 1e999}}}}'))],
     "an error with code NaN": [framed(_data(f'{{"error": {{"message": "{CANARY}", "code": NaN}}}}'))],
@@ -107,6 +114,10 @@ REPORTED: dict[str, tuple[object, type[ChatError]]] = {
     "529": (529, BotUnavailable),
     "504": (504, BotTimeout),
     "408": (408, BotTimeout),
+    "[503]": ([503], BotUnavailable),
+    "words": ("rate_limit_exceeded", BotRateLimited),
+    "a wrong key": (401, BotMisconfigured),
+    "nobody has paid": ("insufficient_quota", BotMisconfigured),
 }
 """Codes of an error in the stream: as that status."""
 
@@ -130,10 +141,10 @@ FAULTS: dict[str, Fault] = {
         for name, (code, error) in REPORTED.items()
     },
     # Statuses: only those that pass by themselves are told as such.
-    **{
-        str(status): _status(status, BotFailed)
-        for status in (400, 401, 402, 403, 404, 405, 409, 413, 418, 422, 499, 500, 501, 502, 505, 599)
-    },
+    **{str(status): _status(status, BotFailed) for status in (400, 409, 418, 422, 499, 500, 501, 502, 505, 599)},
+    # Only the operator can help.
+    **{str(status): _status(status, BotMisconfigured) for status in (401, 402, 403, 404, 405, 410)},
+    "413": _status(413, MessageRefused),
     "429": _status(429, BotRateLimited),
     "503": _status(503, BotUnavailable),
     "529": _status(529, BotUnavailable),
@@ -141,7 +152,7 @@ FAULTS: dict[str, Fault] = {
     "408": _status(408, BotTimeout),
     "101": Fault([head(101, {"Upgrade": CANARY, "Connection": "upgrade"}), CANARY.encode(), CLOSE], BotFailed),
     "204": Fault([head(204, _TRACES)], BotFailed),
-    "304": Fault([head(304, _TRACES)], BotFailed),
+    "304": Fault([head(304, _TRACES)], BotMisconfigured),
     "999": Fault(answer(999, CANARY.encode(), _TRACES), BotFailed),
     "500 with a body that never ends": Fault(
         [head(500, {"Transfer-Encoding": "chunked"}), *_some(framed(CANARY.encode() * 2**10))], BotFailed

@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.local import ask, chat, local_server, model_process, until_ready
 from tests.support.server import LiveServer
-from tests.support.wire import Answer, Wire, get, post
+from tests.support.wire import Answer, Wire, cancel, get, post
 
 _logger = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ def _reply(server: LiveServer, number: int) -> None:
                 wire.send(post(message))
                 status, headers = wire.head()
                 assert status == 200
-                _cancel(server, headers["content-location"])
+                _cancel(server, headers["reply-id"])
                 stopped = Answer(200, {}, b"".join(iter(wire.chunk, b""))).transcript().reply
                 assert stopped.finish_reason in {"cancelled", "length", "stop"}
         case 1:
@@ -73,9 +73,9 @@ def _reply(server: LiveServer, number: int) -> None:
             assert ask(server, post(message)).transcript().reply.usage
 
 
-def _cancel(server: LiveServer, address: str) -> None:
+def _cancel(server: LiveServer, reply_id: str) -> None:
     with Wire(server.port) as wire:
-        wire.send(get(address).replace(b"GET", b"DELETE", 1))
+        wire.send(cancel(reply_id))
         assert wire.head()[0] == 204
 
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.bots.engine import Engine
 from app.bots.openai import OpenAI
+from app.bots.request import Engine
 from app.chat.model import Finish
 from tests.bots.asking import USAGE, ask
 from tests.support.completions import DONE, Framing, choice, completion, finish, said, stream, usage
@@ -73,7 +73,7 @@ def _halved(text: str) -> str:
 
 @st.composite
 def _responses(draw: st.DrawFn) -> tuple[str, list[Step]]:
-    text = draw(texts)
+    text = draw(texts.filter(bool))
     halve = draw(st.booleans())
     events = []
     for delta in draw(pieces(_halved(text) if halve else text)):

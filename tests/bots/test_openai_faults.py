@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from app.bots.engine import Engine
 from app.bots.openai import OpenAI
-from app.chat.errors import BotFailed, BotTimeout, BotUnavailable, ChatError
+from app.bots.request import Engine
+from app.chat.errors import BotFailed, BotMisconfigured, BotTimeout, BotUnavailable, ChatError
 from tests.bots.asking import ask, asking, hear
 from tests.bots.faults import CANARY, FAULTS, NONSENSE, REPORTED, Fault
 from tests.support.completions import answer, begun, chunk, event, head, speaks, stream
 from tests.support.engine import FakeEngine, Step
 
-_SHORT: dict[str, Any] = {"first_byte_seconds": 0.2, "between_bytes_seconds": 0.2}
+_SHORT: dict[str, Any] = {"first_byte_seconds": 0.2, "first_token_seconds": 0.2, "between_bytes_seconds": 0.2}
 """Only where an engine is silent: a busy machine is soon too slow for it."""
 
 
@@ -79,7 +79,7 @@ async def test_a_redirect_is_never_followed(status: int) -> None:
         location = {"Location": f"{elsewhere.url}/chat/completions"}
         for script in (answer(status, b"", location), _with_status(status, location)):
             heard, requests = await hear(script, api_key="secret")
-            assert (type(heard.error), heard.text, requests) == (BotFailed, "", 1)
+            assert (type(heard.error), heard.text, requests) == (BotMisconfigured, "", 1)
         assert elsewhere.connections == []
 
 
@@ -92,7 +92,7 @@ async def test_a_redirect_loop_is_one_request() -> None:
     """To itself."""
     engine = FakeEngine(answer(302, b"", {"Location": "/v1/chat/completions"}))
     async with asking(engine) as bot:
-        assert type((await ask(bot)).error) is BotFailed
+        assert type((await ask(bot)).error) is BotMisconfigured
     assert len(engine.exchanges) == 1
 
 

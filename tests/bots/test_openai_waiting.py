@@ -5,8 +5,8 @@ import socket
 import anyio
 import pytest
 
-from app.bots.engine import Engine
 from app.bots.openai import OpenAI
+from app.bots.request import Engine
 from app.chat.errors import BotUnavailable
 from app.chat.model import Finish
 from tests.bots.asking import ask, asking, hear

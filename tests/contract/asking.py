@@ -10,6 +10,9 @@ CANARY = "cAnArY7f3"
 """What no answer may repeat."""
 NOBODY = "0" * 32
 """An id that nothing has."""
+STREAMED = "/api/chat"
+FINISHED = "/api/replies"
+"""Where the reply to a message is had as a stream, and where as JSON."""
 _JSON = {"content-type": "application/json"}
 
 
@@ -37,6 +40,14 @@ class Request:
         """The request, with more headers; `last_event_id="1"` is `Last-Event-ID: 1`."""
         return replace(self, headers={**self.headers, **_named(headers)})
 
+    def finished(self) -> "Request":
+        """The same message, where the reply is had as JSON."""
+        return replace(self, path=FINISHED)
+
+    def head(self) -> "Request":
+        """The same, for the headers alone."""
+        return replace(self, method="HEAD")
+
     def raw(self) -> bytes:
         """For the wire."""
         lines = [f"{name}: {value}" for name, value in self.headers.items()]
@@ -53,15 +64,20 @@ def delete(path: str) -> Request:
     return Request("DELETE", path)
 
 
+def cancel(reply_id: str = "{reply_id}") -> Request:
+    """To stop a reply."""
+    return Request("POST", f"/api/replies/{reply_id}/cancel")
+
+
 def chat(text: str, conversation_id: str = "", **headers: str) -> Request:
     """A message."""
     body = {"user_message": text} | ({"conversation_id": conversation_id} if conversation_id else {})
-    return Request("POST", "/api/chat", _JSON | _named(headers), json.dumps(body))
+    return Request("POST", STREAMED, _JSON | _named(headers), json.dumps(body))
 
 
 def body(content: str, content_type: str = _JSON["content-type"]) -> Request:
     """Any body."""
-    return Request("POST", "/api/chat", {"content-type": content_type}, content)
+    return Request("POST", STREAMED, {"content-type": content_type}, content)
 
 
 def _named(headers: Mapping[str, str]) -> dict[str, str]:

@@ -7,8 +7,6 @@ import json
 import os
 import random
 import re
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +14,22 @@ from typing import Any, Self
 
 from tests.contract.checks import OTHERS_KEY
 from tests.contract.document import CONFIG, ROOT, TEXT
+from tests.support.forks import fork
 from tests.support.keys import bearer
 
 SEED = int(os.environ.get("CONTRACT_SEED", random.SystemRandom().randrange(2**32)))
 MAX_EXAMPLES = int(os.environ.get("CONTRACT_MAX_EXAMPLES", "80"))
+
+_IMPORTED = (
+    "schemathesis.cli.commands.run",
+    "schemathesis.cli.executor",
+    "schemathesis.engine.core",
+    "schemathesis.engine.run.unit",
+    "schemathesis.pytest",
+    "tests.contract.calls",  # what tests.contract.checks imports; that itself changes what schemathesis does
+    "tests.contract.document",
+    "tests.support.keys",
+)
 
 _OPTIONAL = "\nsecurity:\n  - {}\n"
 _WARNING = re.compile("^  \u26a0\ufe0f *(.+)$", re.MULTILINE)
@@ -76,37 +86,31 @@ class Fuzzing:
         configured = ["--config-file", str(config)] if config else []
         signed = ["--header", f"Authorization: {bearer(keys[0])}"] if keys else []
         arguments: Sequence[str] = [
-            *(sys.executable, "-m", "schemathesis.cli", *configured),
+            *configured,
             *("run", document or str(ROOT / "openapi.yaml"), "--url", url, "--no-color"),
             *("--report-json-path", str(self._report), *signed, *options),
         ]
-        self._process = subprocess.Popen(
-            arguments,
-            cwd=folder,
-            env=os.environ | {"PYTHONPATH": str(ROOT)} | ({OTHERS_KEY: keys[1]} if keys else {}),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-        )
+        environment = os.environ | {"PYTHONPATH": str(ROOT)} | ({OTHERS_KEY: keys[1]} if keys else {})
+        self._process = fork("schemathesis.cli", arguments, environment, folder, _IMPORTED)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._process.kill()
-        with self._process:
-            pass
+        self._process.wait()
+        self._process.stdout.close()
 
     def verdict(self) -> Verdict:
         """Wait for the end."""
-        output, _ = self._process.communicate()
+        output = self._process.stdout.read()
+        status = self._process.wait()
         if not self._report.exists():
-            raise AssertionError(f"schemathesis ended with {self._process.returncode} and no report:\n{output}")
+            raise AssertionError(f"schemathesis ended with {status} and no report:\n{output}")
         report: dict[str, Any] = json.loads(self._report.read_text("utf-8"))
         links = _LINKS.search(output)
         return Verdict(
-            self._process.returncode,
+            status,
             report["test_cases"]["generated"],
             tuple(failure["title"] for failure in report["failures"]),
             tuple(_WARNING.findall(output)),

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from tests.contract.asking import CANARY
-from tests.contract.document import PLACES, check_problem, check_response
+from tests.contract.asking import CANARY, FINISHED
+from tests.contract.document import OPERATIONS, PLACES, PROBLEMS, check_problem, check_response
 from tests.contract.wire import exchange, request
 from tests.support.asgi import Whole
 from tests.support.server import LiveServer
@@ -28,15 +28,14 @@ class Known:
         """Ask an operation; about what is known, unless other `ids` are given."""
         method, path = PLACES[operation_id]
         target = path.format(reply_id=ids or self.reply_id, conversation_id=ids or self.conversation_id)
-        message = body or (b'{"user_message": "hello"}' if method == "POST" else b"")
+        message = body or (b'{"user_message": "hello"}' if "requestBody" in OPERATIONS[operation_id] else b"")
         return exchange(self.server.port, request(method, target + query, [_JSON, *headers], message))
 
 
 def told(server: LiveServer, *headers: str, **body: str) -> dict[str, str]:
     """Say hello."""
     message = json.dumps({"user_message": "hello"} | body).encode()
-    lines = [_JSON, "Accept: application/json", *headers]
-    reply: dict[str, str] = exchange(server.port, request("POST", "/api/chat", lines, message)).json()
+    reply: dict[str, str] = exchange(server.port, request("POST", FINISHED, [_JSON, *headers], message)).json()
     return reply
 
 
@@ -57,6 +56,9 @@ def something_known(server: LiveServer) -> Iterator[Known]:
 
 def check_refusal(answer: Whole, operation_id: str, code: str) -> None:
     """It is the problem, to the letter and as documented, and nothing of the request is in it."""
-    assert check_problem(answer).type == f"urn:problem:{code}"
+    if PLACES[operation_id][0] == "HEAD":
+        assert answer.status == PROBLEMS[code]["status"]
+    else:
+        assert check_problem(answer).type == f"urn:problem:{code}"
     check_response(answer, operation_id)
     assert CANARY not in repr(answer)

@@ -1,24 +1,39 @@
-"""Asks the service in the situations that its contract speaks of. Only the bot is ever feigned."""
+"""The situations that the contract speaks of, and how one asks in them. Only the bot is ever feigned."""
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 from app.chat.model import Conversation, Finish
 from app.main import create_app
-from tests.contract.asking import CANARY, Request
+from tests.contract.asking import CANARY, Request, chat
 from tests.contract.stage import STALLED, Stage
-from tests.contract.wire import exchange, request
+from tests.contract.wire import exchange
 from tests.support.asgi import Client, Whole
 from tests.support.keys import bearer, made_key, revoke
 from tests.support.server import LiveServer
 from tests.support.settings import Settings
 
-Situation = LiveServer | tuple[LiveServer, Mapping[str, str]]
-"""A server, and ids of what it is about."""
-Provocation = Callable[[Stage], Awaitable[Whole]]
+Ask = Callable[[Request], Awaitable[Whole]]
+"""Asks, with the ids of what the situation is about."""
+Situation = Callable[[Stage], AbstractAsyncContextManager[Ask]]
+
+
+@dataclass(frozen=True, slots=True)
+class Provocation:
+    """What is asked, and in which situation."""
+
+    asked: Request
+    situation: Situation
+    is_once: bool = False
+    """Whether the situation is another one when it was asked."""
+
+    def plus(self, **headers: str) -> "Provocation":
+        """The same, asked with more headers."""
+        return replace(self, asked=self.asked.plus(**headers))
 
 
 class Raising:
@@ -37,11 +52,12 @@ class Raising:
 def fresh(asked: Request, bot: Raising | None = None, **settings: object) -> Provocation:
     """Ask a service that nobody has asked before."""
 
-    async def provoke(_: Stage) -> Whole:
+    @asynccontextmanager
+    async def situation(_: Stage) -> AsyncIterator[Ask]:
         async with Client(create_app(_settings(settings), bot)) as client:
-            return await _ask(client, asked)
+            yield _asking(client)
 
-    return provoke
+    return Provocation(asked, situation)
 
 
 def after(said: Request, asked: Request, *, restart: bool = False, **settings: object) -> Provocation:
@@ -50,128 +66,165 @@ def after(said: Request, asked: Request, *, restart: bool = False, **settings: o
     What is asked may have `{reply_id}` and `{conversation_id}` in it.
     """
 
-    async def provoke(_: Stage) -> Whole:
+    @asynccontextmanager
+    async def situation(_: Stage) -> AsyncIterator[Ask]:
         own = _settings(settings)
         async with Client(create_app(own)) as client:
-            await _ask(client, said)
+            await _asking(client)(said)
             ids = await _newest(client)
             if not restart:
-                return await _ask(client, asked.of(ids))
+                yield _asking(client, ids)
+                return
         async with Client(create_app(own)) as client:
-            return await _ask(client, asked.of(ids))
+            yield _asking(client, ids)
 
-    return provoke
+    return Provocation(asked, situation)
 
 
-def during(asked: Request, running: int = 1, said: Request | None = None, **settings: object) -> Provocation:
-    """Ask while replies run; about the newest of them, or about what was `said` before the service was restarted."""
+def during(
+    asked: Request, running: int = 1, said: Request | None = None, text: str = STALLED, **settings: object
+) -> Provocation:
+    """Ask while replies to a `text` run; about the newest of them, or about what was `said` before a restart."""
 
-    async def provoke(_: Stage) -> Whole:
+    @asynccontextmanager
+    async def situation(_: Stage) -> AsyncIterator[Ask]:
         own = _settings(settings)
         ids: Mapping[str, str] = {}
         if said is not None:
             async with Client(create_app(own)) as client:
-                await _ask(client, said)
+                await _asking(client)(said)
                 ids = await _newest(client)
         async with Client(create_app(own)) as client, AsyncExitStack() as stack:
             for _running in range(running):
-                stalled = {"user_message": STALLED}
-                response = await stack.enter_async_context(client.stream("POST", "/api/chat", json=stalled))
-                assert response.status == 200
-            return await _ask(client, asked.of(ids or await _newest(client)))
+                await _begun(client, stack, chat(text))
+            yield _asking(client, ids or await _newest(client))
 
-    return provoke
+    return Provocation(asked, situation)
 
 
 def revoked(asked: Request, *, resumes: bool = False) -> Provocation:
     """Ask with a key that is revoked before there is an end; to read what was begun with it before, if `resumes`."""
 
-    async def provoke(_: Stage) -> Whole:
+    @asynccontextmanager
+    async def situation(_: Stage) -> AsyncIterator[Ask]:
         own = _settings({})
         key, key_id = await made_key(own.database_url)
         signed = {"authorization": bearer(key)}
         async with Client(create_app(own)) as client, AsyncExitStack() as stack:
-            ids: Mapping[str, str] = {}
-            if resumes:
-                stalled = {"user_message": STALLED}
-                begun = await stack.enter_async_context(
-                    client.stream("POST", "/api/chat", json=stalled, headers=signed)
-                )
-                ids = {"reply_id": begun.headers["reply-id"]}
-            answer = asyncio.ensure_future(_ask(client, asked.of(ids).plus(authorization=bearer(key))))
-            await revoke(own.database_url, key_id)
-            return await answer
+            ids = await _begun(client, stack, chat(STALLED, **signed)) if resumes else {}
 
-    return provoke
+            async def ask(asked: Request) -> Whole:
+                answer = asyncio.ensure_future(_asking(client, ids)(asked.plus(**signed)))
+                await revoke(own.database_url, key_id)
+                return await answer
+
+            yield ask
+
+    return Provocation(asked, situation, is_once=True)
 
 
 def draining(asked: Request) -> Provocation:
     """Ask a server that was told to stop."""
-    return _on_stage(lambda stage: stage.draining, asked)
+    return Provocation(asked, _on_stage(lambda stage: (stage.draining, {})))
 
 
 def without_database(asked: Request) -> Provocation:
     """Ask a server whose database has gone away."""
-    return _on_stage(lambda stage: stage.without_database, asked)
+    return Provocation(asked, _on_stage(lambda stage: (stage.without_database, {})))
 
 
 def elsewhere(asked: Request) -> Provocation:
     """Ask the wrong one of two servers."""
-    return _on_stage(lambda stage: stage.elsewhere, asked)
+    return Provocation(asked, _on_stage(lambda stage: stage.elsewhere))
 
 
 def crashed(asked: Request) -> Provocation:
     """Ask about a reply of which a crash has left nothing."""
-    return _on_stage(lambda stage: stage.crashed, asked)
+    return Provocation(asked, _on_stage(lambda stage: stage.crashed))
 
 
 def crashed_late(asked: Request) -> Provocation:
     """Ask about a reply of which a crash has left something."""
-    return _on_stage(lambda stage: stage.crashed_late, asked)
+    return Provocation(asked, _on_stage(lambda stage: stage.crashed_late))
 
 
-async def with_a_defect(_: Stage) -> Whole:
-    """Give the application a handler that is wrong, and call it."""
-    app = create_app(Settings())
-
-    async def defective() -> None:
-        raise RuntimeError(CANARY)
-
-    app.add_api_route("/defective", defective)
-    async with Client(app) as client:
-        return await client.request("GET", "/defective")
-
-
-async def with_half_a_body(_: Stage) -> Whole:
+def slowly(asked: Request) -> Provocation:
     """Begin to send a body, and stop."""
-    with LiveServer(request_seconds=0.3) as server:
-        headers = ["Content-Type: application/json", "Content-Length: 100"]
-        return exchange(server.port, request("POST", "/api/chat", headers, b'{"user_message": "'))
+
+    @asynccontextmanager
+    async def situation(_: Stage) -> AsyncIterator[Ask]:
+        with LiveServer(request_seconds=0.3) as server:
+            yield _asking_over_a_socket(server)
+
+    return Provocation(asked.plus(content_length=str(len(asked.content) + 1)), situation)
 
 
-async def with_something_else_than_http(_: Stage) -> Whole:
-    """Talk nonsense to the port."""
-    with LiveServer() as server:
-        return exchange(server.port, f"{CANARY}\r\n\r\n".encode())
+def with_a_defect() -> Provocation:
+    """Give the application a handler that is wrong, and call it."""
+
+    @asynccontextmanager
+    async def situation(_: Stage) -> AsyncIterator[Ask]:
+        app = create_app(Settings())
+
+        async def defective() -> None:
+            raise RuntimeError(CANARY)
+
+        app.add_api_route("/defective", defective)
+        async with Client(app) as client:
+            yield _asking(client)
+
+    return Provocation(Request("GET", "/defective"), situation)
 
 
-def _on_stage(situation: Callable[[Stage], Situation], asked: Request) -> Provocation:
-    async def provoke(stage: Stage) -> Whole:
-        match situation(stage):
-            case LiveServer() as server:
-                return exchange(server.port, asked.raw())
-            case server, ids:
-                return exchange(server.port, asked.of(ids).raw())
+def with_bytes(head: bytes) -> Provocation:
+    """Send what is no request that a client library would send."""
 
-    return provoke
+    @asynccontextmanager
+    async def situation(_: Stage) -> AsyncIterator[Ask]:
+        with LiveServer() as server:
+
+            async def ask(_: Request) -> Whole:
+                return exchange(server.port, head + b"\r\n\r\n")
+
+            yield ask
+
+    return Provocation(Request("", ""), situation)
+
+
+def _on_stage(found: Callable[[Stage], tuple[LiveServer, Mapping[str, str]]]) -> Situation:
+    @asynccontextmanager
+    async def situation(stage: Stage) -> AsyncIterator[Ask]:
+        yield _asking_over_a_socket(*found(stage))
+
+    return situation
 
 
 def _settings(given: Mapping[str, Any]) -> Settings:
     return Settings.model_validate({"bot": "simulator", **given})
 
 
-async def _ask(client: Client, asked: Request) -> Whole:
-    return await client.request(asked.method, asked.path, content=asked.content.encode(), headers=asked.headers)
+def _asking(client: Client, ids: Mapping[str, str] | None = None) -> Ask:
+    async def ask(asked: Request) -> Whole:
+        asked = asked.of(ids or {})
+        return await client.request(asked.method, asked.path, content=asked.content.encode(), headers=asked.headers)
+
+    return ask
+
+
+def _asking_over_a_socket(server: LiveServer, ids: Mapping[str, str] | None = None) -> Ask:
+    async def ask(asked: Request) -> Whole:
+        return exchange(server.port, asked.of(ids or {}).raw())
+
+    return ask
+
+
+async def _begun(client: Client, stack: AsyncExitStack, asked: Request) -> Mapping[str, str]:
+    """Start a reply that never ends, and go on reading it. Its id."""
+    response = await stack.enter_async_context(
+        client.stream(asked.method, asked.path, content=asked.content.encode(), headers=asked.headers)
+    )
+    assert response.status == 200
+    return {"reply_id": response.headers["reply-id"]}
 
 
 async def _newest(client: Client) -> dict[str, str]:

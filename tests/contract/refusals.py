@@ -2,23 +2,26 @@
 
 from collections.abc import Callable, Iterator
 
-from tests.contract.asking import CANARY, NOBODY, Request, chat, delete, get
-from tests.contract.document import PLACES
+from tests.contract.asking import CANARY, NOBODY, Request, cancel, chat, delete, get
+from tests.contract.document import HEADS, PLACES
 from tests.contract.provocations import Provocation, after, fresh
-from tests.contract.ways import Way
+from tests.contract.way import Way
 
-GUARDED = {
+_ASKED = {
     "streamChat": chat("hello"),
-    "streamReply": get(f"/api/replies/{NOBODY}"),
-    "cancelReply": delete(f"/api/replies/{NOBODY}"),
+    "createReply": chat("hello").finished(),
+    "getReply": get(f"/api/replies/{NOBODY}"),
+    "streamReply": get(f"/api/replies/{NOBODY}/events"),
+    "cancelReply": cancel(NOBODY),
     "listConversations": get("/api/conversations"),
     "getConversation": get(f"/api/conversations/{NOBODY}"),
     "deleteConversation": delete(f"/api/conversations/{NOBODY}"),
 }
+GUARDED = _ASKED | {HEADS[name]: asked.head() for name, asked in _ASKED.items() if name in HEADS}
 """What is asked of each operation that wants credentials."""
 
 OPEN = sorted(PLACES.keys() - GUARDED.keys())
-UNSAFE = {name: asked for name, asked in GUARDED.items() if asked.method != "GET"}
+UNSAFE = {name: asked for name, asked in GUARDED.items() if asked.method not in {"GET", "HEAD"}}
 BASIC = "Basic c29tZWJvZHk6c2VjcmV0"
 
 
@@ -50,7 +53,7 @@ def elsewhere(asked: Request) -> Provocation:
 
 
 def _refusals() -> Iterator[Way]:
-    for operation_id, asked in GUARDED.items():
+    for operation_id, asked in _ASKED.items():
         for name, code, ask in (
             ("no key", "credentials-missing", locked),
             ("a password", "credentials-missing", signed(BASIC)),

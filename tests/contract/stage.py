@@ -16,6 +16,9 @@ from tests.support.server import LiveServer
 STALLED = "/simulate stall_after=3\nhello there, my world"
 """Asks for two words and no end: the third one is not told before it is known what follows it."""
 
+_PATIENT = {"bot_silence_seconds": 3600, "reply_seconds": 3600}
+"""Settings with which such a reply runs for as long as the tests do."""
+
 
 class Stage:
     """Each situation is set when it is first needed. A context manager; it leaves no process behind."""
@@ -32,7 +35,7 @@ class Stage:
     @cached_property
     def draining(self) -> LiveServer:
         """A server that was told to stop, and waits for a reply to end."""
-        server = self._exits.enter_context(LiveServer(drain_seconds=600))
+        server = self._exits.enter_context(LiveServer(drain_seconds=600, **_PATIENT))
         running = self._exits.enter_context(socket.create_connection(("127.0.0.1", server.port), PATIENCE_SECONDS))
         _begin(running)
         server.terminate()
@@ -53,7 +56,7 @@ class Stage:
     def elsewhere(self) -> tuple[LiveServer, Mapping[str, str]]:
         """A server beside one that makes a reply, with the same database; the ids of that reply."""
         url = self._exits.enter_context(Postgres()).database_url()
-        other = self._exits.enter_context(LiveServer(database_url=url))
+        other = self._exits.enter_context(LiveServer(database_url=url, **_PATIENT))
         running = self._exits.enter_context(socket.create_connection(("127.0.0.1", other.port), PATIENCE_SECONDS))
         return self._exits.enter_context(LiveServer(database_url=url)), _begin(running)
 

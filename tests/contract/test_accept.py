@@ -1,106 +1,120 @@
-"""Which representation a client gets, by what it says that it accepts (RFC 9110, section 12.5.1)."""
+"""Who accepts what an operation gives is served, and who does not is told which one gives the other.
+
+RFC 9110, section 12.5.1.
+"""
 
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.contract.document import check_problem, check_response
-from tests.contract.wire import exchange, request
-from tests.support.asgi import Whole
+from tests.contract.document import DOCUMENT, OPERATIONS, check_response, resolved
+from tests.contract.known import Known, check_refusal, something_known
 from tests.support.server import LiveServer
 
-STREAM = "text/event-stream; charset=utf-8"
-JSON = "application/json"
+STREAM, JSON = "text/event-stream", "application/json"
+GIVES = {"streamChat": STREAM, "streamReply": STREAM, "createReply": JSON, "getReply": JSON}
+CODES = {STREAM: "stream-only", JSON: "json-only"}
 
-NEGOTIATED: dict[str, tuple[list[str], str]] = {
-    "says nothing": ([], STREAM),
-    "says nothing, at length": ([""], STREAM),
-    "curl, fetch": (["*/*"], STREAM),
-    "EventSource, fetch-event-source": (["text/event-stream"], STREAM),
-    "in other letters": (["Text/Event-Stream"], STREAM),
-    "any text": (["text/*"], STREAM),
-    "a client of JSON": (["application/json"], JSON),
-    "any application": (["application/*"], JSON),
-    "axios": (["application/json, text/plain, */*"], JSON),
-    "jQuery": (["application/json, text/javascript, */*; q=0.01"], JSON),
-    "a browser": (["text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"], STREAM),
-    "both": (["text/event-stream, application/json"], STREAM),
-    "both, the other way round": (["application/json, text/event-stream"], STREAM),
-    "both, rather JSON": (["text/event-stream;q=0.4, application/json;q=0.5"], JSON),
-    "both, rather a stream": (["application/json;q=0.4, text/event-stream;q=0.5"], STREAM),
-    "rather anything else": (["application/json;q=0.1, */*"], STREAM),
-    "anything but a stream": (["*/*, text/event-stream;q=0"], JSON),
-    "anything but JSON": (["application/json;q=0, */*"], STREAM),
-    "any text but a stream": (["text/*, text/event-stream;q=0, application/json;q=0.001"], JSON),
-    "with a parameter": (["application/json;charset=utf-8"], JSON),
-    "with much space": ([" application/json \t; \t q=1.0 "], JSON),
-    "with empty places": ([",, application/json ,,"], JSON),
-    "in two lines": (["text/html", "application/json"], JSON),
-    "in two lines, rather the second": (["text/event-stream;q=0.1", "application/json"], JSON),
-    "garbage and JSON": (["json, q=1, application/json"], JSON),
-}
-
-REFUSED: dict[str, list[str]] = {
-    "HTML alone": ["text/html"],
-    "XML alone": ["application/xml, text/xml"],
-    "another JSON": ["application/problem+json"],
-    "nothing": ["*/*;q=0"],
-    "neither": ["text/event-stream;q=0, application/json;q=0.0"],
-    "neither, but anything else": ["text/event-stream;q=0, application/json;q=0, */*"],
-    "a quality that is none": ["application/json;q=high"],
-    "a quality out of bounds": ["application/json;q=2"],
-    "a quality below bounds": ["application/json;q=-1"],
-    "a quality that is not a number": ["application/json;q=nan"],
-    "a word": ["json"],
-    "half a type": ["application"],
-    "half a wildcard": ["*"],
-    "a wildcard in the wrong place": ["*/json"],
-    "garbage": ['=;,/"\\;q=;\xff'],
+EITHER = {STREAM, JSON}
+ACCEPTED: dict[str, tuple[list[str], set[str]]] = {
+    "says nothing": ([], EITHER),
+    "says nothing, at length": ([""], EITHER),
+    "curl, fetch": (["*/*"], EITHER),
+    "EventSource, fetch-event-source": (["text/event-stream"], {STREAM}),
+    "in other letters": (["Text/Event-Stream"], {STREAM}),
+    "any text": (["text/*"], {STREAM}),
+    "a client of JSON": (["application/json"], {JSON}),
+    "any application": (["application/*"], {JSON}),
+    "axios": (["application/json, text/plain, */*"], EITHER),
+    "jQuery": (["application/json, text/javascript, */*; q=0.01"], EITHER),
+    "a browser": (["text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"], EITHER),
+    "both": (["text/event-stream, application/json"], EITHER),
+    "both, rather JSON": (["text/event-stream;q=0.4, application/json;q=0.5"], EITHER),
+    "rather anything else": (["application/json;q=0.1, */*"], EITHER),
+    "anything but a stream": (["*/*, text/event-stream;q=0"], {JSON}),
+    "anything but JSON": (["application/json;q=0, */*"], {STREAM}),
+    "any text but a stream": (["text/*, text/event-stream;q=0, application/json;q=0.001"], {JSON}),
+    "with a parameter": (["application/json;charset=utf-8"], {JSON}),
+    "with much space": ([" application/json \t; \t q=1.0 "], {JSON}),
+    "with empty places": ([",, application/json ,,"], {JSON}),
+    "in two lines": (["text/html", "application/json"], {JSON}),
+    "in two lines, rather the second": (["text/event-stream;q=0.1", "application/json"], EITHER),
+    "garbage and JSON": (["json, q=1, application/json"], {JSON}),
+    "HTML alone": (["text/html"], set()),
+    "XML alone": (["application/xml, text/xml"], set()),
+    "another JSON": (["application/problem+json"], set()),
+    "nothing": (["*/*;q=0"], set()),
+    "neither": (["text/event-stream;q=0, application/json;q=0.0"], set()),
+    "neither, but anything else": (["text/event-stream;q=0, application/json;q=0, */*"], set()),
+    "a quality that is none": (["application/json;q=high"], set()),
+    "a quality out of bounds": (["application/json;q=2"], set()),
+    "a quality below bounds": (["application/json;q=-1"], set()),
+    "a quality that is not a number": (["application/json;q=nan"], set()),
+    "a word": (["json"], set()),
+    "half a type": (["application"], set()),
+    "half a wildcard": (["*"], set()),
+    "a wildcard in the wrong place": (["*/json"], set()),
+    "garbage": (['=;,/"\\;q=;\xff'], set()),
 }
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[LiveServer]:
-    """The service."""
-    with LiveServer("simulator") as server:
-        yield server
+def known() -> Iterator[Known]:
+    """The service, and a reply."""
+    with something_known(LiveServer()) as known:
+        yield known
 
 
-def ask(server: LiveServer, accept: list[str]) -> Whole:
-    """Ask with these `Accept` lines."""
-    lines = ["Content-Type: application/json", *(f"Accept: {value}" for value in accept)]
-    return exchange(server.port, request("POST", "/api/chat", lines, b'{"user_message": "hello"}'))
+def lines(accept: list[str]) -> list[str]:
+    """These `Accept` lines."""
+    return [f"Accept: {value}" for value in accept]
 
 
-@pytest.mark.parametrize("name", NEGOTIATED)
-def test_a_client_gets_what_it_likes_best(name: str, server: LiveServer) -> None:
-    """Of two that it likes as much, the one that it names; then the stream."""
-    accept, expected = NEGOTIATED[name]
-    answer = ask(server, accept)
-    assert (answer.status, answer.headers["content-type"]) == (200, expected)
-    check_response(answer, "streamChat")
-    assert (answer.json() if expected == JSON else answer.transcript().reply.model_dump())["text"] == "hello"
+@pytest.mark.parametrize("operation_id", GIVES)
+@pytest.mark.parametrize("name", ACCEPTED)
+def test_a_client_gets_what_it_accepts_or_406(name: str, operation_id: str, known: Known) -> None:
+    """There is one media type to each operation, so that no client gets another than its generator has planned for."""
+    accept, accepted = ACCEPTED[name]
+    answer = known.ask(operation_id, *lines(accept))
+    if GIVES[operation_id] in accepted:
+        assert (answer.status, answer.headers["content-type"].partition(";")[0]) == (200, GIVES[operation_id])
+        check_response(answer, operation_id)
+    else:
+        check_refusal(answer, operation_id, CODES[GIVES[operation_id]])
 
 
-@pytest.mark.parametrize("name", REFUSED)
-def test_a_client_that_likes_neither_gets_406(name: str, server: LiveServer) -> None:
-    """It is told which there are."""
-    answer = ask(server, REFUSED[name])
-    assert check_problem(answer).type == "urn:problem:not-acceptable"
-    check_response(answer, "streamChat")
+def test_the_document_has_one_media_type_for_each_good_answer() -> None:
+    """Or none; and 406 where it can be excluded."""
+    for operation_id, operation in OPERATIONS.items():
+        good = resolved(operation["responses"][min(operation["responses"])]).get("content", {})
+        assert len(good) <= 1
+        assert ("406" in operation["responses"]) == (operation_id in GIVES)
+        if operation_id in GIVES:
+            assert good.keys() == {GIVES[operation_id]}
 
 
-@settings(deadline=None)
+@pytest.mark.parametrize("media_type", CODES)
+def test_a_refusal_names_the_operations_that_give_the_other_type(media_type: str) -> None:
+    """By method and path, as they are in the document."""
+    examples = DOCUMENT["components"]["responses"]["NotAcceptable"]["content"]["application/problem+json"]["examples"]
+    (problem,) = [example["value"] for example in examples.values() if CODES[media_type] in example["value"]["type"]]
+    for path, item in DOCUMENT["paths"].items():
+        for method, operation in item.items():
+            if isinstance(operation, dict) and operation["operationId"] in GIVES:
+                is_named = f"{method.upper()} {path} " in problem["detail"].replace(".", " ")
+                assert is_named == (GIVES[operation["operationId"]] != media_type)
+
+
 @given(
     st.text(
         st.sampled_from(",;=/*q.01 \t")
         | st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_characters="\x7f")
     )
 )
-def test_no_accept_brings_the_service_down(server: LiveServer, accept: str) -> None:
-    """Any of the three answers, and no other."""
-    answer = ask(server, [accept])
+def test_no_accept_brings_the_service_down(known: Known, accept: str) -> None:
+    """One of two answers, and no other."""
+    answer = known.ask("createReply", *lines([accept]))
     assert answer.status in {200, 406}
-    check_response(answer, "streamChat")
+    check_response(answer, "createReply")

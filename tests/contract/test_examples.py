@@ -12,7 +12,10 @@ from pydantic import TypeAdapter
 
 import generated.models
 from app.main import create_app
-from tests.contract.document import DOCUMENT, METHODS, PROBLEM_TYPE
+from tests.contract.asking import chat, get
+from tests.contract.document import CLOSED, DOCUMENT, OPERATIONS, PROBLEM_TYPE, PROBLEMS
+from tests.contract.provocations import Provocation, after, during
+from tests.contract.stage import Stage
 from tests.support.asgi import Client
 from tests.support.settings import Settings
 from tests.support.stream import Parser, check_stream
@@ -35,16 +38,15 @@ class Example:
 
 def contents() -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Each `content` of the document, and where it is."""
-    for path, item in DOCUMENT["paths"].items():
-        for method in METHODS & item.keys():
-            operation = item[method]
-            if "requestBody" in operation:
-                yield f"{method} {path}", operation["requestBody"]["content"]
-            for status, response in operation["responses"].items():
-                if "content" in response:
-                    yield f"{method} {path} {status}", response["content"]
-    for name, response in DOCUMENT["components"]["responses"].items():
-        yield name, response["content"]
+    inline = (
+        (f"{operation_id} {status}", response)
+        for operation_id, operation in OPERATIONS.items()
+        for status, response in operation["responses"].items()
+    )
+    components = [*DOCUMENT["components"]["requestBodies"].items(), *DOCUMENT["components"]["responses"].items()]
+    for name, holder in (*inline, *components):
+        if "content" in holder:
+            yield name, holder["content"]
 
 
 def examples() -> Iterator[Example]:
@@ -53,18 +55,17 @@ def examples() -> Iterator[Example]:
         for media_type, spec in content.items():
             schema = spec["schema"]["$ref"].removeprefix("#/components/schemas/")
             for name, example in spec["examples"].items():
-                serialized = example.get("serializedValue")
-                yield Example(f"{where} {media_type} {name}", media_type, schema, example["dataValue"], serialized)
+                value = example["dataValue" if media_type == STREAM else "value"]
+                yield Example(f"{where} {name}", media_type, schema, value, example.get("serializedValue"))
 
 
 EXAMPLES = list(examples())
 STREAMS = [example for example in EXAMPLES if example.media_type == STREAM]
-SCHEMAS = DOCUMENT["components"]["schemas"]
 
 
-def check_schema(schema: Mapping[str, Any], value: object) -> None:
+def check_schema(schema: Mapping[str, Any], value: object, document: Mapping[str, Any] = DOCUMENT) -> None:
     """Hold a value against a schema of the document."""
-    with_components = {**schema, "components": {"schemas": SCHEMAS}}
+    with_components = {**schema, "components": document["components"]}
     jsonschema_rs.Draft202012Validator(with_components, validate_formats=True).validate(value)
 
 
@@ -86,12 +87,11 @@ def test_every_content_has_an_example() -> None:
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.where)
 def test_an_example_is_valid(example: Example) -> None:
-    """Against the schema of the document, and against the model that is generated from it."""
-    check_schema({"$ref": f"#/components/schemas/{example.schema}"}, example.value)
-    value = example.value
-    if example.media_type == STREAM:
-        value = [{"event": "message", **event} for event in value]  # its default; pydantic wants it spelled out
-    TypeAdapter(getattr(generated.models, example.schema)).validate_json(json.dumps(value), strict=True)
+    """Against the schema of the document, as it is and closed, and against the model that is generated from it."""
+    for document in (DOCUMENT, CLOSED):
+        check_schema({"$ref": f"#/components/schemas/{example.schema}"}, example.value, document)
+    model = TypeAdapter(getattr(generated.models, example.schema))
+    model.validate_json(json.dumps(example.value), strict=True)
 
 
 def test_every_schema_accepts_its_own_examples() -> None:
@@ -134,38 +134,35 @@ async def test_a_stream_is_what_the_service_sends(name: str, bot: str, message: 
     assert ITS_OWN.sub("<its own>", sent.content.decode()) == ITS_OWN.sub("<its own>", example.serialized or "")
 
 
+HELLO = chat("hello")
+REPLY = "/api/replies/{reply_id}"
+GREETER = {"bot": "greeter", "greeter_pace_ms": 0}
 BODIES = {
-    "ReplyStarted application/json hello": ("GET", "/api/replies/{reply_id}"),
-    "get /api/conversations 200 application/json one": ("GET", "/api/conversations"),
-    "get /api/conversations/{conversation_id} 200 application/json hello": (
-        "GET",
-        "/api/conversations/{conversation_id}",
-    ),
-    "get /api/health 200 application/json up": ("GET", "/api/health"),
-    "get /api/ready 200 application/json ready": ("GET", "/api/ready"),
+    "createReply 200 hello": after(HELLO, HELLO.finished(), **GREETER),
+    "getReply 200 completed": after(HELLO, get(REPLY), **GREETER),
+    "getReply 200 running": during(get(REPLY), text="/simulate stall_after=3\nHi there! How can"),
+    "getReply 200 failed": after(chat("/simulate fail_after=1\nHi there!"), get(REPLY)),
+    "listConversations 200 one": after(HELLO, get("/api/conversations"), **GREETER),
+    "getConversation 200 hello": after(HELLO, get("/api/conversations/{conversation_id}"), **GREETER),
+    "getHealth 200 up": after(HELLO, get("/api/health"), **GREETER),
+    "getReadiness 200 ready": after(HELLO, get("/api/ready"), **GREETER),
 }
 
 
 @pytest.mark.parametrize("where", BODIES)
 async def test_a_body_is_what_the_service_sends(where: str) -> None:
-    """To one who has said hello before; the value, but for ids and times."""
+    """The value, but for ids and times."""
     example = next(example for example in EXAMPLES if example.where == where)
-    method, path = BODIES[where]
-    headers = {"accept": "application/json"}
-    async with Client(create_app(Settings(greeter_pace_ms=0))) as client:
-        hello = await client.request("POST", "/api/chat", json={"user_message": "hello"}, headers=headers)
-        assert hello.status == 200
-        sent = await client.request(method, path.format(**hello.json()), headers=headers)
+    provocation: Provocation = BODIES[where]
+    with Stage() as stage:
+        async with provocation.situation(stage) as ask:
+            sent = await ask(provocation.asked)
     assert ITS_OWN.sub("<its own>", repr(sent.json())) == ITS_OWN.sub("<its own>", repr(example.value))
 
 
 def test_every_body_of_a_good_answer_is_compared() -> None:
-    """Or is a stream, or a request's."""
-    good = {
-        example.where
-        for example in EXAMPLES
-        if example.media_type == "application/json" and not example.where.startswith("post ")
-    }
+    """Or is a stream."""
+    good = {example.where for example in EXAMPLES if " 200 " in example.where}
     assert good == BODIES.keys()
 
 
@@ -173,3 +170,16 @@ def test_every_problem_has_one_example() -> None:
     """What the service says about an error is the example; `test_statuses` sees each of them sent."""
     types = [example.value["type"] for example in EXAMPLES if example.media_type == PROBLEM_TYPE]
     assert len(types) == len(set(types))
+
+
+def test_the_table_of_problems_the_examples_and_the_known_types_are_one_list() -> None:
+    """In one order: by status."""
+    table = re.findall(
+        r"^\| `([a-z-]+)` \| ([0-9]{3}) \| (yes|no) \| .+\. \|$", DOCUMENT["info"]["description"], re.MULTILINE
+    )
+    known, any_other = DOCUMENT["components"]["schemas"]["ProblemType"]["anyOf"]
+    assert known["enum"] == [f"urn:problem:{code}" for code, _, _ in table]
+    assert "enum" not in any_other
+    assert table == [
+        (code, str(problem["status"]), "yes" if problem["retryable"] else "no") for code, problem in PROBLEMS.items()
+    ]

@@ -1,13 +1,24 @@
 """Who is let in is settled before anything else of a request is looked at; what is said of it is in the document."""
 
 import re
+from typing import Any
 
 import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.main import create_app
 from tests.contract.asking import CANARY, NOBODY, Request, body, chat
-from tests.contract.document import DOCUMENT, PLACES, check_problem, check_response, resolved
+from tests.contract.document import (
+    DOCUMENT,
+    HEADS,
+    OPERATIONS,
+    PLACES,
+    PROBLEM_TYPE,
+    STATUSES,
+    check_problem,
+    check_response,
+    resolved,
+)
 from tests.contract.refusals import GUARDED, OPEN, asked_of
 from tests.support.asgi import Client, Whole
 from tests.support.keys import bearer, made_key
@@ -68,8 +79,9 @@ async def locked_settings() -> tuple[Settings, str]:
 def test_the_document_guards_all_but_health() -> None:
     """Where an operation says nothing, all of them ask: one that is new is guarded unless it says otherwise."""
     assert DOCUMENT["security"] == [{}, {"apiKey": []}, {"token": []}]
-    said = {name: DOCUMENT["paths"][path][method.lower()].get("security") for name, (method, path) in PLACES.items()}
-    assert said == dict.fromkeys(GUARDED) | {"getHealth": [], "getReadiness": []}
+    said = {name: operation.get("security") for name, operation in OPERATIONS.items()}
+    open_to_all = ("getHealth", "headHealth", "getReadiness", "headReadiness")
+    assert said == dict.fromkeys(GUARDED) | {name: [] for name in open_to_all}
 
 
 @pytest.mark.parametrize(
@@ -83,7 +95,10 @@ def test_the_document_guards_all_but_health() -> None:
         chat("hello", NOBODY, Idempotency_Key="a b"),
         chat("hello").plus(content_length="1000000000"),
         Request("GET", "/api/conversations?limit=0"),
+        Request("GET", f"/api/conversations?{CANARY}"),
         Request("GET", f"/api/replies/{CANARY}"),
+        Request("GET", f"/api/replies/{CANARY}/events?lastEventId={CANARY}"),
+        chat("hello", accept="text/event-stream").finished(),
     ],
     ids=lambda asked: f"{asked.method} {asked.path} {asked.content} {dict(asked.headers)}",
 )
@@ -159,16 +174,24 @@ async def test_what_is_open_stays_open() -> None:
         assert [(await ask(client, asked)).status for asked in ELSEWHERE.values()] == [404, 405, 200, 200]
 
 
-@pytest.mark.parametrize("operation_id", PLACES)
-async def test_no_operation_answers_for_another_host(operation_id: str) -> None:
+@pytest.mark.parametrize("operation_id", GUARDED)
+async def test_no_guarded_operation_answers_for_another_host(operation_id: str) -> None:
     """Nothing else is asked first; so 421 is, like 404 for a path, none of an operation's own statuses."""
     settings, _ = await locked_settings()
     settings = settings.model_copy(update={"allowed_hosts": HOSTS})
     async with Client(Unread(create_app(settings))) as client:
         answer = await ask(client, asked_of(operation_id).plus(host=f"{CANARY}.example", origin="https://evil.example"))
     assert answer.status == 421
-    assert check_problem(answer).type == "urn:problem:host-not-allowed"
+    if answer.content or operation_id not in HEADS.values():
+        assert check_problem(answer).type == "urn:problem:host-not-allowed"
     assert CANARY not in repr(answer)
+
+
+@pytest.mark.parametrize("operation_id", OPEN)
+async def test_a_probe_calls_by_any_name(operation_id: str) -> None:
+    """A load balancer knows addresses; and there is nothing here that a page could read."""
+    async with Client(create_app(Settings(allowed_hosts=HOSTS))) as client:
+        assert (await ask(client, asked_of(operation_id).plus(host="10.0.0.1"))).status == 200
 
 
 @pytest.mark.parametrize("name", ELSEWHERE)
@@ -183,14 +206,20 @@ def test_the_document_has_the_other_host_among_what_no_operation_answers() -> No
     """With a wording of its own, and in no operation."""
     used = {
         response.get("$ref", "").rpartition("/")[2]
-        for item in DOCUMENT["paths"].values()
-        for operation in item.values()
-        if isinstance(operation, dict)
+        for operation in OPERATIONS.values()
         for response in operation["responses"].values()
     }
-    unused = DOCUMENT["components"]["responses"].keys() - used
-    assert unused == {"MethodNotAllowed", "MisdirectedRequest"}
-    assert re.search(r"no operation answers: .*404.*405.*421", DOCUMENT["info"]["description"], re.DOTALL)
+    responses: dict[str, Any] = DOCUMENT["components"]["responses"]
+    unused = [
+        example["value"]["status"]
+        for name in responses.keys() - used
+        for example in responses[name]["content"][PROBLEM_TYPE]["examples"].values()
+    ]
+    assert sorted(unused) == [405, 414, 421, 431, 501, 505]
+    (said,) = re.findall(
+        r"This includes requests that no operation handles: (.*?)\.", DOCUMENT["info"]["description"], re.DOTALL
+    )
+    assert {int(status) for status in re.findall(r"\b[45][0-9]{2}\b", said)} == {400, 404, *unused}
 
 
 async def test_hosts_are_held_against_the_list() -> None:
@@ -198,7 +227,7 @@ async def test_hosts_are_held_against_the_list() -> None:
     async with Client(create_app(Settings(allowed_hosts=HOSTS))) as client:
         for hosts, status in ((SERVED, 200), (NOT_SERVED, 421)):
             for host in hosts:
-                answer = await client.request("GET", "/api/health", headers={"host": host})
+                answer = await client.request("GET", "/api/conversations", headers={"host": host})
                 assert answer.status == status, host
 
 
@@ -211,7 +240,7 @@ async def test_the_rate_is_told_as_the_document_has_it(operation_id: str) -> Non
         method, path = PLACES[operation_id]
         asked = Request(method, path.format(**ids), GUARDED[operation_id].headers, GUARDED[operation_id].content)
         second, third, fourth = [await ask(client, asked) for _ in range(3)]
-    assert [second.status, fourth.status] == [204 if method == "DELETE" else 200, 429]
+    assert [second.status, fourth.status] == [min(STATUSES[operation_id]), 429]
     for answer, left in ((hello, 2), (second, 1), (third, 0), (fourth, 0)):
         check_response(answer, "streamChat" if answer is hello else operation_id)
         assert answer.headers["ratelimit-policy"] == '"requests";q=3;w=60'
@@ -235,8 +264,7 @@ async def test_what_is_not_limited_says_nothing_of_limits() -> None:
 def test_every_good_answer_of_a_guarded_operation_has_the_rate_in_the_document() -> None:
     """And the one that says that it was too much; in no other answer is it needed."""
     limits = {"RateLimit", "RateLimit-Policy"}
-    for operation_id in PLACES:
-        method, path = PLACES[operation_id]
-        for status, response in DOCUMENT["paths"][path][method.lower()]["responses"].items():
+    for operation_id in PLACES.keys() - HEADS.values():
+        for status, response in OPERATIONS[operation_id]["responses"].items():
             expected = operation_id in GUARDED and (status.startswith("2") or status == "429")
             assert limits & resolved(response)["headers"].keys() == (limits if expected else set())

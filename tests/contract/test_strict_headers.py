@@ -1,9 +1,10 @@
-"""`Last-Event-ID` and `Idempotency-Key` are taken as strictly as the contract describes them.
+"""`Last-Event-ID`, `lastEventId` and `Idempotency-Key` are taken as strictly as the contract describes them.
 
 Nearly every wrong one has a canary. None may come back.
 """
 
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import pytest
 
@@ -11,6 +12,7 @@ from tests.contract.asking import CANARY, NOBODY
 from tests.contract.document import check_response
 from tests.contract.known import Known, check_refusal, something_known, told
 from tests.support.server import LiveServer
+from tests.support.stream import check_stream
 
 
 @pytest.fixture(scope="module")
@@ -56,21 +58,54 @@ def test_a_cursor_of_another_form_gets_400(name: str, operation_id: str, known: 
     check_refusal(known.ask(operation_id, *lines), operation_id, "malformed-cursor")
 
 
+IN_NO_QUERY = {"a very long one", "two lines", "a line and an empty one"}
+
+
+@pytest.mark.parametrize("name", sorted(NO_CURSORS.keys() - IN_NO_QUERY))
+def test_a_cursor_of_another_form_gets_400_in_the_query_too(name: str, known: Known) -> None:
+    """By the same rule."""
+    (value,) = NO_CURSORS[name]
+    query = f"?lastEventId={quote(value.replace('{id}', known.reply_id), encoding='latin-1')}"
+    check_refusal(known.ask("streamReply", query=query), "streamReply", "malformed-cursor")
+
+
+NO_QUERIES = {
+    "a parameter twice": ("lastEventId={id}:0&lastEventId={id}:0", "malformed-page"),
+    "another parameter": (f"{CANARY}={CANARY}", "unknown-parameter"),
+    "another parameter beside it": (f"lastEventId={{id}}:0&{CANARY}", "unknown-parameter"),
+    "its name in other letters": ("lasteventid={id}:0", "unknown-parameter"),
+    "the name of the header": ("Last-Event-ID={id}:0", "unknown-parameter"),
+    "a page": ("limit=1", "unknown-parameter"),
+}
+
+
+@pytest.mark.parametrize("operation_id", ["streamReply", "headReplyEvents"])
+@pytest.mark.parametrize("name", NO_QUERIES)
+@pytest.mark.parametrize("lines", [[], ["Last-Event-ID: {id}:0"]], ids=["alone", "with the header"])
+def test_a_query_of_another_form_gets_400(lines: list[str], name: str, operation_id: str, known: Known) -> None:
+    """Whether it would be looked at or not."""
+    query, code = NO_QUERIES[name]
+    headers = [line.replace("{id}", known.reply_id) for line in lines]
+    answer = known.ask(operation_id, *headers, query="?" + query.replace("{id}", known.reply_id))
+    check_refusal(answer, operation_id, code)
+
+
 WRONG_CURSORS = {
     "a word too far": ("{id}:2", "cursor-ahead", "cursor-ahead"),
     "a word out of sight": ("{id}:9999999999", "cursor-ahead", "cursor-ahead"),
-    "nobody's": (f"{NOBODY}:1", "reply-not-found", "foreign-cursor"),
-    "the beginning of nobody's": (f"{NOBODY}:0", "reply-not-found", "foreign-cursor"),
+    "nobody's": (f"{NOBODY}:1", "reply-not-found", "cursor-of-another-reply"),
+    "the beginning of nobody's": (f"{NOBODY}:0", "reply-not-found", "cursor-of-another-reply"),
 }
 
 
 @pytest.mark.parametrize("name", WRONG_CURSORS)
 def test_a_cursor_that_fits_nothing_is_refused(name: str, known: Known) -> None:
-    """By the reply's own path, and where the message was sent."""
+    """By the reply's own path, where the message was sent, and in the query."""
     cursor, of_chat, of_reply = WRONG_CURSORS[name]
-    line = f"Last-Event-ID: {cursor.replace('{id}', known.reply_id)}"
-    check_refusal(known.ask("streamChat", line), "streamChat", of_chat)
-    check_refusal(known.ask("streamReply", line), "streamReply", of_reply)
+    value = cursor.replace("{id}", known.reply_id)
+    check_refusal(known.ask("streamChat", f"Last-Event-ID: {value}"), "streamChat", of_chat)
+    check_refusal(known.ask("streamReply", f"Last-Event-ID: {value}"), "streamReply", of_reply)
+    check_refusal(known.ask("streamReply", query=f"?lastEventId={value}"), "streamReply", of_reply)
 
 
 @pytest.mark.parametrize("operation_id", ["streamChat", "streamReply"])
@@ -82,12 +117,40 @@ def test_a_good_cursor_goes_on_with_the_same_reply(operation_id: str, cursor: st
     check_response(answer, operation_id, after=read)
 
 
+@pytest.mark.parametrize(
+    ("lines", "query", "read"),
+    [
+        ([], "?lastEventId={id}:1", 1),
+        ([], "?lastEventId={id}%3A1", 1),
+        ([], "?lastEventId=", 0),
+        (["Last-Event-ID: {id}:0"], "?lastEventId={id}:1", 0),
+        (["Last-Event-ID: {id}:1"], "?lastEventId=", 1),
+        (["Last-Event-ID:"], "?lastEventId={id}:1", 1),
+    ],
+)
+def test_a_cursor_in_the_query_counts_where_the_header_says_nothing(
+    lines: list[str], query: str, read: int, known: Known
+) -> None:
+    """For clients that cannot send the header; a browser sends it by itself when it comes back."""
+    headers = [line.replace("{id}", known.reply_id) for line in lines]
+    answer = known.ask("streamReply", *headers, query=query.replace("{id}", known.reply_id))
+    assert answer.status == 200
+    assert check_stream(answer.content, read).words == ("hello",)[read:]
+
+
 @pytest.mark.parametrize("value", ["", " "])
 def test_an_empty_cursor_is_none(value: str, known: Known) -> None:
     """The message gets a new reply, and the reply comes from its beginning."""
     begun = known.ask("streamChat", f"Last-Event-ID:{value}")
     assert begun.transcript().reply.reply_id not in {known.reply_id, NOBODY}
     assert known.ask("streamReply", f"Last-Event-ID:{value}").transcript().text == "hello"
+
+
+def test_where_the_reply_is_had_as_json_no_cursor_counts(known: Known) -> None:
+    """The document has none there: a new reply is started."""
+    answer = known.ask("createReply", f"Last-Event-ID: {known.reply_id}:1")
+    assert answer.json()["reply_id"] != known.reply_id
+    check_response(answer, "createReply")
 
 
 NO_KEYS: dict[str, list[str]] = {
@@ -103,15 +166,29 @@ NO_KEYS: dict[str, list[str]] = {
 }
 
 
+@pytest.mark.parametrize("operation_id", ["streamChat", "createReply"])
 @pytest.mark.parametrize("name", NO_KEYS)
-def test_a_key_of_another_form_gets_400(name: str, known: Known) -> None:
+def test_a_key_of_another_form_gets_400(name: str, operation_id: str, known: Known) -> None:
     """Rather than be cut to a form that another key may have."""
     lines = [f"Idempotency-Key: {value}" for value in NO_KEYS[name]]
-    check_refusal(known.ask("streamChat", *lines), "streamChat", "malformed-idempotency-key")
+    check_refusal(known.ask(operation_id, *lines), operation_id, "malformed-idempotency-key")
 
 
 @pytest.mark.parametrize("key", ["k", "".join(map(chr, range(0x21, 0x7F))), '"quoted"', "a,b", "x" * 255])
 def test_a_key_may_have_any_visible_character(key: str, known: Known) -> None:
-    """The second request gets the reply of the first."""
-    replies = {told(known.server, f"Idempotency-Key: {key}")["reply_id"] for _ in range(2)}
-    assert len(replies) == 1
+    """The second request gets the reply of the first, at either address; with another message, it is refused."""
+    line = f"Idempotency-Key: {key}"
+    first = told(known.server, line)
+    assert told(known.server, line) == first
+    assert known.ask("streamChat", line).headers["reply-id"] == first["reply_id"]
+    for operation_id in ("streamChat", "createReply"):
+        answer = known.ask(operation_id, line, body=b'{"user_message": "hallo"}')
+        check_refusal(answer, operation_id, "idempotency-key-reused")
+
+
+@pytest.mark.parametrize(
+    "value", ["", CANARY, "00-" + "0" * 32 + "-" + "0" * 16 + "-00", "\xff", "00-" + "a" * 32 + "-" + "b" * 16 + "-01"]
+)
+def test_a_trace_of_any_form_is_no_reason_to_refuse(value: str, known: Known) -> None:
+    """What W3C Trace Context has to say of a bad one: go on without."""
+    assert known.ask("getConversation", f"traceparent: {value}").status == 200

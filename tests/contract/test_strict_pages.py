@@ -1,23 +1,25 @@
-"""Ids, and the queries of pages, are taken as strictly as the contract describes them.
+"""The queries of pages are taken as strictly as the contract describes them, and every place in a list is one.
 
 Nearly every wrong one has a canary. None may come back.
 """
 
-import base64
-import json
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.contract.asking import CANARY, NOBODY
-from tests.contract.document import check_response
-from tests.contract.known import Known, check_refusal, something_known, told
+from tests.contract.document import DOCUMENT, check_response
+from tests.contract.known import Known, check_refusal, something_known
 from tests.support.databases import fresh_database_url
 from tests.support.server import LiveServer
 
-OF_REPLIES = ["streamReply", "cancelReply"]
-OF_CONVERSATIONS = ["getConversation", "deleteConversation"]
-LISTS = ["listConversations", "getConversation"]
+OF_CONVERSATIONS = {"getConversation", "headConversation"}
+LISTS = ["listConversations", "headConversations", "getConversation", "headConversation"]
+PATTERNS = {
+    name: parameter["schema"].get("pattern") for name, parameter in DOCUMENT["components"]["parameters"].items()
+}
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +53,7 @@ NO_PAGES = [
     ),
     *("limit=1&limit=2", "limit=1&limit=1", "limit=&limit=1", "cursor=a&cursor=a", "cursor=&cursor="),
 ]
+NO_ORDERS = ["order=", "order", "order=ASC", "order=1", f"order={CANARY}", "order=asc,desc", "order=asc&order=asc"]
 
 
 @pytest.mark.parametrize("operation_id", LISTS)
@@ -60,119 +63,147 @@ def test_a_page_that_cannot_be_gets_400(query: str, operation_id: str, known: Kn
     check_refusal(known.ask(operation_id, query=f"?{query}"), operation_id, "malformed-page")
 
 
+@pytest.mark.parametrize("query", NO_ORDERS)
+def test_an_order_that_cannot_be_gets_400(query: str, known: Known) -> None:
+    """There are two, in one spelling."""
+    check_refusal(known.ask("getConversation", query=f"?{query}"), "getConversation", "malformed-page")
+
+
 @pytest.mark.parametrize("operation_id", LISTS)
-@pytest.mark.parametrize("query", ["", "limit=1", "limit=100", "limit=%31%30", "Limit=0", f"{CANARY}={CANARY}", "&&="])
+@pytest.mark.parametrize(
+    "query", ["Limit=1", f"{CANARY}={CANARY}", f"limit=1&{CANARY}", "=", "lastEventId=", "%6Cimits=1"]
+)
+def test_what_is_no_parameter_gets_400(query: str, operation_id: str, known: Known) -> None:
+    """Else whoever misspells one gets another page than was asked for."""
+    check_refusal(known.ask(operation_id, query=f"?{query}"), operation_id, "unknown-parameter")
+
+
+def test_the_list_of_conversations_has_one_order(known: Known) -> None:
+    """What another list takes, it does not."""
+    check_refusal(known.ask("listConversations", query="?order=asc"), "listConversations", "unknown-parameter")
+
+
+@pytest.mark.parametrize("operation_id", LISTS)
+@pytest.mark.parametrize("query", ["", "limit=1", "limit=100", "limit=%31%30", "%6Cimit=1", "&&", "limit=1&"])
 def test_a_page_that_can_be_is_given(query: str, operation_id: str, known: Known) -> None:
-    """What is no parameter is not looked at."""
+    """However it is escaped."""
     answer = known.ask(operation_id, query=f"?{query}")
     assert answer.status == 200
     check_response(answer, operation_id)
 
 
-def of(text: str) -> str:
-    """A cursor, as it is made; but not by the service."""
-    return base64.urlsafe_b64encode(text.encode("latin-1")).decode().rstrip("=")
-
-
 NO_PAGE_CURSORS = {
     "empty": "",
     "a word": CANARY,
-    "one character": "0",
-    "too long": "a" * 201,
     "much too long": CANARY * 1000,
     "an escaped NUL": "%00",
     "bytes": "%FF",
     "a letter beyond ASCII": "%C3%A9",
+    "other digits": "%D9%A1",
     "a path": "../../etc/passwd",
-    "with its padding": "{own}%3D",
     "with a blank": "{own}%20",
+    "with a blank in front": "+{own}",
     "with a line end": "{own}%0A",
-    "with a character more": "{own}A",
-    "with a character less": "{less}",
+    "with a sign": "-{own}",
+    "with a letter more": "{own}x",
     "of the other list": "{other}",
-    "of a made-up place": of(f"1:{CANARY}"),
-    "of nobody's": of(f"x:{NOBODY}"),
-    "of a negative place": of(f"-1:{NOBODY}"),
-    "of a fraction": of(f"1.5:{NOBODY}"),
-    "of a place beyond numbers": of(f"{'9' * 40}:{NOBODY}"),
-    "of a NUL": of("1:" + "\0" * 32),
-    "of bytes": of("1:" + "\xff" * 32),
 }
+NO_CURSORS_OF_THE_LIST = {
+    "no id": "1",
+    "no time": "-" + NOBODY,
+    "a fraction": f"1.5-{NOBODY}",
+    "a time beyond numbers": f"{'9' * 14}-{NOBODY}",
+    "an id in upper case": "1-" + "A" * 32,
+    "an id too short": "1-" + "0" * 31,
+    "an id too long": "1-" + "0" * 33,
+}
+NO_CURSORS_OF_MESSAGES = ["00", "01", "-1", "1.0", "1e1", "9" * 10, "9" * 5000, "0x1", "1_0"]
 
 
 @pytest.mark.parametrize("operation_id", LISTS)
 @pytest.mark.parametrize("name", NO_PAGE_CURSORS)
-def test_a_cursor_that_no_page_gave_gets_400(name: str, operation_id: str, known: Known) -> None:
+def test_a_cursor_of_another_form_gets_400(name: str, operation_id: str, known: Known) -> None:
     """However near it comes to one."""
     own, other = known.list_cursor, known.messages_cursor
-    if operation_id == "getConversation":
+    if operation_id in OF_CONVERSATIONS:
         own, other = other, own
-    cursor = NO_PAGE_CURSORS[name].format(own=own, less=own[:-1], other=other)
+    cursor = NO_PAGE_CURSORS[name].format(own=own, other=other)
     check_refusal(known.ask(operation_id, query=f"?cursor={cursor}"), operation_id, "malformed-page-cursor")
 
 
-def test_a_cursor_of_another_conversation_gets_400(known: Known) -> None:
-    """It is a place in a list, and that is another list."""
-    other = told(known.server)["conversation_id"]
-    answer = known.ask("getConversation", query=f"?cursor={known.messages_cursor}", ids=other)
+@pytest.mark.parametrize("name", NO_CURSORS_OF_THE_LIST)
+def test_a_cursor_that_is_no_place_in_the_list_gets_400(name: str, known: Known) -> None:
+    """A time, and an id."""
+    answer = known.ask("listConversations", query=f"?cursor={NO_CURSORS_OF_THE_LIST[name]}")
+    check_refusal(answer, "listConversations", "malformed-page-cursor")
+
+
+@pytest.mark.parametrize("cursor", NO_CURSORS_OF_MESSAGES)
+def test_a_cursor_that_is_no_place_in_a_conversation_gets_400(cursor: str, known: Known) -> None:
+    """A whole number, in one spelling."""
+    answer = known.ask("getConversation", query=f"?cursor={cursor}")
     check_refusal(answer, "getConversation", "malformed-page-cursor")
 
 
-NO_IDS = {
-    "nobody's": NOBODY,
-    "in upper case": "{upper}",
-    "too short": "{id:.31}",
-    "too long": "{id}0",
-    "much too long": CANARY * 800,
-    "with a NUL": "{id}%00",
-    "with a line end": "{id}%0A",
-    "with a blank": "{id}%20",
-    "with a blank in front": "%20{id}",
-    "with a parameter": "{id};" + CANARY,
-    "with a percent sign": "{id:.31}%25",
-    "in half an escape": "{id:.31}%6",
-    "nothing but a NUL": "%00",
-    "bytes": "%FF%80",
-    "other digits": "%D9%A0" * 32,
-    "a wildcard": "*",
-    "a piece of SQL": "'%20OR%201=1%20--",
-    "null": "null",
-    "a template": "%7Breply_id%7D",
-}
+@given(cursor=st.from_regex(PATTERNS["ConversationsCursor"], fullmatch=True), limit=st.integers(1, 100))
+def test_every_cursor_of_the_pattern_is_a_place_in_the_list(cursor: str, limit: int, known: Known) -> None:
+    """Whether a page gave it or not: the pattern is the whole truth."""
+    answer = known.ask("listConversations", query=f"?cursor={cursor}&limit={limit}")
+    assert answer.status == 200
+    check_response(answer, "listConversations")
 
 
-@pytest.mark.parametrize("operation_id", [*OF_REPLIES, *OF_CONVERSATIONS])
-@pytest.mark.parametrize("name", NO_IDS)
-def test_what_is_no_id_names_nothing(name: str, operation_id: str, known: Known) -> None:
-    """404, whatever it is; the same as for an id that nothing has."""
-    kind = "reply" if operation_id in OF_REPLIES else "conversation"
-    real = known.reply_id if kind == "reply" else known.conversation_id
-    ids = NO_IDS[name].format(id=real, upper=real.upper())
-    check_refusal(known.ask(operation_id, ids=ids), operation_id, f"{kind}-not-found")
-
-
-@pytest.mark.parametrize(
-    "value", [CANARY, "", "A" * 32, "a" * 31, "a" * 33, "a" * 31 + "\n", "\0" * 32, None, 7, [NOBODY]]
+@given(
+    cursor=st.from_regex(PATTERNS["MessagesCursor"], fullmatch=True),
+    limit=st.integers(1, 100),
+    order=st.sampled_from(["asc", "desc"]),
 )
-def test_what_is_no_id_in_a_body_gets_422(value: object, known: Known) -> None:
-    """It is told where."""
-    body = json.dumps({"user_message": "hello", "conversation_id": value}).encode()
-    answer = known.ask("streamChat", body=body)
-    check_refusal(answer, "streamChat", "invalid-body")
-    assert [error["pointer"] for error in answer.json()["errors"]] == ["/conversation_id"]
+def test_every_cursor_of_the_pattern_is_a_place_in_a_conversation(
+    cursor: str, limit: int, order: str, known: Known
+) -> None:
+    """Behind the last message there is an empty page, and a page that begins there in the other order."""
+    answer = known.ask("getConversation", query=f"?cursor={cursor}&limit={limit}&order={order}")
+    assert answer.status == 200
+    check_response(answer, "getConversation")
+    asked = range(min(int(cursor), 3), -1, -1) if order == "desc" else range(int(cursor), 4)
+    assert len(answer.json()["messages"]) == min(limit, len(asked))
 
 
-def test_an_escaped_id_is_the_id(known: Known) -> None:
-    """RFC 3986, section 6.2.2.2."""
-    escaped = "".join(f"%{ord(character):02x}" for character in known.conversation_id)
-    assert known.ask("getConversation", ids=escaped).json()["conversation_id"] == known.conversation_id
+@pytest.mark.parametrize("limit", [1, 2, 3, 4, 5])
+def test_pages_of_messages_are_the_conversation_in_either_order(limit: int, known: Known) -> None:
+    """Each message once; and the newest first is the oldest first, backwards."""
+    whole = known.ask("getConversation").json()["messages"]
+    assert len(whole) == 4
+    for order, expected in (("asc", whole), ("desc", whole[::-1])):
+        assert list(walk(known, "getConversation", "messages", f"limit={limit}&order={order}")) == expected
+    listed = known.ask("listConversations").json()["conversations"]
+    assert list(walk(known, "listConversations", "conversations", f"limit={limit}")) == listed
 
 
-def test_postgresql_never_sees_what_is_no_id() -> None:
-    """It would take a NUL for a fault."""
+def walk(known: Known, operation_id: str, field: str, query: str) -> Iterator[dict[str, str]]:
+    """All that the pages have, one after the other."""
+    cursor = ""
+    while True:
+        page = known.ask(operation_id, query=f"?{query}{cursor}").json()
+        yield from page[field]
+        if "next_cursor" not in page:
+            return
+        assert page[field]
+        cursor = f"&cursor={page['next_cursor']}"
+
+
+def test_postgresql_takes_every_place_and_never_sees_what_is_none() -> None:
+    """It would take a NUL, an id of another form, or a number out of its bounds, for a fault."""
     with something_known(LiveServer(database_url=fresh_database_url("postgresql"))) as known:
-        for operation_id in (*OF_REPLIES, *OF_CONVERSATIONS):
+        for operation_id in ("getReply", "streamReply", "cancelReply", "getConversation", "deleteConversation"):
             assert known.ask(operation_id, ids="%00").status == 404
-        for operation_id in LISTS:
-            answer = known.ask(operation_id, query=f"?cursor={NO_PAGE_CURSORS['of a NUL']}")
+        for operation_id, cursors in (
+            ("listConversations", [f"{'9' * 13}-{'f' * 32}", f"0-{NOBODY}", f"{'0' * 13}-{NOBODY}"]),
+            ("getConversation", ["9" * 9, "0"]),
+        ):
+            for cursor in cursors:
+                answer = known.ask(operation_id, query=f"?cursor={cursor}")
+                assert answer.status == 200
+                check_response(answer, operation_id)
+            answer = known.ask(operation_id, query="?cursor=%00")
             check_refusal(answer, operation_id, "malformed-page-cursor")

@@ -78,7 +78,7 @@ def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Verdict]:
         def fuzz(flaw: str) -> Verdict:
             folder = tmp_path_factory.mktemp(flaw)
             document, keys = locked_document(folder), None if flaw in UNSIGNED else (key, others)
-            options = ("--phases", PHASES.get(flaw, "examples"), "--seed", "1", "--max-examples", "50")
+            options = ("--phases", PHASES.get(flaw, "examples"), "--seed", "1", "--max-examples", "20")
             with Fuzzing(folder, f"{server.url}/{flaw}", *options, document=document, keys=keys) as fuzzing:
                 return fuzzing.verdict()
 

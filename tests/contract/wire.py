@@ -33,7 +33,7 @@ def request(method: str, target: str, headers: Iterable[str] = (), body: bytes |
     """The bytes of a request with these header lines, besides those that every request needs."""
     lines = [f"{method} {target} HTTP/1.1", "Connection: close", *headers]
     if not any(line.lower().startswith("host:") for line in lines):
-        lines.append("Host: testserver")
+        lines.append("Host: localhost")
     if body is not None and not any(line.lower().startswith(("content-length:", "transfer-")) for line in lines):
         lines.append(f"Content-Length: {len(body)}")
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + (body or b"")

@@ -12,15 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from generated.models import Reply
+from tests.support.addresses import BOTH, CHAT, events_of, reply_at
 from tests.support.asgi import Response
 from tests.support.bots import no_open_reply
 from tests.support.llama import LlamaServer
 from tests.support.resuming import WAYS, Resumer, Way
 from tests.support.subjects import KINDS, Said, Subject, subject
-from tests.support.talk import got, messages, replied
+from tests.support.talk import cancelled, got, messages, replied
 from tests.support.texts import normalised
 
-_STREAM = {"accept": "text/event-stream"}
 _A_FEW = settings(
     settings.get_profile("laws"), max_examples=max(2, (settings.get_profile("laws").max_examples or 0) // 150)
 )
@@ -60,15 +60,14 @@ def _text(said: Said) -> str:
 
 async def test_what_the_bot_says_is_what_everybody_gets(bot: Subject) -> None:
     """Laws 1 and 2: the words, `done`, the reply read again in either form, and the conversation have the same text."""
-    response = await bot.client.request("POST", "/api/chat", json={"user_message": bot.message}, headers=_STREAM)
+    response = await bot.client.request("POST", CHAT, json={"user_message": bot.message})
     transcript = response.transcript()
     reply = transcript.reply
     said = bot.bot.said[-1]
     assert transcript.text == reply.text == _text(said)
     assert len(transcript.words) > 3
-    address = f"/api/replies/{reply.reply_id}"
-    assert (await bot.client.request("GET", address, headers=_STREAM)).transcript() == transcript
-    assert Reply.model_validate(await got(bot.client, address)) == reply
+    assert (await bot.client.request("GET", events_of(reply.reply_id))).transcript() == transcript
+    assert Reply.model_validate(await got(bot.client, reply_at(reply.reply_id))) == reply
     (_, stored) = await messages(bot.client, reply.conversation_id)
     assert stored["text"] == reply.text
     assert stored["finish_reason"] == reply.finish_reason
@@ -152,12 +151,12 @@ async def _read(response: Response, resumer: Resumer, room: int | None) -> None:
                 return
 
 
-@pytest.mark.parametrize("accept", ["text/event-stream", "application/json"])
-async def test_leaving_before_the_first_word_stops_the_bot(talker: Subject, accept: str) -> None:
+@pytest.mark.parametrize("path", BOTH)
+async def test_leaving_before_the_first_word_stops_the_bot(talker: Subject, path: str) -> None:
     """Law 4, and what works behind it: there is not even a status line yet."""
     count = len(talker.bot.said) + 1
     body = {"user_message": talker.message}
-    async with talker.client.open("POST", "/api/chat", json=body, headers={"accept": accept}):
+    async with talker.client.open("POST", path, json=body):
         with anyio.fail_after(20):
             while len(talker.bot.said) < count:
                 await anyio.lowlevel.checkpoint()
@@ -176,8 +175,7 @@ async def test_a_reply_that_is_cancelled_stops_the_bot(talker: Subject) -> None:
     """Law 4: its readers are told, with all that was said so far."""
     async with talker.client.stream("POST", "/api/chat", json={"user_message": talker.message}) as response:
         begun = await _until_the_third_word(response)
-        deleted = await talker.client.request("DELETE", response.headers["content-location"])
-        assert deleted.status == 204
+        await cancelled(talker.client, response.headers["reply-id"])
         raw = begun + await response.read()
     said = await _stops(talker)
     end = raw.rpartition(b"data: ")[2]

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from tests.support.addresses import events_of
 from tests.support.databases import KINDS, Kind, fresh_database_url, run_sql
 from tests.support.server import FROM_SCRATCH, LiveServer
 from tests.support.stream import Event, Parser, check_stream
@@ -23,7 +24,6 @@ _EXAMPLES_A_KILL = 50
 """The option `--laws` counts examples; a kill takes as long as so many."""
 
 _PATIENCE_SECONDS = 30.0
-_JSON = {"Accept": "application/json"}
 
 
 @dataclass(slots=True)
@@ -125,7 +125,7 @@ def _check_stored(database_url: str, exchanges: list[_Exchange]) -> dict[str, st
 
 def _check_served(server: LiveServer, exchange: _Exchange) -> None:
     """Go on with a reply after the crash as its client would, with the last id; then send the message again."""
-    address, seen = f"/api/replies/{exchange.reply_id}", len(exchange.words)
+    address, seen = events_of(exchange.reply_id), len(exchange.words)
     whole = _ask(server, get(address))
     words = whole.transcript().words if whole.status == 200 else ()
     rest = _ask(server, get(address, {"Last-Event-ID": f"{exchange.reply_id}:{seen}"}))

@@ -17,13 +17,13 @@ from hypothesis import strategies as st
 from app.chat.errors import BotFailed, BotRateLimited, BotTimeout, BotUnavailable, ChatError, MessageRefused
 from app.chat.model import Conversation, Finish, FinishReason
 from app.main import create_app
+from tests.support.addresses import WHOLE
 from tests.support.asgi import Client, Whole
 from tests.support.bots import GatedBot, Script, ScriptedBot, no_open_reply
 from tests.support.settings import Settings
 from tests.support.texts import foul_texts, normalised
 
 _ASK = {"user_message": "go on"}
-_JSON = {"accept": "application/json"}
 _SECRET = "what-nobody-may-see"  # noqa: S105 - no password
 
 
@@ -223,7 +223,7 @@ async def test_a_message_that_the_bot_refuses_gets_its_reason(service: _Service)
     assert answer.json()["errors"] == [{"pointer": "/user_message", "detail": "The bot takes no haiku."}]
 
 
-@settings(settings.get_profile("laws"), max_examples=50)
+@settings(settings.get_profile("laws"), max_examples=20)
 @given(_DELTAS, st.integers(1, 120))
 async def test_a_reply_that_grows_too_long_is_done_with_length(deltas: list[str], bound: int) -> None:
     """With as many whole words as fit; one that just fits is complete."""
@@ -363,7 +363,7 @@ async def test_the_json_reply_ends_as_the_stream_does(
     ending = _raising(end) if isinstance(end, Exception) else (lambda: end)
     streamed = await service.ask(_script(deltas, ending))
     service.bot.script = _script(deltas, ending)
-    whole = await service.client.request("POST", "/api/chat", json=_ASK, headers=_JSON)
+    whole = await service.client.request("POST", WHOLE, json=_ASK)
     if not isinstance(end, Exception):
         reply = streamed.transcript().reply
         assert whole.status == 200

@@ -14,7 +14,7 @@ from app.main import create_app
 from tests.support.asgi import Client, Whole
 from tests.support.keys import bearer, made_key
 from tests.support.settings import Settings
-from tests.support.strangers import WAYS, Ids, Request, ask, deleted, read
+from tests.support.strangers import WAYS, Ids, Request, ask, cancelled, deleted, read
 
 Kind = Literal["running", "done", "failed", "cancelled"]
 _MESSAGES: dict[Kind, str] = {
@@ -127,7 +127,7 @@ class _World:
     async def forget(self) -> None:
         """Make room for the next example, whatever has become of this one."""
         for thing in self.things:
-            await self._send(thing.owner, deleted(f"/api/conversations/{thing.ids.conversation}"))
+            await self._send(thing.owner, deleted(thing.ids))
         self.things.clear()
         self.keys.clear()
 
@@ -168,12 +168,11 @@ class _World:
             case "read":
                 await self._read(thing.owner, read(thing.ids), thing.kind)
             case "cancel":
-                assert (await self._send(thing.owner, deleted(f"/api/replies/{thing.ids.reply}"))).status == 204
+                assert (await self._send(thing.owner, cancelled(thing.ids))).status == 204
                 thing.kind = "cancelled" if thing.kind == "running" else thing.kind
                 await self._read(thing.owner, read(thing.ids), thing.kind)
             case "delete":
-                place = f"/api/conversations/{thing.ids.conversation}"
-                assert (await self._send(thing.owner, deleted(place))).status == 204
+                assert (await self._send(thing.owner, deleted(thing.ids))).status == 204
                 for other in self._beside(thing):
                     other.is_gone, other.kind = True, "done"
                 self.keys = {key: known for key, known in self.keys.items() if not known[1].is_gone}

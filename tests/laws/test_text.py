@@ -8,6 +8,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from app.main import create_app
+from tests.support.addresses import WHOLE
 from tests.support.asgi import Client
 from tests.support.settings import Settings
 from tests.support.stream import Transcript
@@ -30,8 +31,7 @@ async def _streamed(client: Client, message: str, encoding: str = "ascii") -> Tr
 
 
 async def _whole(client: Client, message: str) -> str:
-    headers = {"accept": "application/json"}
-    response = await client.request("POST", "/api/chat", json={"user_message": message}, headers=headers)
+    response = await client.request("POST", WHOLE, json={"user_message": message})
     assert response.status == 200
     text = response.json()["text"]
     assert isinstance(text, str)

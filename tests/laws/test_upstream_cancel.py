@@ -23,7 +23,7 @@ from tests.support.completions import answer, begun, chunk, said
 from tests.support.engine import CLOSE, Exchange, FakeEngine, Script, Step, engine_beside
 from tests.support.server import LiveServer
 from tests.support.settings import Settings
-from tests.support.wire import Wire, post
+from tests.support.wire import Wire, cancel, post
 
 _RELEASED_SECONDS = 0.1
 _TRIES = 5
@@ -116,7 +116,7 @@ def _reset(_: _Service, wire: Wire, __: str) -> None:
 
 def _delete(service: _Service, _: Wire, reply_id: str) -> None:
     with Wire(service.server.port) as wire:
-        wire.send(f"DELETE /api/replies/{reply_id} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        wire.send(cancel(reply_id))
 
 
 _End = Callable[[_Service, Wire, str], None]

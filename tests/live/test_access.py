@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from app.chat import access
+from app.access import keys as access
 from app.contract import Contract
 from generated.models import Problem
 from tests.support.databases import fresh_database_url

@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from app.settings import Settings
+from tests.support.addresses import CHAT, WHOLE, cancel_of, conversation_at
 from tests.support.server import LiveServer
 from tests.support.wire import Answer, Wire, get, post, request
 
@@ -43,7 +44,7 @@ def _method(method: str, path: str, headers: dict[str, str]) -> bytes:
 
 _EVERY: dict[str, tuple[bytes, int]] = {
     "a stream": (post("hello"), 200),
-    "JSON": (post("hello", {"Accept": "application/json"}), 200),
+    "JSON": (post("hello", path=WHOLE), 200),
     "a bot that is down": (post("/simulate status=503\n"), 503),
     "health": (get("/api/health"), 200),
     "readiness": (get("/api/ready"), 200),
@@ -113,7 +114,7 @@ def test_an_origin_is_allowed_to_the_letter(server: LiveServer) -> None:
                 assert answer.status == status
 
 
-@pytest.mark.parametrize("path", ["/api/chat", f"/api/replies/{_NOBODY}", f"/api/conversations/{_NOBODY}"])
+@pytest.mark.parametrize("path", [CHAT, cancel_of(_NOBODY), conversation_at(_NOBODY)])
 @pytest.mark.parametrize(
     ("headers", "is_refused"),
     [
@@ -137,7 +138,9 @@ def test_pages_of_other_sites_change_nothing(
     server: LiveServer, path: str, headers: dict[str, str], *, is_refused: bool
 ) -> None:
     """By what the browser says of the site or, where it says nothing of that, of the origin."""
-    raw = post("hello", headers) if path == "/api/chat" else _method("DELETE", path, headers)
+    raw = post("hello", headers)
+    if path != CHAT:
+        raw = _method("POST" if path.endswith("cancel") else "DELETE", path, headers)
     answer = _ask(server, raw)
     assert (answer.status == 403) is is_refused
     if is_refused:

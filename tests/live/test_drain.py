@@ -6,6 +6,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from tests.support.addresses import BOTH, WHOLE
 from tests.support.server import LiveServer
 from tests.support.service import SERVICE
 from tests.support.upstream import Upstream
@@ -47,8 +48,8 @@ def test_a_running_reply_finishes() -> None:
         server.terminate()
         unready = _wait_until_draining(server)
         assert (unready.status, unready.problem_code()) == (503, "draining")
-        for headers in ({}, {"Accept": "application/json"}):
-            refused = _ask(server, post("hello", headers))
+        for path in BOTH:
+            refused = _ask(server, post("hello", path=path))
             assert (refused.status, refused.problem_code()) == (503, "draining")
             assert int(refused.headers["retry-after"]) >= 1
         assert _ask(server, get("/api/health")).status == 200
@@ -61,7 +62,7 @@ def test_a_running_reply_finishes() -> None:
 def test_a_reply_as_json_finishes_too() -> None:
     """Though its client has not had a byte of it yet."""
     with LiveServer(program=SERVICE) as server, Upstream() as upstream, Wire(server.port) as wire:
-        wire.send(post(upstream.message, {"Accept": "application/json"}))
+        wire.send(post(upstream.message, path=WHOLE))
         upstream.accept()
         server.terminate()
         _wait_until_draining(server)
@@ -125,7 +126,7 @@ def _never_reads_the_rest(wire: Wire) -> None:
 
 
 def _never_reads_json(wire: Wire) -> None:
-    wire.send(post("/simulate repeat=300\n" + "x" + "\n" * 15_000, {"Accept": "application/json"}))
+    wire.send(post("/simulate repeat=300\n" + "x" + "\n" * 15_000, path=WHOLE))
     wire.head()
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.http.head import MOST_FIELDS, MOST_HEAD_BYTES, MOST_TARGET_BYTES
+from app.server.head import MOST_FIELDS, MOST_HEAD_BYTES, MOST_TARGET_BYTES
 from tests.support.server import LiveServer
 from tests.support.wire import Wire, get
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from generated.models import Problem
+from tests.support.addresses import WHOLE
 from tests.support.server import LiveServer
 from tests.support.stream import check_stream
 from tests.support.wire import Wire, get, post, request
@@ -161,7 +162,7 @@ def test_a_connection_serves_many_requests(wire: Wire) -> None:
         assert wire.answer().transcript().text == f"hello {n}"
         wire.send(get("/api/health"))
         assert wire.answer().json() == {"status": "success", "message": "The server is up and running."}
-        wire.send(post(f"hello {n}", {"Accept": "application/json"}))
+        wire.send(post(f"hello {n}", path=WHOLE))
         assert wire.answer().json()["text"] == f"hello {n}"
         wire.send(get("/nothing/here"))
         assert wire.answer().problem_code() == "path-not-found"
@@ -212,7 +213,7 @@ def test_head_has_the_headers_alone(wire: Wire) -> None:
     """Whatever the status, no body follows."""
     wire.send(get("/api/health").replace(b"GET", b"HEAD", 1) + get("/api/health"))
     head = wire.receive_until(b"\r\n\r\n")
-    assert head.startswith((b"HTTP/1.1 405", b"HTTP/1.1 200"))
+    assert head.startswith(b"HTTP/1.1 200")
     assert wire.answer().status == 200
 
 

@@ -10,10 +10,10 @@ from http.server import BaseHTTPRequestHandler
 import anyio
 import pytest
 
-from app.chat.access import Grant
+from app.access import tokens
+from app.access.grants import Grant
+from app.access.tokens import TokenVerifier
 from app.chat.errors import AccessUnavailable
-from app.http import tokens
-from app.http.tokens import TokenVerifier
 from tests.support.issuer import (
     AUDIENCE,
     NAME,

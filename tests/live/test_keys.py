@@ -11,6 +11,7 @@ import pytest
 
 from app.__main__ import _is_loopback
 from app.operators.keys import are_needed
+from tests.support.addresses import WHOLE, events_of
 from tests.support.databases import fresh_database_url
 from tests.support.keys import bearer, made_key, revoke
 from tests.support.server import LiveServer
@@ -27,7 +28,7 @@ def _read_words(wire: Wire) -> str:
     """The head and two words of a stalled stream. Returns where the reply is."""
     _, headers = wire.head()
     wire.receive_until(b":2\n\n")
-    return headers["content-location"]
+    return events_of(headers["reply-id"])
 
 
 def _signed(url: str, seconds: float) -> dict[str, str]:
@@ -64,7 +65,7 @@ def test_a_key_that_is_revoked_ends_what_it_has_opened() -> None:
         Wire(server.port) as later,
     ):
         stream.send(post(_STALLED, signed))
-        whole.send(post(_STALLED, signed | {"Accept": "application/json"}))
+        whole.send(post(_STALLED, signed, WHOLE))
         early.send(post("/simulate stall_after=0\nhello", signed))
         place = _read_words(stream)
         asyncio.run(revoke(url, key_id))
@@ -93,7 +94,7 @@ def test_a_key_that_expires_ends_what_it_has_opened() -> None:
             signed = _signed(url, seconds)
         stream.send(post(_STALLED, signed))
         _read_words(stream)
-        whole.send(post(_STALLED, signed | {"Accept": "application/json"}))
+        whole.send(post(_STALLED, signed, WHOLE))
         assert b"urn:problem:access-ended" in _rest(stream)
         assert whole.answer().problem_code() == "access-ended"
         whole.send(get("/api/conversations", signed))
@@ -104,7 +105,7 @@ def test_the_first_key_locks_the_doors_and_the_last_one_leaves_them_locked() -> 
     """Within seconds, without a restart. What was said before belongs to nobody any more."""
     with LiveServer() as server, Wire(server.port) as wire:
         wire.send(post("hello"))
-        place = wire.answer().headers["content-location"]
+        place = events_of(wire.answer().headers["reply-id"])
         key, key_id = asyncio.run(made_key(server.database_url))
         signed = {"Authorization": bearer(key)}
         _until(wire, get("/api/conversations"), 401)

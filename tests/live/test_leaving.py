@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 import psutil
 import pytest
 
+from tests.support.addresses import BOTH, WHOLE
 from tests.support.server import LiveServer
 from tests.support.service import SERVICE
 from tests.support.upstream import Upstream
@@ -53,22 +54,22 @@ def _hang_up(wire: Wire) -> None:
 
 
 @pytest.mark.parametrize("hang_up", [_hang_up, Wire.reset], ids=["closes", "resets"])
-@pytest.mark.parametrize("accept", ["text/event-stream", "application/json"])
+@pytest.mark.parametrize("path", BOTH)
 @pytest.mark.parametrize(
     "moment",
     [_before_the_first_word, _after_the_first_word, _without_reading, _in_the_middle_of_an_event],
     ids=lambda moment: moment.__name__.strip("_"),
 )
 def test_the_upstream_connection_is_closed_within_100_ms(
-    server: LiveServer, moment: Callable[[Wire, Upstream], None], accept: str, hang_up: Callable[[Wire], None]
+    server: LiveServer, moment: Callable[[Wire, Upstream], None], path: str, hang_up: Callable[[Wire], None]
 ) -> None:
     """By upstream's own clock. The one law with a time in it; a busy machine gets five chances."""
-    if accept == "application/json" and moment in {_after_the_first_word, _in_the_middle_of_an_event}:
+    if path == WHOLE and moment in {_after_the_first_word, _in_the_middle_of_an_event}:
         moment = _without_reading  # JSON has no words to wait for
     took: list[float] = []
     while len(took) < 5 and min(took, default=1.0) > _RELEASED_SECONDS:
         with Upstream() as upstream, Wire(server.port) as wire:
-            wire.send(post(upstream.message, {"Accept": accept}))
+            wire.send(post(upstream.message, path=path))
             upstream.accept()
             moment(wire, upstream)
             left_at = time.monotonic()
@@ -89,7 +90,7 @@ def test_a_thousand_abandoned_streams_leave_nothing_behind(server: LiveServer) -
             while number % 10 == 0 and _is_full(server):
                 pass  # each of them is stored before it is over, and they come faster than that
             with Wire(server.port) as wire:
-                wire.send(post(upstream.message, {"Accept": ["text/event-stream", "application/json"][number % 2]}))
+                wire.send(post(upstream.message, path=BOTH[number % 2]))
                 if number % 3:
                     upstream.accept()
                 if number % 3 == 2:

@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator
 import pytest
 from limits import RateLimitItem, RateLimitItemPerSecond
 
+from app.access.limits import Allowance, Headers, Limits
 from app.chat.errors import ChatError
-from app.http.limits import Allowance, Headers, Limits
+from tests.support.addresses import WHOLE, events_of
 from tests.support.databases import fresh_database_url
 from tests.support.keys import bearer, made_key
 from tests.support.server import LiveServer
-from tests.support.wire import Answer, Wire, get, post, request
+from tests.support.wire import Answer, Wire, cancel, get, post, request
 
 _STALLED = "/simulate stall_after=3\nhello there, my world"
 _LIST = "/api/conversations"
@@ -150,7 +151,7 @@ def _done(server: LiveServer, wire: Wire, client: dict[str, str]) -> None:
 
 
 def _done_as_json(_: LiveServer, wire: Wire, client: dict[str, str]) -> None:
-    wire.send(post("hello", client | {"Accept": "application/json"}))
+    wire.send(post("hello", client, WHOLE))
     assert wire.answer().status == 200
 
 
@@ -168,8 +169,7 @@ def _cut_before_the_head(_: LiveServer, wire: Wire, client: dict[str, str]) -> N
 def _cancelled(server: LiveServer, wire: Wire, client: dict[str, str]) -> None:
     wire.send(post(_STALLED, client))
     _, headers = wire.head()
-    raw = get(headers["content-location"], client).replace(b"GET", b"DELETE", 1)
-    assert _ask(server, raw).status == 204
+    assert _ask(server, cancel(headers["reply-id"], client)).status == 204
     wire.receive_until(b"0\r\n\r\n")
 
 
@@ -246,7 +246,7 @@ def test_words_are_counted_once_a_reply_and_not_once_a_reader(proxied: LiveServe
     """Of twelve, a reply takes seven. Reading it again takes none, nor does a repetition; then five are left."""
     seven, six = "one two three four five six seven", "one two three four five six"
     first = _ask(proxied, post(seven, client | {"Idempotency-Key": "a"}))
-    place = first.headers["content-location"]
+    place = events_of(first.headers["reply-id"])
     for _ in range(5):
         assert _ask(proxied, get(place, client)).transcript().text == seven
         assert _ask(proxied, post(seven, client | {"Idempotency-Key": "a"})).transcript().text == seven
@@ -261,7 +261,8 @@ def test_who_has_no_words_left_can_still_read_what_was_said(proxied: LiveServer,
     """It has been paid for: in every way to resume a reply that was cut off."""
     text = " ".join(["word"] * 20)
     answer = _ask(proxied, post(text, client | {"Idempotency-Key": "b"}))
-    place, cursor = answer.headers["content-location"], f"{answer.headers['reply-id']}:3"
+    reply_id = answer.headers["reply-id"]
+    place, cursor = events_of(reply_id), f"{reply_id}:3"
     assert _ask(proxied, post("hello", client)).problem_code() == "word-limit-reached"
     assert _ask(proxied, get(place, client)).transcript().text == text
     for again in (
@@ -271,7 +272,7 @@ def test_who_has_no_words_left_can_still_read_what_was_said(proxied: LiveServer,
     ):
         resumed = _ask(proxied, again)
         assert resumed.status == 200
-        assert resumed.headers["content-location"] == place
+        assert resumed.headers["reply-id"] == reply_id
 
 
 @pytest.mark.parametrize("what", ["requests", "words"])
@@ -280,7 +281,7 @@ async def test_who_waits_as_long_as_it_is_told_is_let_in(what: str) -> None:
 
     async def is_let_in(limits: Limits) -> int | None:
         try:
-            await limits.count("client", headers, is_stream=True)
+            await limits.count("client", headers)
             await limits.allow_words("client")
         except ChatError as error:
             return error.retry_after_seconds

@@ -1,5 +1,6 @@
 """The log is one JSON object a line, and holds nothing of what people said."""
 
+from tests.support.addresses import BOTH, WHOLE
 from tests.support.server import LiveServer
 from tests.support.service import SERVICE
 from tests.support.wire import Wire, get, post, request
@@ -12,7 +13,7 @@ def test_no_line_of_the_log_holds_a_message() -> None:
     with LiveServer(log_level="debug", resume_window_seconds=0) as server:
         for sent in (
             post(_CANARY),
-            post(_CANARY, {"Accept": "application/json"}),
+            post(_CANARY, path=WHOLE),
             post(f"/simulate fail_after=1\n{_CANARY} {_CANARY}"),
             post(f"/simulate {_CANARY}"),
             request(f'{{"user_message": "{_CANARY}'.encode()),
@@ -33,16 +34,16 @@ def test_no_line_of_the_log_holds_a_message() -> None:
         assert _CANARY not in server.log()
         requests = [entry for entry in server.log_entries() if entry["event"] == "request"]
         assert len(requests) == 10  # garbage is none
-        assert {entry["path"] for entry in requests} == {"/api/chat", "/api/health"}
+        assert {entry["path"] for entry in requests} == {"/api/chat", "/api/replies", "/api/health"}
 
 
 def test_a_bot_that_raises_is_logged_without_what_it_said() -> None:
     """Where it was raised is there; what the exception says may be the user's words, or the model's."""
     with LiveServer(program=SERVICE) as server:
         for message in (f"raise ValueError {_CANARY}", f"speak and raise LookupError {_CANARY}"):
-            for accept in ("text/event-stream", "application/json"):
+            for path in BOTH:
                 with Wire(server.port) as wire:
-                    wire.send(post(message, {"Accept": accept}))
+                    wire.send(post(message, path=path))
                     assert _CANARY.encode() not in wire.answer().body
         server.terminate()
         server.wait()

@@ -10,12 +10,11 @@ from anyio.from_thread import BlockingPortal
 
 from generated.models import Usage
 from tests.bots.faults import FAULTS, NONSENSE
+from tests.support.addresses import BOTH, CHAT, WHOLE, reply_at
 from tests.support.completions import answer, begun, chunk, event, finish, said, speaks, stream, usage
 from tests.support.engine import FakeEngine, Script, Step, engine_beside
 from tests.support.server import LiveServer
 from tests.support.wire import Answer, Wire, get, post, request
-
-_JSON = {"Accept": "application/json"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +24,13 @@ class _Service:
     portal: BlockingPortal
     """To the engine's thread."""
 
-    def ask(self, message: str | dict[str, str], *scripts: Script, accept: str = "text/event-stream") -> Answer:
+    def ask(self, message: str | dict[str, str], *scripts: Script, path: str = CHAT) -> Answer:
         """A reply from an engine with these scripts."""
         self.engine.answers(*scripts)
         self.engine.exchanges.clear()
         body = {"user_message": message} if isinstance(message, str) else message
         with Wire(self.server.port) as wire:
-            wire.send(request(json.dumps(body).encode(), {"Accept": accept}))
+            wire.send(request(json.dumps(body).encode(), path=path))
             return wire.answer()
 
 
@@ -52,6 +51,7 @@ def service() -> Iterator[_Service]:
             system_prompt="Be brief.",
             temperature=0.5,
             max_tokens=99,
+            openai_first_token_seconds=0.8,
             openai_between_bytes_seconds=0.8,
             first_word_seconds=60,
             bot_silence_seconds=1,
@@ -75,8 +75,8 @@ _TOO_LONG = answer(400, {"error": {"message": "no", "code": "context_length_exce
         ((), (504, "bot-timeout", None)),
         (begun(), (504, "bot-timeout", None)),
         (answer(500), (502, "bot-failed", None)),
-        (answer(401), (502, "bot-failed", None)),
-        (answer(302, b"", {"Location": "/"}), (502, "bot-failed", None)),
+        (answer(401), (502, "bot-misconfigured", None)),
+        (answer(302, b"", {"Location": "/"}), (502, "bot-misconfigured", None)),
         (FAULTS["HTML"].script, (502, "bot-failed", None)),
         (stream(), (502, "bot-failed", None)),
         (begun(event({"error": {"code": "429"}})), (429, "bot-rate-limited", "1")),
@@ -91,8 +91,8 @@ def test_before_the_first_word_the_status_is_true(
     service: _Service, script: Script, told: tuple[int, str, str | None]
 ) -> None:
     """A problem, in either form of the reply; Retry-After where the contract has it."""
-    for accept in ("text/event-stream", "application/json"):
-        answered = service.ask("hello", script, accept=accept)
+    for path in BOTH:
+        answered = service.ask("hello", script, path=path)
         assert (answered.status, answered.problem_code(), answered.headers.get("retry-after")) == told
 
 
@@ -125,7 +125,7 @@ def test_after_the_first_word_the_reply_fails(service: _Service, steps: list[Ste
 
 def test_the_engine_gets_the_conversation_and_the_settings(service: _Service) -> None:
     """System prompt first, then earlier turns in their order, the newest within bounds, then the message."""
-    first = service.ask("One?", speaks("Two", "!"), accept="application/json").json()
+    first = service.ask("One?", speaks("Two", "!"), path=WHOLE).json()
     conversation = {"conversation_id": first["conversation_id"]}
     service.ask({"user_message": "Three?"} | conversation, speaks("Four!"))
     assert [message["content"] for message in service.engine.exchanges[0].body["messages"]] == [
@@ -152,7 +152,7 @@ def test_the_engine_gets_the_conversation_and_the_settings(service: _Service) ->
 
 def test_a_conversation_that_is_too_long_goes_on_without_its_history(service: _Service) -> None:
     """The model has forgotten it; the conversation has not."""
-    first = service.ask("One?", speaks("Two!"), accept="application/json").json()
+    first = service.ask("One?", speaks("Two!"), path=WHOLE).json()
     body = {"user_message": "Three?", "conversation_id": first["conversation_id"]}
     assert service.ask(body, _TOO_LONG, speaks("Four!")).transcript().text == "Four!"
     assert [len(request.body["messages"]) for request in service.engine.exchanges] == [4, 2]
@@ -170,7 +170,7 @@ def test_finish_reason_and_usage_are_told_and_stored(service: _Service, reason: 
     )
     told = {"finish_reason": reason, "usage": {"prompt_tokens": 7, "completion_tokens": 3}}
     with Wire(service.server.port) as wire:
-        wire.send(get(f"/api/replies/{reply.reply_id}", _JSON))
+        wire.send(get(reply_at(reply.reply_id)))
         assert wire.answer().json().items() >= told.items()
         wire.send(get(f"/api/conversations/{reply.conversation_id}"))
         assert wire.answer().json()["messages"][-1].items() >= told.items()
@@ -178,7 +178,7 @@ def test_finish_reason_and_usage_are_told_and_stored(service: _Service, reason: 
 
 def test_without_usage_there_is_none(service: _Service) -> None:
     """Absent, not null: not every engine counts."""
-    assert "usage" not in service.ask("hello", speaks("Hi"), accept="application/json").json()
+    assert "usage" not in service.ask("hello", speaks("Hi"), path=WHOLE).json()
 
 
 def test_a_model_that_thinks_is_not_taken_for_silent(service: _Service) -> None:

@@ -8,13 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.bots.faults import CANARY, FAULTS, NONSENSE
+from tests.support.addresses import CHAT, WHOLE
 from tests.support.completions import begun, chunk
 from tests.support.engine import FakeEngine, engine_beside
 from tests.support.server import LiveServer
 from tests.support.wire import Wire, post
 
 _ROOT = Path(__file__).parent.parent.parent
-_JSON = {"Accept": "application/json"}
 
 
 def test_nothing_that_is_secret_is_told_or_logged() -> None:
@@ -37,6 +37,7 @@ def test_nothing_that_is_secret_is_told_or_logged() -> None:
             openai_headers=json.dumps({"X-Secret": canaries["header"]}),
             openai_extra_body=json.dumps({canaries["field"]: canaries["field"]}),
             openai_first_byte_seconds=0.3,
+            openai_first_token_seconds=0.3,
             openai_between_bytes_seconds=0.3,
             system_prompt=canaries["prompt"],
             first_word_seconds=60,
@@ -45,10 +46,10 @@ def test_nothing_that_is_secret_is_told_or_logged() -> None:
 
         def ask(number: int) -> bytes:
             with Wire(server.port) as wire:
-                wire.send(post(canaries["message"], _JSON if number % 5 == 0 else {}))
+                wire.send(post(canaries["message"], path=CHAT if number % 5 else WHOLE))
                 told = wire.answer()
                 if told.status == 200 and number % 5:
-                    assert told.transcript().problem.status in {429, 502, 503, 504}
+                    assert told.transcript().problem.status in {422, 429, 502, 503, 504}
             return repr(told.headers).encode() + told.body
 
         with ThreadPoolExecutor(8) as clients:

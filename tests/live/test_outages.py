@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.support.addresses import BOTH
 from tests.support.databases import Postgres, fresh_database_url, run_sql, sqlite_file
 from tests.support.mortal import MORTAL
 from tests.support.server import LiveServer
@@ -42,8 +43,8 @@ def _wait_until(is_so: Callable[[], bool]) -> None:
 
 def _refuses(server: LiveServer) -> None:
     """New messages get a true 503, as a stream and as JSON; the process is well."""
-    for headers in ({}, {"Accept": "application/json"}):
-        refused = _ask(server, post("refused", headers))
+    for path in BOTH:
+        refused = _ask(server, post("refused", path=path))
         assert (refused.status, refused.problem_code()) == (503, "storage-unavailable")
         assert int(refused.headers["retry-after"]) >= 1
     assert _ask(server, get("/api/health")).status == 200

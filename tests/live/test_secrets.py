@@ -88,7 +88,8 @@ def _good_and_bad(canaries: _Canaries, ids: Ids) -> Iterator[bytes]:
         yield get(f"/api/health?{canaries.query}={canaries.query}", signed | {"Referer": f"http://x/?{canaries.query}"})
         for way in WAYS.values():
             raw = way(ids, 1)
-            yield get(raw.path, signed | dict(raw.headers)).replace(b"GET", raw.method.encode(), 1)
+            head = signed | dict(raw.headers) | ({} if raw.method == "GET" else {"Content-Length": "0"})
+            yield get(raw.path, head).replace(b"GET", raw.method.encode(), 1)
     for bad in (
         bearer(canaries.bad_key),
         bearer(canaries.revoked),

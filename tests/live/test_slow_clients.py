@@ -12,12 +12,13 @@ import pytest
 import uvicorn
 
 from app.contract import Contract
-from app.http.connection import Patience, bounded_protocol
 from app.http.problems import Problems
-from app.http.refusals import Refusals
 from app.main import create_app
-from app.server import Server
+from app.server.connection import Patience, bounded_protocol
+from app.server.draining import Server
+from app.server.refusals import Refusals
 from app.settings import Settings
+from tests.support.addresses import CHAT, WHOLE
 from tests.support.server import FROM_SCRATCH, LiveServer
 from tests.support.stream import check_stream
 from tests.support.wire import Wire, get, post, request
@@ -95,6 +96,16 @@ def test_what_follows_an_early_answer_is_bounded_too(server: LiveServer) -> None
         assert closed
 
 
+def test_a_head_behind_a_body_that_nobody_wanted_has_a_deadline_too(server: LiveServer) -> None:
+    """Though it came together with the end of that body."""
+    raw = request(b"x" * 10_000, {"Content-Type": "text/plain"})
+    with Wire(server.port) as wire:
+        wire.send(raw[:-10_000])
+        assert wire.answer().problem_code() == "unsupported-media-type"
+        wire.send(raw[-10_000:] + b"GET /api")
+        assert _gone(wire)
+
+
 def test_what_follows_a_refused_head_is_bounded_too(server: LiveServer) -> None:
     """The answer is there, and the connection half closed; a client that goes on sending is cut."""
     with Wire(server.port) as wire:
@@ -121,14 +132,14 @@ def test_a_body_that_comes_in_pieces_in_time_is_taken(server: LiveServer) -> Non
 
 
 @pytest.mark.parametrize(
-    ("message", "accept"),
-    [(_LONG_REPLY, "text/event-stream"), (_LONG_JSON, "application/json")],
+    ("message", "path"),
+    [(_LONG_REPLY, CHAT), (_LONG_JSON, WHOLE)],
     ids=["stream", "json"],
 )
-def test_a_client_that_takes_nothing_is_cut(server: LiveServer, message: str, accept: str) -> None:
+def test_a_client_that_takes_nothing_is_cut(server: LiveServer, message: str, path: str) -> None:
     """Not before the kernel's buffers are full, for until then nobody can tell."""
     with Wire(server.port, receive_buffer=4096) as wire:
-        wire.send(post(message, {"Accept": accept}))
+        wire.send(post(message, path=path))
         _, headers = wire.head()
         deadline = time.monotonic() + 20
         while _connections(server):
@@ -158,9 +169,7 @@ async def _small_buffers() -> AsyncIterator[tuple[Server, socket.socket]]:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(server.serve, [listener])
                 await loop.sock_connect(client, listener.getsockname())
-                request = post(
-                    "/simulate repeat=5\n" + "x" * 10_000, {"Accept": "application/json", "Connection": "close"}
-                )
+                request = post("/simulate repeat=5\n" + "x" * 10_000, {"Connection": "close"}, WHOLE)
                 await loop.sock_sendall(client, request)
                 while not server.server_state.total_requests:
                     await anyio.lowlevel.checkpoint()

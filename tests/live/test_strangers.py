@@ -66,7 +66,7 @@ def _answer(wire: Wire, raw: bytes) -> bytes:
     head = wire.receive_until(b"\r\n\r\n")
     length = re.search(rb"content-length: ([0-9]+)\r\n", head)
     body = b""
-    while length and len(body) < int(length[1]):
+    while length and not raw.startswith(b"HEAD") and len(body) < int(length[1]):
         body += wire.receive_at_most(int(length[1]) - len(body))
     return _OF_EACH_ANSWER.sub(b"", head) + body
 

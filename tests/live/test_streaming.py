@@ -4,11 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.addresses import BOTH, CHAT, WHOLE
 from tests.support.server import LiveServer
 from tests.support.stream import check_stream
 from tests.support.wire import Answer, Wire, get, post
-
-_JSON = {"Accept": "application/json"}
 
 
 @pytest.fixture(scope="module")
@@ -18,9 +17,9 @@ def server() -> Iterator[LiveServer]:
         yield server
 
 
-def _ask(server: LiveServer, message: str, headers: dict[str, str] | None = None) -> Answer:
+def _ask(server: LiveServer, message: str, headers: dict[str, str] | None = None, path: str = CHAT) -> Answer:
     with Wire(server.port) as wire:
-        wire.send(post(message, headers))
+        wire.send(post(message, headers, path))
         return wire.answer()
 
 
@@ -29,7 +28,7 @@ def test_a_reply_comes_back_exactly(server: LiveServer) -> None:
     text = "Grüße, 世界!  👩‍💻\n\n\tdata: x\u2028 مرحبا "
     assert _ask(server, text).transcript().text == text
     assert _ask(server, f"/simulate chunk=1\n{text}").transcript().text == text
-    assert _ask(server, text, _JSON).json()["text"] == text
+    assert _ask(server, text, path=WHOLE).json()["text"] == text
 
 
 def test_the_stream_has_the_headers_that_keep_it_a_stream(server: LiveServer) -> None:
@@ -62,16 +61,16 @@ def test_words_arrive_as_they_are_made(server: LiveServer) -> None:
     assert len(chunks) >= 5
 
 
-@pytest.mark.parametrize("headers", [{}, _JSON], ids=["stream", "json"])
+@pytest.mark.parametrize("path", BOTH)
 @pytest.mark.parametrize(
     ("status", "code"),
     [(429, "bot-rate-limited"), (502, "bot-failed"), (503, "bot-unavailable"), (504, "bot-timeout")],
 )
 def test_a_failure_before_the_first_word_has_its_true_status(
-    server: LiveServer, status: int, code: str, headers: dict[str, str]
+    server: LiveServer, status: int, code: str, path: str
 ) -> None:
     """No 200 with bad news in it; and where waiting helps, for how long."""
-    answer = _ask(server, f"/simulate status={status} first_ms=50\nhello", headers)
+    answer = _ask(server, f"/simulate status={status} first_ms=50\nhello", path=path)
     assert (answer.status, answer.problem_code()) == (status, code)
     assert ("retry-after" in answer.headers) is (status in {429, 503})
 
@@ -82,7 +81,7 @@ def test_a_failure_after_the_wait_for_the_first_word_is_told_in_the_stream(serve
     transcript = _ask(server, message).transcript()
     assert transcript.words == ()
     assert transcript.problem.type == "urn:problem:bot-unavailable"
-    assert _ask(server, message, _JSON).status == 503
+    assert _ask(server, message, path=WHOLE).status == 503
 
 
 def test_a_failure_after_some_words_is_told_behind_them(server: LiveServer) -> None:

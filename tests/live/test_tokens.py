@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from generated.models import Problem
+from tests.support.addresses import BOTH, CHAT, events_of
 from tests.support.issuer import (
     AUDIENCE,
     NAME,
@@ -54,7 +55,7 @@ def test_a_good_token_opens_its_subjects_conversations(server: LiveServer, key: 
         wire.send(post("hello", signed))
         answer = wire.answer()
         assert answer.transcript().text == "hello"
-    place = answer.headers["content-location"]
+    place = events_of(answer.headers["reply-id"])
     assert _asked(server, key.token(good_claims(key.kid, 60)), place).transcript().text == "hello"
     assert _asked(server, key.token(good_claims("another")), place).problem_code() == "reply-not-found"
 
@@ -148,21 +149,21 @@ def test_clocks_may_differ_by_a_few_seconds(server: LiveServer) -> None:
             assert wire.answer().transcript().text == "hello"
 
 
-@pytest.mark.parametrize("accept", ["text/event-stream", "application/json"])
-def test_a_stream_ends_when_its_token_does(server: LiveServer, accept: str) -> None:
+@pytest.mark.parametrize("path", BOTH)
+def test_a_stream_ends_when_its_token_does(server: LiveServer, path: str) -> None:
     """With `failed`, or with 401 where nothing was sent yet. With a new token, the reply goes on where it was."""
     token = rsa_key().token(good_claims(seconds=-4))
     with Wire(server.port) as wire:
-        wire.send(post(_STALLED, {"Authorization": f"Bearer {token}", "Accept": accept}))
+        wire.send(post(_STALLED, {"Authorization": f"Bearer {token}"}, path))
         answer = wire.answer()
-    if accept == "application/json":
+    if path != CHAT:
         assert (answer.status, answer.problem_code()) == (401, "access-ended")
         assert answer.headers["www-authenticate"] == _INVALID
         return
     transcript = answer.transcript()
     assert isinstance(transcript.end, Problem)
     assert transcript.end.type == "urn:problem:access-ended"
-    place = answer.headers["content-location"]
+    place = events_of(answer.headers["reply-id"])
     assert _asked(server, token, place).problem_code() == "invalid-token"
     with Wire(server.port) as wire:
         wire.send(get(place, {"Authorization": f"Bearer {rsa_key().token()}"}))

@@ -62,7 +62,8 @@ def prepared(source: Source, folder: Path) -> Program:
     if program.suffix == ".py":
         path = os.pathsep.join(map(str, (made.folder, PROGRAMS)))
         variables = environment() | {"PYTHONPATH": path, "PYTHONWARNINGS": "error"}
-        return Program(["python", str(program)], folder, variables, made.complaint or _complaint(program, path))
+        complaint = made.complaint or _complaint(program, path, folder.parent / "mypy")
+        return Program(["python", str(program)], folder, variables, complaint)
     shutil.copytree(made.folder, folder, symlinks=True, dirs_exist_ok=True)
     for name in ("telling.ts", source.program):
         shutil.copy(PROGRAMS / name, folder)
@@ -70,11 +71,15 @@ def prepared(source: Source, folder: Path) -> Program:
     return Program(["node", f"js/{program.stem}.js"], folder, environment(), made.complaint)
 
 
-def _complaint(program: Path, path: str) -> str:
+def _complaint(program: Path, path: str, cache: Path) -> str:
     # What the checker says of the client itself is known.
     checker = ["mypy", "--config-file=", "--strict", "--follow-imports=silent", str(program)]
     done = subprocess.run(
-        checker, env=environment() | {"MYPYPATH": path}, capture_output=True, encoding="utf-8", check=False
+        checker,
+        env=environment() | {"MYPYPATH": path, "MYPY_CACHE_DIR": str(cache)},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
     )
     return "" if done.returncode == 0 else done.stdout
 

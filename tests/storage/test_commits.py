@@ -11,10 +11,11 @@ from hypothesis import assume, given, settings
 from sqlalchemy import Connection, Engine, event
 
 from app.chat.model import Conversation, Finish
+from tests.support.addresses import BOTH, events_of, reply_at
 from tests.support.asgi import Client, Whole
 from tests.support.bots import GatedBot, ScriptedBot
 from tests.support.databases import fresh_database_url, locked, run_sql
-from tests.support.talk import Echo, ask, got, messages, problem, replied, service
+from tests.support.talk import Echo, ask, cancelled, got, messages, problem, replied, service, streamed
 from tests.support.texts import is_white_space, normalised, texts
 
 _ASK = {"user_message": "go on"}
@@ -38,7 +39,7 @@ async def test_what_a_client_has_been_told_is_committed(database_url: str) -> No
         assert await run_sql(database_url, _STORED) == [user, ("assistant", "running", None, "")]
         bot.let_through(3)
         await _until_stored(database_url, user, ("assistant", "running", None, "word1 word2 "))
-        assert (await client.request("DELETE", response.headers["content-location"])).status == 204
+        await cancelled(client, response.headers["reply-id"])
         raw = b""
         async for chunk in response.chunks():
             raw += chunk
@@ -120,9 +121,9 @@ async def test_a_locked_database_is_a_true_503(database_url: str) -> None:
     """Before the head: for a stream, and as JSON; nothing of it is stored, and all is well when the lock is gone."""
     async with service(database_url, storage_seconds=0.6) as (client, _):
         async with locked(database_url):
-            for headers in ({"accept": "text/event-stream"}, {}):
+            for path in BOTH:
                 for text in ("hello", "/simulate pace_ms=5\nhello again " + "and again " * 200):
-                    refused = await ask(client, text, **headers)
+                    refused = await ask(client, text, path=path)
                     assert problem(refused) == (503, "storage-unavailable")
                     assert int(refused.headers["retry-after"]) >= 1
             assert (await client.request("GET", "/api/health")).status == 200
@@ -162,7 +163,7 @@ async def test_a_reply_that_cannot_be_stored_fails_and_is_stored_later(database_
             assert transcript.problem.retryable
         stored = ("assistant", "completed", "length", "word1 word2 word3 ")
         await _until_stored(database_url, ("user", None, None, "go on"), stored)
-        reply = await got(client, response.headers["content-location"])
+        reply = await got(client, reply_at(response.headers["reply-id"]))
         assert (reply["text"], reply["finish_reason"]) == ("word1 word2 word3 ", "length")
 
 
@@ -199,11 +200,11 @@ async def client(request: pytest.FixtureRequest) -> AsyncGenerator[Client, None]
 async def test_any_text_is_stored_as_it_was_streamed(client: Client, text: str) -> None:
     """Law 1 with its last part: the words, `done`, the JSON reply and the stored message are one text."""
     assume(not all(map(is_white_space, text)) and not text.startswith("/simulate"))
-    streamed = await client.request("POST", "/api/chat", json={"user_message": text})
-    transcript = streamed.transcript()
+    answer = await streamed(client, text)
+    transcript = answer.transcript()
     assert transcript.text == transcript.reply.text == normalised(text)
-    user, assistant = await messages(client, streamed.headers["conversation-id"])
+    user, assistant = await messages(client, answer.headers["conversation-id"])
     assert (user["text"], assistant["text"]) == (text, normalised(text))
-    again = await client.request("GET", streamed.headers["content-location"])
+    again = await client.request("GET", events_of(transcript.reply.reply_id))
     assert again.transcript() == transcript
-    assert (await got(client, streamed.headers["content-location"]))["text"] == normalised(text)
+    assert (await got(client, reply_at(transcript.reply.reply_id)))["text"] == normalised(text)

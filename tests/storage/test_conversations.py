@@ -3,15 +3,17 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from typing import Any
+from urllib.parse import urljoin
 
 import anyio
 import pytest
 
 from app.chat.errors import BotFailed
 from app.chat.model import Conversation, Finish
+from tests.support.addresses import BOTH, WHOLE, cancel_of, conversation_at, events_of, reply_at
 from tests.support.asgi import Client, Whole
 from tests.support.bots import GatedBot, ScriptedBot
-from tests.support.talk import Echo, ask, got, messages, problem, replied, service
+from tests.support.talk import Echo, ask, cancelled, got, messages, problem, replied, service
 
 _NOBODY = "0" * 32
 
@@ -39,18 +41,18 @@ async def test_the_bot_sees_what_was_said_before(database_url: str) -> None:
     ("bounds", "shown"),
     [
         ({"history_messages": 0}, 0),
-        ({"history_messages": 1}, 1),
-        ({"history_messages": 3}, 3),
+        ({"history_messages": 1}, 0),
+        ({"history_messages": 3}, 2),
         ({"history_messages": 100}, 8),
         ({"history_characters": 0}, 0),
         ({"history_characters": 9}, 0),
-        ({"history_characters": 10}, 1),
-        ({"history_characters": 39}, 3),
+        ({"history_characters": 10}, 0),
+        ({"history_characters": 39}, 2),
     ],
     ids=str,
 )
 async def test_the_history_is_bounded(bounds: dict[str, int], shown: int, database_url: str) -> None:
-    """In number and in characters; what is left out is the oldest. Each message here has ten characters."""
+    """In number and in characters; what is left out is the oldest turns. Each message here has ten characters."""
     bot = Echo()
     async with service(database_url, bot, **bounds) as (client, _):
         conversation_id = (await replied(client, "message  0")).conversation_id
@@ -87,8 +89,8 @@ async def test_all_that_was_said_can_be_read(database_url: str) -> None:
         assert said[0].keys() == {"role", "text", "created_at"}
 
 
-@pytest.mark.parametrize("accept", ["text/event-stream", "application/json"])
-async def test_where_a_reply_fails_before_its_first_word_one_can_go_on(accept: str, database_url: str) -> None:
+@pytest.mark.parametrize("path", BOTH)
+async def test_where_a_reply_fails_before_its_first_word_one_can_go_on(path: str, database_url: str) -> None:
     """The problem names the conversation that has the message; but for who is refused, which begins none."""
 
     async def script(conversation: Conversation) -> AsyncGenerator[str, None]:
@@ -97,7 +99,7 @@ async def test_where_a_reply_fails_before_its_first_word_one_can_go_on(accept: s
         yield str(len(conversation.messages))
 
     async with service(database_url, ScriptedBot(script)) as (client, _):
-        failed = await client.request("POST", "/api/chat", json={"user_message": "fail"}, headers={"Accept": accept})
+        failed = await ask(client, "fail", path=path)
         assert failed.status == 502
         user, assistant = await messages(client, failed.headers["conversation-id"])
         assert user["text"] == "fail"
@@ -143,46 +145,53 @@ async def test_conversations_of_the_same_millisecond_are_listed_once_each(databa
         assert sorted(listed) == sorted(reply.conversation_id for reply in replies)
 
 
-async def test_a_conversation_is_read_a_page_at_a_time(database_url: str) -> None:
-    """Oldest first, each message once; the pages' cursors are its own."""
+@pytest.mark.parametrize("order", ["", "asc", "desc"])
+async def test_a_conversation_is_read_a_page_at_a_time(order: str, database_url: str) -> None:
+    """Oldest first, or newest first if that is asked for; each message once."""
     async with service(database_url, Echo()) as (client, _):
         conversation_id = (await replied(client, "0")).conversation_id
         for n in range(1, 5):
             await replied(client, str(n), conversation_id)
-        other = (await replied(client, "other")).conversation_id
         for limit in (1, 3, 9, 10, 11):
-            pages = await _pages(client, f"/api/conversations/{conversation_id}?limit={limit}")
+            query = f"limit={limit}" + (f"&order={order}" if order else "")
+            pages = await _pages(client, f"{conversation_at(conversation_id)}?{query}")
             texts = [message["text"] for page in pages for message in page["messages"]]
-            for page in pages[:-1]:
-                foreign = await client.request("GET", f"/api/conversations/{other}?cursor={page['next_cursor']}")
-                assert problem(foreign) == (400, "malformed-page-cursor")
-            assert texts == [str(n) for n in range(5) for _ in range(2)]
+            assert texts == [str(n) for n in (reversed(range(5)) if order == "desc" else range(5)) for _ in range(2)]
+            assert [len(page["messages"]) for page in pages[:-1]] == [limit] * (len(pages) - 1)
 
 
-async def test_a_cursor_that_no_page_gave_is_refused(database_url: str) -> None:
+async def test_a_cursor_is_a_position(database_url: str) -> None:
+    """Every one that is well-formed is a place in the list, whether a page gave it or not."""
+    async with service(database_url, Echo()) as (client, _):
+        first = await replied(client, "0")
+        await replied(client, "1", first.conversation_id)
+        path = conversation_at(first.conversation_id)
+        for cursor in (0, 1, 3, 4, 5, 999_999_999):
+            for order, expected in (("asc", "0011"[cursor:]), ("desc", "0011"[cursor::-1] if cursor < 4 else "1100")):
+                said = (await got(client, f"{path}?cursor={cursor}&order={order}"))["messages"]
+                assert "".join(message["text"] for message in said) == expected, (cursor, order)
+        listed = (await got(client, "/api/conversations"))["conversations"]
+        for milliseconds, behind in ((0, []), (9_999_999_999_999, listed)):
+            for name in ("0" * 32, "f" * 32):
+                page = await got(client, f"/api/conversations?cursor={milliseconds}-{name}")
+                assert page == {"conversations": behind}
+
+
+@pytest.mark.parametrize(
+    ("path", "cursors"),
+    [
+        ("/api/conversations", ["x", "1", "1-", f"-1-{'0' * 32}", f"1-{'0' * 31}", f"1-{'0' * 33}", f"1-{'A' * 32}"]),
+        ("/api/conversations", [f"{'9' * 14}-{'0' * 32}", f"%D9%A1-{'0' * 32}", f"1-{'0' * 32}%0A", "", "%00"]),
+        (f"/api/conversations/{_NOBODY}", ["x", "-1", "+1", "01", "1.0", "1e3", "1" * 10, "%D9%A1", "1%0A", "", "%00"]),
+    ],
+    ids=["list", "list, too", "messages"],
+)
+async def test_a_cursor_that_is_no_position_is_refused(path: str, cursors: list[str], database_url: str) -> None:
     """Before the database, which might not even be able to compare with it, is asked."""
     async with service(database_url) as (client, _):
-        for cursor in _CURSORS:
-            for path in ("/api/conversations", f"/api/conversations/{_NOBODY}"):
-                answer = await client.request("GET", f"{path}?cursor={cursor}")
-                assert problem(answer) == (400, "malformed-page-cursor"), cursor
-
-
-_ZEROS = "MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDA"  # 0000...
-_CURSORS = [
-    "x",
-    "eA",
-    "MTox",  # 1:1
-    "MTo",
-    "OTk5OTk5OTk5OTk5OTk5OTk5OTk6" + _ZEROS,  # a number of 20 digits
-    "OTk5OTk5OTk5OTk5OTow" + _ZEROS,  # an id that is too long
-    "LTE6" + _ZEROS,  # -1
-    "MTow" + _ZEROS + "=",
-    "2aE6" + _ZEROS,  # a digit that is not ASCII
-    "%00",
-    "-" * 200,
-    "_" * 201,
-]
+        for cursor in cursors:
+            answer = await client.request("GET", f"{path}?cursor={cursor}")
+            assert problem(answer) == (400, "malformed-page-cursor"), cursor
 
 
 async def test_what_there_is_not_is_not_found(database_url: str) -> None:
@@ -191,8 +200,9 @@ async def test_what_there_is_not_is_not_found(database_url: str) -> None:
         for name in [_NOBODY, "x", "%00", "A" * 32, "0" * 31, "%F0%9F%98%80", "'", "%FF", "x" * 5000]:
             for kind in ("conversation", "reply"):
                 path = {"conversation": f"/api/conversations/{name}", "reply": f"/api/replies/{name}"}[kind]
-                for method in ("GET", "DELETE"):
-                    answer = await client.request(method, path)
+                of_a_reply = [("GET", f"{path}/events"), ("POST", f"{path}/cancel")]
+                for method, place in [("GET", path), *(of_a_reply if kind == "reply" else [("DELETE", path)])]:
+                    answer = await client.request(method, place)
                     assert problem(answer) == (404, f"{kind}-not-found"), name
 
 
@@ -216,8 +226,8 @@ async def test_what_is_deleted_is_gone(database_url: str) -> None:
         assert (deleted.status, deleted.content) == (204, b"")
         assert problem(await client.request("GET", path)) == (404, "conversation-not-found")
         assert problem(await client.request("DELETE", path)) == (404, "conversation-not-found")
-        for method in ("GET", "DELETE"):
-            gone = await client.request(method, f"/api/replies/{reply.reply_id}")
+        for method, place in (("GET", reply_at), ("GET", events_of), ("POST", cancel_of)):
+            gone = await client.request(method, place(reply.reply_id))
             assert problem(gone) == (404, "reply-not-found")
         assert problem(await ask(client, "more", reply.conversation_id)) == (404, "conversation-not-found")
         assert [c["conversation_id"] for c in (await got(client, "/api/conversations"))["conversations"]] == [
@@ -244,7 +254,7 @@ async def test_deleting_stops_what_is_being_said(database_url: str) -> None:
         transcript = Whole(200, {}, raw + await response.read()).transcript()
         assert transcript.reply.finish_reason == "cancelled"
         assert problem(await client.request("GET", path)) == (404, "conversation-not-found")
-        gone = await client.request("GET", f"/api/replies/{response.headers['reply-id']}")
+        gone = await client.request("GET", reply_at(response.headers["reply-id"]))
         assert problem(gone) == (404, "reply-not-found")
 
 
@@ -260,8 +270,8 @@ async def test_a_second_message_has_to_wait_for_the_first_ones_reply(database_ur
         conversation_id = response.headers["conversation-id"]
         busy = await ask(client, "and this", conversation_id)
         assert problem(busy) == (409, "conversation-busy")
-        assert busy.headers["location"] == response.headers["content-location"]
-        assert (await client.request("DELETE", busy.headers["location"])).status == 204
+        assert urljoin(WHOLE, busy.headers["location"]) == reply_at(response.headers["reply-id"])
+        await cancelled(client, response.headers["reply-id"])
         await response.read()
         bot.let_through(2)
         again = {"user_message": "and this", "conversation_id": conversation_id}

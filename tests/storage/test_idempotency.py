@@ -8,11 +8,10 @@ import pytest
 
 from app.chat.errors import BotFailed, BotUnavailable
 from app.chat.model import Conversation, Finish
+from tests.support.addresses import CHAT, WHOLE
 from tests.support.bots import GatedBot, ScriptedBot
 from tests.support.databases import fresh_database_url, run_sql
-from tests.support.talk import Echo, ask, messages, problem, replied, service
-
-_STREAM = {"accept": "text/event-stream"}
+from tests.support.talk import Echo, ask, messages, problem, replied, service, streamed
 
 
 async def test_the_same_request_gets_the_same_reply(database_url: str) -> None:
@@ -22,25 +21,35 @@ async def test_the_same_request_gets_the_same_reply(database_url: str) -> None:
         async with service(database_url, bot, retention_seconds=retention_seconds) as (client, _):
             first = await replied(client, "hello", idempotency_key="a")
             assert await replied(client, "hello", idempotency_key="a") == first
-            streamed = await ask(client, "hello", **_STREAM, idempotency_key="a")
-            assert streamed.transcript().reply == first
+            answer = await streamed(client, "hello", idempotency_key="a")
+            assert answer.transcript().reply == first
             assert len(await messages(client, first.conversation_id)) == 2
     assert len(bot.seen) == 1
 
 
-async def test_a_key_is_for_one_request(database_url: str) -> None:
+async def test_a_key_is_for_one_message(database_url: str) -> None:
     """With another text, or in another conversation, it is refused, while the reply runs, after it, and later."""
     bot = Echo()
     async with service(database_url, bot, retention_seconds=0) as (client, _):
         first = await replied(client, "hello", idempotency_key="a")
-        for text, conversation_id in (("hello!", None), ("hello", first.conversation_id)):
-            refused = await ask(client, text, conversation_id, idempotency_key="a")
-            assert problem(refused) == (422, "idempotency-key-reused")
+        second = await replied(client, "more", first.conversation_id, idempotency_key="c")
+        other = await replied(client, "hello")
+        for key, text, conversation_id in (
+            ("a", "hello!", None),
+            ("a", "hello!", first.conversation_id),
+            ("a", "hello", other.conversation_id),
+            ("a", "hello", "0" * 32),
+            ("c", "more", None),
+        ):
+            refused = await ask(client, text, conversation_id, idempotency_key=key)
+            assert problem(refused) == (409, "idempotency-key-reused")
+        assert await replied(client, "hello", first.conversation_id, idempotency_key="a") == first
+        assert await replied(client, "more", first.conversation_id, idempotency_key="c") == second
     async with service(database_url, gated := GatedBot()) as (client, _):
         gated.let_through(2)
         async with client.stream("POST", "/api/chat", json={"user_message": "b"}, headers={"idempotency-key": "b"}):
-            assert problem(await ask(client, "c", idempotency_key="b")) == (422, "idempotency-key-reused")
-    assert len(bot.seen) == 1
+            assert problem(await ask(client, "c", idempotency_key="b")) == (409, "idempotency-key-reused")
+    assert len(bot.seen) == 3
 
 
 async def test_without_a_key_every_request_gets_a_reply_of_its_own(database_url: str) -> None:
@@ -68,7 +77,7 @@ async def test_twenty_equal_requests_at_once_are_one(pace_ms: int, database_url:
     async with service(database_url, ScriptedBot(script)) as (client, app):
         for key in ("a", "b", "c"):
             answers = await asyncio.gather(
-                *(ask(client, key, idempotency_key=key, **(_STREAM if n % 2 else {})) for n in range(20))
+                *(ask(client, key, path=CHAT if n % 2 else WHOLE, idempotency_key=key) for n in range(20))
             )
             replies = {answer.transcript().reply.model_dump_json() for answer in answers[1::2]}
             replies |= {answer.content.decode() for answer in answers[::2]}
@@ -95,8 +104,8 @@ async def test_a_request_attaches_to_the_reply_while_it_is_made(database_url: st
 
 
 @pytest.mark.parametrize("words", [0, 1])
-async def test_a_reply_that_failed_before_its_first_word_may_be_tried_again(words: int, database_url: str) -> None:
-    """With the same key, as its status and Retry-After say. One that has said something stays as it is."""
+async def test_a_reply_that_failed_may_be_tried_again(words: int, database_url: str) -> None:
+    """With the same key, whether it had said something or not; it is then generated anew, and once."""
     asked = 0
 
     async def script(_: Conversation) -> AsyncGenerator[str | Finish, None]:
@@ -111,16 +120,14 @@ async def test_a_reply_that_failed_before_its_first_word_may_be_tried_again(word
     for retention_seconds in (60, 0):
         async with service(database_url, ScriptedBot(script), retention_seconds=retention_seconds) as (client, _):
             if asked == 0:
-                answer = await ask(client, "hello", idempotency_key="a", **_STREAM)
+                answer = await streamed(client, "hello", idempotency_key="a")
                 assert (answer.status, b"failed" in answer.content) == ((200, True) if words else (503, False))
                 refused = await ask(client, "other", idempotency_key="a")
-                assert problem(refused) == (422, "idempotency-key-reused")
-            answers = [await ask(client, "hello", idempotency_key="a", **_STREAM) for _ in range(3)]
-            if words:
-                assert {answer.transcript().problem.type for answer in answers} == {"urn:problem:bot-failed"}
-            else:
-                assert {answer.transcript().reply.text for answer in answers} == {"there"}
-    assert asked == (1 if words else 2)
+                assert problem(refused) == (409, "idempotency-key-reused")
+            answers = [await streamed(client, "hello", idempotency_key="a") for _ in range(3)]
+            assert {answer.transcript().reply.text for answer in answers} == {"Hi there" if words else "there"}
+            assert len({answer.headers["reply-id"] for answer in answers}) == 1
+    assert asked == 2
 
 
 async def test_keys_are_kept_for_24_hours(database_url: str) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from urllib.parse import urljoin
 
 import anyio
 import pytest
@@ -10,10 +11,11 @@ import pytest
 from app.storage.database import Database
 from app.storage.database import database_url as parsed
 from app.storage.owner import DatabaseInUse
+from tests.support.addresses import WHOLE, cancel_of, events_of, reply_at
 from tests.support.asgi import Client, Whole
 from tests.support.bots import GatedBot
 from tests.support.databases import fresh_database_url, run_sql
-from tests.support.talk import Echo, ask, messages, problem, replied, service
+from tests.support.talk import Echo, ask, cancelled, messages, problem, replied, service
 
 _PATIENCE_SECONDS = 5.0
 
@@ -46,19 +48,19 @@ async def test_a_reply_that_runs_elsewhere_cannot_be_read_here_yet() -> None:
     """Nor cancelled, nor overtaken; the client is told to come back, and gets all of it when it is there."""
     async with _two() as (first, second, bot):
         async with first.stream("POST", "/api/chat", json={"user_message": "go on"}) as response:
-            path = response.headers["content-location"]
-            for method in ("GET", "DELETE"):
+            reply_id = response.headers["reply-id"]
+            for method, path in (("GET", events_of(reply_id)), ("POST", cancel_of(reply_id))):
                 answer = await second.request(method, path)
                 assert problem(answer) == (503, "reply-elsewhere")
                 assert int(answer.headers["retry-after"]) >= 1
             busy = await ask(second, "and this", response.headers["conversation-id"])
             assert problem(busy) == (409, "conversation-busy")
-            assert busy.headers["location"] == path
+            assert urljoin(WHOLE, busy.headers["location"]) == reply_at(reply_id)
             assert not bot.closed.is_set()
-            assert (await first.request("DELETE", path)).status == 204
+            await cancelled(first, reply_id)
             transcript = Whole(200, {}, await response.read()).transcript()
-        assert (await second.request("GET", path)).transcript() == transcript
-        assert (await second.request("DELETE", path)).status == 204
+        assert (await second.request("GET", events_of(reply_id))).transcript() == transcript
+        await cancelled(second, reply_id)
 
 
 async def test_an_instance_that_starts_leaves_the_replies_of_others_alone() -> None:
@@ -119,7 +121,7 @@ async def test_what_is_deleted_elsewhere_does_not_come_back() -> None:
             conversation = f"/api/conversations/{response.headers['conversation-id']}"
             assert (await second.request("DELETE", conversation)).status == 204
             bot.let_through(1)
-            assert (await first.request("DELETE", response.headers["content-location"])).status == 204
+            await cancelled(first, response.headers["reply-id"])
             assert Whole(200, {}, await response.read()).transcript().reply.finish_reason == "cancelled"
         for client in (first, second):
             assert problem(await client.request("GET", conversation)) == (404, "conversation-not-found")

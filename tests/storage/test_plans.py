@@ -14,7 +14,8 @@ import pytest
 from sqlalchemy import Connection, Engine, event, insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.chat.access import Principal, new_key
+from app.access.keys import new_key
+from app.chat.access import Principal
 from app.chat.model import Idempotency, ReplyRecord
 from app.storage.database import Database, create_engine, transactions_on
 from app.storage.database import database_url as parsed
@@ -112,7 +113,6 @@ async def _ask_everything(engine: AsyncEngine) -> None:
     await store.history(_id(4), _SOMEBODY, 100, 1000)
     assert await store.reply(_id(4), _SOMEBODY)
     await store.reply_for("key 4")
-    await store.forget_key(_id(4))
     conversation_page = await store.conversations(_SOMEBODY, 20, None)
     assert (await store.conversations(_SOMEBODY, 20, conversation_page.next_cursor)).items
     for principal in (_SOMEBODY, None):

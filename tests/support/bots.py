@@ -6,12 +6,12 @@ from collections.abc import AsyncGenerator, Callable
 import anyio
 from fastapi import FastAPI
 
-from app.chat.model import Conversation, Finish
+from app.chat.model import Conversation, Finish, Usage
 from app.chat.replies import Replies
 
 _PATIENCE_SECONDS = 5.0
 
-Script = Callable[[Conversation], AsyncGenerator[str | Finish, None]]
+Script = Callable[[Conversation], AsyncGenerator[str | Usage | Finish, None]]
 
 
 class ScriptedBot:
@@ -21,7 +21,7 @@ class ScriptedBot:
         """`script` is an async generator function."""
         self.script = script
 
-    def reply(self, conversation: Conversation) -> AsyncGenerator[str | Finish, None]:
+    def reply(self, conversation: Conversation) -> AsyncGenerator[str | Usage | Finish, None]:
         """Do as the script says."""
         return self.script(conversation)
 
@@ -42,7 +42,7 @@ class GatedBot:
         for _ in range(count):
             self.gate.release()
 
-    async def reply(self, _: Conversation) -> AsyncGenerator[str | Finish, None]:
+    async def reply(self, _: Conversation) -> AsyncGenerator[str | Usage | Finish, None]:
         """Wait, speak, and wait again."""
         try:
             self.started.set()

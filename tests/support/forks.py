@@ -1,11 +1,11 @@
-"""Starts the service quickly: a process that has imported it once, and forks for each server that a test wants.
+"""Starts programs quickly: a process that has imported the service once, and forks for each server that a test wants.
 
 Most of a start is importing. What a fork runs is what `python -m <module>` would run: with its own environment, signal
 handlers as Python sets them, and an exit status. Only the command line that the operating system lists is not its own.
-The forking process has one thread and no event loop, and it ends, with all its forks, when the tests' process does.
+The forking process has one thread and no event loop, and it ends, with all its forks, when the tests' process does. The
+fuzzer has one of its own.
 """
 
-import atexit
 import contextlib
 import gc
 import importlib
@@ -20,12 +20,11 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import IO
 
 _ROOT = Path(__file__).parent.parent.parent
-_IMPORTED = (
+SERVICE = (
     "aiosqlite",
     "alembic.command",
     "app.__main__",
@@ -37,6 +36,8 @@ _IMPORTED = (
     "uvicorn.loops.auto",
     "uvicorn.protocols.http.auto",
 )
+"""What is imported before servers are forked."""
+
 _SIZE_BYTES = 4
 _STATUS_BYTES = 2
 _CHECK_SECONDS = 0.05
@@ -48,7 +49,7 @@ class Forked:
     def __init__(self, pid: int, status: int, stdout: IO[str]) -> None:
         """`status` is the end of a pipe where its exit status comes."""
         self.pid = pid
-        self.stdout: IO[str] | None = stdout
+        self.stdout = stdout
         self.returncode: int | None = None
         self._status = status
         self._lock = threading.Lock()
@@ -89,14 +90,22 @@ class Forked:
         self.send_signal(signal.SIGKILL)
 
 
-def fork(module: str, arguments: Sequence[str], environment: Mapping[str, str]) -> Forked:
-    """Run a module as `python -m` does, with both output streams in one pipe and nothing to read."""
+def fork(
+    module: str,
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    folder: Path = _ROOT,
+    imported: tuple[str, ...] = SERVICE,
+) -> Forked:
+    """Run a module in a folder as `python -m` does, with both output streams in one pipe and nothing to read.
+
+    What is `imported` before must do nothing but that.
+    """
+    what = {"module": module, "arguments": list(arguments), "environment": dict(environment), "folder": str(folder)}
     output, its_output = os.pipe()
     status, its_status = os.pipe()
     try:
-        pid = _forking().fork(
-            {"module": module, "arguments": list(arguments), "environment": dict(environment)}, its_output, its_status
-        )
+        pid = _forking(imported).fork(what, its_output, its_status)
     finally:
         os.close(its_output)
         os.close(its_status)
@@ -106,19 +115,18 @@ def fork(module: str, arguments: Sequence[str], environment: Mapping[str, str]) 
 class _Forking:
     """The process that forks, as seen from the tests."""
 
-    def __init__(self) -> None:
+    def __init__(self, imported: Sequence[str]) -> None:
         self._lock = threading.Lock()
         self._channel, its_channel = socket.socketpair()
         with its_channel:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.support.forks", str(its_channel.fileno())],
+                [sys.executable, "-m", "tests.support.forks", str(its_channel.fileno()), *imported],
                 cwd=_ROOT,
                 env={name: value for name, value in os.environ.items() if not name.upper().startswith("CHAT_")},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 pass_fds=[its_channel.fileno()],
             )
-        atexit.register(self.close)
 
     def fork(self, what: Mapping[str, object], *descriptors: int) -> int:
         """Returns the process id."""
@@ -137,9 +145,21 @@ class _Forking:
         self._process.wait()
 
 
-@cache
-def _forking() -> _Forking:
-    return _Forking()
+_forking_processes: dict[tuple[str, ...], _Forking] = {}
+_starting = threading.Lock()
+
+
+def close() -> None:
+    """End all forking processes, and their forks."""
+    while _forking_processes:
+        _forking_processes.popitem()[1].close()
+
+
+def _forking(imported: tuple[str, ...]) -> _Forking:
+    with _starting:
+        if imported not in _forking_processes:
+            _forking_processes[imported] = _Forking(imported)
+        return _forking_processes[imported]
 
 
 def _received(channel: socket.socket, size: int) -> bytes:
@@ -189,6 +209,7 @@ def _serve(channel: socket.socket) -> str | None:
         channel.close()
         os.environ.clear()
         os.environ.update(what["environment"])
+        os.chdir(what["folder"])
         sys.argv[1:] = what["arguments"]
         return str(what["module"])
 
@@ -206,9 +227,10 @@ def _reap(running: dict[int, int]) -> None:
 
 def main() -> None:
     """Import, and fork until the tests end."""
-    for name in _IMPORTED:
+    for name in sys.argv[2:]:
         importlib.import_module(name)
-    del sys.modules["app.__main__"]  # each fork runs its own
+        if name.endswith("__main__"):
+            del sys.modules[name]  # each fork runs its own
     gc.collect()
     gc.freeze()
     if module := _serve(socket.socket(fileno=int(sys.argv[1]))):

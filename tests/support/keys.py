@@ -2,7 +2,7 @@
 
 import time
 
-from app.chat.access import new_key
+from app.access.keys import new_key
 from app.operators.opened import opened
 from app.settings import Settings
 from app.storage.keys import SqlKeyStore

@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 
 import psutil
 
+from tests.support.addresses import WHOLE
 from tests.support.server import LiveServer
 from tests.support.wire import Answer, Wire, get, request
 
@@ -39,7 +40,7 @@ def ask(server: LiveServer, sent: bytes) -> Answer:
 def chat(message: str, conversation_id: str | None = None) -> bytes:
     """A request for a reply as JSON."""
     body = {"user_message": message} | ({"conversation_id": conversation_id} if conversation_id else {})
-    return request(json.dumps(body).encode(), {"Accept": "application/json"})
+    return request(json.dumps(body).encode(), path=WHOLE)
 
 
 def until_ready(server: LiveServer) -> None:

@@ -4,16 +4,19 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
+from urllib.parse import urljoin
 
 import h11
 
 from generated.models import Problem, Reply
+from tests.support.addresses import CHAT, events_of
 from tests.support.stream import Event, Parser
 from tests.support.wire import Wire
 
-Way = Literal["get", "post", "key"]
-"""How to go on: `GET` of the reply, or `POST` again, with the last id; or `POST` again with nothing but the key."""
-WAYS: tuple[Way, ...] = ("get", "post", "key")
+Way = Literal["get", "query", "post", "key"]
+"""How to go on: `GET` of the events, or `POST` again, with the last id as header (in the query, if one can set no
+header); or `POST` again with nothing but the key."""
+WAYS: tuple[Way, ...] = ("get", "query", "post", "key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,31 +31,43 @@ class Request:
 class Resumer:
     """What the client has of one reply, and how it asks for the rest."""
 
-    def __init__(self, key: str) -> None:
-        """`key` is the Idempotency-Key of its first request."""
+    def __init__(self, key: str, *, fails: bool = False) -> None:
+        """`key` is the Idempotency-Key of its first request.
+
+        Of a reply that `fails`, a client that knows its id goes on with that: the key alone would begin it anew.
+        """
         self.words: list[str] = []
         self.end: Reply | Problem | None = None
         self.key = key
-        self._reply_id: str | None = None
+        self.reply_id: str | None = None
+        self._fails = fails
+        self._asked_at = CHAT
         self._parser = Parser()
 
     def request(self, way: Way) -> Request:
         """The request to make; each begins a new connection. Who does not know the reply's id can only send the key."""
         self._parser = Parser()
-        if self._reply_id is None or way == "key":
+        request = self._request("get" if way == "key" and self._fails else way)
+        self._asked_at = request.path
+        return request
+
+    def _request(self, way: Way) -> Request:
+        if self.reply_id is None or way == "key":
             self.words.clear()
-            return Request("POST", "/api/chat", {"Idempotency-Key": self.key})
-        cursor = {"Last-Event-ID": f"{self._reply_id}:{len(self.words)}"}
+            return Request("POST", CHAT, {"Idempotency-Key": self.key})
+        cursor = f"{self.reply_id}:{len(self.words)}"
         if way == "post":
-            return Request("POST", "/api/chat", cursor)
-        return Request("GET", f"/api/replies/{self._reply_id}", cursor if self.words else {})
+            return Request("POST", CHAT, {"Last-Event-ID": cursor})
+        if way == "query":
+            return Request("GET", f"{events_of(self.reply_id)}?lastEventId={cursor}", {})
+        return Request("GET", events_of(self.reply_id), {"Last-Event-ID": cursor} if self.words else {})
 
     def head(self, status: int, headers: Mapping[str, str]) -> None:
         """The head of a response."""
         assert status == 200, headers
-        assert headers["reply-id"] == (self._reply_id or headers["reply-id"])
-        assert headers["content-location"] == f"/api/replies/{headers['reply-id']}"
-        self._reply_id = headers["reply-id"]
+        assert headers["reply-id"] == (self.reply_id or headers["reply-id"])
+        assert urljoin(self._asked_at, headers["content-location"]) == events_of(headers["reply-id"])
+        self.reply_id = headers["reply-id"]
 
     def body(self, piece: bytes) -> None:
         """Some bytes of the event stream. What is lost, doubled or out of order is told at once."""
@@ -63,11 +78,11 @@ class Resumer:
         assert self.end is None
         match event.name:
             case "message":
-                assert event.id == f"{self._reply_id}:{len(self.words) + 1}"
+                assert event.id == f"{self.reply_id}:{len(self.words) + 1}"
                 self.words.append(event.data)
             case "done":
                 self.end = Reply.model_validate_json(event.data)
-                assert self.end.reply_id == self._reply_id
+                assert self.end.reply_id == self.reply_id
             case "failed":
                 self.end = Problem.model_validate_json(event.data)
             case other:

@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator
 
 from app import logs
 from app.__main__ import serve
-from app.chat.model import Conversation, Finish
+from app.chat.model import Conversation, Finish, Usage
 from app.main import create_app
 from app.settings import Settings
 
@@ -23,7 +23,7 @@ SERVICE = ("-m", "tests.support.service")
 class ObedientBot:
     """Does as it is told."""
 
-    async def reply(self, conversation: Conversation) -> AsyncGenerator[str | Finish, None]:
+    async def reply(self, conversation: Conversation) -> AsyncGenerator[str | Usage | Finish, None]:
         """See the module's docstring."""
         match conversation.user_message.split(maxsplit=2):
             case ["speak", "and", rest]:

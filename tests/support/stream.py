@@ -9,10 +9,11 @@ import re
 from dataclasses import dataclass
 from typing import Never, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import MISSING, BaseModel, ValidationError
 
 from app.chat.text import WHITE_SPACE
 from generated.models import Problem, Reply
+from tests.support.closed import check_shape
 
 _LINE = re.compile(r"([^\r\n]*)(\r\n|\r|\n)")
 _WORD_ID = re.compile(r"([0-9a-f]{32}):([1-9][0-9]{0,9})")
@@ -163,7 +164,7 @@ def check_stream(raw: bytes, after: int = 0) -> Transcript:
     for n, event in enumerate(events[:-1], after + 1):
         reply_id = _check_word(event, n, reply_id)
     words = tuple(event.data for event in events[:-1])
-    end = _end(events[-1], words, reply_id, resumed=after > 0)
+    end = _end(events[-1], words, reply_id, after)
     if isinstance(end, Reply):
         reply_id = end.reply_id
     return Transcript(reply_id, words, "".join(words), end, pings)
@@ -223,22 +224,30 @@ def _check_word(event: Event, n: int, reply_id: str | None) -> str:
     return match[1]
 
 
-def _end(event: Event, words: tuple[str, ...], reply_id: str | None, *, resumed: bool) -> Reply | Problem:
+def _end(event: Event, words: tuple[str, ...], reply_id: str | None, after: int) -> Reply | Problem:
     """Check the terminal event."""
     fields = [line.partition(": ")[0] for line in event.lines if line != _PING]
     if fields != ["event", "data"]:
         _fail(f"{event.name} should have an event and one data line, and has {fields}")
-    if event.name == "failed":
-        return _parsed(Problem, event)
-    reply = _parsed(Reply, event)
-    if reply.reply_id != (reply_id or reply.reply_id):
-        _fail(f"done is of reply {reply.reply_id}, in a stream of {reply_id}")
-    if not (reply.text.endswith("".join(words)) if resumed else reply.text == "".join(words)):
-        _fail(f"done.text is not what the {len(words)} words give: {reply.text[:80]!r} and {''.join(words)[:80]!r}")
-    return reply
+    end = _parsed(Problem, event, "Problem") if event.name == "failed" else _parsed(Reply, event, "FinishedReply")
+    if end.words != (MISSING if _is_about_the_reader(end) else after + len(words)):
+        _fail(f"{event.name} says that there were {end.words} words, and there were {after} and {len(words)}")
+    if isinstance(end, Problem):
+        return end
+    if end.reply_id != (reply_id or end.reply_id):
+        _fail(f"done is of reply {end.reply_id}, in a stream of {reply_id}")
+    if not (end.text.endswith("".join(words)) if after else end.text == "".join(words)):
+        _fail(f"done.text is not what the {len(words)} words give: {end.text[:80]!r} and {''.join(words)[:80]!r}")
+    return end
 
 
-def _parsed(model: type[_Model], event: Event) -> _Model:
+def _is_about_the_reader(end: Reply | Problem) -> bool:
+    """Whether the stream has ended, and the reply may go on."""
+    return isinstance(end, Problem) and end.type == "urn:problem:access-ended"
+
+
+def _parsed(model: type[_Model], event: Event, shape: str) -> _Model:
+    check_shape(shape, event.data)
     try:
         return model.model_validate_json(event.data, strict=True)
     except ValidationError as error:

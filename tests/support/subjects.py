@@ -11,7 +11,7 @@ import psutil
 from fastapi import FastAPI
 
 from app.bot_choice import chosen_bot
-from app.chat.model import Conversation, Finish
+from app.chat.model import Conversation, Finish, Usage
 from app.chat.ports import Bot
 from app.main import create_app
 from tests.support.asgi import Client
@@ -41,6 +41,8 @@ class Said:
     conversation: Conversation
     deltas: list[str] = field(default_factory=list)
     finish: Finish | None = None
+    usage: Usage | None = None
+    """What it told before its end."""
     closed: anyio.Event = field(default_factory=anyio.Event)
     """The bot has stopped, by itself or because it was told to."""
 
@@ -76,7 +78,7 @@ class Watched:
         """Leave it."""
         await self._stack.aclose()
 
-    async def reply(self, conversation: Conversation) -> AsyncGenerator[str | Finish, None]:
+    async def reply(self, conversation: Conversation) -> AsyncGenerator[str | Usage | Finish, None]:
         """As the bot replies."""
         said = Said(conversation)
         self.said.append(said)
@@ -85,6 +87,8 @@ class Watched:
                 async for item in items:
                     if isinstance(item, Finish):
                         said.finish = item
+                    elif isinstance(item, Usage):
+                        said.usage = item
                     else:
                         said.deltas.append(item)
                     yield item

@@ -7,10 +7,11 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from app.chat.model import Conversation, Finish
+from app.chat.model import Conversation, Finish, Usage
 from app.chat.ports import Bot
 from app.main import create_app
 from generated.models import Reply
+from tests.support.addresses import CHAT, WHOLE, cancel_of, conversation_at
 from tests.support.asgi import Client, Whole
 from tests.support.settings import Settings
 
@@ -22,7 +23,7 @@ class Echo:
     seen: list[list[tuple[str, str]]] = field(default_factory=list)
     """For each reply the conversation: role and text, oldest first."""
 
-    async def reply(self, conversation: Conversation) -> AsyncGenerator[str | Finish, None]:
+    async def reply(self, conversation: Conversation) -> AsyncGenerator[str | Usage | Finish, None]:
         """Echo."""
         self.seen.append([(message.role, message.text) for message in conversation.messages])
         yield conversation.user_message
@@ -38,11 +39,18 @@ async def service(
         yield client, app
 
 
-async def ask(client: Client, text: str, conversation_id: str | None = None, **headers: str) -> Whole:
+async def ask(
+    client: Client, text: str, conversation_id: str | None = None, path: str = WHOLE, **headers: str
+) -> Whole:
     """Send a message and get the reply as JSON, or a problem. `idempotency_key="x"` is a header too."""
     body = {"user_message": text} | ({"conversation_id": conversation_id} if conversation_id else {})
     names = {name.replace("_", "-"): value for name, value in headers.items()}
-    return await client.request("POST", "/api/chat", json=body, headers={"accept": "application/json"} | names)
+    return await client.request("POST", path, json=body, headers=names)
+
+
+async def streamed(client: Client, text: str, conversation_id: str | None = None, **headers: str) -> Whole:
+    """As `ask`, as a stream."""
+    return await ask(client, text, conversation_id, CHAT, **headers)
 
 
 async def replied(client: Client, text: str, conversation_id: str | None = None, **headers: str) -> Reply:
@@ -52,16 +60,22 @@ async def replied(client: Client, text: str, conversation_id: str | None = None,
     return Reply.model_validate_json(answer.content)
 
 
+async def cancelled(client: Client, reply_id: str) -> None:
+    """Cancel a reply, which need not run any more."""
+    answer = await client.request("POST", cancel_of(reply_id))
+    assert (answer.status, answer.content) == (204, b"")
+
+
 async def got(client: Client, path: str) -> Any:  # noqa: ANN401 - JSON has no narrower type
     """What is at a path, as JSON."""
-    answer = await client.request("GET", path, headers={"accept": "application/json"})
+    answer = await client.request("GET", path)
     assert answer.status == 200, answer.content
     return answer.json()
 
 
 async def messages(client: Client, conversation_id: str) -> list[dict[str, Any]]:
     """All that was said in a conversation, if it fits a page."""
-    conversation = await got(client, f"/api/conversations/{conversation_id}?limit=100")
+    conversation = await got(client, f"{conversation_at(conversation_id)}?limit=100")
     assert "next_cursor" not in conversation
     said: list[dict[str, Any]] = conversation["messages"]
     return said

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
+from tests.support.addresses import CHAT, cancel_of
 from tests.support.stream import Transcript, check_stream
 
 _PATIENCE_SECONDS = 20.0
@@ -23,18 +24,23 @@ def get(path: str, headers: Mapping[str, str] | None = None, *, close: bool = Fa
     return "\r\n".join(lines).encode()
 
 
-def post(message: str, headers: Mapping[str, str] | None = None) -> bytes:
-    """A request to `streamChat`."""
-    return request(json.dumps({"user_message": message}).encode(), headers)
+def post(message: str, headers: Mapping[str, str] | None = None, path: str = CHAT) -> bytes:
+    """A request to `streamChat` or, at its path, to `createReply`."""
+    return request(json.dumps({"user_message": message}).encode(), headers, path)
 
 
-def request(body: bytes, headers: Mapping[str, str] | None = None) -> bytes:
-    """A request to `streamChat` with any body."""
+def request(body: bytes, headers: Mapping[str, str] | None = None, path: str = CHAT) -> bytes:
+    """A request with any body to `streamChat`, or to whatever is at another path."""
     head = {"Host": "localhost", "Content-Type": "application/json", "Content-Length": str(len(body))} | dict(
         headers or {}
     )
-    lines = ["POST /api/chat HTTP/1.1", *(f"{name}: {value}" for name, value in head.items()), "", ""]
+    lines = [f"POST {path} HTTP/1.1", *(f"{name}: {value}" for name, value in head.items()), "", ""]
     return "\r\n".join(lines).encode() + body
+
+
+def cancel(reply_id: str, headers: Mapping[str, str] | None = None) -> bytes:
+    """A request to `cancelReply`, which has no body."""
+    return get(cancel_of(reply_id), {"Content-Length": "0"} | dict(headers or {})).replace(b"GET", b"POST", 1)
 
 
 @dataclass(frozen=True, slots=True)

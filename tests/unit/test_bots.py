@@ -8,11 +8,11 @@ import pytest
 from app.bots.greeter import Greeter
 from app.bots.simulator import Simulation, Simulator, parse
 from app.chat.errors import BotFailed, BotRateLimited, BotTimeout, BotUnavailable, ChatError, MessageRefused
-from app.chat.model import Conversation, Finish, Message
+from app.chat.model import Conversation, Finish, Message, Usage
 from app.chat.ports import Bot
 
 
-async def _said(bot: Bot, text: str) -> Sequence[str | Finish]:
+async def _said(bot: Bot, text: str) -> Sequence[str | Usage | Finish]:
     return [delta async for delta in bot.reply(Conversation((Message("user", text),)))]
 
 
@@ -68,8 +68,8 @@ async def test_the_simulator_falls_silent_after_some_deltas(count: int) -> None:
     assert said == ["one ", "two ", "three ", "four"][:count]
 
 
-async def _said_until(error: type[BaseException], message: str) -> list[str | Finish]:
-    said: list[str | Finish] = []
+async def _said_until(error: type[BaseException], message: str) -> list[str | Usage | Finish]:
+    said: list[str | Usage | Finish] = []
     deltas = Simulator().reply(Conversation((Message("user", message),)))
     try:
         while True:

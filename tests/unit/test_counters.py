@@ -7,8 +7,8 @@ from sys import getsizeof
 from limits import RateLimitItemPerMinute, RateLimitItemPerSecond
 from limits.aio.strategies import FixedWindowRateLimiter
 
-from app.http import counters
-from app.http.counters import FlatCounters
+from app.access import counters
+from app.access.counters import FlatCounters
 from tests.support.growth import assert_linear
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from app.chat.access import EVERYBODY
 from app.chat.errors import BotTimeout
-from app.chat.model import Done, Failed, ReplyRecord
+from app.chat.model import Done, End, Failed, ReplyRecord
 from app.chat.production import RunningReply
 from app.chat.words import WordSplitter
 from app.contract import Contract
@@ -19,9 +19,19 @@ from tests.support.texts import normalised, texts
 
 _ID = "5f0c2ab4e1d94c0f8a36b7d2c9e4f1a0"
 _CONTRACT = Contract.load()
-_PROBLEMS = Problems(_CONTRACT.problems, _CONTRACT.address("streamReply"))
+_PROBLEMS = Problems(_CONTRACT.problems, _CONTRACT.reference("streamChat", to="getReply"))
 _CONVERSATION = "c41d0b7e9a2f4d8ab6e3f50c7d219e84"
-_REPLY = RunningReply(ReplyRecord(_ID, _CONVERSATION, 0, "hello", 0, EVERYBODY), MemoryReplyLog())
+
+
+def _ended(words: list[str], end: End) -> RunningReply:
+    reply = RunningReply(ReplyRecord(_ID, _CONVERSATION, 0, "hello", 0, EVERYBODY), MemoryReplyLog())
+    reply.log.append(words)
+    reply.log.close(end)
+    return reply
+
+
+def _end_of(words: list[str], end: End) -> bytes:
+    return end_frame(_ended(words, end), end, _PROBLEMS)
 
 
 def _split(text: str) -> list[str]:
@@ -38,10 +48,10 @@ def test_the_bytes_of_a_stream() -> None:
         b"data: a\ndata: \ndata:   \nid: 5f0c2ab4e1d94c0f8a36b7d2c9e4f1a0:8\n\n"
         b"data: b\nid: 5f0c2ab4e1d94c0f8a36b7d2c9e4f1a0:9\n\n"
     )
-    assert end_frame(_REPLY, Done("Hi there!", "stop"), _PROBLEMS) == (
+    assert _end_of(["Hi ", "there!"], Done("Hi there!", "stop")) == (
         b"event: done\n"
         b'data: {"reply_id":"5f0c2ab4e1d94c0f8a36b7d2c9e4f1a0","conversation_id":"c41d0b7e9a2f4d8ab6e3f50c7d219e84",'
-        b'"text":"Hi there!","finish_reason":"stop"}\n\n'
+        b'"state":"completed","text":"Hi there!","words":2,"finish_reason":"stop"}\n\n'
     )
     assert PING == b": ping\n"
 
@@ -60,7 +70,7 @@ def test_frames_and_pings_make_a_stream_wherever_they_are_cut(words: list[str], 
     """Several frames, keep-alives between them, arriving in pieces of any size."""
     places = [0, *sorted(min(cut, len(words)) for cut in cuts), len(words)]
     frames = [words_frame(_ID, a, words[a:b]) if b > a else b"" for a, b in itertools.pairwise(places)]
-    raw = PING.join(frames) + end_frame(_REPLY, Done("".join(words), "length"), _PROBLEMS)
+    raw = PING.join(frames) + _end_of(words, Done("".join(words), "length"))
     transcript = check_stream(raw)
     assert transcript.words == tuple(words)
     assert transcript.pings == len(frames) - 1
@@ -72,14 +82,27 @@ def test_frames_and_pings_make_a_stream_wherever_they_are_cut(words: list[str], 
 
 @given(texts)
 def test_the_end_has_any_text_as_json_in_one_line(text: str) -> None:
-    """Line breaks are escaped there, so that one data field does."""
+    """Line breaks are escaped there, Unicode's too, so that one data field does for every client."""
     words = _split(text)
-    raw = words_frame(_ID, 0, words) + end_frame(_REPLY, Done("".join(words), "stop"), _PROBLEMS)
+    raw = words_frame(_ID, 0, words) + _end_of(words, Done("".join(words), "stop"))
     assert check_stream(raw).reply.text == normalised(text)
+    end = raw.decode().rpartition("\ndata: ")[2].removesuffix("\n\n")
+    assert end.splitlines() == [end]
+
+
+def test_what_unicode_calls_a_line_break_is_escaped_in_an_end() -> None:
+    """Some clients split the stream there: in the words it is text, but JSON would break."""
+    raw = _end_of(["a\x85b\u2028c\u2029\U0001f600"], Done("a\x85b\u2028c\u2029\U0001f600", "stop"))
+    assert rb'"text":"a\u0085b\u2028c\u2029' in raw
+    assert "\U0001f600".encode() in raw  # all else as it is
+    assert (
+        check_stream(words_frame(_ID, 0, ["a\x85b\u2028c\u2029\U0001f600"]) + raw).reply.text[1::2]
+        == "\x85\u2028\u2029"
+    )
 
 
 def test_a_failure_ends_a_stream_as_done_does() -> None:
     """With the problem that the error's code names."""
-    transcript = check_stream(words_frame(_ID, 0, ["Hi"]) + end_frame(_REPLY, Failed(BotTimeout()), _PROBLEMS))
+    transcript = check_stream(words_frame(_ID, 0, ["Hi"]) + _end_of(["Hi"], Failed(BotTimeout())))
     assert transcript.problem.type == "urn:problem:bot-timeout"
-    assert transcript.problem.status == 504
+    assert (transcript.problem.status, transcript.problem.words) == (504, 1)

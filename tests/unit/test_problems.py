@@ -10,7 +10,7 @@ from app.http.problems import Problems, RequestError
 from generated.models import FieldError, Problem
 
 _CONTRACT = Contract.load()
-_PROBLEMS = Problems(_CONTRACT.problems, _CONTRACT.address("streamReply"))
+_PROBLEMS = Problems(_CONTRACT.problems, _CONTRACT.reference("streamChat", to="getReply"))
 _SECRET = "what-nobody-may-see"  # noqa: S105 - no password
 
 
@@ -81,7 +81,7 @@ def test_a_contract_that_lacks_a_problem_is_refused_at_the_start() -> None:
     """And not when somebody runs into it."""
     lacking = {code: problem for code, problem in _CONTRACT.problems.items() if code != "draining"}
     with pytest.raises(LookupError, match="draining"):
-        Problems(lacking, _CONTRACT.address("streamReply"))
+        Problems(lacking, _CONTRACT.reference("streamChat", to="getReply"))
 
 
 def test_the_types_of_all_problems_differ() -> None:

@@ -16,12 +16,21 @@ _DONE = json.dumps(
     {
         "reply_id": _ID,
         "conversation_id": "c41d0b7e9a2f4d8ab6e3f50c7d219e84",
+        "state": "completed",
         "text": "Hi there!",
+        "words": 2,
         "finish_reason": "stop",
     }
 )
 _PROBLEM = json.dumps(
-    {"type": "urn:problem:bot-failed", "title": "The bot failed", "status": 502, "detail": "It did.", "retryable": True}
+    {
+        "type": "urn:problem:bot-failed",
+        "title": "The bot failed",
+        "status": 502,
+        "detail": "It did.",
+        "retryable": True,
+        "words": 2,
+    }
 )
 _WORDS = f"data: Hi \nid: {_ID}:1\n\ndata: there!\nid: {_ID}:2\n\n"
 _GOOD = f"{_WORDS}event: done\ndata: {_DONE}\n\n"
@@ -105,7 +114,7 @@ def test_a_good_stream_gives_its_transcript() -> None:
 def test_a_stream_may_fail_before_and_after_its_first_word() -> None:
     """Without a word nothing names the reply."""
     failed = f"event: failed\ndata: {_PROBLEM}\n\n"
-    assert check_stream(failed.encode()).reply_id is None
+    assert check_stream(failed.replace('"words": 2', '"words": 0').encode()).reply_id is None
     transcript = check_stream((_WORDS + failed).encode())
     assert transcript.problem.type == "urn:problem:bot-failed"
     assert transcript.reply_id == _ID
@@ -116,9 +125,7 @@ def test_a_stream_may_fail_before_and_after_its_first_word() -> None:
 def test_a_word_may_have_line_breaks_and_empty_lines() -> None:
     """Each further line is a further data field."""
     text = "a\n\n  b\n"
-    done = json.dumps(
-        {"reply_id": _ID, "conversation_id": "c41d0b7e9a2f4d8ab6e3f50c7d219e84", "text": text, "finish_reason": "stop"}
-    )
+    done = json.dumps(json.loads(_DONE) | {"text": text, "words": 1})
     stream = f"data: a\ndata: \ndata:   b\ndata: \nid: {_ID}:1\n\nevent: done\ndata: {done}\n\n"
     assert check_stream(stream.encode()).words == (text,)
 
@@ -155,8 +162,14 @@ _BROKEN: list[tuple[str, Callable[[str], str], str]] = [
         lambda good: good.replace("event: done\n", f"event: done\nid: {_ID}:3\n"),
         "should have an event",
     ),
-    ("a field too many", lambda good: good.replace('"stop"', '"stop", "x": 1'), "breaks the contract"),
-    ("an unknown finish reason", lambda good: good.replace('"stop"', '"tired"'), "breaks the contract"),
+    ("a field too few", lambda good: good.replace('"state": "completed", ', ""), "breaks the contract"),
+    ("no finish reason", lambda good: good.replace(', "finish_reason": "stop"', ""), "no finish_reason"),
+    (
+        "a wrong state",
+        lambda good: good.replace('"stop"', '"cancelled"'),
+        "state completed and finish_reason cancelled",
+    ),
+    ("a wrong count", lambda good: good.replace('"words": 2', '"words": 3'), "there are 3 words, behind 2"),
 ]
 
 
@@ -165,6 +178,23 @@ def test_a_stream_that_breaks_the_grammar_is_told_how(breaking: Callable[[str], 
     """One rule broken at a time."""
     with pytest.raises(AssertionError, match=message):
         check_stream(breaking(_GOOD).encode())
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        _GOOD.replace('"stop"', '"stop", "x": 1'),
+        _GOOD.replace('"stop"', '"tired"'),
+        f"{_WORDS}event: failed\ndata: {_PROBLEM}\n\n".replace('"title"', '"y": [], "title"'),
+        f"{_WORDS}event: failed\ndata: {_PROBLEM}\n\n".replace("bot-failed", "bot-tired"),
+        f"{_WORDS}event: failed\ndata: {_PROBLEM}\n\n".replace(', "words": 2', ""),
+    ],
+    ids=["a field", "a finish reason", "a field of a problem", "a problem", "no count"],
+)
+def test_what_a_later_version_may_send_is_not_sent_by_this_one(more: str) -> None:
+    """A client of this contract has to accept it; the service that has this contract does not send it."""
+    with pytest.raises(AssertionError):
+        check_stream(more.encode())
 
 
 def test_a_stream_that_is_not_utf_8_is_refused() -> None:
@@ -176,4 +206,4 @@ def test_a_stream_that_is_not_utf_8_is_refused() -> None:
 def test_the_ends_are_the_contracts_models() -> None:
     """Not look-alikes of them."""
     assert isinstance(check_stream(_GOOD.encode()).end, Reply)
-    assert isinstance(check_stream(f"event: failed\ndata: {_PROBLEM}\n\n".encode()).end, Problem)
+    assert isinstance(check_stream(f"{_WORDS}event: failed\ndata: {_PROBLEM}\n\n".encode()).end, Problem)

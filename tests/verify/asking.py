@@ -14,7 +14,7 @@ from tests.contract.document import ROOT
 from tests.support.databases import fresh_database_url
 from tests.support.keys import made_key
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 180.0
 FAST = 200.0
 """Messages a second: the service under test is nobody else's."""
 QUICK = tuple(law.name for law in LAWS if law.name != "document")
@@ -22,7 +22,7 @@ QUICK = tuple(law.name for law in LAWS if law.name != "document")
 
 
 async def verified(
-    place: Place, *laws: str, seed: int = 1, seconds: float = 20, heartbeat_seconds: float = 0.3
+    place: Place, *laws: str, seed: int = 1, seconds: float = 60, heartbeat_seconds: float = 0.3
 ) -> Report:
     """What comes of trying these laws."""
     options = Options(place, seed, seconds, FAST, heartbeat_seconds, laws)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from scripts.verification.findings import Verdict
+from scripts.verification.findings import Report, Verdict
 from scripts.verification.reporting import as_text
 from scripts.verification.target import Place
 from tests.support.server import LiveServer
@@ -13,16 +13,21 @@ from tests.verify.asking import two_keys, verified
 from tests.verify.faults import CASES, Case, Fault, TooMany
 from tests.verify.proxy import FaultyProxy
 
-_SECONDS = {"document": 8.5}
+_SECONDS, _PATIENCE_SECONDS = 8.5, 40.0
+
+
+def _broken(report: Report) -> list[str]:
+    return [name for name, finding in report.findings.items() if finding.verdict is Verdict.BROKEN]
 
 
 async def _found(case: Case, server: LiveServer, keys: tuple[str, str] = ("", "")) -> str:
     """What the report says of the law that should be broken; and no other law is."""
     async with FaultyProxy(server.port, case.fault) as proxy:
         place = Place(proxy.url, *keys)
-        report = await verified(place, *(case.tried or [case.law]), seconds=_SECONDS.get(case.law, 8))
-    broken = [name for name, finding in report.findings.items() if finding.verdict is Verdict.BROKEN]
-    assert broken == [case.law], as_text(report)
+        report = await verified(place, *(case.tried or [case.law]), seconds=_SECONDS)
+        if not _broken(report):  # a busy machine needs more; and some laws take all that they are given
+            report = await verified(place, *(case.tried or [case.law]), seconds=_PATIENCE_SECONDS)
+    assert _broken(report) == [case.law], as_text(report)
     assert report.exit_status() == 1
     return as_text(report)
 

@@ -40,7 +40,7 @@ async def test_nothing_is_found_on_the_simulator() -> None:
         assert _conversations(server) == []
 
 
-@pytest.mark.parametrize(("pace_ms", "in_vain"), [(30, set[str]()), (0, {"streaming", "cancel"})])
+@pytest.mark.parametrize(("pace_ms", "in_vain"), [(12, set[str]()), (0, {"streaming", "cancel"})])
 async def test_nothing_is_found_on_the_greeter(pace_ms: int, in_vain: set[str]) -> None:
     """It does not obey; and at its fastest it is done before anybody could stop it, or see words apart."""
     with LiveServer("greeter", greeter_pace_ms=pace_ms) as server:
@@ -62,7 +62,7 @@ async def test_nothing_is_found_where_there_are_keys() -> None:
 async def test_of_a_bot_that_is_slow_nothing_is_left_behind() -> None:
     """The fuzzer is stopped in the middle of a reply."""
     with LiveServer("greeter", greeter_pace_ms=400) as server:
-        report = await verified(Place(server.url), "document", seconds=9)
+        report = await verified(Place(server.url), "document", seconds=16)
         assert "broken" not in verdicts(report).values(), as_text(report)
         assert re.search("the time was over|as far as its time went", as_text(report))
         assert _conversations(server) == []
@@ -72,7 +72,7 @@ async def test_the_command_finds_nothing_and_says_so(tmp_path: Path) -> None:
     """All laws, the fuzzer included; with the keys from the environment, which nobody gets to see."""
     database_url, key, other_key = await two_keys()
     with LiveServer("simulator", database_url=database_url, heartbeat_seconds=0.3) as server:
-        options = ("--seconds", "12", "--rate", "100", "--seed", "1", "--heartbeat", "0.3", "--junit", "verify.xml")
+        options = ("--seconds", "20", "--rate", "100", "--seed", "1", "--heartbeat", "0.3", "--junit", "verify.xml")
         done = run(tmp_path, server.url, *options, VERIFY_KEY=key, VERIFY_OTHER_KEY=other_key)
         assert _conversations(server, key) == []
     assert done.returncode == 0, done.stdout + done.stderr

@@ -24,7 +24,7 @@ from scripts.verification.__main__ import parsed
 from scripts.verification.reporting import as_text, write_junit
 from scripts.verification.target import Place
 from tests.support.server import LiveServer
-from tests.verify.asking import command, environment, run, two_keys, verified
+from tests.verify.asking import PATIENCE_SECONDS, command, environment, run, two_keys, verified
 from tests.verify.faults import Fault
 from tests.verify.proxy import FaultyProxy
 
@@ -118,7 +118,7 @@ def test_a_service_that_goes_half_way(tmp_path: Path) -> None:
     with LiveServer("simulator") as server, _started(tmp_path, server.url) as verifying:
         _read_to(verifying, "cancel: DELETE stops")
         server.process.kill()
-        said, _ = verifying.communicate(timeout=30)
+        said, _ = verifying.communicate(timeout=PATIENCE_SECONDS)
         assert verifying.returncode == 3, said
     assert "CANNOT BE REACHED" in said
     assert re.search("nothing listens there|cannot be reached: ReadError", said)
@@ -130,7 +130,7 @@ def test_who_interrupts_gets_what_was_found_until_then(tmp_path: Path) -> None:
     with LiveServer("simulator") as server, _started(tmp_path, server.url) as verifying:
         _read_to(verifying, "cancel: DELETE stops")
         verifying.send_signal(signal.SIGINT)
-        said, _ = verifying.communicate(timeout=30)
+        said, _ = verifying.communicate(timeout=PATIENCE_SECONDS)
         left = httpx.get(f"{server.url}/api/conversations", trust_env=False).json()["conversations"]
     assert verifying.returncode == 130, said
     assert "Interrupted: the rest was not tried." in said
@@ -184,7 +184,7 @@ def test_the_command_says_it_with_its_exit_status(tmp_path: Path) -> None:
 @contextmanager
 def _started(folder: Path, url: str) -> Iterator["subprocess.Popen[str]"]:
     """The command, which does not outlive the block."""
-    options = ("--rate", "100", "--seconds", "20", "--seed", "1")
+    options = ("--rate", "100", "--seconds", "120", "--seed", "1")
     with subprocess.Popen(
         command(url, *options),
         cwd=folder,

@@ -1,57 +1,75 @@
-// The API, as the page uses it. Every failure is a `Problem` that the server tells, or an `Unreachable`.
+// The API, as the page uses it. Every failure is a `Problem` that the server describes, or an `Unreachable`.
+import { device, tab } from "./memory.js";
 
 const KEY = "chat.key";
+const POSSIBLE_KEY = /^[!-~]+$/; // anything else cannot be sent in a header
 
-/** Where what the server tells programs to do is nothing that people can do here. */
+/** For people, where the API's own text is for programs. */
 const FOR_PEOPLE = {
-  "conversation-busy": "Wait for the end of the reply that is being made here, or stop it.",
-  "conversation-not-found": "It may have been deleted. Begin a new chat.",
+  "access-ended": "Your key was revoked or has expired. Try again to enter another one.",
+  "conversation-busy": "Wait until the current reply is complete, or stop it. Then try again.",
+  "conversation-not-found": "It may have been deleted. Start a new chat.",
+  "credentials-missing": "Enter an API key or a token.",
+  "internal": "The server has a defect. Report it to whoever runs the server.",
+  "invalid-body": "Change the message and send it again.",
+  "invalid-token": "The key is unknown, expired or revoked. Enter another one.",
+  "message-refused": "Change the message and send it again.",
+  "reply-elsewhere": "The server cannot show this reply yet. Wait a moment, then try again.",
+  "stream-limit-reached": "Too many of your replies are running. Stop one, or wait a moment. Then try again.",
 };
-const forPeople = (/** @type {string} */ detail) => detail.replace(/\bas Retry-After says\b/, "a little");
 
-/** What the server tells when something is wrong (RFC 9457). */
+/** What the server says when something is wrong (RFC 9457). */
 export class Problem extends Error {
-  constructor(told, response) {
+  /** @param {any} told @param {Response | null} response */
+  constructor(told, response = null) {
     const type = told.type.replace("urn:problem:", "");
-    super(FOR_PEOPLE[type] ?? forPeople(told.detail));
+    const header = (name) => response?.headers.get(name) ?? "";
+    super(FOR_PEOPLE[type] ?? told.detail.replace("Wait as long as Retry-After says.", "Wait a moment, then try again."));
     this.type = type;
     this.title = told.title;
     this.status = told.status;
     this.retryable = told.retryable;
     this.errors = told.errors ?? [];
-    this.conversationId = response?.headers.get("Conversation-Id") ?? "";
-    this.retryAfterSeconds = Number(response?.headers.get("Retry-After") ?? 0);
+    this.conversationId = header("Conversation-Id");
+    this.replyId = header("Reply-Id");
+    this.requestId = type === "internal" ? header("X-Request-Id") : "";
+    this.retryAfterSeconds = Number(header("Retry-After"));
   }
 }
 
 /** Nobody answers, or the answer broke off. */
 export class Unreachable extends Error {
   constructor() {
-    super(navigator.onLine ? "The server cannot be reached." : "You are offline.");
+    super(
+      navigator.onLine
+        ? "The server cannot be reached. Check your connection, or try again later."
+        : "You are offline. Try again when you are back online.",
+    );
   }
 }
 
-/** The key that requests show, if there is one. */
+/** The key that requests are sent with, if there is one. */
 export const key = {
-  get: () => sessionStorage.getItem(KEY) ?? localStorage.getItem(KEY),
+  get: () => tab.get(KEY) ?? device.get(KEY),
   set(/** @type {string} */ value, /** @type {boolean} */ isToStay) {
     key.forget();
-    (isToStay ? localStorage : sessionStorage).setItem(KEY, value);
+    (isToStay ? device : tab).set(KEY, value);
   },
   forget() {
-    sessionStorage.removeItem(KEY);
-    localStorage.removeItem(KEY);
+    tab.remove(KEY);
+    device.remove(KEY);
   },
 };
 
 /**
- * Addresses are relative to the page's, so a prefix that a proxy adds is kept. Raises `Problem` or `Unreachable`.
+ * Addresses are relative to the page's, so a path that a proxy adds is kept. Raises `Problem` or `Unreachable`.
  * @param {string} method
  * @param {string} path
  * @param {{ headers?: Record<string, string>, body?: object, signal?: AbortSignal }} options
  */
 export async function ask(method, path, { headers = {}, body, signal } = {}) {
   const shown = key.get();
+  if (shown && !POSSIBLE_KEY.test(shown)) throw impossibleKey();
   const response = await fetch(path, {
     method,
     headers: {
@@ -71,17 +89,23 @@ export async function ask(method, path, { headers = {}, body, signal } = {}) {
   throw new Unreachable(); // a proxy's own page: the server is not there
 }
 
+function impossibleKey() {
+  const told = { type: "urn:problem:impossible-key", title: "This is not a key", status: 401, retryable: false };
+  return new Problem({ ...told, detail: "A key has only Latin letters, digits and signs, without spaces. Copy it again." });
+}
+
+/** A page of the list, the latest conversation first. */
 export async function conversations(/** @type {string} */ cursor) {
   const query = cursor ? `?cursor=${encodeURIComponent(cursor)}` : "";
   return (await ask("GET", `api/conversations${query}`)).json();
 }
 
-/** A page of a conversation, with its messages, oldest first. */
-export async function conversation(id, cursor, signal) {
-  const query = cursor ? `&cursor=${encodeURIComponent(cursor)}` : "";
-  return (await ask("GET", `api/conversations/${id}?limit=100${query}`, { signal })).json();
+/** A conversation with a page of its messages, the newest first. */
+export async function conversation(id, limit, cursor, signal) {
+  const query = new URLSearchParams({ order: "desc", limit, ...(cursor && { cursor }) });
+  return (await ask("GET", `api/conversations/${id}?${query}`, { signal })).json();
 }
 
 export const deleteConversation = (id) => ask("DELETE", `api/conversations/${id}`);
 
-export const cancelReply = (id) => ask("DELETE", `api/replies/${id}`);
+export const cancelReply = (id) => ask("POST", `api/replies/${id}/cancel`);

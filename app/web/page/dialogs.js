@@ -1,10 +1,10 @@
-// What is asked of people before the page goes on.
+// Questions to people, before the page goes on.
 import { key, Problem } from "./client.js";
 
 /** @returns {any} */
 const byId = (/** @type {string} */ id) => document.getElementById(id);
 
-/** Shows a dialog. Tells whether it was agreed to. @returns {Promise<boolean>} */
+/** Show a dialog. Returns whether people agreed. @returns {Promise<boolean>} */
 function asked(dialog) {
   return new Promise((resolve) => {
     const over = new AbortController();
@@ -30,12 +30,12 @@ function asked(dialog) {
 
 let isAsking = null;
 
-/** Ask for a key, once however many requests want one. @returns {Promise<boolean>} */
+/** Ask for a key, once for all requests that need one. @returns {Promise<boolean>} */
 export function askForKey(/** @type {Problem} */ problem) {
   isAsking ??= (async () => {
     const field = byId("key");
     field.value = "";
-    if (problem.type === "invalid-token") byId("key-problem").textContent = `${problem.title}. ${problem.message}`;
+    if (problem.type !== "credentials-missing") byId("key-problem").textContent = `${problem.title}. ${problem.message}`;
     const isAgreed = await asked(byId("key-dialog"));
     if (isAgreed) key.set(field.value.trim(), byId("remember").checked);
     field.value = "";
@@ -44,7 +44,7 @@ export function askForKey(/** @type {Problem} */ problem) {
   return isAsking;
 }
 
-/** Do it; if it wants a key, ask for one and do it again. */
+/** Do it; if it needs a key, ask for one and do it again. */
 export async function withKey(doIt) {
   for (;;) {
     try {

@@ -40,7 +40,7 @@ export class List {
       else byId("conversations").replaceChildren(...items);
       told.hidden = true;
     } catch (error) {
-      told.textContent = `${error.message} Send a message to try again.`;
+      told.textContent = `The list could not be loaded. ${error.message}`;
       told.hidden = false;
     }
     byId("no-conversations").hidden = !told.hidden || Boolean(byId("conversations").firstChild);
@@ -79,7 +79,7 @@ export class List {
       await withKey(() => deleteConversation(id));
     } catch (error) {
       if (!(error instanceof Problem && error.status === 404)) {
-        byId("list-problem").textContent = error.message;
+        byId("list-problem").textContent = `“${title}” could not be deleted. ${error.message}`;
         byId("list-problem").hidden = false;
         return;
       }

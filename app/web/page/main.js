@@ -1,33 +1,43 @@
 // The page: which conversation is open, what is being said in it, and what people do about that.
-import { cancelReply, conversation, key, Problem, Unreachable } from "./client.js";
-import { askForKey, withKey } from "./dialogs.js";
+import { key, Problem, Unreachable } from "./client.js";
+import { focusBox, giveBack, isComposing, listen, sent } from "./composer.js";
+import { askForKey } from "./dialogs.js";
 import { List } from "./list.js";
-import { reread, talk } from "./replies.js";
-import { ReplyTurn, userTurn } from "./turns.js";
+import { channel } from "./memory.js";
+import { endOf } from "./past.js";
+import { cancel, newMessage, reread, talk } from "./replies.js";
+import { ending, ReplyTurn, userTurn } from "./turns.js";
 import { announce, closeSidebar, goToEnd, keepEndInSight, showName, showRunning } from "./view.js";
 
-const DRAFT = "chat.draft";
+/** @typedef {import("./replies.js").Said} Said */
 
 /** @returns {any} */
 const byId = (/** @type {string} */ id) => document.getElementById(id);
-const [log, message] = ["log", "message"].map(byId);
+const log = byId("log");
 const list = new List({ onDeleted: forget });
-const others = new BroadcastChannel("chat"); // this page in other tabs
+const others = channel("chat"); // this page in other tabs
 
 /** The conversation that is shown; `turn` and `replyId` while something is being said in it. */
 let open = nothing();
-/** Those that were left while something was being said: it is still listened to, or it would be stopped. */
-const left = new Set();
 
 function nothing() {
-  return { id: "", title: "New chat", leaving: new AbortController(), turn: null, replyId: "", isNew: false, isStopping: false };
+  return {
+    id: "",
+    title: "New chat",
+    closed: new AbortController(), // another conversation is shown
+    left: new AbortController(), // and its reply need not be listened to
+    turn: null,
+    replyId: "",
+    isNew: false,
+    isStopping: false,
+  };
 }
 
 // Opening
 
 function begin(id = "") {
-  if (open.turn) left.add(open);
-  else open.leaving.abort();
+  open.closed.abort();
+  if (!open.turn || open.replyId) open.left.abort(); // or when it is known that the message has arrived
   open = { ...nothing(), id };
   if (!id) log.replaceChildren();
   showOpen();
@@ -37,36 +47,28 @@ function begin(id = "") {
 async function openConversation(id) {
   begin(id);
   const here = open;
-  const turns = [];
   try {
-    let last = null;
-    let said = "";
-    let page = null;
-    do {
-      page = await withKey(() => conversation(id, page?.next_cursor, here.leaving.signal));
-      for (const turn of page.messages) {
-        last = turn;
-        if (turn.role === "user") turns.push(userTurn((said = turn.text)));
-        else if (turn.state !== "running") turns.push(storedReply(turn, said));
-      }
-    } while (page.next_cursor);
+    const { title, turns, running, said } = await endOf(id, here.closed.signal, storedReply);
     if (here !== open) return;
-    here.title = page.title;
+    here.title = title;
     showOpen();
     log.replaceChildren(...turns);
     goToEnd();
-    if (last?.state === "running") await follow(reread(last.reply_id, here.leaving.signal), said, last.reply_id);
+    if (running) await follow(reread(running, here.left.signal), sent.as(said, id), { replyId: running });
   } catch (error) {
     if (here !== open) return;
-    log.replaceChildren(...turns);
-    fail(error, "Open it again", error.status === 404 ? undefined : () => openConversation(id));
+    log.replaceChildren();
+    const turn = new ReplyTurn(keepEndInSight);
+    log.append(turn.element);
+    turn.fail(error, "Try again", error.status === 404 ? undefined : () => Boolean(openConversation(id)));
   }
 }
 
-function storedReply({ text, state, finish_reason: finishReason }, said) {
+function storedReply({ text, state, finish_reason: finishReason }, said, isLast) {
   const turn = new ReplyTurn();
   turn.add(text);
-  turn.end(state === "completed" ? (finishReason ?? "completed") : state, () => send(said));
+  const hasFailed = isLast && !finishReason;
+  turn.end(finishReason ?? state, () => (hasFailed ? retry(said, turn) : send(newMessage(said))));
   return turn.element;
 }
 
@@ -82,20 +84,30 @@ function forget(id) {
 
 // Saying something
 
-async function send(text) {
-  if (open.turn) return;
-  if (!open.id) open.title = [...text.replace(/\s+/g, " ").trim()].slice(0, 80).join("");
-  log.append(userTurn(text));
+/** Send a message; `instead` of a reply that failed, if it was sent before. Returns whether that can be done now. */
+function send(/** @type {Said} */ said, /** @type {ReplyTurn | null} */ instead = null) {
+  if (open.turn) return false;
+  if (!open.id) open.title = [...said.text.replace(/\s+/g, " ").trim()].slice(0, 80).join("");
+  if (!instead) log.append(userTurn(said.text));
+  sent.keep(said, open.id, false);
   goToEnd();
-  await follow(talk(text, open.id, open.leaving.signal), text);
+  void follow(talk(said, open.id, open.left.signal), said, { instead });
+  return true;
 }
 
-/** Show a reply while it is made. */
-async function follow(news, said, replyId = "") {
+/** Send a message again whose stored reply failed: in its place, if this tab has sent it and so has its key. */
+function retry(text, turn) {
+  const said = sent.as(text, open.id);
+  return send(said, said.key === sent.get()?.key ? turn : null);
+}
+
+/** Show a reply while it is generated. */
+async function follow(news, /** @type {Said} */ said, { replyId = "", instead = null } = {}) {
   const here = open;
   const turn = new ReplyTurn(() => here === open && keepEndInSight());
   Object.assign(here, { turn, replyId, isNew: !replyId });
-  log.append(turn.element);
+  if (instead?.element.isConnected) instead.element.replaceWith(turn.element);
+  else log.append(turn.element);
   showRunning(true);
   keepEndInSight();
   let failure = null;
@@ -106,21 +118,22 @@ async function follow(news, said, replyId = "") {
   }
   const known = here.replyId;
   Object.assign(here, { turn: null, replyId: "", isStopping: false });
-  left.delete(here);
   if (here !== open) return;
   showRunning(false);
   if (failure) await recover(failure, here, known, turn, said);
 }
 
-function show(item, here, said) {
+function show(item, here, /** @type {Said} */ said) {
   const { turn } = here;
   switch (item.kind) {
     case "begun":
       here.replyId = item.replyId;
       here.id ||= item.conversationId;
+      if (here.isNew) sent.keep(said, here.id, true);
+      if (here.isStopping) void stopReply(here);
       if (here === open) showOpen();
-      if (here.isStopping) void cancel(here);
-      for (const other of left) if (other !== here && other.id === here.id) other.leaving.abort();
+      else here.left.abort();
+      if (here !== open && here.id === open.id && !open.turn) void openConversation(open.id);
       void list.refresh();
       if (here.isNew) others.postMessage({ begun: here.id });
       break;
@@ -128,92 +141,77 @@ function show(item, here, said) {
       turn.add(item.text);
       break;
     case "lost":
-      turn.tell(navigator.onLine ? "Connection lost. Trying to go on …" : "You are offline. This goes on when you are back.");
+      turn.tell(navigator.onLine ? "Connection lost. Reconnecting …" : "You are offline. The reply continues when you are back online.");
       break;
     case "back":
-      turn.tell("");
+      turn.tell(here.isStopping ? "Stopping …" : "");
       break;
     case "done":
-      turn.end(item.reply.finish_reason, () => send(said));
-      if (here === open) announce(item.reply.finish_reason === "cancelled" ? "Stopped." : "The reply is complete.");
+      sent.forget(said);
+      turn.end(item.reply.finish_reason, () => send(newMessage(said.text)));
+      if (here === open) announce(ending(item.reply.finish_reason) || "The reply is complete.");
       break;
     case "failed":
-      turn.fail(item.problem, "Try again", () => send(said));
+      turn.fail(item.problem, "Try again", () => send(said, turn));
       break;
   }
 }
 
 /** There will be no more news of the reply. */
-async function recover(error, here, replyId, turn, said) {
-  if (error instanceof Problem && error.status === 401) {
+async function recover(error, here, replyId, /** @type {ReplyTurn} */ turn, /** @type {Said} */ said) {
+  const again = () => send(said, turn);
+  const takeBack = () => {
     turn.element.previousElementSibling?.remove();
     turn.element.remove();
-    if (await askForKey(error)) return send(said);
-    message.value ||= said;
-    message.focus();
-  } else if (error instanceof Unreachable && replyId) {
-    turn.fail(error, "Go on", () => {
-      turn.element.remove();
-      void follow(reread(replyId, here.leaving.signal), said, replyId);
-    });
-  } else if (error instanceof Problem && replyId) {
+  };
+  if (error instanceof Unreachable && replyId) {
+    const options = { replyId, instead: turn };
+    turn.fail(error, "Reconnect", () => !open.turn && Boolean(follow(reread(replyId, here.left.signal), said, options)));
+  } else if (!(error instanceof Problem)) {
+    turn.fail(error, "Try again", again);
+  } else if (error.status === 401) {
+    if (await askForKey(error)) return void again();
+    takeBack();
+    giveBack(said.text);
+    focusBox();
+  } else if (replyId) {
     void openConversation(here.id); // it cannot be followed any more: what is stored of it can be shown
   } else {
-    here.id ||= error.conversationId ?? ""; // there the message is, and the next one should be
+    if (error.conversationId) sent.keep(said, error.conversationId, true);
+    here.id ||= error.conversationId; // there the message is, and the next one should be
     showOpen();
-    turn.fail(error, "Try again", () => send(said));
+    if (error.type === "conversation-not-found") {
+      turn.fail(error, "Send in a new chat", () => (begin(), send(newMessage(said.text))));
+    } else if ([413, 422].includes(error.status)) {
+      turn.fail(error, "Edit the message", () => (takeBack(), giveBack(said.text), focusBox(), true));
+    } else {
+      turn.fail(error, "Try again", again);
+    }
     void list.refresh();
   }
 }
 
-async function stop() {
-  const here = open;
-  here.isStopping = true;
-  here.turn?.tell("Stopping …");
-  if (here.replyId) await cancel(here);
+function stop() {
+  if (open.isStopping) return;
+  open.isStopping = true;
+  open.turn?.tell("Stopping …");
+  if (open.replyId) void stopReply(open);
 }
 
-async function cancel(here) {
-  await cancelReply(here.replyId).catch((error) => here.turn?.tell(`It could not be stopped. ${error.message}`));
-}
-
-/** Where there is no reply to tell it in. */
-function fail(error, label, again) {
-  const turn = new ReplyTurn(keepEndInSight);
-  log.append(turn.element);
-  turn.fail(error, label, again);
+async function stopReply(here) {
+  await cancel(here.replyId).catch((error) => here.turn?.tell(`The reply could not be stopped. ${error.message}`));
 }
 
 // What people do
-
-byId("composer").addEventListener("submit", (event) => {
-  event.preventDefault();
-  const text = message.value;
-  if (!text.trim() || open.turn) return;
-  message.value = "";
-  sessionStorage.removeItem(DRAFT);
-  void send(text);
-});
-
-message.addEventListener("keydown", (event) => {
-  const isPlainEnter = event.key === "Enter" && !event.shiftKey && !event.isComposing;
-  if (!isPlainEnter || matchMedia("(pointer: coarse)").matches) return;
-  event.preventDefault();
-  byId("composer").requestSubmit();
-});
-message.addEventListener("input", () => {
-  sessionStorage.setItem(DRAFT, message.value);
-  if (!CSS.supports("field-sizing: content")) message.rows = Math.min(8, message.value.split("\n").length);
-});
 
 byId("stop").addEventListener("click", stop);
 byId("new").addEventListener("click", () => {
   begin();
   closeSidebar();
-  message.focus();
+  focusBox();
 });
 byId("suggestions").addEventListener("click", (event) => {
-  if (event.target instanceof HTMLButtonElement) void send(event.target.textContent);
+  if (event.target instanceof HTMLButtonElement) send(newMessage(event.target.textContent));
 });
 byId("forget-key").addEventListener("click", () => {
   key.forget();
@@ -221,12 +219,12 @@ byId("forget-key").addEventListener("click", () => {
 });
 
 addEventListener("keydown", (event) => {
-  if (event.key !== "Escape" || document.querySelector("dialog[open]")) return;
-  if (!closeSidebar() && open.turn) void stop();
+  if (event.key !== "Escape" || isComposing(event) || document.querySelector("dialog[open]")) return;
+  if (!closeSidebar() && open.turn) stop();
 });
 
 addEventListener("popstate", openWhatIsNamed); // also when the part behind the # changes
-others.addEventListener("message", ({ data: { begun, deleted } }) => {
+others.addEventListener("message", (/** @type {any} */ { data: { begun, deleted } }) => {
   void list.refresh();
   if (deleted === open.id && deleted) begin();
   else if (begun === open.id && begun && !open.turn) void openConversation(begun);
@@ -236,11 +234,12 @@ function openWhatIsNamed() {
   const id = location.hash.slice(1);
   if (id === open.id) return;
   if (/^[0-9a-f]{32}$/.test(id)) void openConversation(id);
+  else if (id) showName(open, "replaceState"); // it names nothing here
   else begin();
 }
 
-message.value = sessionStorage.getItem(DRAFT) ?? "";
-message.focus();
+listen((said) => send(said));
+focusBox();
 showRunning(false);
 openWhatIsNamed();
 void list.refresh();

@@ -1,11 +1,16 @@
-// Replies, as streams that survive the connection: whatever breaks, they go on behind the last word that came.
+// Replies, as streams that survive the connection: whatever breaks, they continue after the last word that arrived.
 import { createParser } from "../vendor/eventsource-parser.js";
-import { ask, Problem, Unreachable } from "./client.js";
+import { ask, cancelReply, Problem, Unreachable } from "./client.js";
 
 const SILENCE_MS = 45_000; // the server says something every fifteen seconds
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 5_000;
 const PATIENCE_MS = 60_000;
+
+/**
+ * A message, with the key by which the server knows it again: sent twice, it is answered once.
+ * @typedef {{ text: string, key: string }} Said
+ */
 
 /**
  * What happens to a reply:
@@ -16,24 +21,45 @@ const PATIENCE_MS = 60_000;
  *   | { kind: "failed", problem: Problem }} News
  */
 
+/** @returns {Said} */
+export const newMessage = (/** @type {string} */ text) => ({ text, key: randomKey() });
+
 /**
- * Send a message, and follow the reply to its end. Raises `Problem` if there is none, `Unreachable` if it is lost.
+ * Send a message, and follow the reply to its end. If the message was sent before and its reply failed, the reply is
+ * generated anew. It goes on when nobody reads it: somebody may look at another conversation meanwhile.
+ *
+ * Raises `Problem` if there is no reply, `Unreachable` if it is lost.
  * @returns {AsyncGenerator<News>}
  */
-export function talk(message, conversationId, signal) {
-  const idempotencyKey = randomKey(); // a message that may have arrived can be sent again: it is answered once
-  const body = { user_message: message, ...(conversationId && { conversation_id: conversationId }) };
-  const headers = { Accept: "text/event-stream", "Idempotency-Key": idempotencyKey };
+export function talk(/** @type {Said} */ said, conversationId, signal) {
+  const body = {
+    user_message: said.text,
+    on_disconnect: "continue",
+    ...(conversationId && { conversation_id: conversationId }),
+  };
+  const headers = { Accept: "text/event-stream", "Idempotency-Key": said.key };
   return follow((signal) => ask("POST", "api/chat", { headers, body, signal }), null, signal);
 }
 
-/** Follow a reply that is there, from its first word. @returns {AsyncGenerator<News>} */
+/** Follow a reply that exists, from its first word. @returns {AsyncGenerator<News>} */
 export function reread(replyId, signal) {
   return follow((signal) => read(replyId, 0, signal), replyId, signal);
 }
 
+/** Stop a reply. The request is repeated until it arrives. Raises `Problem` if the server refuses it. */
+export async function cancel(/** @type {string} */ replyId) {
+  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = longer(pauseMs)) {
+    try {
+      return await cancelReply(replyId);
+    } catch (error) {
+      if (!(error instanceof Unreachable || error.retryable)) throw error;
+      await pause(atLeast(error, pauseMs));
+    }
+  }
+}
+
 const read = (replyId, after, signal) =>
-  ask("GET", `api/replies/${replyId}`, {
+  ask("GET", `api/replies/${replyId}/events`, {
     headers: { Accept: "text/event-stream", ...(after && { "Last-Event-ID": `${replyId}:${after}` }) },
     signal,
   });
@@ -56,12 +82,11 @@ async function* follow(begin, replyId, signal) {
         let text = "";
         let end = null;
         for (const event of events) {
-          if (event.event) end = event;
-          else if (Number(event.id?.split(":")[1]) !== after + 1) throw new Unreachable(); // a word is missing
-          else {
+          if (!event.event) {
+            if (Number(event.id?.split(":")[1]) !== after + 1) throw new Unreachable(); // a word is missing
             after += 1;
             text += event.data;
-          }
+          } else if (event.event === "done" || event.event === "failed") end = event;
         }
         if (text) yield { kind: "words", text };
         if (text) pauseMs = FIRST_PAUSE_MS;
@@ -74,15 +99,18 @@ async function* follow(begin, replyId, signal) {
       throw new Unreachable(); // it ended, but the reply did not
     } catch (error) {
       signal.throwIfAborted();
-      const isPassing = error instanceof Unreachable || (replyId && error instanceof Problem && error.status === 503);
       lostAt ||= performance.now();
+      const isPassing = error instanceof Unreachable || (replyId && isServersTrouble(error));
       if (!isPassing || performance.now() - lostAt > PATIENCE_MS) throw error;
       yield { kind: "lost" };
-      await pause(pauseMs * (0.5 + Math.random() / 2), signal);
-      pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
+      await pause(atLeast(error, pauseMs), signal);
+      pauseMs = longer(pauseMs);
     }
   }
 }
+
+/** Whether a reply that exists cannot be read for now. (A reply that failed says so with its id.) */
+const isServersTrouble = (error) => error instanceof Problem && [429, 503].includes(error.status) && !error.replyId;
 
 /** The events of each piece that the network brings. Raises `Unreachable` if it brings nothing for too long. */
 async function* batches(body, signal) {
@@ -111,20 +139,25 @@ function inTime(promise, signal) {
   });
 }
 
-/** For so long, or until the network is back. */
-function pause(milliseconds, signal) {
+/** Wait for so long, or until the network is back. */
+function pause(milliseconds, /** @type {AbortSignal | undefined} */ signal = undefined) {
   return new Promise((resolve, reject) => {
     const over = new AbortController();
     const end = (settle) => () => {
       over.abort();
       clearTimeout(timer);
-      settle(signal.reason);
+      settle(signal?.reason);
     };
     const timer = setTimeout(end(resolve), milliseconds);
     addEventListener("online", end(resolve), { signal: over.signal });
-    signal.addEventListener("abort", end(reject), { signal: over.signal });
+    signal?.addEventListener("abort", end(reject), { signal: over.signal });
   });
 }
+
+/** About so long, so that not all pages come back at once; and as long as the server asks for. */
+const atLeast = (error, pauseMs) => Math.max(pauseMs * (0.5 + Math.random() / 2), 1000 * (error.retryAfterSeconds ?? 0));
+
+const longer = (pauseMs) => Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
 
 /** `crypto.randomUUID` is for pages that came over TLS; this one may have come from a machine next door. */
 const randomKey = () => Array.from(crypto.getRandomValues(new Uint32Array(4)), (n) => n.toString(16)).join("-");

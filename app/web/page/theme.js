@@ -2,7 +2,15 @@
 "use strict";
 
 (() => {
-  const chosen = localStorage.getItem("chat.theme");
+  const remembered = (/** @type {() => string | null | void} */ use) => {
+    try {
+      return use();
+    } catch {
+      return null; // cookies and site data are blocked
+    }
+  };
+
+  const chosen = remembered(() => localStorage.getItem("chat.theme"));
   if (chosen) document.documentElement.dataset.theme = chosen;
 
   const isDark = () =>
@@ -18,7 +26,7 @@
     button.addEventListener("click", () => {
       const theme = isDark() ? "light" : "dark";
       document.documentElement.dataset.theme = theme;
-      localStorage.setItem("chat.theme", theme);
+      remembered(() => localStorage.setItem("chat.theme", theme));
       tell();
     });
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", tell);

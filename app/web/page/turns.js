@@ -2,12 +2,16 @@
 import { GrowingText } from "./markdown.js";
 
 const ENDS = {
-  length: "The reply was cut: it had reached its longest.",
-  content_filter: "A filter of the model's ended the reply.",
+  length: "The reply was cut off because it reached the length limit.",
+  content_filter: "The model's content filter ended the reply.",
   cancelled: "Stopped.",
+  abandoned: "The reply ended early because nobody was reading it.",
   interrupted: "The server stopped before the reply was complete.",
   failed: "The reply failed.",
 };
+
+/** What people are told at the end of a reply. `how`: a finish reason, or a state of a stored reply. */
+export const ending = (/** @type {string} */ how) => ENDS[how] ?? "";
 
 export function userTurn(/** @type {string} */ text) {
   const turn = article("user", "You said");
@@ -52,19 +56,21 @@ export class ReplyTurn {
     this.#note.className = "note";
   }
 
-  /** `how`: a finish reason, or a state of a stored reply. */
-  end(/** @type {string} */ how, /** @type {(() => void) | undefined} */ again) {
+  /** `how`: see `ending`. `again` tells whether it can be done now. */
+  end(/** @type {string} */ how, /** @type {(() => boolean) | undefined} */ again) {
     this.#settle();
-    this.tell(ENDS[how] ?? "");
-    if (again && how !== "stop" && how !== "completed") this.#offer("Try again", again);
+    this.tell(ending(how));
+    if (again && ending(how)) this.#offer("Try again", again);
     this.onGrown();
   }
 
-  /** It has failed, or could not be had. */
-  fail(/** @type {any} */ error, /** @type {string} */ label, /** @type {(() => void) | undefined} */ again) {
+  /** It failed, or cannot be shown. `again`: see `end`. */
+  fail(/** @type {any} */ error, /** @type {string} */ label, /** @type {(() => boolean) | undefined} */ again) {
     this.#settle();
-    const fields = (error.errors ?? []).map((field) => ` ${field.detail}.`).join("");
-    this.#note.textContent = `${error.title ? `${error.title}. ` : ""}${error.message}${fields}`;
+    const why = (error.errors ?? []).map((field) => field.detail.replace(/\.?$/, "."));
+    const told = [error.title && `${error.title}.`, ...why, error.message];
+    if (error.requestId) told.push(`The number of the request is ${error.requestId}.`);
+    this.#note.textContent = told.filter(Boolean).join(" ");
     this.#note.className = "note bad";
     this.#note.setAttribute("role", "alert");
     if (again) this.#offer(label, again, error.retryAfterSeconds);
@@ -95,7 +101,7 @@ export class ReplyTurn {
     return copy;
   }
 
-  /** Once it makes sense: the server may have said after how long. */
+  /** From the moment on that the server names, if it names one. */
   #offer(label, again, waitSeconds = 0) {
     const offered = button("again", label);
     const count = (left) => {
@@ -104,8 +110,7 @@ export class ReplyTurn {
       if (left > 0) setTimeout(count, 1000, left - 1);
     };
     offered.addEventListener("click", () => {
-      offered.remove();
-      again();
+      if (again()) offered.remove();
     });
     count(waitSeconds);
     this.#tools.append(offered);
@@ -117,7 +122,7 @@ export async function copyText(/** @type {HTMLButtonElement} */ shown, /** @type
   const label = shown.querySelector("span") ?? shown;
   const before = label.textContent;
   const isCopied = await navigator.clipboard?.writeText(text).then(() => true, () => false);
-  label.textContent = isCopied ?? copiesTheOldWay(text) ? "Copied" : "Not allowed";
+  label.textContent = isCopied ?? copiesTheOldWay(text) ? "Copied" : "Could not copy";
   setTimeout(() => (label.textContent = before), 1500);
 }
 

@@ -9,6 +9,7 @@ const byId = (/** @type {string} */ id) => document.getElementById(id);
 const [log, scroller, message, sidebar] = ["log", "scroller", "message", "sidebar"].map(byId);
 
 let follows = true; // whether the end of the conversation is kept in sight
+let lastTop = 0;
 
 /** Go to the end, and stay there until somebody scrolls up. */
 export function goToEnd() {
@@ -18,18 +19,34 @@ export function goToEnd() {
 
 export function keepEndInSight() {
   if (follows) scroller.scrollTop = scroller.scrollHeight;
-  else byId("latest").hidden = isNearEnd();
+  lastTop = scroller.scrollTop;
+  byId("latest").hidden = follows || pixelsToEnd() < NEAR_END_PIXELS;
 }
 
-const isNearEnd = () => scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR_END_PIXELS;
+const pixelsToEnd = () => scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight;
+
+/** Show earlier messages, without moving what is in sight. */
+export function putBefore(/** @type {HTMLElement[]} */ turns) {
+  const first = log.firstElementChild;
+  const place = first?.getBoundingClientRect().top;
+  log.setAttribute("aria-busy", "true"); // this is no news
+  scroller.style.overflowAnchor = "none"; // or the browser would move it, too
+  log.prepend(...turns);
+  if (follows) keepEndInSight();
+  else if (first) lastTop = scroller.scrollTop += first.getBoundingClientRect().top - place;
+  requestAnimationFrame(() => {
+    scroller.style.overflowAnchor = "";
+    log.removeAttribute("aria-busy");
+  });
+}
 
 /** Show which conversation is open: in the title, and in the address, so that a reload finds it. */
-export function showName({ id, title }) {
+export function showName({ id, title }, /** @type {"pushState" | "replaceState"} */ how = "pushState") {
   byId("title").textContent = title;
   byId("welcome").hidden = Boolean(id);
   document.title = id ? `${title} · Chat` : "Chat";
   const hash = id && `#${id}`;
-  if (location.hash !== hash) history.pushState(null, "", hash || location.pathname + location.search);
+  if (location.hash !== hash) history[how](null, "", hash || location.pathname + location.search);
 }
 
 export function showRunning(isRunning) {
@@ -66,11 +83,18 @@ byId("backdrop").addEventListener("click", closeSidebar);
 byId("conversations").addEventListener("click", (event) => event.target.closest("a") && closeSidebar());
 
 scroller.addEventListener("scroll", () => {
-  follows = isNearEnd();
-  byId("latest").hidden = follows;
+  const isUp = scroller.scrollTop < lastTop;
+  lastTop = scroller.scrollTop;
+  if (isUp) follows = pixelsToEnd() <= 1; // it went up by itself if there is less to show
+  else if (pixelsToEnd() < NEAR_END_PIXELS) follows = true;
+  byId("latest").hidden = follows || pixelsToEnd() < NEAR_END_PIXELS;
 });
 byId("latest").addEventListener("click", () => {
   goToEnd();
+  message.focus();
+});
+byId("skip").addEventListener("click", (event) => {
+  event.preventDefault(); // the address names the conversation, and nothing else
   message.focus();
 });
 new ResizeObserver(keepEndInSight).observe(scroller);

@@ -1,0 +1,108 @@
+"""How much a client, which is a principal or an address, may ask for: requests a minute, streams at once, words a day.
+
+Said in each response as the IETF's draft "RateLimit header fields for HTTP" has it.
+"""
+
+import asyncio
+import math
+import time
+from collections import Counter
+from dataclasses import dataclass
+
+from limits import RateLimitItem
+from limits.aio.strategies import FixedWindowRateLimiter
+
+from app.access.counters import FlatCounters
+from app.chat.errors import ChatError, RateLimited, StreamLimitReached, WordLimitReached
+
+Headers = list[tuple[bytes, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What each client may have; nothing said is no limit."""
+
+    requests: RateLimitItem | None = None
+    streams: int = 0
+    words: RateLimitItem | None = None
+
+
+class Limits:
+    """Counts."""
+
+    def __init__(self, allowance: Allowance) -> None:
+        """Nobody has asked for anything yet."""
+        self._allowance = allowance
+        self._streams: Counter[str] = Counter()
+        self._counter = FixedWindowRateLimiter(FlatCounters())
+        self._charging: set[asyncio.Task[bool]] = set()
+        self.are_set = bool(allowance.requests or allowance.streams)
+        self.counts_streams = bool(allowance.streams)
+
+    async def count(self, client: str, headers: Headers) -> None:
+        """One more request. Adds to `headers` what to say of it; raises `RateLimited` if it is one too many."""
+        if (requests := self._allowance.requests) is not None:
+            is_allowed = await self._counter.hit(requests, client)
+            seconds, left = await self._window(requests, client)
+            headers += [
+                (b"ratelimit-policy", f'"requests";q={requests.amount};w={requests.get_expiry()}'.encode()),
+                (b"ratelimit", f'"requests";r={left};t={seconds}'.encode()),
+            ]
+            if not is_allowed:
+                raise RateLimited(retry_after_seconds=seconds)
+
+    def enter(self, client: str) -> None:
+        """One more stream. Raises `StreamLimitReached` if it is one too many."""
+        if self._allowance.streams:
+            if self._streams[client] >= self._allowance.streams:
+                raise StreamLimitReached
+            self._streams[client] += 1
+
+    def leave(self, client: str) -> None:
+        """A stream is over."""
+        if self._streams[client] <= 1:
+            del self._streams[client]
+        else:
+            self._streams[client] -= 1
+
+    def meter(self, client: str, refusal: ChatError | None) -> "Meter | None":
+        """What counts a client's words, if they are counted; it allows nothing where there is a `refusal`."""
+        return Meter(self, client, refusal) if refusal or self._allowance.words is not None else None
+
+    async def allow_words(self, client: str) -> None:
+        """Raise `WordLimitReached` for who has been told as many as it may be."""
+        words = self._allowance.words
+        if words is not None and not await self._counter.test(words, client):
+            seconds, _ = await self._window(words, client)
+            raise WordLimitReached(retry_after_seconds=seconds)
+
+    def charge(self, client: str, words: int) -> None:
+        """The client was told so many more."""
+        if self._allowance.words is not None and words:
+            task = asyncio.ensure_future(self._counter.hit(self._allowance.words, client, cost=words))
+            self._charging.add(task)
+            task.add_done_callback(self._charging.discard)
+
+    async def _window(self, item: RateLimitItem, client: str) -> tuple[int, int]:
+        """In how many seconds there is more, and how much there is now."""
+        stats = await self._counter.get_window_stats(item, client)
+        return max(1, math.ceil(stats.reset_time - time.time())), stats.remaining
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """`app.chat.replies.Meter`."""
+
+    limits: Limits
+    client: str
+    refusal: ChatError | None = None
+
+    async def allow(self) -> None:
+        """See `app.chat.replies.Meter`."""
+        if self.refusal is not None:
+            raise self.refusal
+        await self.limits.allow_words(self.client)
+
+    def charge(self, words: int) -> None:
+        """See `app.chat.replies.Meter`."""
+        self.limits.charge(self.client, words)

@@ -1,0 +1,187 @@
+"""How a reply is asked for until the engine takes it: shorter, in another manner, of another model, or a little later.
+
+Each change makes the request less than it was, or happens once; so it comes to an end. What an engine has refused, or
+told of itself, is remembered for the replies that follow.
+"""
+
+import asyncio
+import logging
+import math
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import aiohttp
+
+from app.bots.complaints import Said
+from app.bots.dialects import Meaning
+from app.bots.engine import EngineClient
+from app.bots.models import Model
+from app.bots.request import Engine, Manner, body
+from app.bots.trouble import Trouble
+from app.bots.window import Window, shorter, size
+from app.chat.model import Message, Usage
+
+_LONGEST_WAIT_SECONDS = 1
+"""Who is told to come back later than this passes it on: the client can wait as well."""
+
+_WORTH_A_LOOK_BYTES = 1024
+"""No model takes less than this: whoever sends no more need not know how much it takes."""
+
+_LOOK_SECONDS = 2
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Turn:
+    """One reply's request, as it stands."""
+
+    talk: Sequence[Message]
+    """What could be sent. It alternates."""
+    messages: Sequence[Message] = ()
+    """What is."""
+    manner: Manner = field(default_factory=Manner)
+    model: str = ""
+    has_waited: bool = False
+    has_listed: bool = False
+    sends_max_tokens: bool = True
+
+    @property
+    def omitted(self) -> int:
+        """How many of the earliest messages are left out."""
+        return len(self.talk) - len(self.messages)
+
+
+class Asking:
+    """What is known of one engine, and the art of asking it."""
+
+    def __init__(self, engine: Engine, client: EngineClient) -> None:
+        """Nothing is known but what was set."""
+        self._engine = engine
+        self._client = client
+        self._model: str | None = engine.model
+        self._manner = Manner()
+        self._window = Window(engine.context_tokens, engine.max_tokens)
+        self._has_looked = False
+        self._fixed_bytes = size(Message("user", engine.system_prompt)) if engine.system_prompt else 0
+
+    async def answer(self, turn: Turn) -> aiohttp.ClientResponse:
+        """The response to a turn's request, however it had to be put. Raises `Trouble`."""
+        while True:
+            try:
+                return await self._client.complete(await self._request(turn))
+            except Trouble as trouble:
+                if trouble.meaning is None and trouble.again_seconds is None:
+                    raise
+                await self.adapt(turn, trouble)
+
+    def learn(self, turn: Turn, usage: Usage) -> None:
+        """The engine has counted what it was sent."""
+        self._window.learn_count(usage.prompt_tokens, self._sent_bytes(turn))
+
+    async def adapt(self, turn: Turn, trouble: Trouble) -> None:
+        """Change the request so that it may be taken, or wait a little. Raises the trouble if there is no way."""
+        match trouble.meaning:
+            case (Meaning.TOO_LONG | Meaning.TOO_MANY_TOKENS) as meaning if trouble.said:
+                is_changed = self._make_room(turn, meaning, trouble.said)
+            case Meaning.FILTERED if len(turn.messages) > 1:
+                turn.messages = turn.messages[-1:]  # it may have been something earlier
+                is_changed = True
+            case Meaning.MODEL | Meaning.ADDRESS:
+                is_changed = await self._list_again(turn)
+            case Meaning.NO_SYSTEM_ROLE if not self._engine.system_prompt:
+                is_changed = False
+            case None | Meaning.RATE | Meaning.BUSY:
+                is_changed = await self._wait(turn, trouble)
+            case meaning:
+                is_changed = self._ask_otherwise(turn, meaning)
+        if not is_changed:
+            raise trouble
+
+    def shorten(self, turn: Turn) -> bool:
+        """Leave out the older half. Returns whether there was anything to leave out."""
+        before = len(turn.messages)
+        turn.messages = shorter(turn.messages, math.inf)
+        return len(turn.messages) < before
+
+    async def _request(self, turn: Turn) -> dict[str, Any]:
+        if self._model is None:
+            self._know(await self._client.model(None))
+        turn.model = self._model or ""
+        turn.manner = self._manner
+        if not turn.messages:
+            await self._look(turn)
+            turn.messages = self._window.fitting(turn.talk, self._fixed_bytes)
+        manner = turn.manner if turn.sends_max_tokens else replace(turn.manner, tokens_field=None)
+        return body(self._engine, manner, turn.model, turn.messages)
+
+    async def _look(self, turn: Turn) -> None:
+        """Once, and only for a conversation that may be too long: ask how much the model takes."""
+        if self._window.tokens is None and not self._has_looked and len(turn.talk) > 1:
+            if sum(map(size, turn.talk)) < _WORTH_A_LOOK_BYTES:
+                return
+            self._has_looked = True
+            with suppress(Trouble, TimeoutError):
+                async with asyncio.timeout(_LOOK_SECONDS):
+                    model = await self._client.model(turn.model)
+                self._window.learn_size(model.context_tokens or 0)
+
+    def _know(self, model: Model) -> None:
+        self._model = model.name
+        self._manner = Manner()
+        self._window = Window(self._engine.context_tokens or model.context_tokens, self._engine.max_tokens)
+        self._has_looked = True
+
+    def _make_room(self, turn: Turn, meaning: Meaning, said: Said) -> bool:
+        limit, given = said.context_tokens, said.prompt_tokens
+        most = self._engine.max_tokens if turn.manner.tokens_field and turn.sends_max_tokens else None
+        if most is not None and (meaning is Meaning.TOO_MANY_TOKENS if limit is None else most >= limit):
+            self._manner = turn.manner.without(Meaning.TOO_MANY_TOKENS)
+            _logger.warning("the model does not make so many tokens: go on without. Next: less of CHAT_MAX_TOKENS")
+            return True
+        is_told = limit is not None and given is not None and given > limit
+        if is_told and meaning is Meaning.TOO_LONG:
+            self._window.learn_size(limit or 0)
+        if len(turn.messages) > 1:
+            room = math.inf
+            if is_told and limit and given:
+                room = self._sent_bytes(turn) * max(limit - (most or 0), 0) / given - self._fixed_bytes
+            elif self._window.room is not None:
+                room = self._window.room - self._fixed_bytes
+            turn.messages = shorter(turn.messages, room)
+            return True
+        if most is not None:
+            turn.sends_max_tokens = False  # what room there is belongs to the message
+            return True
+        return False
+
+    async def _list_again(self, turn: Turn) -> bool:
+        """Behind the address there may be another model by now."""
+        if self._engine.model is not None or turn.has_listed or not turn.model:
+            return False
+        turn.has_listed = True
+        if self._model == turn.model:
+            with suppress(Trouble):
+                self._know(await self._client.model(None))
+        return self._model != turn.model
+
+    async def _wait(self, turn: Turn, trouble: Trouble) -> bool:
+        seconds = trouble.again_seconds
+        if seconds is None or seconds > _LONGEST_WAIT_SECONDS or turn.has_waited:
+            return False
+        turn.has_waited = True
+        await asyncio.sleep(seconds)
+        return True
+
+    def _ask_otherwise(self, turn: Turn, refused: Meaning) -> bool:
+        manner = turn.manner.without(refused)
+        if manner == turn.manner:
+            return False
+        self._manner = manner
+        _logger.info("the model is asked in another way from now on, for it refused a field: %s", refused.name.lower())
+        return True
+
+    def _sent_bytes(self, turn: Turn) -> int:
+        return sum(map(size, turn.messages)) + self._fixed_bytes

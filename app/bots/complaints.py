@@ -1,0 +1,116 @@
+"""Reads an engine's error, whatever shape it has, and says what it means: by words, by numbers, by its status.
+
+What is read here is never shown or logged: it may repeat a prompt or a key.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from app.bots.dialects import Meaning, meaning
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An error, understood."""
+
+    meaning: Meaning
+    context_tokens: int | None = None
+    """How many tokens the model takes, if the error told."""
+    prompt_tokens: int | None = None
+    """How many it was given."""
+    retry_seconds: float | None = None
+    """After how long it wants to be asked again."""
+
+
+def understood(status: int | None, error: object) -> Said:
+    """What an error means. `error` is JSON, parsed, or plain text; `status` is `None` inside of a stream."""
+    told = list(_told(error))
+    text = "\n".join(word for _, word in told)[:_MOST_CHARACTERS]
+    means = meaning(text, _code(told) if status is None else status)
+    context, prompt = _tokens(told) if means in _OF_LENGTH else (None, None)
+    return Said(means, context, prompt, _again(told))
+
+
+def error_in(chunk: Mapping[str, object]) -> object:
+    """The error that a JSON object is, or has in it; `None` for one that is none. Not only `error` is a name for it."""
+    if error := chunk.get("error"):
+        return error if isinstance(error, str) else {**chunk, "error": error}
+    if "choices" in chunk:
+        return None
+    base = chunk.get("base_resp")  # MiniMax, with status 200
+    if isinstance(base, dict) and base.get("status_code"):
+        return base
+    names = ("detail", "errors", "error_msg", "error_message")
+    said = any(chunk.get(name) for name in names) or chunk.get("object") == "error"
+    return chunk if said or (chunk.get("code") and (chunk.get("message") or chunk.get("msg"))) else None
+
+
+_OF_LENGTH = frozenset({Meaning.TOO_LONG, Meaning.TOO_MANY_TOKENS})
+_ECHOES = frozenset({"input", "body", "request", "messages", "prompt", "ctx", "url", "headers", "choices"})
+"""What repeats the question."""
+_CODES = frozenset({"code", "status", "status_code", "error_code", "http_status"})
+_MOST_CHARACTERS = 8192
+_DEPTH = 6
+
+
+def _told(error: object, name: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
+    """All words and numbers of an error, each with the name of its field."""
+    if isinstance(error, dict) and depth < _DEPTH:
+        for key, value in error.items():
+            if str(key) not in _ECHOES:
+                yield from _told(value, str(key), depth + 1)
+    elif isinstance(error, list) and depth < _DEPTH:
+        for value in error[:20]:
+            yield from _told(value, name, depth + 1)
+    elif isinstance(error, str | int | float) and not isinstance(error, bool):
+        yield name, str(error)[:_MOST_CHARACTERS] if isinstance(error, str) else f"{error:.0f}"
+
+
+def _code(told: list[tuple[str, str]]) -> int | None:
+    codes = (word for name, word in told if name in _CODES and re.fullmatch("[0-9]{3}", word))
+    return int(next(codes, 0)) or None
+
+
+_NUMBER = re.compile(r"(?<![\w.-])[0-9]{1,3}(?:,[0-9]{3})+(?![\w,])|(?<![\w.-])[0-9]{2,8}(?![\w-])")
+
+_BOUND = re.compile(
+    r"(?:1\W+|than |equal to \W?|limit of |limit is |length is |maximum of )([0-9]{2,8})\b", re.IGNORECASE
+)
+
+
+def _tokens(told: list[tuple[str, str]]) -> tuple[int | None, int | None]:
+    """How much the model takes, and how much it was given, where an error that something is too long has numbers.
+
+    Of the two largest, the smaller one is the bound. Where a sum is told instead, that is a little too careful.
+    """
+    named = {name: int(word) for name, word in told if name in {"n_ctx", "n_prompt_tokens"} and word.isdecimal()}
+    if "n_ctx" in named:
+        return named["n_ctx"], named.get("n_prompt_tokens")
+    words = " ".join(word for name, word in told if name not in _CODES)
+    numbers = sorted({int(number.replace(",", "")) for number in _NUMBER.findall(words)}, reverse=True)
+    match numbers:
+        case [most, bound, *_]:
+            return bound, most
+        case [_] if match := _BOUND.search(words.replace(",", "")):
+            return int(match[1]), None
+        case _:
+            return None, None
+
+
+_AGAIN = re.compile(r"(?:again in|retry after|retry in|wait)\D{0,12}(?=[0-9])(.*)", re.IGNORECASE | re.DOTALL)
+_SPAN = re.compile(
+    r"\s*(?:([0-9]+)\s?h(?:ours?)?)?\s*(?:([0-9]+)\s?m(?:in(?:utes?)?)?(?![a-z]))?\s*(?:([0-9]+(?:\.[0-9]+)?)\s?(ms|milli|))?",
+    re.IGNORECASE,
+)
+
+
+def _again(told: list[tuple[str, str]]) -> float | None:
+    """As hosted APIs write it into their errors: `try again in 1m2.5s`, or Gemini's `retryDelay`."""
+    for name, word in told:
+        said = word if name in {"retryDelay", "retry_after"} else (m[1] if (m := _AGAIN.search(word)) else "")
+        match = _SPAN.match(said)
+        if match is not None and any(match.groups()[:3]):
+            hours, minutes, seconds = (float(part or 0) for part in match.groups()[:3])
+            return hours * 3600 + minutes * 60 + seconds / (1000 if match[4] else 1)
+    return None

@@ -1,0 +1,89 @@
+"""What one request to an engine holds, and how it is put another way when the engine does not take it so."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from app.bots.dialects import Meaning
+from app.chat.model import Message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """What there is to know of an engine, and how to ask it."""
+
+    base_url: str
+    """Without `/chat/completions`; ends in `/v1` for most engines."""
+    api_key: str | None = field(default=None, repr=False)
+    model: str | None = None
+    """`None` takes the first one that the engine lists."""
+    system_prompt: str | None = None
+    temperature: float | None = None
+    max_tokens: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    extra_body: Mapping[str, Any] = field(default_factory=dict)
+    """Goes into each request; `None` takes a field out of it."""
+    context_tokens: int | None = None
+    """What the model takes; `None` leaves it to the engine to tell."""
+    connect_seconds: float = 5
+    queue_seconds: float = 1.5
+    """How long a reply may wait for its turn."""
+    first_byte_seconds: float = 300
+    first_token_seconds: float = 300
+    between_bytes_seconds: float = 60
+    look_seconds: float = 5
+    """How often the bot gives a sign of life while it waits."""
+    connections: int = 2_000
+    """How many replies it may make at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a model wants to be asked. What it has refused once is not sent again."""
+
+    tokens_field: str | None = "max_tokens"
+    has_temperature: bool = True
+    has_stream_options: bool = True
+    has_system_role: bool = True
+
+    def without(self, refused: Meaning | None) -> "Manner":
+        """The other way; the same one if there is none."""
+        match refused:
+            case Meaning.NO_MAX_TOKENS:
+                other = "max_completion_tokens" if self.tokens_field == "max_tokens" else None
+                return replace(self, tokens_field=other)
+            case Meaning.TOO_MANY_TOKENS:
+                return replace(self, tokens_field=None)
+            case Meaning.NO_TEMPERATURE:
+                return replace(self, has_temperature=False)
+            case Meaning.NO_STREAM_OPTIONS:
+                return replace(self, has_stream_options=False)
+            case Meaning.NO_SYSTEM_ROLE:
+                return replace(self, has_system_role=False)
+            case _:
+                return self
+
+
+def body(engine: Engine, manner: Manner, model: str, messages: Sequence[Message]) -> dict[str, Any]:
+    """The JSON of a request."""
+    fields: dict[str, Any] = {
+        "model": model,
+        "messages": _messages(engine.system_prompt, messages, has_system_role=manner.has_system_role),
+        "stream": True,
+    }
+    if manner.has_stream_options:
+        fields["stream_options"] = {"include_usage": True}
+    if manner.has_temperature:
+        fields["temperature"] = engine.temperature
+    if manner.tokens_field:
+        fields[manner.tokens_field] = engine.max_tokens
+    return {name: value for name, value in (fields | dict(engine.extra_body)).items() if value is not None}
+
+
+def _messages(prompt: str | None, messages: Sequence[Message], *, has_system_role: bool) -> list[dict[str, str]]:
+    told = [{"role": message.role, "content": message.text} for message in messages]
+    if prompt and has_system_role:
+        return [{"role": "system", "content": prompt}, *told]
+    if prompt and told:
+        told[0]["content"] = f"{prompt}\n\n{told[0]['content']}"
+    return told

@@ -1,0 +1,111 @@
+"""Why there is no answer, or no whole one: what the user is told, what the operator reads, and whether to ask again."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from app.bots.complaints import Said
+from app.bots.dialects import Meaning
+from app.chat.errors import (
+    BotFailed,
+    BotMisconfigured,
+    BotRateLimited,
+    BotTimeout,
+    BotUnavailable,
+    ChatError,
+    MessageRefused,
+)
+
+_TOO_LONG = "This is longer than the model can take. Send less, or begin a new conversation."
+_FILTERED = "The rules that the model is under forbid this. Say it in other words."
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    error: Callable[[], ChatError]
+    what: str
+    next: str = ""
+
+
+_FIELD = "check CHAT_OPENAI_EXTRA_BODY"
+_CASES: Mapping[Meaning, _Case] = {
+    Meaning.TOO_LONG: _Case(lambda: MessageRefused(_TOO_LONG), "the message is too long for the model"),
+    Meaning.TOO_MANY_TOKENS: _Case(BotMisconfigured, "it cannot make so many tokens", "less of CHAT_MAX_TOKENS"),
+    Meaning.FILTERED: _Case(lambda: MessageRefused(_FILTERED), "its filter forbids the message"),
+    Meaning.NO_MAX_TOKENS: _Case(BotMisconfigured, "it does not take `max_tokens`", _FIELD),
+    Meaning.NO_TEMPERATURE: _Case(BotMisconfigured, "it does not take `temperature`", _FIELD),
+    Meaning.NO_STREAM_OPTIONS: _Case(BotMisconfigured, "it does not take `stream_options`", _FIELD),
+    Meaning.NO_SYSTEM_ROLE: _Case(BotMisconfigured, "its template does not take these roles", "another template"),
+    Meaning.KEY: _Case(BotMisconfigured, "it does not take the key", "check CHAT_OPENAI_API_KEY, and what it may do"),
+    Meaning.MODEL: _Case(BotMisconfigured, "it does not have the model", "check CHAT_OPENAI_MODEL"),
+    Meaning.QUOTA: _Case(
+        BotMisconfigured, "the account has no credit", "check the account that CHAT_OPENAI_API_KEY is of"
+    ),
+    Meaning.ADDRESS: _Case(
+        BotMisconfigured,
+        "there is no such thing there",
+        "check CHAT_OPENAI_BASE_URL, which ends in /v1 for most, and CHAT_OPENAI_MODEL",
+    ),
+    Meaning.RATE: _Case(BotRateLimited, "it takes no more for now"),
+    Meaning.BUSY: _Case(BotUnavailable, "it is busy, or not ready"),
+    Meaning.SLOW: _Case(BotTimeout, "it, or what is behind it, took too long"),
+    Meaning.REQUEST: _Case(
+        BotFailed,
+        "it does not take the request",
+        "check CHAT_OPENAI_MODEL, CHAT_MAX_TOKENS and CHAT_OPENAI_EXTRA_BODY",
+    ),
+    Meaning.BROKEN: _Case(BotFailed, "it failed", "look at the engine's own log"),
+}
+_LONGEST_RETRY_AFTER_SECONDS = 86_400
+
+
+class Trouble(Exception):
+    """There is no answer, or no whole one. `what` and `next` are for the operator, in words of our own."""
+
+    RETRY_SECONDS: ClassVar = 0.25
+
+    def __init__(  # noqa: PLR0913 - each is told to somebody else
+        self,
+        error: ChatError,
+        what: str,
+        hint: str = "",
+        *,
+        said: Said | None = None,
+        again_seconds: float | None = None,
+        is_empty: bool = False,
+    ) -> None:
+        """`what` happened, and a `hint` at what to do.
+
+        After `again_seconds` it is worth another try, unless they are `None`. `is_empty` is an answer that ended well
+        and has nothing in it.
+        """
+        super().__init__(what)
+        self.error = error
+        self.what = what
+        self.next = hint
+        self.is_empty = is_empty
+        self.said = said
+        self.again_seconds = again_seconds
+
+    @property
+    def meaning(self) -> Meaning | None:
+        """What the engine's error was about, if there was one."""
+        return self.said.meaning if self.said else None
+
+
+def complained(said: Said, what: str, retry_seconds: float | None = None) -> Trouble:
+    """The engine says itself that something is wrong; `what` is how it did, `retry_seconds` what its headers want."""
+    case = _CASES[said.meaning]
+    error = case.error()
+    if not isinstance(error, BotRateLimited | BotUnavailable):
+        return Trouble(error, f"{what}: {case.what}", case.next, said=said)
+    seconds = said.retry_seconds if retry_seconds is None else retry_seconds
+    if seconds is None:
+        return Trouble(error, f"{what}: {case.what}", case.next, said=said, again_seconds=Trouble.RETRY_SECONDS)
+    # The contract has whole seconds, 1 at least.
+    error.retry_after_seconds = max(1, min(_ceiling(seconds), _LONGEST_RETRY_AFTER_SECONDS))
+    return Trouble(error, f"{what}: {case.what}", case.next, said=said, again_seconds=max(0.0, seconds))
+
+
+def _ceiling(seconds: float) -> int:
+    return -int(-min(seconds, float(_LONGEST_RETRY_AFTER_SECONDS)) // 1)

@@ -1,0 +1,49 @@
+"""The HTTP server: uvicorn, taught to drain.
+
+On SIGTERM or SIGINT the server goes on listening, so that load balancers see readiness turn 503, while running replies
+finish; then it closes. A second signal ends it at once.
+"""
+
+import asyncio
+from types import FrameType
+from typing import Any
+
+import uvicorn
+
+from app.chat.replies import Replies
+
+
+class Server(uvicorn.Server):
+    """A uvicorn server that drains before it exits."""
+
+    def __init__(self, config: uvicorn.Config, replies: Replies, drain_seconds: float) -> None:
+        """`replies` are what it drains."""
+        super().__init__(config)
+        self._replies = replies
+        self._drain_seconds = drain_seconds
+        self._draining: asyncio.Task[None] | None = None
+        self._signalled = False
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to drain; a second signal stops at once. Called in a signal handler."""
+        if self._signalled or not self.started:
+            self.force_exit = self._signalled
+            super().handle_exit(sig, frame)
+            return
+        self._signalled = True
+        self._captured_signals.append(sig)
+        asyncio.get_running_loop().call_soon_threadsafe(self._begin_to_drain)
+
+    def _begin_to_drain(self) -> None:
+        self._draining = asyncio.get_running_loop().create_task(self._drain())
+
+    async def _drain(self) -> None:
+        await self._replies.drain(self._drain_seconds)
+        self.should_exit = True
+
+    async def shutdown(self, sockets: list[Any] | None = None) -> None:
+        """Close, and see the drain to its end."""
+        if self._draining is not None:
+            self._draining.cancel()  # done already, unless a second signal came
+            await asyncio.gather(self._draining, return_exceptions=True)
+        await super().shutdown(sockets)

@@ -1,0 +1,80 @@
+// The message box. What is written in it is kept until the server has it: through a reload, a refusal, a lost connection.
+import { tab } from "./memory.js";
+import { newMessage } from "./replies.js";
+
+const DRAFT = "chat.draft";
+const SENT = "chat.sent";
+const LONGEST = 16_000; // characters, as the contract counts them
+
+/** @typedef {import("./replies.js").Said} Said */
+
+/** @returns {any} */
+const byId = (/** @type {string} */ id) => document.getElementById(id);
+const [form, box, hint, tooLong, sendButton] = ["composer", "message", "keys", "too-long", "send"].map(byId);
+
+/** The message that was sent last, until its reply is complete. */
+export const sent = {
+  /** @returns {(Said & { conversationId: string, isStored: boolean }) | null} */
+  get: () => JSON.parse(tab.get(SENT) ?? "null"),
+  /** A text of a conversation, as it was sent: with the same key, if that is known. @returns {Said} */
+  as(/** @type {string} */ text, conversationId) {
+    const last = sent.get();
+    return last?.text === text && last.conversationId === conversationId ? last : newMessage(text);
+  },
+  keep: (/** @type {Said} */ { text, key }, conversationId, isStored) =>
+    tab.set(SENT, JSON.stringify({ text, key, conversationId, isStored })),
+  forget(/** @type {Said} */ { key }) {
+    if (sent.get()?.key === key) tab.remove(SENT);
+  },
+};
+
+/** Begin to listen. `onSend` tells whether it takes the message. */
+export function listen(/** @type {(said: Said) => boolean} */ onSend) {
+  const last = sent.get();
+  const draft = tab.get(DRAFT) ?? "";
+  if (last && !last.isStored) write(last.text, draft);
+  else write(draft);
+
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const text = box.value;
+    if (!text.trim() || countOf(text) > LONGEST) return;
+    const isLast = last && !last.isStored && sent.get()?.key === last.key && last.text === text;
+    if (onSend(isLast ? { text, key: last.key } : newMessage(text))) write("");
+  });
+  box.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.shiftKey || isComposing(event)) return;
+    if (matchMedia("(pointer: coarse)").matches) return;
+    event.preventDefault();
+    form.requestSubmit();
+  });
+  box.addEventListener("input", change);
+}
+
+/** Put texts into the box, with what is there already. */
+export const giveBack = (/** @type {string} */ text) => write(text, box.value);
+
+export const focusBox = () => box.focus();
+
+/** Whether a key belongs to an input method; some browsers say so by the code 229 only. */
+export const isComposing = (/** @type {KeyboardEvent} */ event) => event.isComposing || event.keyCode === 229;
+
+function write(...texts) {
+  box.value = texts.filter(Boolean).join("\n\n");
+  change();
+}
+
+function change() {
+  tab.set(DRAFT, box.value);
+  const count = countOf(box.value);
+  const isTooLong = count > LONGEST;
+  const [is, may] = [count, LONGEST].map((number) => number.toLocaleString("en"));
+  tooLong.textContent = isTooLong ? `Too long to send: ${is} of ${may} characters. Shorten the message.` : "";
+  tooLong.hidden = !isTooLong;
+  hint.hidden = isTooLong;
+  sendButton.disabled = isTooLong;
+  box.setAttribute("aria-invalid", String(isTooLong));
+  if (!CSS.supports("field-sizing: content")) box.rows = Math.min(8, box.value.split("\n").length);
+}
+
+const countOf = (text) => (text.length > LONGEST ? [...text].length : text.length);

@@ -1,0 +1,79 @@
+// A stored conversation: its end at first, and earlier messages when somebody scrolls up to them.
+import { conversation } from "./client.js";
+import { withKey } from "./dialogs.js";
+import { userTurn } from "./turns.js";
+import { putBefore } from "./view.js";
+
+const PAGE = 40; // even, so that a message and its reply are on one page
+
+/** @returns {any} */
+const byId = (/** @type {string} */ id) => document.getElementById(id);
+const [scroller, earlier] = ["scroller", "earlier"].map(byId);
+
+/** Gets what is before the messages that are shown. @type {() => Promise<void>} */
+let load = async () => {};
+const sight = new IntersectionObserver(([place]) => place.isIntersecting && load(), {
+  root: scroller,
+  rootMargin: "800px 0px 0px",
+});
+earlier.addEventListener("click", () => load());
+
+/**
+ * The end of a conversation. Raises `Problem` or `Unreachable`.
+ * @param {string} id
+ * @param {AbortSignal} signal ends it all: another conversation is shown
+ * @param {(message: any, text: string, isLast: boolean) => HTMLElement} replyTurn for a stored reply to this text
+ */
+export async function endOf(id, signal, replyTurn) {
+  let cursor = "";
+  const read = async () => {
+    const page = await withKey(() => conversation(id, PAGE, cursor, signal));
+    const messages = page.messages.reverse();
+    const isEnd = !cursor;
+    cursor = page.next_cursor ?? "";
+    let said = "";
+    const turns = [];
+    for (const message of messages) {
+      const isLast = isEnd && message === messages.at(-1);
+      if (message.role === "user") turns.push(userTurn((said = message.text)));
+      else if (message.state !== "running") turns.push(replyTurn(message, said, isLast));
+    }
+    const last = messages.at(-1);
+    return { title: page.title, turns, running: isEnd && last?.state === "running" ? last.reply_id : "", said };
+  };
+  const end = await read();
+  offer(signal, () => Boolean(cursor), read);
+  return end;
+}
+
+/** Show that there is more, as long as there is. */
+function offer(signal, hasMore, read) {
+  if (signal.aborted) return;
+  let isLoading = false;
+  const show = () => {
+    sight.disconnect();
+    earlier.hidden = !hasMore() || signal.aborted;
+    earlier.textContent = "Show earlier messages";
+    if (!earlier.hidden) sight.observe(earlier); // tells at once if it is in sight
+  };
+  load = async () => {
+    if (isLoading || signal.aborted) return;
+    isLoading = true;
+    try {
+      const { turns } = await read();
+      if (!signal.aborted) putBefore(turns);
+      if (!signal.aborted) show();
+    } catch {
+      if (signal.aborted) return;
+      sight.disconnect();
+      earlier.textContent = "Earlier messages could not be loaded. Try again";
+    } finally {
+      isLoading = false;
+    }
+  };
+  signal.addEventListener("abort", () => {
+    sight.disconnect();
+    earlier.hidden = true;
+  });
+  show();
+}

@@ -1,0 +1,173 @@
+"""The contract as data: operations, statuses, problems and schemas of the OpenAPI document, and what they allow.
+
+Owns the document and the judgement on a single response or JSON value. Knows no connections and no laws. Responses are
+open: fields, events and problem types that this version does not have are accepted.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+
+from chat_verify.exchange import Answer
+
+PROBLEM_TYPE = "application/problem+json"
+STREAM_TYPE = "text/event-stream"
+REQUEST_ID = re.compile("[0-9a-f]{32}")
+
+_METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "trace", "query"})
+_HERE = Path(__file__).parent
+_ROOT = _HERE.parent.parent.parent
+
+
+class NotAsDocumented(ValueError):
+    """What came is not what the contract says; the message says where."""
+
+
+def source(name: str, folder: str) -> Path:
+    """A document: the copy in the installed package or, in a checkout, the one in its folder there."""
+    packaged = _HERE / name
+    return packaged if packaged.exists() else _ROOT / folder / name
+
+
+DOCUMENT: dict[str, Any] = json.loads(source("openapi-3.1.json", "generated").read_text("utf-8"))
+VERSION: str = DOCUMENT["info"]["version"]
+
+
+def _resolved(node: dict[str, Any]) -> dict[str, Any]:
+    found = DOCUMENT if "$ref" in node else node
+    for part in node.get("$ref", "").split("/")[1:]:
+        found = found[part]
+    return found
+
+
+def _operations() -> Iterator[tuple[str, str, str, dict[str, Any]]]:
+    for path, item in DOCUMENT["paths"].items():
+        for method in sorted(_METHODS & item.keys()):
+            yield item[method]["operationId"], method.upper(), path, item[method]
+
+
+def _problems() -> Iterator[tuple[str, dict[str, Any]]]:
+    for response in DOCUMENT["components"]["responses"].values():
+        for example in response.get("content", {}).get(PROBLEM_TYPE, {"examples": {}})["examples"].values():
+            yield example["value"]["type"].removeprefix("urn:problem:"), example["value"]
+
+
+PLACES = {operation_id: (method, path) for operation_id, method, path, _ in _operations()}
+"""Method and path of each operation."""
+
+GUARDED = tuple(operation_id for operation_id, _, _, spec in _operations() if spec.get("security") != [])
+"""The operations that require credentials, if the deployment has any."""
+
+PROBLEMS: Mapping[str, Mapping[str, Any]] = dict(_problems())
+"""Each problem, by the last part of its type, as the document has it."""
+
+_RESPONSES: Mapping[str, Mapping[str, dict[str, Any]]] = {
+    operation_id: {status: _resolved(response) for status, response in spec["responses"].items()}
+    for operation_id, _, _, spec in _operations()
+}
+_EVERYWHERE = {400, 421, 431, 501, 505}
+"""Statuses of requests that do not reach an operation."""
+_NO_OPERATION = {404, 405}
+_PATTERNS = [
+    (operation_id, method, re.compile(re.sub(r"\{[^}]*\}", "[^/]+", path)))
+    for operation_id, (method, path) in PLACES.items()
+]
+_OF_THIS_REPLY = {"errors", "words", "usage"}
+"""The members of a problem that differ from case to case."""
+
+
+def operation_of(method: str, path: str) -> str:
+    """The operation that a request is for, or nothing."""
+    bare = path.partition("?")[0]
+    return next((name for name, its, pattern in _PATTERNS if its == method and pattern.fullmatch(bare)), "")
+
+
+def check_status(operation_id: str, status: int) -> None:
+    """Raises `NotAsDocumented` unless the document has this status for the operation."""
+    documented = _RESPONSES.get(operation_id, dict.fromkeys(map(str, _NO_OPERATION)))
+    if "default" not in documented and status not in _EVERYWHERE and str(status) not in documented:
+        listed = ", ".join(sorted(documented))
+        raise NotAsDocumented(f"{operation_id or 'a request for no operation'} has the statuses {listed}, not {status}")
+
+
+def check_headers(operation_id: str, status: int, headers: Mapping[str, str]) -> None:
+    """Raises `NotAsDocumented` unless the response's headers are there and as the document says."""
+    for name, reference in _response(operation_id, status).get("headers", {}).items():
+        value = headers.get(name.lower())
+        header = _resolved(reference)
+        if value is None:
+            if header.get("required"):
+                raise NotAsDocumented(f"the header {name} is missing")
+            continue
+        is_number = header["schema"].get("type") == "integer" and re.fullmatch("-?[0-9]+", value)
+        if error := _error(_compiled(json.dumps(header["schema"])), int(value) if is_number else value):
+            raise NotAsDocumented(f"the header {name}: {error}")
+
+
+def check_json(operation_id: str, answer: Answer) -> None:
+    """Raises `ValueError` unless the body of a success is the JSON that the document says."""
+    content = _response(operation_id, answer.status).get("content", {})
+    media_type = answer.headers.get("content-type", "").partition(";")[0]
+    if content and media_type not in content:
+        raise NotAsDocumented(f"the media type is {media_type or 'missing'}, where {', '.join(content)} is documented")
+    if "application/json" in content:
+        check_schema(content["application/json"]["schema"], answer.json())
+
+
+def check_schema(schema: Mapping[str, Any], value: object) -> None:
+    """Raises `NotAsDocumented` unless a value obeys a schema of the document."""
+    if error := _error(_compiled(json.dumps(schema)), value):
+        raise NotAsDocumented(error)
+
+
+def check_component(name: str, value: object) -> None:
+    """The same, for a schema with a name."""
+    check_schema({"$ref": f"#/components/schemas/{name}"}, value)
+
+
+def check_problem(answer: Answer, *, same_version: bool = True) -> Mapping[str, Any]:
+    """The problem that an error response holds.
+
+    The texts of a known problem are the document's to the letter, so that none repeats what was sent; a deployment of
+    another version of the contract may word them differently. Raises `ValueError`.
+    """
+    media_type = answer.headers.get("content-type")
+    if media_type != PROBLEM_TYPE:
+        raise NotAsDocumented(f"an error is {PROBLEM_TYPE}, not {media_type}")
+    problem: Mapping[str, Any] = answer.json()
+    check_component("Problem", problem)
+    if problem["status"] != answer.status:
+        raise NotAsDocumented(f"a problem of status {problem['status']} was sent with status {answer.status}")
+    documented = PROBLEMS.get(problem["type"].removeprefix("urn:problem:"))
+    if documented is None:
+        if same_version:
+            raise NotAsDocumented(f"the contract {VERSION} has no {problem['type']}")
+        return problem
+    names = set(documented) - _OF_THIS_REPLY if same_version else {"status", "retryable"}
+    different = {name: problem[name] for name in sorted(names) if problem[name] != documented[name]}
+    if different:
+        raise NotAsDocumented(f"{problem['type']} is not what the contract has: {different}")
+    return problem
+
+
+def _response(operation_id: str, status: int) -> dict[str, Any]:
+    responses = _RESPONSES.get(operation_id, {})
+    return responses.get(str(status)) or responses.get("default") or {}
+
+
+@cache
+def _compiled(schema: str) -> jsonschema_rs.Validator:
+    return jsonschema_rs.validator_for({**json.loads(schema), "components": DOCUMENT["components"]})
+
+
+def _error(validator: jsonschema_rs.Validator, value: object) -> str:
+    """What is wrong with a value first, and where; nothing if it is right."""
+    for error in validator.iter_errors(value):
+        where = "/".join(map(str, error.instance_path))
+        return f"{error.message[:300]}{f' (at /{where})' if where else ''}"
+    return ""

@@ -1,0 +1,132 @@
+"""What a run finds: the laws, what became of each, and the ways in which trying a law can end.
+
+Owns these values and nothing that acts. Everything else in this package either fills them in or prints them.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import Enum
+
+
+class Verdict(Enum):
+    HELD = "held"
+    BROKEN = "broken"
+    UNSEEN = "could not be seen"
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A place in a recorded stream."""
+
+    name: str
+    line: int
+
+
+class Broken(Exception):
+    """The deployment has broken a law: the one that is being tried, unless another is named."""
+
+    def __init__(self, request: str, came: str, contract: str, *, law: str = "") -> None:
+        super().__init__(f"{request}: {came}")
+        self.request = request
+        self.came = came
+        self.contract = contract
+        """What the contract says instead, and what to do next where that is known."""
+        self.law = law
+        self.seen_by = ""
+        """The law that was being tried."""
+        self.recording: Recording | None = None
+        """Where it is in a recorded stream; a live one has no such place."""
+
+
+class Unseen(Exception):
+    """The deployment gave no opportunity to see whether the law holds."""
+
+
+class HopAnswered(Unseen):
+    """Something in front of the service answered by itself, as it may."""
+
+
+class Unreachable(Exception):
+    """There is no service to judge: says why, and what to do about it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Law:
+    name: str
+    meaning: str
+    weight: float
+    """Its share of the time, relative to the other laws."""
+
+
+@dataclass(slots=True)
+class Finding:
+    """What is known of one law."""
+
+    law: Law
+    verdict: Verdict = Verdict.UNSEEN
+    tried: int = 0
+    """How many messages or other requests it was tried with."""
+    unit: str = "messages"
+    seconds: float = 0.0
+    why: str = "there was no time for it"
+    """Why it could not be seen."""
+    breaches: list[Broken] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """How far it was tried."""
+    warnings: list[str] = field(default_factory=list)
+    """What is not a breach here, but would be one elsewhere or for other clients."""
+
+    def count(self) -> str:
+        """How much it was tried with, in words."""
+        return f"{self.tried} {self.unit if self.tried != 1 else self.unit.removesuffix('s')}"
+
+    def held(self) -> None:
+        if self.verdict is not Verdict.BROKEN:
+            self.verdict, self.why = Verdict.HELD, ""
+
+    def unseen(self, why: str) -> None:
+        if self.verdict is not Verdict.BROKEN:
+            self.verdict, self.why = Verdict.UNSEEN, why
+
+    def broken(self, breach: Broken) -> None:
+        self.verdict, self.why = Verdict.BROKEN, ""
+        self.breaches.append(breach)
+
+
+@dataclass(slots=True)
+class Report:
+    """A run, as far as it got."""
+
+    address: str
+    seed: int
+    findings: dict[str, Finding]
+    """By the law's name."""
+    about: list[str] = field(default_factory=list)
+    """What is good to know about the deployment and the run."""
+    hops: dict[str, str] = field(default_factory=dict)
+    """By kind, answers of something between the service and here: a request, and what was answered."""
+    messages: int = 0
+    requests: int = 0
+    seconds: float = 0.0
+    unreachable: str = ""
+    """Why there was no service to judge, or not until the end."""
+    interrupted: bool = False
+
+    def exit_status(self) -> int:
+        """0: the contract holds; 1: it is broken; 3: cannot be reached; 130: interrupted before anything was found."""
+        if any(finding.verdict is Verdict.BROKEN for finding in self.findings.values()):
+            return 1
+        if self.unreachable:
+            return 3
+        return 130 if self.interrupted else 0
+
+
+@contextmanager
+def contract_says(request: str, contract: str, *, law: str = "") -> Iterator[None]:
+    """Turns what checks of values raise into an account for people."""
+    try:
+        yield
+    except (ValueError, KeyError, TypeError) as error:
+        came = " ".join(str(error).split())[:600]
+        raise Broken(request, came, contract, law=law) from error

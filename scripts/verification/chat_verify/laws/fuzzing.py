@@ -1,0 +1,179 @@
+"""The law of the document: schemathesis makes up requests, good ones and bad ones, and judges each response by it.
+
+schemathesis is an extra (`pip install 'chat-verify[fuzz]'`): without it, this law cannot be seen, and all others can.
+"""
+
+import asyncio
+import json
+import os
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from chat_verify.contract import source
+from chat_verify.exchange import Request
+from chat_verify.findings import Broken, Unreachable, Unseen
+from chat_verify.target import Target
+from chat_verify.visit import Visit
+
+_LEAST_SECONDS = 4.0
+_GRACE_SECONDS = 2.0
+_PROGRESS_SECONDS = 5.0
+_LOST_AT_MOST = 5
+_LINE_BYTES = 2**22
+_PACKAGES = Path(__file__).parent.parent.parent
+"""Where this package is, for the process of the fuzzer."""
+_LAWS = {
+    "Custom check failed: `stream_obeys_its_grammar`": "grammar",
+    "Custom check failed: `error_is_a_problem_of_the_contract`": "statuses",
+    "Undocumented status code": "statuses",
+}
+"""The other laws to which some of its checks belong."""
+_MESSAGES = {"POST /api/chat", "POST /api/replies"}
+_OPTIONAL = "\nsecurity:\n  - {}\n"
+_CONFIG = """
+continue-on-failure = true
+max-stream-events = 5000 # 20 by default; a stream that is cut there is not judged by the schema of the whole
+
+[phases.stateful.inference]
+algorithms = [] # the document has links; none is guessed
+
+[generation]
+database = "none" # a run depends on its seed, and on nothing that an earlier run left behind
+
+[cache]
+enabled = false
+"""
+
+
+async def document(visit: Visit) -> None:
+    """Run it for the time that is left; each kind of breach is reported once."""
+    visit.finding.unit = "requests"
+    if find_spec("schemathesis") is None:
+        raise Unseen("it takes schemathesis: pip install 'chat-verify[fuzz]'")
+    seconds = visit.seconds_left() - _GRACE_SECONDS
+    if seconds < _LEAST_SECONDS:
+        raise Unseen("there was no time for it: --seconds gives more")
+    with tempfile.TemporaryDirectory(prefix="verify-") as folder:
+        run = _Run(visit)
+        for breach in await run.breaches(_arguments(visit, Path(folder), int(seconds)), folder):
+            visit.finding.breaches.append(breach)
+    visit.finding.notes.append(run.told())
+    if not run.calls:
+        raise Unseen(f"schemathesis did not start in its time. It said: {run.said[-300:]!r}")
+
+
+def _arguments(visit: Visit, folder: Path, seconds: int) -> Sequence[str]:
+    place = visit.target.place
+    text = source("openapi.yaml", "").read_text("utf-8")
+    if place.key:  # only then does schemathesis look for operations that forget to ask for it
+        text = text.replace(_OPTIONAL, "\nsecurity:\n")
+    (folder / "openapi.yaml").write_text(text, "utf-8")
+    (folder / "schemathesis.toml").write_text(_CONFIG, "utf-8")
+    return [
+        *("--config-file", "schemathesis.toml", "run", "openapi.yaml", "--url", place.url, "--seed", str(visit.seed)),
+        *("--max-time", str(seconds), "--request-timeout", str(seconds + 60)),  # no stream is cut short: all end here
+        *("--rate-limit", "auto", "--warnings", "off", "--no-color"),
+        *(("--header", f"Authorization: Bearer {place.key}") if place.key else ()),
+        *(("--tls-verify", place.ca) if place.ca else ()),
+    ]
+
+
+class _Run:
+    """A run of the fuzzer, and what it has reported so far."""
+
+    def __init__(self, visit: Visit) -> None:
+        self._visit = visit
+        self._target: Target = visit.target
+        self._told_at = monotonic()
+        self._failures: dict[str, dict[str, Any]] = {}
+        self._lost = 0
+        self._asked: dict[str, Request] = {}
+        self.calls: Counter[str] = Counter()
+        self.said = ""
+        """What it printed: of use if it did not start."""
+
+    def told(self) -> str:
+        return ", ".join(f"{count} {call}" for call, count in sorted(self.calls.items()))
+
+    async def breaches(self, arguments: Sequence[str], folder: str) -> list[Broken]:
+        """Run it to its end, or to the end of the time."""
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-P", "-m", "chat_verify.fuzzer"),
+            cwd=folder,
+            env=os.environ
+            | {"PYTHONPATH": os.pathsep.join(filter(None, [str(_PACKAGES), os.environ.get("PYTHONPATH")]))},
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            limit=_LINE_BYTES,
+            start_new_session=True,  # Ctrl-C is for the process that reports
+        )
+        assert process.stdin and process.stdout and process.stderr  # noqa: S101, PT018 - pipes, as asked for
+        options = {
+            "arguments": arguments,
+            "messages_per_second": self._target.messages_per_second,
+            "same_version": self._target.same_version,
+        }
+        process.stdin.write(json.dumps(options).encode())
+        process.stdin.close()
+        try:
+            async with asyncio.timeout(max(0.0, self._visit.seconds_left() - 0.2)), asyncio.TaskGroup() as group:
+                said = group.create_task(process.stdout.read())
+                async for line in process.stderr:
+                    self._take(line)
+            self.said += said.result().decode("utf-8", "replace")
+        except BaseException as error:
+            process.kill()
+            if not isinstance(error, TimeoutError):
+                raise
+            self._visit.finding.notes.append("not to its end: the time was over")
+        finally:
+            await process.wait()
+            self._target.unanswered |= self._asked
+        return [_breach(title, failure) for title, failure in self._failures.items()]
+
+    def _take(self, line: bytes) -> None:
+        try:
+            happened = json.loads(line)
+        except ValueError:
+            self.said += line.decode("utf-8", "replace")
+            return
+        if "failure" in happened:
+            self._failures.setdefault(happened["failure"], happened)
+        elif "message" in happened:
+            headers = {"content-type": "application/json", "idempotency-key": happened["key"]}
+            self._asked = {happened["key"]: Request("POST", happened["path"], headers, json.dumps(happened["message"]))}
+        elif "hop" in happened:
+            self._target.hops.setdefault(happened["hop"], happened["answered"])
+        elif "lost" in happened:
+            self._lost += 1
+            if self._lost >= _LOST_AT_MOST:
+                raise Unreachable(f"the fuzzer lost its connection {self._lost} times")
+        else:
+            self._call(happened)
+
+    def _call(self, happened: dict[str, Any]) -> None:
+        self._lost = 0
+        self._asked = {}
+        self._visit.finding.tried += 1
+        self._target.requests += 1
+        self._target.messages += happened["call"] in _MESSAGES
+        self.calls[happened["call"]] += 1
+        if happened["made"]:
+            self._target.made.setdefault(happened["made"], "owner")
+        self._target.made.pop(happened["deleted"], None)
+        if monotonic() - self._told_at > _PROGRESS_SECONDS:
+            self._told_at = monotonic()
+            self._visit.say(f"document: {self._visit.finding.tried} requests")
+
+
+def _breach(title: str, failure: dict[str, Any]) -> Broken:
+    message = " ".join(str(failure["account"]).split())[:600]
+    came = f"{failure['status']} {failure['type']}: {message}"
+    return Broken(failure["request"], came, f"openapi.yaml ({title})", law=_LAWS.get(title, "document"))

@@ -1,0 +1,164 @@
+"""Reads a reply as it comes, and judges it by the grammar: what all laws about replies begin with."""
+
+# ruff: noqa: PLR2004 - a status is best known by its number
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from time import monotonic
+
+import httpx
+
+from chat_verify.contract import STREAM_TYPE
+from chat_verify.exchange import Request, cancelled
+from chat_verify.findings import Broken, Unseen
+from chat_verify.grammar import RULE, TEXT_RULE, StreamBroken, Transcript, check_stream
+from chat_verify.sse import Event, Parser
+from chat_verify.target import OWNER, Target, refused, shown
+
+LONG_SECONDS = 2.0
+"""After this time a reply is cancelled, unless more is to be seen of it: slow models cost time and money."""
+GOING_ON = "what follows Last-Event-ID comes next: nothing is lost, doubled or out of order"
+ON_THE_WAY = (
+    "the reply is streamed word by word, never buffered and never compressed. "
+    "Next: turn off buffering and compression for /api/chat and /api/replies in what stands in front of the service "
+    "(nginx: proxy_buffering off, proxy_http_version 1.1)"
+)
+CLEAN_END = (
+    f"{RULE}. The connection was closed cleanly, so a client takes the reply for complete: a proxy that lost the "
+    "service does this (nginx that speaks HTTP/1.0 to it, its default: set `proxy_http_version 1.1`; lighttpd; h2o; "
+    "HAProxy and Varnish over HTTP/2), and so does one that ends long responses"
+)
+
+
+@dataclass(slots=True)
+class Heard:
+    """A stream, as far as it was read."""
+
+    request: Request
+    reply_id: str
+    conversation_id: str
+    asked_at: float
+    headers: httpx.Headers
+    raw: bytes = b""
+    events: list[tuple[float, Event]] = field(default_factory=list)
+    """Each event, and when it came, in seconds since the request."""
+    parser: Parser = field(default_factory=Parser)
+    pinged: bool = False
+    """Whether there was a comment."""
+
+    def words(self) -> list[str]:
+        return [event.data for _, event in self.events if event.name == "message"]
+
+    def moments(self) -> list[float]:
+        """When each word came."""
+        return [moment for moment, event in self.events if event.name == "message"]
+
+    def ended(self) -> bool:
+        return any(event.name in {"done", "failed"} for _, event in self.events)
+
+    def transcript(self) -> Transcript:
+        """The whole stream, or the rest that was asked for, judged by the contract."""
+        after = int(self.request.headers.get("last-event-id", "").partition(":")[2] or 0)
+        try:
+            return check_stream(self.raw, after)
+        except StreamBroken as broken:
+            law: str = broken.law
+            contract = TEXT_RULE if law == "text" else RULE
+            if not self.ended():
+                contract = CLEAN_END
+            elif "last-event-id" in self.request.headers:
+                law, contract = "resume", GOING_ON
+            came = f"{' '.join(str(broken).split())[:600]}. Its last bytes: {self.raw[-160:]!r}"
+            raise Broken(shown(self.request), came, contract, law=law) from broken
+
+    def take(self, piece: bytes) -> None:
+        self.raw += piece
+        moment = monotonic() - self.asked_at
+        self.events += [(moment, event) for event in self.parser.feed(piece)]
+        self.pinged = self.pinged or b": ping\n" in self.raw
+
+
+class Reading:
+    """A reply that is being read."""
+
+    def __init__(self, heard: Heard, response: httpx.Response) -> None:
+        self.heard = heard
+        self._pieces = response.aiter_raw()
+
+    async def on(self, words: int, room: int | None = None) -> None:
+        """Go on until there are so many words, or so many bytes in all, or the stream is over."""
+        heard = self.heard
+        while len(heard.words()) < words and (room is None or len(heard.raw) < room):
+            piece = await anext(self._pieces, None)
+            if piece is None:
+                return
+            heard.take(piece if room is None else piece[: room - len(heard.raw)])
+
+    async def to_the_end(self, *, or_a_ping: bool = False) -> None:
+        async for piece in self._pieces:
+            self.heard.take(piece)
+            if or_a_ping and self.heard.pinged:
+                return
+
+
+@asynccontextmanager
+async def reading(target: Target, request: Request, contract: str, who: str = OWNER) -> AsyncGenerator[Reading]:
+    """Begin to read a reply; `contract` is why there has to be one. Leaving the block early closes the connection."""
+    asked_at = monotonic()
+    async with target.open(request, who) as response:
+        if response.status_code != 200:
+            raise refused(request, await target.whole(request, response), contract)
+        headers = response.headers
+        media_type = headers.get("content-type", "")
+        if not media_type.startswith(STREAM_TYPE):
+            raise Broken(shown(request), f"200 {media_type}", "a reply is text/event-stream", law="document")
+        if (encoding := headers.get("content-encoding", "identity")) != "identity":
+            came = f"the stream is compressed: Content-Encoding: {encoding}"
+            raise Broken(shown(request), came, ON_THE_WAY, law="streaming")
+        yield Reading(Heard(request, headers["reply-id"], headers["conversation-id"], asked_at, headers), response)
+
+
+async def hear(
+    target: Target, request: Request, contract: str = "a message gets a reply", *, who: str = OWNER
+) -> Heard:
+    """A reply, read to its end and held against the grammar."""
+    async with reading(target, request, contract, who) as reply:
+        await read_out(target, reply, who=who)
+    return reply.heard
+
+
+async def read_out(target: Target, reply: Reading, *, who: str = OWNER) -> None:
+    """Read the rest of a reply. One that is long is cancelled: its stream is whole as well."""
+    async with stopped_after(target, reply, LONG_SECONDS, who):
+        await reply.to_the_end()
+    reply.heard.transcript()
+
+
+@asynccontextmanager
+async def stopped_after(target: Target, reply: Reading, seconds: float, who: str = OWNER) -> AsyncGenerator[None]:
+    """Whatever is done with the reply, it is cancelled after so many seconds."""
+    stopping = asyncio.create_task(_stop(target, reply.heard.reply_id, seconds, who))
+    try:
+        yield
+    finally:
+        stopping.cancel()
+        await asyncio.wait([stopping])
+
+
+async def hear_well(target: Target, request: Request, contract: str = "a message gets a reply") -> Heard:
+    """A reply that does not fail: a bot may, and then nothing can be seen."""
+    heard = await hear(target, request, contract)
+    told = heard.transcript()
+    if told.failed:
+        raise Unseen(f"the reply to {shown(request)[:100]} failed: {told.end['detail']}")
+    return heard
+
+
+async def _stop(target: Target, reply_id: str, seconds: float, who: str) -> None:
+    """If it does not stop, the law of cancelling says so."""
+    await asyncio.sleep(seconds)
+    with contextlib.suppress(Broken, Unseen, httpx.TransportError):
+        await target.ask(cancelled(reply_id), who)

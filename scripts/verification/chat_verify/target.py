@@ -1,0 +1,264 @@
+"""The deployment, as its client sees it: one message after another at a bounded rate, over a few connections.
+
+Every response passes through here, so what holds for all of them is checked here: the status and the headers are
+documented, an error is a problem, 429 is obeyed, and an answer of a hop is not taken for the service's. Knows nothing
+of single laws.
+"""
+
+# ruff: noqa: PLR2004 - a status is best known by its number
+
+import asyncio
+import contextlib
+import secrets
+import ssl
+import urllib.request
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from time import monotonic
+from typing import Self
+
+import httpx
+
+from chat_verify import hops
+from chat_verify.contract import check_headers, check_json, check_problem, check_status, operation_of
+from chat_verify.exchange import Answer, Request, delete
+from chat_verify.findings import Broken, HopAnswered, Unseen, contract_says
+
+CONNECTIONS = 4
+CONNECT_SECONDS = 10.0
+IDLE_SECONDS = 2.0
+"""Shorter than servers keep idle connections, so that none is closed while a request is on its way."""
+
+_ANSWER_SECONDS = 4.0
+
+OWNER, OTHER, NOBODY, WRONG = "owner", "other", "nobody", "wrong"
+"""Whose key is sent: the key, the other key, none, or one that is not valid."""
+
+MESSAGES = frozenset({"streamChat", "createReply"})
+"""The operations that cost the bot's work."""
+
+_WRONG_KEY = "chat_0000000000000000_" + "0" * 43
+_BOTS_TROUBLE = {429, 502, 503, 504}
+"""What the contract allows a deployment to answer to any request when its bot, its store or its capacity is short."""
+_SHOWN = {"accept", "content-type", "idempotency-key", "last-event-id", "origin", "sec-fetch-site"}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the deployment is, and what opens it."""
+
+    url: str
+    key: str = ""
+    other_key: str = ""
+    ca: str = ""
+    """A file of certificates to trust, instead of those that the machine trusts."""
+
+
+def shown(request: Request) -> str:
+    """A request on one line, without secrets."""
+    headers = [f"{name}: {value}" for name, value in request.headers.items() if name.lower() in _SHOWN]
+    content = request.content if len(request.content) < 300 else f"{request.content[:300]}..."
+    return " ".join([request.method, request.path, *(f"[{header}]" for header in headers), content]).rstrip()
+
+
+class Target:
+    """An asynchronous context manager."""
+
+    def __init__(self, place: Place, messages_per_second: float, say: Callable[[str], None]) -> None:
+        self.place = place
+        self.messages_per_second = messages_per_second
+        self.messages = 0
+        self.requests = 0
+        self.made: dict[str, str] = {}
+        """Conversations that are to be deleted, and whose key created them."""
+        self.deadline = monotonic() + 10
+        """When the current law has to be done: no wait for a 429 goes beyond it."""
+        self.unanswered: dict[str, Request] = {}
+        """By idempotency key, messages that may have created a conversation: no answer came."""
+        self.gives_keys = True
+        """Whether a message without an idempotency key gets one, so that its conversation can be found again."""
+        self.waited: list[str] = []
+        """For each 429 that was obeyed, what it was."""
+        self.hops: dict[str, str] = {}
+        """By kind, an answer that a hop gave by itself."""
+        self.same_version = True
+        """Whether the deployment has the version of the contract that this program has."""
+        self._say = say
+        self._between_seconds = 1 / messages_per_second
+        self._next_message = 0.0
+        is_tls = place.url.startswith("https:")
+        self._tls = ssl.create_default_context(cafile=place.ca or None) if is_tls else None
+        self._client = httpx.AsyncClient(
+            base_url=place.url,
+            verify=self._tls or False,
+            timeout=httpx.Timeout(None, connect=CONNECT_SECONDS),  # all else ends by the deadline of the current law
+            limits=httpx.Limits(max_connections=CONNECTIONS, keepalive_expiry=IDLE_SECONDS),
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._client.aclose()
+
+    @asynccontextmanager
+    async def open(self, request: Request, who: str = OWNER) -> AsyncGenerator[httpx.Response]:
+        """The response, its body unread. Leaving the block early closes the connection."""
+        while True:
+            async with self.raw(request, who) as response:
+                if response.status_code != 429 or hops.is_of_a_hop(response.status_code, response.headers):
+                    self._note(request, response, who)
+                    yield response
+                    return
+                seconds = await self._told_to_wait(request, response)
+            self._say(f"429: waiting {seconds} s, as Retry-After says")
+            await asyncio.sleep(seconds)
+
+    @asynccontextmanager
+    async def raw(self, request: Request, who: str = OWNER) -> AsyncGenerator[httpx.Response]:
+        """As `open`, but nothing is checked."""
+        response = await self._send(request, who)
+        try:
+            yield response
+        finally:
+            await response.aclose()
+
+    async def ask(self, request: Request, who: str = OWNER) -> Answer:
+        """The response, read to its end and checked by itself: as the document has it for the operation."""
+        async with self.open(request, who) as response:
+            return await self.whole(request, response)
+
+    async def whole(self, request: Request, response: httpx.Response) -> Answer:
+        """The rest of a response that was opened."""
+        answer = Answer(response.status_code, dict(response.headers), await response.aread())
+        if answer.status >= 400 and request.method != "HEAD":
+            with contract_says(
+                shown(request), "every error is application/problem+json, as documented", law="statuses"
+            ):
+                check_problem(answer, same_version=self.same_version)
+        elif answer.status == 200 and request.method != "HEAD":
+            with contract_says(shown(request), "a response is as the document has it", law="document"):
+                check_json(operation_of(request.method, request.path), answer)
+        return answer
+
+    async def get(self, request: Request, status: int, contract: str, who: str = OWNER) -> Answer:
+        """The response, where the contract allows only this status, or a bot's trouble."""
+        answer = await self.ask(request, who)
+        if answer.status != status:
+            raise refused(request, answer, contract)
+        return answer
+
+    async def bytes_of(self, request: Request, who: str = OWNER) -> tuple[int, Mapping[str, str], bytes]:
+        """Status, headers, and all bytes that follow them on a connection of its own, until the server closes it.
+
+        An HTTP library reads no further than HTTP allows. (Through a proxy that the environment names, it has to do.)
+        """
+        built = self._built(request, who)
+        url = built.url
+        if urllib.request.getproxies().get(url.scheme) and not urllib.request.proxy_bypass(url.host):
+            async with self.raw(request, who) as response:
+                return response.status_code, dict(response.headers), b""
+        self.requests += 1
+        headers = [f"{name}: {value}" for name, value in built.headers.items() if name != "connection"]
+        lines = [f"{request.method} {url.raw_path.decode()} HTTP/1.1", *headers, "Connection: close", "", ""]
+        try:
+            reader, writer = await asyncio.open_connection(
+                url.host, url.port or (443 if self._tls else 80), ssl=self._tls
+            )
+            with contextlib.closing(writer):
+                writer.write("\r\n".join(lines).encode())
+                head, _, rest = (await reader.read()).partition(b"\r\n\r\n")
+        except OSError as error:
+            raise httpx.NetworkError(str(error)) from error
+        first, *others = head.decode("latin-1").split("\r\n")
+        fields = (line.partition(":") for line in others)
+        return int(first.split(" ")[1]), {name.lower(): value.strip() for name, _, value in fields}, rest
+
+    async def forget(self) -> int:
+        """Delete the conversations that were created. Returns how many could not be."""
+        left = 0
+        for key, request in list(self.unanswered.items()):
+            with contextlib.suppress(Broken, Unseen, httpx.HTTPError, TimeoutError):
+                async with asyncio.timeout(_ANSWER_SECONDS), self.open(request):
+                    pass  # its headers name the conversation
+            self.unanswered.pop(key, None)
+        for conversation_id, who in list(self.made.items()):
+            try:
+                answer = await self.ask(delete(f"/api/conversations/{conversation_id}"), who)
+                left += answer.status not in {204, 404}
+            except (Broken, Unseen, httpx.HTTPError):
+                left += 1
+            self.made.pop(conversation_id, None)
+        return left
+
+    def url_of(self, request: Request) -> str:
+        """Where the request is sent."""
+        return self.place.url + request.path
+
+    async def _send(self, request: Request, who: str) -> httpx.Response:
+        self.requests += 1
+        if operation_of(request.method, request.path) not in MESSAGES:
+            return await self._client.send(self._built(request, who), stream=True)
+        now = monotonic()
+        self._next_message = max(self._next_message, now) + self._between_seconds
+        await asyncio.sleep(self._next_message - self._between_seconds - now)
+        self.messages += 1
+        if not self.gives_keys or who != OWNER:
+            return await self._client.send(self._built(request, who), stream=True)
+        key = request.headers.get("idempotency-key", secrets.token_hex(16))
+        keyed = replace(request, headers={**request.headers, "idempotency-key": key})
+        self.unanswered[key] = keyed
+        response = await self._client.send(self._built(keyed, who), stream=True)
+        self.unanswered.pop(key, None)
+        return response
+
+    def _built(self, request: Request, who: str) -> httpx.Request:
+        key = {OWNER: self.place.key, OTHER: self.place.other_key, WRONG: _WRONG_KEY}.get(who, "")
+        signed = {"Authorization": f"Bearer {key}"} if key else {}
+        headers = {"Accept-Encoding": "identity", **request.headers, **signed}
+        content = request.content.encode() if request.content else None
+        return self._client.build_request(request.method, request.path, headers=headers, content=content)
+
+    def _note(self, request: Request, response: httpx.Response, who: str) -> None:
+        if response.status_code >= 300 and hops.is_of_a_hop(response.status_code, response.headers):
+            raise self._by_a_hop(request, response)
+        operation_id = operation_of(request.method, request.path)
+        if made := response.headers.get("conversation-id"):
+            self.made.setdefault(made, who)
+        if operation_id == "deleteConversation" and response.status_code == 204:
+            self.made.pop(request.path.rpartition("/")[2], None)
+        with contract_says(shown(request), "every status is documented", law="statuses"):
+            check_status(operation_id, response.status_code)
+        with contract_says(shown(request), "the headers are as the document has them", law="document"):
+            check_headers(operation_id, response.status_code, response.headers)
+
+    def _by_a_hop(self, request: Request, response: httpx.Response) -> Broken | Unseen:
+        status = response.status_code
+        came = hops.told(status, response.headers)
+        if status not in hops.ITS_OWN:
+            return Broken(shown(request), came, hops.REPLACES, law="statuses")
+        self.hops.setdefault(f"{request.method} {status}", f"{shown(request)[:100]}: {came}; {hops.meaning(status)}")
+        return HopAnswered(f"{shown(request)[:100]}: {came}: {hops.meaning(status)}")
+
+    async def _told_to_wait(self, request: Request, response: httpx.Response) -> int:
+        answer = await self.whole(request, response)
+        told = answer.headers.get("retry-after", "")
+        if not told.isascii() or not told.isdigit():
+            raise Broken(shown(request), f"429 with Retry-After {told!r}", "429 has Retry-After", law="statuses")
+        why = f"{shown(request)[:60]} gets 429 ({answer.json()['detail']})"
+        if monotonic() + int(told) > self.deadline:
+            raise Unseen(f"{why} and was told to wait {told} s, which is too long: --seconds gives more")
+        self.waited.append(why)
+        return int(told)
+
+
+def refused(request: Request, answer: Answer, contract: str) -> Broken | Unseen:
+    """What to make of a response that is not the one that is due."""
+    if answer.status < 400:
+        return Broken(shown(request), f"status {answer.status}", contract)
+    problem = answer.json()
+    told = f"{answer.status} {problem['type']}: {problem['detail']}"
+    if answer.status in _BOTS_TROUBLE or problem["type"] == "urn:problem:message-refused":
+        return Unseen(f"{shown(request)[:100]} gets {told}")
+    return Broken(shown(request), told, contract)

@@ -1,0 +1,86 @@
+"""The adapter's bounds and the service's fit each other: what the one allows, the other does not end."""
+
+from contextlib import AsyncExitStack
+
+import anyio
+import pytest
+
+from app.main import create_app
+from tests.support.asgi import Client, Whole
+from tests.support.completions import DONE, answer, begun, chunk, finish, speaks, stream
+from tests.support.engine import FakeEngine, Step
+from tests.support.settings import Settings
+from tests.support.talk import replied
+
+_JSON = {"accept": "application/json"}
+_HELLO = {"user_message": "hello"}
+
+
+def _client(engine: FakeEngine, **settings: object) -> Client:
+    own = {"bot": "openai", "openai_base_url": engine.url, "openai_model": "m", "first_word_seconds": 2} | settings
+    return Client(create_app(Settings.model_validate(own)))
+
+
+def _code(answered: Whole) -> str:
+    return str(answered.json()["type"]).removeprefix("urn:problem:")
+
+
+_SLOW: dict[str, list[Step]] = {
+    "no head": [0.8, *speaks("Hi")],
+    "no token": stream(0.8, chunk("Hi"), finish(), DONE),
+    "comments": stream(*[b": queued\n\n", 0.15] * 5, chunk("Hi"), finish(), DONE),
+    "between two tokens": stream(chunk("H"), 0.8, chunk("i"), finish(), DONE),
+}
+
+
+@pytest.mark.parametrize("script", _SLOW.values(), ids=_SLOW.keys())
+async def test_the_bound_on_a_bots_silence_does_not_end_what_the_engine_works_on(script: list[Step]) -> None:
+    """A long prompt, or a queue there, takes minutes without a byte; the adapter has bounds of its own for that."""
+    async with FakeEngine(script) as engine, _client(engine, bot_silence_seconds=0.3) as client:
+        assert (await replied(client, "hello")).text == "Hi"
+
+
+async def test_a_whole_reply_has_its_bound_all_the_same() -> None:
+    """Signs of life do not make a reply that never comes last for ever."""
+    endless: list[Step] = [*begun(), *[b"8\r\n: wait\n\n\r\n", 0.05] * 100]
+    async with FakeEngine(endless) as engine, _client(engine, reply_seconds=0.5) as client:
+        answered = await client.request("POST", "/api/chat", json=_HELLO, headers=_JSON)
+    assert (answered.status, _code(answered)) == (504, "bot-timeout")
+
+
+async def test_who_would_wait_too_long_gets_a_true_status() -> None:
+    """With when to come back, and before the status line has to be written."""
+    async with (
+        FakeEngine(begun(chunk("Hi "))) as engine,
+        _client(engine, openai_max_connections=1, first_word_seconds=0.5) as client,
+        client.stream("POST", "/api/chat", json=_HELLO) as running,
+    ):
+        assert running.status == 200
+        for accept in ("text/event-stream", "application/json"):
+            with anyio.fail_after(10):
+                refused = await client.request("POST", "/api/chat", json=_HELLO, headers={"accept": accept})
+            assert (refused.status, _code(refused)) == (503, "bot-busy")
+            assert refused.headers["retry-after"] == "1"
+        assert len(engine.exchanges) == 1
+
+
+async def test_a_wrong_key_is_told_as_what_it_is() -> None:
+    """Sending it again does not help, and the problem says so."""
+    async with FakeEngine(answer(401)) as engine, _client(engine) as client:
+        answered = await client.request("POST", "/api/chat", json=_HELLO, headers=_JSON)
+    assert (answered.status, _code(answered)) == (502, "bot-misconfigured")
+    assert answered.json()["retryable"] is False
+
+
+async def test_as_many_replies_are_let_in_as_can_be_made() -> None:
+    """By default there are as many places before the engine as the service has streams; one more is told by that."""
+    async with (
+        FakeEngine(begun(chunk("Hi "))) as engine,
+        _client(engine, max_open_streams=3) as client,
+        AsyncExitStack() as stack,
+    ):
+        for _ in range(3):
+            await stack.enter_async_context(client.stream("POST", "/api/chat", json=_HELLO))
+        assert len(engine.exchanges) == 3
+        refused = await client.request("POST", "/api/chat", json=_HELLO)
+        assert (refused.status, _code(refused)) == (503, "too-many-streams")

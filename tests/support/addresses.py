@@ -1,0 +1,27 @@
+"""Where the operations of the contract are."""
+
+CHAT = "/api/chat"
+"""`streamChat`."""
+WHOLE = "/api/replies"
+"""`createReply`: the same request, and the finished reply as JSON."""
+BOTH = (CHAT, WHOLE)
+
+
+def events_of(reply_id: str) -> str:
+    """`streamReply`."""
+    return f"/api/replies/{reply_id}/events"
+
+
+def reply_at(reply_id: str) -> str:
+    """`getReply`."""
+    return f"/api/replies/{reply_id}"
+
+
+def cancel_of(reply_id: str) -> str:
+    """`cancelReply`."""
+    return f"/api/replies/{reply_id}/cancel"
+
+
+def conversation_at(conversation_id: str) -> str:
+    """`getConversation` and `deleteConversation`."""
+    return f"/api/conversations/{conversation_id}"
