@@ -14,7 +14,8 @@ from app.contract import Contract
 from app.http.problems import Problems
 from app.main import create_app
 from app.operators import conversations, keys
-from app.server.connection import Patience, bounded_protocol
+from app.server.clocks import Patience
+from app.server.connection import bounded_protocol
 from app.server.draining import Server
 from app.server.files import allow_files
 from app.server.refusals import Refusals

@@ -16,22 +16,34 @@ _HERE = Path(__file__).parent
 _SLOW = {
     _HERE / name
     for name in (
+        "bots/test_choosing.py",  # programs, one for each example
         "bots/test_local.py",  # a real model
         "bots/test_local_endurance.py",
         "bots/test_local_ends.py",
         "bots/test_local_refusals.py",
         "browser",
-        "contract/test_changes.py",  # programs, one for each example
+        "contract/test_changes.py",  # programs
         "contract/test_fuzzing.py",
         "contract/test_in_process.py",
         "contract/test_lint.py",  # Node
         "contract/test_the_tests_bite.py",
         "docs/test_commands.py",
         "docs/test_recipes.py",
-        "docs/test_snippets.py",
+        "docs/test_snippets.py",  # Node
+        "laws/test_bots.py",
         "laws/test_crash.py",
+        "live/test_drain.py",
         "live/test_node.py",
+        "live/test_openai_secrets.py",
+        "live/test_outages.py",
+        "live/test_secrets.py",
+        "live/test_settings.py",  # programs
+        "live/test_slow_clients.py",
         "sdk",
+        "storage/test_keys.py",  # programs
+        "storage/test_migrations.py",
+        "storage/test_operators.py",  # programs
+        "storage/test_plans.py",
         "verify",
     )
 }

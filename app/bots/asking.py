@@ -29,6 +29,9 @@ _LONGEST_WAIT_SECONDS = 1
 _WORTH_A_LOOK_BYTES = 1024
 """No model takes less than this: whoever sends no more need not know how much it takes."""
 
+_LEAST_TOKENS = 256
+"""What is told to be less is not believed."""
+
 _LOOK_SECONDS = 2
 
 _logger = logging.getLogger(__name__)
@@ -141,7 +144,7 @@ class Asking:
             self._manner = turn.manner.without(Meaning.TOO_MANY_TOKENS)
             _logger.warning("the model does not make so many tokens: go on without. Next: less of CHAT_MAX_TOKENS")
             return True
-        is_told = limit is not None and given is not None and given > limit
+        is_told = limit is not None and given is not None and given > limit >= _LEAST_TOKENS
         if is_told and meaning is Meaning.TOO_LONG:
             self._window.learn_size(limit or 0)
         if len(turn.messages) > 1:

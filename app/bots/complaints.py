@@ -26,7 +26,7 @@ class Said:
 def understood(status: int | None, error: object) -> Said:
     """What an error means. `error` is JSON, parsed, or plain text; `status` is `None` inside of a stream."""
     told = list(_told(error))
-    text = "\n".join(word for _, word in told)[:_MOST_CHARACTERS]
+    text = "\n".join(word for _, word in told)
     means = meaning(text, _code(told) if status is None else status)
     context, prompt = _tokens(told) if means in _OF_LENGTH else (None, None)
     return Said(means, context, prompt, _again(told))
@@ -50,7 +50,7 @@ _OF_LENGTH = frozenset({Meaning.TOO_LONG, Meaning.TOO_MANY_TOKENS})
 _ECHOES = frozenset({"input", "body", "request", "messages", "prompt", "ctx", "url", "headers", "choices"})
 """What repeats the question."""
 _CODES = frozenset({"code", "status", "status_code", "error_code", "http_status"})
-_MOST_CHARACTERS = 8192
+_MOST_CHARACTERS = 2048
 _DEPTH = 6
 
 
@@ -74,6 +74,7 @@ def _code(told: list[tuple[str, str]]) -> int | None:
 
 _NUMBER = re.compile(r"(?<![\w.-])[0-9]{1,3}(?:,[0-9]{3})+(?![\w,])|(?<![\w.-])[0-9]{2,8}(?![\w-])")
 
+_STATUSES = frozenset({400, 401, 403, 404, 413, 422, 429, 500, 502, 503})
 _BOUND = re.compile(
     r"(?:1\W+|than |equal to \W?|limit of |limit is |length is |maximum of )([0-9]{2,8})\b", re.IGNORECASE
 )
@@ -87,8 +88,9 @@ def _tokens(told: list[tuple[str, str]]) -> tuple[int | None, int | None]:
     named = {name: int(word) for name, word in told if name in {"n_ctx", "n_prompt_tokens"} and word.isdecimal()}
     if "n_ctx" in named:
         return named["n_ctx"], named.get("n_prompt_tokens")
-    words = " ".join(word for name, word in told if name not in _CODES)
-    numbers = sorted({int(number.replace(",", "")) for number in _NUMBER.findall(words)}, reverse=True)
+    words = " ".join(word for name, word in told if name not in _CODES)[:_MOST_CHARACTERS]
+    found = {int(number.replace(",", "")) for number in _NUMBER.findall(words)}
+    numbers = sorted(found - _STATUSES, reverse=True)
     match numbers:
         case [most, bound, *_]:
             return bound, most

@@ -114,8 +114,8 @@ _TOKENS = r"max_(?:completion_|output_|new_)?tokens"
 
 
 def _field(name: str) -> str:
-    """A pattern for text that says of a field that it is not taken, in whatever order."""
-    return rf"(?=.*\b(?:{name})\b)(?=.*(?:{_REFUSES}))"
+    """A pattern for text that says of a field that it is not taken, in whatever order. It is tried once a text."""
+    return rf"\A(?=.*\b(?:{name})\b)(?=.*(?:{_REFUSES}))"
 
 
 _TABLE: tuple[tuple[Meaning, tuple[str, ...]], ...] = (
@@ -203,7 +203,10 @@ _TABLE: tuple[tuple[Meaning, tuple[str, ...]], ...] = (
         ),
     ),
 )
-_ROWS = tuple((means, re.compile("|".join(words), re.IGNORECASE | re.DOTALL)) for means, words in _TABLE)
+_MOST_CHARACTERS = 2048
+"""Of an error that are looked at: what it is about comes first."""
+
+_ROWS = tuple((means, re.compile("|".join(words), re.DOTALL)) for means, words in _TABLE)
 
 _STATUSES: Mapping[int, Meaning] = {
     401: Meaning.KEY,
@@ -224,6 +227,7 @@ _ABOUT_THE_REQUEST = range(400, 500)
 
 def meaning(text: str, status: int | None) -> Meaning:
     """What an error is about: by its words where they are known, else by its status."""
+    text = text[:_MOST_CHARACTERS].lower()
     for known, row in _ROWS:
         if row.search(text):
             return known

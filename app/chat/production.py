@@ -174,12 +174,13 @@ class RunningReply:
                 async for delta in deltas:
                     if self._verdict is not None:
                         break  # the bot would not be cancelled
-                    if isinstance(delta, Finish):
-                        return delta
                     self.heard_at = now()
-                    if isinstance(delta, Usage):
-                        self.record.usage = delta
-                        continue
+                    if not isinstance(delta, str):
+                        if isinstance(delta, Finish):
+                            return delta
+                        if isinstance(delta, Usage):
+                            self.record.usage = delta
+                            continue
                     text = normaliser.feed(delta)
                     room -= len(text)
                     if room < 0:

@@ -19,7 +19,6 @@ from app.chat.access import Principal
 from app.chat.errors import (
     BotTimeout,
     ChatError,
-    ConversationBusy,
     CursorAhead,
     CursorExpired,
     Draining,
@@ -32,6 +31,7 @@ from app.chat.model import Conversation, Failed, KeyedReply, Message, ReplyRecor
 from app.chat.past import PastReplies
 from app.chat.ports import Bot, ReplyLog, Store
 from app.chat.production import ReplyBounds, RunningReply
+from app.chat.registry import Registry
 from app.chat.unsaved import UnsavedEnds
 
 _CANCEL_SECONDS = 10.0
@@ -66,7 +66,7 @@ class Meter(Protocol):
 
 
 class Replies:
-    """The registry. An async context manager: the tasks that make replies live inside it."""
+    """An async context manager: the tasks that make replies live inside it."""
 
     def __init__(self, bot: Bot, bounds: Bounds, store: Store, new_log: Callable[[], ReplyLog]) -> None:
         """`new_log` makes the log of one reply."""
@@ -75,14 +75,10 @@ class Replies:
         self._bounds = bounds
         self._store = store
         self._new_log = new_log
-        self._open: set[RunningReply] = set()  # made, or read
-        self._making: dict[str, RunningReply] = {}  # by reply
-        self._speaking: dict[str, RunningReply] = {}  # by conversation
-        self._keys: dict[str, RunningReply] = {}  # by idempotency key
+        self._registry = Registry()
         self._seeking: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # by idempotency key
         self._past = PastReplies(store, new_log, bounds.retention_seconds)
         self._unsaved = UnsavedEnds(store)
-        self._emptied = asyncio.Event()
         self._tasks: asyncio.TaskGroup
         self._saver: asyncio.Task[None]
         self._loop: asyncio.AbstractEventLoop
@@ -102,7 +98,7 @@ class Replies:
         """Stop what still runs, and wait for it."""
         self.accepting = False
         self._saver.cancel()
-        for reply in self._making.values():
+        for reply in self._registry.running:
             reply.stop(Draining())
         await self._tasks.__aexit__(kind, error, trace)
 
@@ -124,7 +120,7 @@ class Replies:
                 await meter.allow()
             if not self.accepting:
                 raise Draining
-            if len(self._open) >= self._bounds.open_streams:
+            if len(self._registry) >= self._bounds.open_streams:
                 raise TooManyStreams
             reply = await self._begun(request, earlier)
             if meter is not None and reply.task is not None:
@@ -137,7 +133,7 @@ class Replies:
         Raises `ReplyNotFound`, `ReplyElsewhere`, `CursorAhead`, `CursorExpired`, `TooManyStreams` and
         `StorageUnavailable`.
         """
-        if self._find(reply_id, principal) is None and len(self._open) >= self._bounds.open_streams:
+        if self._find(reply_id, principal) is None and len(self._registry) >= self._bounds.open_streams:
             raise TooManyStreams
         return self._attach(await self.look(reply_id, principal, after))
 
@@ -179,7 +175,7 @@ class Replies:
         reply.readers -= 1
         if reply.readers == 0:
             if reply.log.end is not None:
-                self._discard_if_over(reply)
+                self._registry.discard_if_over(reply)
             elif reply.unread_seconds:
                 reply.leaving = self._loop.call_later(reply.unread_seconds, reply.stop, "abandoned")
             else:
@@ -188,14 +184,12 @@ class Replies:
     async def drain(self, seconds: float) -> None:
         """Take no new replies, let running ones finish for `seconds`, then end the rest with `Draining`."""
         self.accepting = False
-        if self._open:
-            self._emptied.clear()
-            try:
-                async with asyncio.timeout(seconds):
-                    await self._emptied.wait()
-            except TimeoutError:
-                for reply in self._making.values():
-                    reply.stop(Draining())
+        try:
+            async with asyncio.timeout(seconds):
+                await self._registry.emptied()
+        except TimeoutError:
+            for reply in self._registry.running:
+                reply.stop(Draining())
 
     async def _begun(self, request: ReplyRequest, failed: KeyedReply | None) -> RunningReply:
         """A new reply; where an earlier one to the same message has `failed`, in its place."""
@@ -203,7 +197,7 @@ class Replies:
         history: tuple[Message, ...] = ()
         conversation_id = failed.conversation_id if failed else request.conversation_id
         if conversation_id is not None:
-            self._refuse_if_busy(conversation_id, request.principal)
+            self._registry.refuse_if_busy(conversation_id, request.principal)
             position, history = await self._store.history(
                 conversation_id,
                 request.principal,
@@ -211,7 +205,7 @@ class Replies:
                 self._bounds.history_characters,
                 before=failed.position if failed else None,
             )
-            self._refuse_if_busy(conversation_id, request.principal)  # somebody was quicker
+            self._registry.refuse_if_busy(conversation_id, request.principal)  # somebody was quicker
         record = ReplyRecord(
             reply_id=secrets.token_hex(16),
             conversation_id=conversation_id or secrets.token_hex(16),
@@ -232,11 +226,7 @@ class Replies:
     def _begin(self, record: ReplyRecord, conversation: Conversation, unread_seconds: float) -> RunningReply:
         reply = RunningReply(record, self._new_log(), unread_seconds)
         reply.heard_at = self._loop.time()
-        self._open.add(reply)
-        self._making[record.reply_id] = reply
-        self._speaking[record.conversation_id] = reply
-        if record.idempotency is not None:
-            self._keys[record.idempotency.key] = reply
+        self._registry.add(reply)
         # The bot begins while the message is being stored; its words wait for that.
         self._store.save(record).add_done_callback(lambda saved: _acknowledge(reply, saved))
         reply.task = self._tasks.create_task(reply.produce(self._bot, conversation, self._bounds.reply, self._store))
@@ -246,21 +236,17 @@ class Replies:
         return reply
 
     def _attach(self, reply: RunningReply) -> RunningReply:
-        reply.readers += 1
-        self._open.add(reply)
-        if reply.leaving is not None:
-            reply.leaving.cancel()
-            reply.leaving = None
+        self._registry.attach(reply)
         return reply
 
     def _find(self, reply_id: str, principal: Principal) -> RunningReply | None:
         """What memory has; somebody else's is looked for in the store, and not found there, as if it were nothing."""
-        reply = self._making.get(reply_id) or self._past.find(reply_id)
+        reply = self._registry.with_id(reply_id) or self._past.find(reply_id)
         return reply if reply is not None and reply.record.principal == principal else None
 
     async def _earlier(self, key: str, request: ReplyRequest) -> KeyedReply | None:
         """The reply that an idempotency key got before. Raises `IdempotencyKeyReused` for another message's."""
-        reply = self._keys.get(key)
+        reply = self._registry.with_key(key)
         if reply is not None and isinstance(reply.log.end, Failed) and reply.task is not None:
             await asyncio.wait([reply.task])  # its end is told, and it is on its way to the past
             reply = None
@@ -270,14 +256,8 @@ class Replies:
             raise IdempotencyKeyReused
         return earlier
 
-    def _refuse_if_busy(self, conversation_id: str, principal: Principal) -> None:
-        reply = self._speaking.get(conversation_id)
-        if reply is not None and reply.record.principal == principal:
-            raise ConversationBusy(reply.reply_id)
-
     async def _silence(self, conversation_id: str, principal: Principal) -> None:
-        reply = self._speaking.get(conversation_id)
-        if reply is not None and reply.record.principal == principal:
+        if (reply := self._registry.running_in(conversation_id, principal)) is not None:
             await self._cancelled(reply)
 
     @staticmethod
@@ -299,14 +279,10 @@ class Replies:
 
     def _ended(self, reply: RunningReply) -> None:
         """The task is over."""
-        record = reply.record
         for timer in (reply.watchdog, reply.leaving):
             if timer is not None:
                 timer.cancel()
-        del self._making[record.reply_id]
-        del self._speaking[record.conversation_id]
-        if record.idempotency is not None:
-            del self._keys[record.idempotency.key]
+        self._registry.end(reply)
         if reply.log.end is None:  # the loop is coming down
             reply.log.close(Failed(Draining()))
         elif reply.stored:
@@ -314,13 +290,7 @@ class Replies:
         else:
             self._unsaved.keep(reply)
         reply.task = None
-        self._discard_if_over(reply)
-
-    def _discard_if_over(self, reply: RunningReply) -> None:
-        if reply.readers == 0 and reply.task is None:
-            self._open.discard(reply)
-            if not self._open:
-                self._emptied.set()
+        self._registry.discard_if_over(reply)
 
     async def _keep_saving(self) -> None:
         """From time to time save what has been said meanwhile, try again what could not be saved, and forget."""
@@ -330,7 +300,7 @@ class Replies:
 
     async def _save_and_forget(self) -> None:
         """In a frame of its own, so that none of it is held until the next time."""
-        for reply in self._making.values():
+        for reply in self._registry.running:
             reply.save_progress(self._store)
         await self._unsaved.save()
         self._past.forget_old()

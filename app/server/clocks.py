@@ -2,6 +2,17 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """With clients, in seconds."""
+
+    head: float
+    """How long a head may take; and the rest of a body that nobody wants any more."""
+    stalled: float
+    """How long a client may take no byte of its answer."""
 
 
 class Deadline:

@@ -5,7 +5,6 @@ connection for ever. It takes heads of any size, and closes without a word, or w
 """
 
 import asyncio
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 from urllib.parse import unquote
@@ -14,24 +13,16 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.http.problems import RequestError
-from app.server.clocks import Deadline, StallWatch
+from app.server.clocks import Deadline, Patience, StallWatch
 from app.server.exchange import Exchange
-from app.server.head import MOST_FIELDS, MOST_HEAD_BYTES, MOST_TARGET_BYTES, checked_length, parsed_target
+from app.server.head import MOST_HEAD_BYTES, checked_length, checked_target, too_large
 from app.server.parser import fault, new_parser, offers_upgrade, without_offer
 from app.server.refusals import Refusals
 
 MOST_DROPPED_BYTES = 2**26
 """So much of a body that nobody wants any more is read all the same: Apache looks for the answer only behind it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """With clients, in seconds."""
-
-    head: float
-    """How long a head may take; and the rest of a body that nobody wants any more."""
-    stalled: float
-    """How long a client may take no byte of its answer."""
+_MOST_FRAMING_BYTES = 2**22
+"""What a body may have around it: sizes of chunks, and fields behind them. A chunk a byte takes six times the body."""
 
 
 class Reading(Enum):
@@ -52,14 +43,12 @@ class BoundedProtocol(HttpToolsProtocol):
     refusals: Refusals
 
     _reading = Reading.NOTHING
+    _size = 0
+    """In bytes, as they came: of the head; of a body that is wanted, what is around it; of another, all of it."""
     _answering: Exchange | None = None
     """The request whose turn it is; `cycle` is the one that was read last."""
     _deadline: Deadline
     _stall: StallWatch
-    _head_size = 0
-    """Of what the parser has handed over."""
-    _raw_size = 0
-    """Of what is being read, as it came; but for a head, without what came together with the request before it."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Wait for the head, but not for ever."""
@@ -70,49 +59,26 @@ class BoundedProtocol(HttpToolsProtocol):
         self._deadline.set(transport.abort)
 
     def data_received(self, data: bytes) -> None:
-        """Between two requests anything begins the next head: else a line feed now and then would hold a connection."""
+        """Read, and hold what has come against the bounds."""
         self._unset_keepalive_if_required()
-        before, last, size = self._reading, self.cycle, len(data)
-        if before is Reading.REST:
-            self._drop(size)
-            return
-        if before is Reading.NOTHING and not self._deadline.is_set and self._is_idle():
-            self._deadline.set(self.transport.abort)
+        before, last = self._reading, self.cycle
         try:
-            self._parse(data)
+            if before is not Reading.REST:
+                self._parse(data)
+            if self._reading is not Reading.NOTHING:
+                # How much of a head came together with the end of another request, the parser does not say.
+                is_shared = self._reading is Reading.HEAD and (before is Reading.BODY or self.cycle is not last)
+                self._measure(0 if is_shared else len(data))
         except RequestError as error:
             self._refuse(error)
-            return
-        if self._reading is Reading.HEAD and before is not Reading.BODY and self.cycle is last:
-            self._raw_size += size
-            if self._raw_size > MOST_HEAD_BYTES:  # a line of it does not end, so the parser keeps it
-                self._refuse(RequestError("head-too-large"))
-        elif self._reading is Reading.BODY and self._is_idle():
-            self._drop(size)
+        else:
+            if self._is_idle():
+                self._expect_more(before)
 
     def on_message_begin(self) -> None:
         """A head has begun."""
         super().on_message_begin()
-        self._reading = Reading.HEAD
-        self._head_size = self._raw_size = 0
-        if self._is_idle():
-            self._unset_keepalive_if_required()
-            if not self._deadline.is_set:
-                self._deadline.set(self.transport.abort)
-
-    def on_url(self, url: bytes) -> None:
-        """A piece of the target."""
-        self.url += url
-        if len(self.url) > MOST_TARGET_BYTES:
-            raise RequestError("target-too-long")
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """A field. Those behind a chunked body are dropped: nothing that matters here may come so late."""
-        self._head_size += len(name) + len(value) + 4
-        if self._head_size > MOST_HEAD_BYTES or len(self.headers) >= MOST_FIELDS:
-            raise RequestError("head-too-large")
-        if self._reading is Reading.HEAD:
-            super().on_header(name, value)
+        self._reading, self._size = Reading.HEAD, 0
 
     def on_headers_complete(self) -> None:
         """The head is there; a body has its own deadline, in the application."""
@@ -120,42 +86,31 @@ class BoundedProtocol(HttpToolsProtocol):
         if offers_upgrade(self.parser):
             return
         version = self.parser.get_http_version()
+        target = checked_target(self.url)
         length = checked_length(version, self.headers)
-        self._complete_scope(version)
-        self._reading, self._raw_size = Reading.BODY, 0
-        exchange = Exchange(
-            scope=self.scope,
-            transport=self.transport,
-            flow=self.flow,
-            logger=self.logger,
-            access_logger=self.access_logger,
-            access_log=False,
-            default_headers=self.server_state.default_headers,
-            message_event=asyncio.Event(),
-            expect_100_continue=self.expect_100_continue and version != "1.0",
-            keep_alive=version != "1.0" and self.parser.should_keep_alive() and length <= MOST_DROPPED_BYTES,
-            on_response=self.on_response_complete,
-        )
-        self.cycle = exchange
-        if self._is_idle():
-            self._start_asgi_task(exchange, self.app)
-        else:
-            self.flow.pause_reading()
-            self.pipeline.appendleft((exchange, self.app))
+        path = target.path.decode("ascii")
+        self.scope["method"] = self.parser.get_method().decode("ascii")
+        self.scope["http_version"] = "1.0" if version == "1.0" else "1.1"
+        self.scope["raw_path"] = target.path
+        self.scope["path"] = unquote(path) if "%" in path else path
+        self.scope["query_string"] = target.query
+        if target.host is not None:
+            self.headers[:] = [(b"host", target.host), *(field for field in self.headers if field[0] != b"host")]
+        self.headers = []  # for fields behind the body, which nobody gets to see: a proxy has not looked at them
+        self._reading, self._size = Reading.BODY, 0
+        self._answer(version, length)
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of it, which nobody wants once there is an answer."""
+        if not self.cycle.response_complete:
+            self._size -= len(body)
+            super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The body is there; the parser sees none behind an offer."""
-        if offers_upgrade(self.parser):
-            return
-        self._reading = Reading.NOTHING
-        super().on_message_complete()
-        if self._is_idle():  # it was answered long ago
-            self._deadline.cancel()
-            self._wait_for_a_request()
-
-    def _start_asgi_task(self, cycle: Exchange, app: Any) -> None:  # type: ignore[override]  # noqa: ANN401 - uvicorn's
-        self._answering = cycle
-        super()._start_asgi_task(cycle, app)
+        if not offers_upgrade(self.parser):
+            self._reading = Reading.NOTHING
+            super().on_message_complete()
 
     def on_response_complete(self) -> None:
         """Nothing will be written that would notice a client that does not take the rest, so that is watched."""
@@ -167,6 +122,7 @@ class BoundedProtocol(HttpToolsProtocol):
             super().on_response_complete()
             if self._is_idle() and self._reading is not Reading.NOTHING:
                 self._unset_keepalive_if_required()
+                self._size = 0
                 self._deadline.set(self.transport.abort if self._reading is Reading.HEAD else self.transport.close)
         self._stall.look()
 
@@ -195,22 +151,59 @@ class BoundedProtocol(HttpToolsProtocol):
                 data = without_offer(self.parser, self.url, self.headers) + data[upgrade.args[0] :]
                 self.parser = new_parser(self)
             except httptools.HttpParserError as error:
-                if isinstance(error.__context__, RequestError):
+                if error.__context__ is not None:  # what was raised above, of which the parser only says that it was
                     raise error.__context__ from None
                 raise RequestError(fault(self.parser)) from None
             else:
                 return
 
-    def _complete_scope(self, version: str) -> None:
-        target = parsed_target(self.url)
-        path = target.path.decode("ascii")
-        self.scope["method"] = self.parser.get_method().decode("ascii")
-        self.scope["http_version"] = "1.0" if version == "1.0" else "1.1"
-        self.scope["raw_path"] = target.path
-        self.scope["path"] = unquote(path) if "%" in path else path
-        self.scope["query_string"] = target.query
-        if target.host is not None:
-            self.headers[:] = [(b"host", target.host), *(field for field in self.headers if field[0] != b"host")]
+    def _measure(self, size: int) -> None:
+        """So many bytes more. Raises `RequestError` if it is too much and there may be an answer to it."""
+        self._size += size
+        if self._reading is Reading.HEAD:
+            if self._size > MOST_HEAD_BYTES:
+                raise too_large(self.url)
+        elif self._is_idle():
+            if self._size > MOST_DROPPED_BYTES:
+                self.transport.close()
+        elif self._size > _MOST_FRAMING_BYTES:
+            raise RequestError("head-too-large")
+
+    def _expect_more(self, before: Reading) -> None:
+        """Nothing is being answered. Anything begins a head: else a line feed now and then would hold a connection."""
+        if before is Reading.BODY and self._reading is Reading.NOTHING:
+            self._deadline.cancel()
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+        elif (before is Reading.BODY and self._reading is Reading.HEAD) or not self._deadline.is_set:
+            self._deadline.set(self.transport.abort)
+
+    def _answer(self, version: str, length: int) -> None:
+        """Let the application do it, when it is this request's turn."""
+        exchange = Exchange(
+            scope=self.scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=False,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=self.expect_100_continue and version != "1.0",
+            keep_alive=version != "1.0" and self.parser.should_keep_alive() and length <= MOST_DROPPED_BYTES,
+            on_response=self.on_response_complete,
+        )
+        self.cycle = exchange
+        if self._is_idle():
+            self._start_asgi_task(exchange, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((exchange, self.app))
+
+    def _start_asgi_task(self, cycle: Exchange, app: Any) -> None:  # type: ignore[override]  # noqa: ANN401 - uvicorn's
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
 
     def _refuse(self, error: RequestError) -> None:
         """Answer with a problem, and hang up.
@@ -242,21 +235,13 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._reading is Reading.NOTHING or not self.transport.can_write_eof():
             self.transport.close()
             return
-        self._reading, self._raw_size = Reading.REST, 0
+        self._reading, self._size = Reading.REST, 0
         self.transport.write_eof()
         self._deadline.set(self.transport.close)
-
-    def _drop(self, size: int) -> None:
-        self._raw_size += size
-        if self._raw_size > MOST_DROPPED_BYTES:
-            self.transport.close()
 
     def _is_idle(self) -> bool:
         """Whether no request is being answered."""
         return self._answering is None or self._answering.response_complete
-
-    def _wait_for_a_request(self) -> None:
-        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
 
 
 def bounded_protocol(allowed: Patience, answers: Refusals) -> type[BoundedProtocol]:

@@ -7,12 +7,14 @@ although its client still sends.
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from uvicorn.protocols.http.httptools_impl import HEADER_RE, HEADER_VALUE_RE, STATUS_LINE, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGISendEvent
 
 _WITHOUT_BODY = {204, 304}
+_LAST_CHUNK = b"\r\n0\r\n\r\n"
+"""With the end of the one before it."""
 
 
 class Exchange(RequestResponseCycle):
@@ -33,10 +35,23 @@ class Exchange(RequestResponseCycle):
             await self.flow.drain()
         if self.disconnected:
             return
-        if message["type"] == "http.response.start" and not self.response_started:
+        if message["type"] == "http.response.body" and self.response_started and not self.response_complete:
+            body = message.get("body", b"")
+            is_last = not message.get("more_body", False)
+            if not self.chunked_encoding:
+                body = self._counted(body, is_last=is_last)
+            elif body:
+                body = b"%x\r\n%b%b" % (len(body), body, _LAST_CHUNK if is_last else b"\r\n")
+            elif is_last:
+                body = _LAST_CHUNK[2:]
+            if body:
+                self.transport.write(body)
+            if is_last:
+                self.response_complete = True
+                self.message_event.set()
+                self.on_response()
+        elif message["type"] == "http.response.start" and not self.response_started:
             self._begin(message["status"], message.get("headers", ()))
-        elif message["type"] == "http.response.body" and self.response_started and not self.response_complete:
-            self._go_on(message.get("body", b""), more_body=message.get("more_body", False))
         else:
             raise RuntimeError(f"{message['type']} is out of turn")
 
@@ -45,43 +60,31 @@ class Exchange(RequestResponseCycle):
         if self.waiting_for_100_continue and self.more_body:
             self.keep_alive = False  # nobody can tell if the client sends its body after all (RFC 9110, 10.1.1)
         self.waiting_for_100_continue = False
-        head = [STATUS_LINE[status]]
+        lines = []
         for name, value in (*self.default_headers, *headers):
-            if HEADER_RE.search(name) or HEADER_VALUE_RE.search(value):
-                raise RuntimeError("a header is not one")
             if name == b"content-length":
                 self._left = int(value)
             elif name == b"connection":
                 self.keep_alive = self.keep_alive and value.lower() != b"close"
                 continue
-            head += (name, b": ", value, b"\r\n")
+            lines.append(b"%b: %b\r\n" % (name, value))
         self._has_body = not (self.scope["method"] == "HEAD" or status in _WITHOUT_BODY)
         self.chunked_encoding = self._has_body and self._left is None and self.scope["http_version"] != "1.0"
         if self.chunked_encoding:
-            head.append(b"transfer-encoding: chunked\r\n")
-        head.append(b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n")
-        self.transport.write(b"".join(head))
+            lines.append(b"transfer-encoding: chunked\r\n")
+        if not self.keep_alive:
+            lines.append(b"connection: close\r\n")
+        head = b"".join(lines)
+        if not head.count(b"\n") == head.count(b"\r") == len(lines) or b"\0" in head:
+            raise RuntimeError("there is a line break in a header")
+        self.transport.write(b"%b%b\r\n" % (STATUS_LINE[status], head))
 
-    def _go_on(self, body: bytes, *, more_body: bool) -> None:
+    def _counted(self, body: bytes, *, is_last: bool) -> bytes:
+        """A piece of a body that is not cut into chunks, if it may be sent."""
         if not self._has_body:
-            pass
-        elif self.chunked_encoding:
-            chunk = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
-            if not more_body:
-                chunk += b"0\r\n\r\n"
-            if chunk:
-                self.transport.write(chunk)
-        else:
-            self._count(len(body), more_body=more_body)
-            self.transport.write(body)
-        if not more_body:
-            self.response_complete = True
-            self.message_event.set()
-            self.on_response()
-
-    def _count(self, size: int, *, more_body: bool) -> None:
-        if self._left is None:  # it ends with the connection
-            return
-        self._left -= size
-        if self._left < 0 or (self._left and not more_body):
-            raise RuntimeError("the body is not as long as it was said to be")
+            return b""
+        if self._left is not None:  # else it ends with the connection
+            self._left -= len(body)
+            if self._left < 0 or (self._left and is_last):
+                raise RuntimeError("the body is not as long as it was said to be")
+        return body

@@ -18,6 +18,8 @@ MOST_FIELDS = 100
 MOST_TARGET_BYTES = 8_192
 """RFC 9112, section 3: a server should take request lines of 8,000 bytes. Ours need 300."""
 
+_LONGEST_LENGTH = 20
+"""In digits, for a parser that counts in 64 bits; what stands in front of them is zero."""
 _LONGEST_HOST = 261
 """A DNS name of 253 characters, a colon, a port, and room for brackets."""
 _HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*)(?::[0-9]{0,5})?")
@@ -37,33 +39,36 @@ class Target(NamedTuple):
 def checked_length(version: str, headers: Headers) -> int:
     """The length that a head announces for the body, or 0; names of headers are in lower case.
 
-    Raises `RequestError` for a version, a Host or a framing that RFC 9112 does not let pass.
+    Raises `RequestError` for a version, a Host or a framing that RFC 9112 does not let pass, or for a head too large.
     """
     if not version.startswith("1."):
         raise RequestError("http-version-not-supported")
-    length = 0
-    hosts = 0
+    if len(headers) > MOST_FIELDS:
+        raise RequestError("head-too-large")
+    length = size = 0
+    hosts: list[bytes] = []
     codings: list[bytes] = []
     for name, value in headers:
+        size += len(name) + len(value) + 4  # ": " and the end of the line
         if name == b"host":
-            hosts += 1
-            if not _is_short_host(value):
-                raise RequestError("malformed-request")
+            hosts.append(value)
         elif name == b"content-length":
-            length = int(value)  # the parser has seen to it that it is a number, and there once
+            length = int(value[-_LONGEST_LENGTH:])  # a number, and there once: the parser has seen to that
         elif name == b"transfer-encoding":
             codings += [coding.strip().lower() for coding in value.split(b",")]
-    if hosts > 1 or (hosts == 0 and version != "1.0"):
+    if size > MOST_HEAD_BYTES:
+        raise RequestError("head-too-large")
+    if len(hosts) > 1 or not (_is_short_host(hosts[0]) if hosts else version == "1.0"):
         raise RequestError("malformed-request")
-    if codings and codings != [b"chunked"]:
-        _refuse_codings(codings)
-    if codings and version == "1.0":
-        raise RequestError("malformed-request")  # RFC 9112, section 6.1: its framing is faulty
+    if codings:
+        _check_codings(codings, version)
     return length
 
 
-def parsed_target(target: bytes) -> Target:
-    """Raises `RequestError` for one that is malformed."""
+def checked_target(target: bytes) -> Target:
+    """Raises `RequestError` for one that is malformed or too long."""
+    if len(target) > MOST_TARGET_BYTES:
+        raise RequestError("target-too-long")
     try:
         parsed = httptools.parse_url(target)
     except httptools.HttpParserInvalidURLError:
@@ -76,11 +81,17 @@ def parsed_target(target: bytes) -> Target:
     return Target(parsed.path or b"/", parsed.query or b"", host)
 
 
-def _refuse_codings(codings: Sequence[bytes]) -> None:
-    """RFC 9112: what is not understood is 501 (6.1), but where nobody can know the body's end, it is 400 (6.3)."""
-    if codings[-1] != b"chunked" or b"chunked" in codings[:-1]:
+def too_large(target: bytes) -> RequestError:
+    """For a head whose end nobody waits for any more."""
+    return RequestError("target-too-long" if len(target) > MOST_TARGET_BYTES else "head-too-large")
+
+
+def _check_codings(codings: Sequence[bytes], version: str) -> None:
+    """RFC 9112: what is not understood is 501, and where nobody can know the body's end, it is 400 (6.1 and 6.3)."""
+    if version == "1.0" or codings[-1] != b"chunked" or b"chunked" in codings[:-1]:
         raise RequestError("malformed-request")
-    raise RequestError("transfer-coding-not-implemented")
+    if len(codings) > 1:
+        raise RequestError("transfer-coding-not-implemented")
 
 
 def _is_short_host(value: bytes) -> bool:

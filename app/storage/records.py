@@ -70,8 +70,8 @@ class _Statement:
             compiled = self._statement.compile(dialect=connection.dialect, column_keys=list(rows[0]))
             names = compiled.positiontup or ()
             # Of one name, an itemgetter gives the value itself, which no driver accepts for a row.
-            values = itemgetter(*names) if len(names) > 1 else lambda row: tuple(row[name] for name in names)
-            self._compiled = compiled.string, values
+            many: Callable[[_Row], object] = itemgetter(*names)
+            self._compiled = compiled.string, many if len(names) > 1 else lambda row: tuple(row[name] for name in names)
         sql, values = self._compiled
         connection.exec_driver_sql(sql, [values(row) for row in rows])
 

@@ -17,7 +17,7 @@ DERIVED = ROOT / "generated" / "openapi-3.1.json"
 """For the generators that do not know what a stream is in OpenAPI 3.2: all but one."""
 
 _CODEGEN = (
-    "datamodel-codegen --ignore-pyproject --input-file-type openapi --schema-version 3.2"
+    "datamodel-codegen --ignore-pyproject --input-file-type openapi --schema-version 3.1"
     " --output-model-type pydantic_v2.BaseModel --preset standard-py311-20261027 --target-pydantic-version 2.14"
     " --strict-refs --use-type-alias --enum-field-as-literal all --use-one-literal-as-default --use-missing-sentinel"
     " --openapi-scopes schemas api --disable-timestamp --formatters builtin --output chat_client/models.py"
@@ -49,13 +49,13 @@ def _python(folder: Path) -> None:
     (folder / "chat_client").mkdir()
     (folder / "chat_client" / "__init__.py").touch()
     protocols = str(HERE / "python" / "protocols.json")
-    run([*_CODEGEN.split(), "--input", str(CONTRACT), "--client-protocols", protocols], folder)
+    run([*_CODEGEN.split(), "--input", str(DERIVED), "--client-protocols", protocols], folder)
+    shutil.copy(HERE / "python" / "ask.py", folder / "chat_client")
 
 
 def _typescript(folder: Path) -> None:
     _for_node(folder)
-    for name in ("events.ts", "openapi-ts.config.mjs"):
-        shutil.copy(HERE / "typescript" / name, folder)
+    shutil.copy(HERE / "typescript" / "ask.ts", folder)
     run(["openapi-ts", "--input", str(DERIVED), "--output", "client"], folder)
 
 

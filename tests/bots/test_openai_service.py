@@ -25,10 +25,12 @@ def _code(answered: Whole) -> str:
     return str(answered.json()["type"]).removeprefix("urn:problem:")
 
 
+_QUEUED: list[Step] = [b": queued\n\n", 0.15]
+_WAIT: list[Step] = [b"8\r\n: wait\n\n\r\n", 0.05]
 _SLOW: dict[str, list[Step]] = {
     "no head": [0.8, *speaks("Hi")],
     "no token": stream(0.8, chunk("Hi"), finish(), DONE),
-    "comments": stream(*[b": queued\n\n", 0.15] * 5, chunk("Hi"), finish(), DONE),
+    "comments": stream(*_QUEUED * 5, chunk("Hi"), finish(), DONE),
     "between two tokens": stream(chunk("H"), 0.8, chunk("i"), finish(), DONE),
 }
 
@@ -42,7 +44,7 @@ async def test_the_bound_on_a_bots_silence_does_not_end_what_the_engine_works_on
 
 async def test_a_whole_reply_has_its_bound_all_the_same() -> None:
     """Signs of life do not make a reply that never comes last for ever."""
-    endless: list[Step] = [*begun(), *[b"8\r\n: wait\n\n\r\n", 0.05] * 100]
+    endless: list[Step] = [*begun(), *_WAIT * 100]
     async with FakeEngine(endless) as engine, _client(engine, reply_seconds=0.5) as client:
         answered = await client.request("POST", "/api/chat", json=_HELLO, headers=_JSON)
     assert (answered.status, _code(answered)) == (504, "bot-timeout")
@@ -84,3 +86,14 @@ async def test_as_many_replies_are_let_in_as_can_be_made() -> None:
         assert len(engine.exchanges) == 3
         refused = await client.request("POST", "/api/chat", json=_HELLO)
         assert (refused.status, _code(refused)) == (503, "too-many-streams")
+
+
+@pytest.mark.parametrize("seconds", [599, 601])
+def test_a_wait_that_the_whole_reply_does_not_allow_is_told_at_start(
+    seconds: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It would have no effect."""
+    own = {"bot": "openai", "openai_base_url": "http://127.0.0.1:1/v1", "openai_first_token_seconds": seconds}
+    create_app(Settings.model_validate(own))
+    told = ["CHAT_OPENAI_FIRST_TOKEN_SECONDS is longer than CHAT_REPLY_SECONDS, which ends a reply before that"]
+    assert caplog.messages == (told if seconds > 600 else [])

@@ -20,9 +20,16 @@ class Person:
         self.page = page
         self.message = page.get_by_role("textbox", name="Message")
         self.stop = page.get_by_role("button", name="Stop the reply")
+        self.earlier = page.get_by_role("button", name="Show earlier messages")
+        self.scroller = page.locator("#scroller")
         self.replies = page.locator(".message.reply")
         self.sayings = page.locator(".message.user")
         self.conversations = page.locator("#conversations a")
+
+    @property
+    def note(self) -> Locator:
+        """What is told below the latest reply."""
+        return self.reply.locator(".note")
 
     @property
     def reply(self) -> Locator:
@@ -43,6 +50,14 @@ class Person:
         """Wait until the latest reply has ended. Returns what it says, as it is to be seen."""
         await expect(self.reply).to_have_attribute("aria-busy", "false")
         return await self.text.inner_text()
+
+    async def sees_it_all(self) -> None:
+        """Scroll up until there are no earlier messages."""
+        await expect(self.sayings.first).to_be_attached()
+        while await self.earlier.is_visible():
+            count = await self.sayings.count()
+            await self.scroller.evaluate("(scroller) => (scroller.scrollTop = 0)")
+            await expect(self.sayings.nth(count)).to_be_attached()
 
     async def hears(self, text: str) -> None:
         """Wait until the latest reply says this, among other things."""

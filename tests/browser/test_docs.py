@@ -1,7 +1,13 @@
 """The page that shows the contract, in a browser: all of it is there, and its policy lets in nothing else."""
 
-from tests.support.browser import browsing, until
+import anyio
+import yaml
+from playwright.async_api import Browser, expect
+
+from tests.support.browser import browsing, until, visitor
 from tests.support.server import LiveServer
+from tests.verify.faults import Fault
+from tests.verify.proxy import FaultyProxy
 
 _KNOWN = [
     ["script-src", "eval"],  # the viewer's validator asks whether it might compile code, and does without
@@ -49,3 +55,34 @@ async def test_the_page_shows_the_contract_under_its_policy() -> None:
             assert await tab.evaluate("window.isOurs")
             assert await tab.evaluate("getComputedStyle(document.body).display") != "none"
             assert await tab.evaluate("getComputedStyle(document.getElementById('injected')).display") != "none"
+
+
+async def test_every_form_of_the_contract_is_offered(chromium: Browser, server: LiveServer) -> None:
+    """For tools that know OpenAPI 3.2, and for those that do not; on a phone, and without JavaScript, too."""
+    async with visitor(chromium, java_script_enabled=False, viewport={"width": 390, "height": 844}) as tab:
+        await tab.goto(f"{server.url}/docs")
+        links = tab.get_by_role("navigation", name="The contract as a file").get_by_role("link")
+        await expect(links).to_have_text(["3.2 YAML", "3.2 JSON", "3.1 JSON"])
+        versions = []
+        for link in await links.all():
+            await expect(link).to_be_in_viewport(ratio=1)
+            async with tab.expect_download() as download:
+                await link.click()
+            content = await anyio.Path(await (await download.value).path()).read_text("utf-8")
+            versions.append(yaml.load(content, Loader=yaml.CSafeLoader)["openapi"][:3])
+        assert versions == ["3.2", "3.2", "3.1"]
+
+
+async def test_below_a_path_the_viewer_asks_below_it(chromium: Browser, server: LiveServer) -> None:
+    """Its examples and its own requests have the address that the page was found at."""
+    async with FaultyProxy(server.port, Fault(), prefix="/some/where") as proxy, visitor(chromium) as tab:
+        asked: list[str] = []
+        tab.on("request", lambda request: asked.append(request.url))
+        await tab.goto(f"{proxy.url}/docs")
+        await tab.get_by_role("link", name="Send a message and stream the reply").click()
+        await until(tab, f"document.body.innerText.includes('curl {proxy.url}/api/chat ')")
+        await tab.get_by_role("button", name="Test Request").first.click()
+        async with tab.expect_response(f"{proxy.url}/api/chat") as answer:
+            await tab.get_by_role("button", name="Send").last.click()
+        assert (await answer.value).status == 200
+        assert all(url.startswith((f"{proxy.url}/", "data:", "blob:")) for url in asked)

@@ -68,6 +68,7 @@ async def test_what_a_model_writes_is_never_markup(chromium: Browser, server: Li
         live = await person.page.evaluate(_LOOK)
         assert await person.page.evaluate("window.isOurs")
         await person.page.reload()
+        await person.sees_it_all()
         await expect(person.replies).to_have_count(len(_HOSTILE) + 1)
         for element in [*live, *await person.page.evaluate(_LOOK)]:
             assert element["name"] in _PLAIN

@@ -49,7 +49,7 @@ async def test_a_page_of_another_site_can_do_what_the_operator_allows() -> None:
                 status, events, place = await tab.evaluate(_script(_ASK, server, "from an allowed page"))
                 assert status == 200
                 assert "event: done" in events
-                again = f"fetch('{server.url}{place}').then((response) => response.text())"
+                again = f"fetch(new URL('{place}', '{server.url}/api/chat')).then((response) => response.text())"
                 assert await tab.evaluate(again) == events
                 await tab.goto(f"{other}/")
                 assert await tab.evaluate(_script(_ASK, server, "from another page")) == "TypeError"

@@ -18,7 +18,7 @@ from app.main import create_app
 from app.settings import Settings
 from tests.support.asgi import Whole
 
-_BY_ID = re.compile("/[0-9a-f]{32}$")
+_BY_ID = re.compile("/[0-9a-f]{32}(/[a-z]+)?$")
 _LAST_ID = re.compile(rb"\nid: ([0-9a-f]{32}):([0-9]+)\n(?!.*\nid: )", re.DOTALL)
 
 
@@ -51,6 +51,26 @@ def _no_done(answer: Whole) -> Whole:
 
 def _torn_done(answer: Whole) -> Whole:
     return replace(answer, content=answer.content[:-1])
+
+
+def _other_event(answer: Whole) -> Whole:
+    return replace(answer, content=b"event: mood\ndata: kind\n\n" + answer.content)
+
+
+def _other_field(answer: Whole) -> Whole:
+    return replace(answer, content=answer.content.replace(b'"reply_id":', b'"mood":"kind","reply_id":'))
+
+
+def _other_reason(answer: Whole) -> Whole:
+    return replace(answer, content=answer.content.replace(b'"stop"', b'"bored"'))
+
+
+def _no_reason(answer: Whole) -> Whole:
+    return replace(answer, content=answer.content.replace(b',"finish_reason":"stop"', b""))
+
+
+def _other_problem(answer: Whole) -> Whole:
+    return replace(answer, content=re.sub(b"urn:problem:[a-z-]+", b"urn:problem:not-today", answer.content))
 
 
 def _undocumented_status(answer: Whole) -> Whole:
@@ -93,6 +113,11 @@ FLAWS: dict[str, tuple[Callable[[Whole], bool], Callable[[Whole], Whole]]] = {
     "other-text": (_is_stream, _other_text),
     "no-done": (_is_stream, _no_done),
     "torn-done": (_is_stream, _torn_done),
+    "other-event": (_is_stream, _other_event),
+    "other-field": (_is_good, _other_field),
+    "other-reason": (_is_good, _other_reason),
+    "no-reason": (_is_good, _no_reason),
+    "other-problem": (_is_bad, _other_problem),
     "undocumented-status": (_is_good, _undocumented_status),
     "no-request-id": (_is_good, _without("x-request-id")),
     "no-cache-control": (_is_stream, _without("cache-control")),

@@ -7,13 +7,15 @@ import json
 import os
 import random
 import re
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from tests.contract.checks import OTHERS_KEY
-from tests.contract.document import CONFIG, ROOT, TEXT
+from tests.contract.document import CLOSED, CONFIG, ROOT
 from tests.support.forks import fork
 from tests.support.keys import bearer
 
@@ -26,14 +28,12 @@ _IMPORTED = (
     "schemathesis.engine.core",
     "schemathesis.engine.run.unit",
     "schemathesis.pytest",
-    "tests.contract.calls",  # what tests.contract.checks imports; that itself changes what schemathesis does
-    "tests.contract.document",
+    "tests.contract.document",  # what tests.contract.checks imports; that itself changes what schemathesis does
     "tests.support.keys",
 )
 
-_OPTIONAL = "\nsecurity:\n  - {}\n"
 _WARNING = re.compile("^  \u26a0\ufe0f *(.+)$", re.MULTILINE)
-_LINKS = re.compile("API Links: +([0-9]+) covered / ([0-9]+) selected")
+_LINKS = re.compile(r"API Links: +([0-9]+) covered / ([0-9]+) selected / [0-9]+ total(?: \(([0-9]+) inferred\))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +49,41 @@ class Verdict:
     phases: tuple[str, ...]
     """Those that ran."""
     links: tuple[int, int]
-    """How many it followed, of how many."""
+    """How many it followed, how many there are, and how many of them it has made up."""
     output: str
 
 
+def closed_document(folder: Path) -> str:
+    """What this version sends, and nothing that a later one may add."""
+    return _written(folder / "closed.json", CLOSED)
+
+
 def locked_document(folder: Path) -> str:
-    """The document of a service that asks for credentials: there, to have none is no alternative any more.
+    """The same, of a service that asks for credentials: there, to have none is no alternative any more.
 
     schemathesis looks for operations that forget to ask only where the document leaves no choice.
     """
-    if TEXT.count(_OPTIONAL) != 1:
+    ways = [way for way in CLOSED["security"] if way]
+    if len(ways) == len(CLOSED["security"]):
         raise AssertionError("the document has another way to say that credentials are optional")
-    path = folder / "locked.yaml"
-    path.write_text(TEXT.replace(_OPTIONAL, "\nsecurity:\n"), "utf-8")
+    return _written(folder / "locked.json", CLOSED | {"security": ways})
+
+
+def typed(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """What becomes of `schemathesis run`, as somebody types it who has nothing of ours but the document."""
+    return subprocess.run(
+        [Path(sys.executable).parent / "schemathesis", "run", *arguments],
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        check=False,
+    )
+
+
+def _written(path: Path, document: dict[str, Any]) -> str:
+    path.write_text(json.dumps(document), "utf-8")
     return str(path)
 
 
@@ -73,21 +95,18 @@ class Fuzzing:
         folder: Path,
         url: str,
         *options: str,
-        document: str = "",
-        config: Path | None = CONFIG,
+        document: str,
         keys: tuple[str, str] | None = None,
     ) -> None:
-        """`folder` takes what it writes; `document` is openapi.yaml unless given.
+        """`folder` takes what it writes.
 
         Of the `keys`, the first one is shown with each request; who has the second one must see nothing of what comes
         of it (`checks.what_is_anothers_is_as_nothing`).
         """
         self._report = folder / "report.json"
-        configured = ["--config-file", str(config)] if config else []
         signed = ["--header", f"Authorization: {bearer(keys[0])}"] if keys else []
         arguments: Sequence[str] = [
-            *configured,
-            *("run", document or str(ROOT / "openapi.yaml"), "--url", url, "--no-color"),
+            *("--config-file", str(CONFIG), "run", document, "--url", url, "--no-color"),
             *("--report-json-path", str(self._report), *signed, *options),
         ]
         environment = os.environ | {"PYTHONPATH": str(ROOT)} | ({OTHERS_KEY: keys[1]} if keys else {})
@@ -115,6 +134,6 @@ class Fuzzing:
             tuple(failure["title"] for failure in report["failures"]),
             tuple(_WARNING.findall(output)),
             tuple(name for name, phase in report["phases"].items() if phase["status"] != "skip"),
-            (int(links[1]), int(links[2])) if links else (0, 0),
+            tuple(int(count or 0) for count in links.groups()) if links else (),
             output,
         )

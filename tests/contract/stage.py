@@ -37,7 +37,7 @@ class Stage:
         """A server that was told to stop, and waits for a reply to end."""
         server = self._exits.enter_context(LiveServer(drain_seconds=600, **_PATIENT))
         running = self._exits.enter_context(socket.create_connection(("127.0.0.1", server.port), PATIENCE_SECONDS))
-        _begin(running)
+        begin(running)
         server.terminate()
         while exchange(server.port, get("/api/ready").raw()).status == 200:
             pass
@@ -58,7 +58,7 @@ class Stage:
         url = self._exits.enter_context(Postgres()).database_url()
         other = self._exits.enter_context(LiveServer(database_url=url, **_PATIENT))
         running = self._exits.enter_context(socket.create_connection(("127.0.0.1", other.port), PATIENCE_SECONDS))
-        return self._exits.enter_context(LiveServer(database_url=url)), _begin(running)
+        return self._exits.enter_context(LiveServer(database_url=url)), begin(running)
 
     @cached_property
     def crashed(self) -> tuple[LiveServer, Mapping[str, str]]:
@@ -76,7 +76,7 @@ class Stage:
             LiveServer(database_url=url, save_every_seconds=save_every_seconds) as server,
             socket.create_connection(("127.0.0.1", server.port), PATIENCE_SECONDS) as running,
         ):
-            ids = _begin(running)
+            ids = begin(running)
             conversation = get("/api/conversations/{conversation_id}").of(ids).raw()
             deadline = time.monotonic() + PATIENCE_SECONDS
             while save_every_seconds < 1 and not exchange(server.port, conversation).json()["messages"][1]["text"]:
@@ -86,7 +86,7 @@ class Stage:
         return self._exits.enter_context(LiveServer(database_url=url)), ids
 
 
-def _begin(connection: socket.socket) -> dict[str, str]:
+def begin(connection: socket.socket) -> dict[str, str]:
     """Start a reply that never ends, and read its two words. Returns its ids."""
     connection.sendall(chat(STALLED).raw())
     received = b""

@@ -1,6 +1,7 @@
 """The document and the code cannot grow apart: FastAPI's own idea of the routes is held against openapi.yaml."""
 
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 import yaml
@@ -10,7 +11,7 @@ from fastapi.openapi.utils import get_openapi
 from app.contract import Contract, ContractError, Handler
 from app.http.problems import Problems
 from app.main import create_app
-from tests.contract.document import DOCUMENT, METHODS, TEXT
+from tests.contract.document import DOCUMENT, METHODS, PLACES, TEXT
 from tests.support.settings import Settings
 
 DERIVED = Contract.load().derived_json
@@ -26,7 +27,9 @@ def handler(name: str) -> Handler:
     return handle
 
 
-HANDLERS = [handler(operation.handler_name) for operation in Contract.load().operations.values()]
+HANDLERS = [
+    handler(operation.handler_name) for operation in Contract.load().operations.values() if not operation.is_head
+]
 
 
 def outline(document: dict[str, Any]) -> set[tuple[str, str, str, str]]:
@@ -65,6 +68,23 @@ def test_a_handler_without_an_operation_is_refused() -> None:
         Contract(yaml.safe_dump(document), DERIVED).bind(FastAPI(), HANDLERS, create_app(Settings()).state.gate)
 
 
+@pytest.mark.parametrize(
+    ("operation_id", "to", "reference"),
+    [
+        ("streamChat", "streamReply", "replies/1/events"),
+        ("streamReply", "streamReply", "events"),
+        ("createReply", "getReply", "replies/1"),
+        ("streamChat", "getReply", "replies/1"),
+    ],
+)
+def test_an_operation_is_found_from_another_one_below_any_path(operation_id: str, to: str, reference: str) -> None:
+    """As RFC 3986, section 5.2, resolves a relative reference."""
+    told = Contract.load().reference(operation_id, to=to)("1")
+    assert told == reference
+    paths = [f"https://host.example/below/this{PLACES[name][1].format(reply_id=1)}" for name in (operation_id, to)]
+    assert urljoin(paths[0], told) == paths[1]
+
+
 def test_a_guarded_handler_that_goes_fastapis_way_is_refused() -> None:
     """FastAPI would read the body before anybody had been asked for a key."""
     with pytest.raises(TypeError, match="stream_chat"):
@@ -83,4 +103,4 @@ def test_an_error_without_a_problem_is_refused() -> None:
     problems = dict(Contract.load().problems)
     del problems["bot-timeout"]
     with pytest.raises(LookupError, match="bot-timeout"):
-        Problems(problems, Contract.load().address("streamReply"))
+        Problems(problems, Contract.load().reference("streamChat", to="getReply"))

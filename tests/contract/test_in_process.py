@@ -7,13 +7,13 @@ import schemathesis
 from fastapi import FastAPI
 
 from app.main import create_app
-from tests.contract.document import CONFIG, DOCUMENT
+from tests.contract.document import CLOSED, CONFIG
 from tests.contract.fuzzing import SEED
 from tests.support.settings import Settings
 
 _config = schemathesis.Config.from_path(CONFIG)
 _config.update(seed=SEED, max_failures=None)
-CONTRACT = schemathesis.openapi.from_dict(DOCUMENT, config=_config)
+CONTRACT = schemathesis.openapi.from_dict(CLOSED, config=_config)
 
 
 @cache

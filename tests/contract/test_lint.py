@@ -27,7 +27,7 @@ Problem = tuple[str, str]
 
 
 def _stream(document: Contract) -> Contract:
-    stream: Contract = document["components"]["responses"]["ReplyStarted"]["content"]["text/event-stream"]
+    stream: Contract = document["components"]["responses"]["ReplyStream"]["content"]["text/event-stream"]
     return stream
 
 
@@ -63,7 +63,7 @@ def _an_item_schema_of_another_kind(document: Contract) -> None:
 
 def _a_problem_with_a_status_in_words(document: Contract) -> None:
     examples = document["components"]["responses"]["NotFound"]["content"]["application/problem+json"]["examples"]
-    examples["path"]["dataValue"]["status"] = "not found"
+    examples["path"]["value"]["status"] = "not found"
 
 
 def _a_parameter_like_no_other(document: Contract) -> None:
@@ -83,8 +83,8 @@ def _a_reference_to_nothing(document: Contract) -> None:
     _schemas(document)["Reply"]["properties"]["usage"]["$ref"] = "#/components/schemas/Cost"
 
 
-def _a_default_event_that_is_not_there(document: Contract) -> None:
-    _schemas(document)["ReplyEvent"]["discriminator"]["defaultMapping"] = "#/components/schemas/Silence"
+def _an_event_that_is_not_there(document: Contract) -> None:
+    _schemas(document)["ReplyEvent"]["anyOf"][0] = {"$ref": "#/components/schemas/Silence"}
 
 
 def _one_name_for_two(document: Contract) -> None:
@@ -99,7 +99,7 @@ def _a_slip_of_the_pen(document: Contract) -> None:
     document["paths"]["/api/ready"]["get"]["sumary"] = "Tell"
 
 
-_EXAMPLE = "#/components/responses/ReplyStarted/content/text~1event-stream/examples/hello/dataValue"
+_EXAMPLE = "#/components/responses/ReplyStream/content/text~1event-stream/examples/hello/dataValue"
 
 BROKEN: dict[Callable[[Contract], None], Problem] = {
     _a_word_without_id: ("no-invalid-media-type-examples", f"{_EXAMPLE}/0"),
@@ -109,16 +109,13 @@ BROKEN: dict[Callable[[Contract], None], Problem] = {
     _an_item_schema_of_another_kind: ("no-invalid-media-type-examples", f"{_EXAMPLE}/8"),
     _a_problem_with_a_status_in_words: (
         "no-invalid-media-type-examples",
-        "#/components/responses/NotFound/content/application~1problem+json/examples/path/dataValue/status",
+        "#/components/responses/NotFound/content/application~1problem+json/examples/path/value/status",
     ),
     _a_parameter_like_no_other: ("no-invalid-parameter-examples", "#/components/parameters/ReplyId/example"),
     _an_unused_schema: ("no-unused-components", "#/components/schemas/Spare"),
     _no_status_for_mistakes: ("operation-4xx-response", "#/paths/~1api~1conversations/get/responses"),
     _a_reference_to_nothing: ("no-unresolved-refs", "#/components/schemas/Reply/properties/usage"),
-    _a_default_event_that_is_not_there: (
-        "spec-discriminator-defaultMapping",
-        "#/components/schemas/ReplyEvent/discriminator/defaultMapping",
-    ),
+    _an_event_that_is_not_there: ("no-unresolved-refs", "#/components/schemas/ReplyEvent/anyOf/0"),
     _one_name_for_two: ("operation-operationId-unique", "#/paths/~1api~1ready/get/getHealth"),
     _a_required_field_that_is_not_there: (
         "no-required-schema-properties-undefined",

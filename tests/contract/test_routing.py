@@ -45,13 +45,19 @@ NOWHERE = {
     "FastAPI's own pages": "/redoc",
     "a very long path": "/" + CANARY * 800,
 }
-HOSTS = {"an evil host": f"{CANARY}.example", "garbage": f'"<{CANARY}>"', "none": ""}
+HOSTS = {"an evil host": f"{CANARY}.example", "an address": "192.0.2.1:1", "none": ""}
+NO_HOSTS = {
+    "garbage": f'"<{CANARY}>"',
+    "two": f"{CANARY}, localhost",
+    "a path": f"localhost/{CANARY}",
+    "a port that is none": f"localhost:{CANARY}",
+}
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[LiveServer]:
-    """The service."""
-    with LiveServer("greeter") as server:
+    """The service, for whatever host it is taken."""
+    with LiveServer("greeter", allow_anyone=True) as server:
         yield server
 
 
@@ -104,6 +110,14 @@ def test_a_host_is_never_repeated(name: str, target: str, status: int, server: L
     assert answer.status == status
     assert "location" not in answer.headers
     assert CANARY not in repr(answer.headers) + answer.content.decode()
+
+
+@pytest.mark.parametrize("name", NO_HOSTS)
+def test_what_is_no_host_gets_400(name: str, server: LiveServer) -> None:
+    """RFC 9112, section 3.2."""
+    answer = exchange(server.port, request("GET", "/api/health", [f"Host: {NO_HOSTS[name]}"]))
+    assert answer.status == 400
+    check_refusal(answer, "malformed-request")
 
 
 @pytest.mark.parametrize(

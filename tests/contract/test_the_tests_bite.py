@@ -8,7 +8,7 @@ import schemathesis
 
 from app.main import create_app
 from tests.contract.broken import FLAWS, Broken
-from tests.contract.document import check_response
+from tests.contract.document import PLACES, check_response
 from tests.contract.fuzzing import Fuzzing, Verdict, locked_document
 from tests.support.asgi import Client
 from tests.support.databases import fresh_database_url
@@ -20,6 +20,8 @@ GRAMMAR = "Custom check failed: `stream_obeys_its_grammar`"
 PROBLEM = "Custom check failed: `error_is_a_problem_of_the_document`"
 REQUEST_ID = "Custom check failed: `response_names_its_request`"
 SCHEMA = "SSE stream violates schema"
+EVENT = "SSE event violates schema"
+JSON_SCHEMA = "Response violates schema"
 STATUS = "Undocumented status code"
 HEADERS = "Missing required response headers"
 MEDIA_TYPE = "Undocumented Content-Type"
@@ -29,8 +31,11 @@ NO_KEY_NEEDED = "API accepts requests without authentication"
 ANY_KEY = "API accepts invalid authentication"
 KNOWN_ID = "Custom check failed: `what_is_anothers_is_as_nothing`"
 
+HELLO = {"user_message": "hello there"}
+
 FUZZED: dict[str, set[str]] = {
     "second-done": {GRAMMAR, SCHEMA},
+    "other-field": {GRAMMAR, EVENT, SCHEMA, JSON_SCHEMA},
     "undocumented-status": {STATUS},
     "no-allow": {NO_ALLOW},
     "deaf-delete": {NOT_DELETED},
@@ -41,7 +46,7 @@ FUZZED: dict[str, set[str]] = {
 }
 """What schemathesis finds when it fuzzes the broken service, by its command line."""
 
-PHASES = {"no-allow": "coverage", "deaf-delete": "stateful", "known-id": "coverage"}
+PHASES = {"no-allow": "coverage", "deaf-delete": "stateful", "known-id": "stateful"}
 """What takes more cases, another method, or a walk; all else shows in the first example already."""
 
 UNSIGNED = {"no-challenge"}
@@ -56,6 +61,11 @@ CHECKED: dict[str, set[str]] = {
     "other-text": {GRAMMAR},
     "no-done": {GRAMMAR, SCHEMA},
     "torn-done": {GRAMMAR},
+    "other-event": {GRAMMAR, EVENT, SCHEMA},
+    "other-field": {GRAMMAR, EVENT, SCHEMA, JSON_SCHEMA},
+    "other-reason": {GRAMMAR, EVENT, SCHEMA, JSON_SCHEMA},
+    "no-reason": {GRAMMAR, EVENT, SCHEMA, JSON_SCHEMA},
+    "other-problem": {JSON_SCHEMA, PROBLEM},
     "undocumented-status": {STATUS},
     "no-request-id": {HEADERS, REQUEST_ID},
     "no-cache-control": {HEADERS},
@@ -103,13 +113,15 @@ async def test_checking_a_broken_response_fails(flaw: str) -> None:
     app.add_middleware(Broken)
     found: set[str] = set()
     async with Client(app) as client:
-        for body, authorization in (({"user_message": "hello there"}, bearer(key)), ({}, bearer(key)), ({}, "")):
-            headers = {"authorization": authorization}
-            answer = await client.request("POST", f"/{flaw}/api/chat", json=body, headers=headers)
-            try:
-                check_response(answer, "streamChat")
-            except schemathesis.errors.FailureGroup as group:
-                found |= {failure.title for failure in group.exceptions}
+        for body, authorization in ((HELLO, bearer(key)), ({}, bearer(key)), ({}, "")):
+            for operation_id in ("streamChat", "createReply"):
+                headers = {"authorization": authorization}
+                path = f"/{flaw}{PLACES[operation_id][1]}"
+                answer = await client.request("POST", path, json=body, headers=headers)
+                try:
+                    check_response(answer, operation_id)
+                except schemathesis.errors.FailureGroup as group:
+                    found |= {failure.title for failure in group.exceptions}
     assert found == CHECKED[flaw]
 
 

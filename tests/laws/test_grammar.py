@@ -5,7 +5,7 @@ The bots here are everything that other people's code may be. Whatever one does 
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 import anyio
@@ -223,15 +223,26 @@ async def test_a_message_that_the_bot_refuses_gets_its_reason(service: _Service)
     assert answer.json()["errors"] == [{"pointer": "/user_message", "detail": "The bot takes no haiku."}]
 
 
-@settings(settings.get_profile("laws"), max_examples=20)
-@given(_DELTAS, st.integers(1, 120))
-async def test_a_reply_that_grows_too_long_is_done_with_length(deltas: list[str], bound: int) -> None:
+_BOUNDS = (1, 2, 5, 12, 30, 80)
+
+
+@pytest.fixture(scope="module")
+async def bounded() -> AsyncGenerator[dict[int, _Service], None]:
+    """Applications whose replies have so many characters at most."""
+    async with AsyncExitStack() as stack:
+        yield {bound: await stack.enter_async_context(_service(max_reply_characters=bound)) for bound in _BOUNDS}
+
+
+@settings(settings.get_profile("laws"))
+@given(_DELTAS, st.sampled_from(_BOUNDS))
+async def test_a_reply_that_grows_too_long_is_done_with_length(
+    service: _Service, bounded: dict[int, _Service], deltas: list[str], bound: int
+) -> None:
     """With as many whole words as fit; one that just fits is complete."""
     text = normalised("".join(deltas))
-    async with _service() as unbounded, _service(max_reply_characters=bound) as bounded:
-        words = (await unbounded.ask(_script(deltas, lambda: None))).transcript().words
-        bounded.bot.script = _script(deltas, lambda: None)
-        transcript = (await bounded.client.request("POST", "/api/chat", json=_ASK)).transcript()
+    words = (await service.ask(_script(deltas, lambda: None))).transcript().words
+    bounded[bound].bot.script = _script(deltas, lambda: None)
+    transcript = (await bounded[bound].client.request("POST", "/api/chat", json=_ASK)).transcript()
     assert len(transcript.text) <= bound
     assert transcript.words == words[: len(transcript.words)]
     assert transcript.reply.finish_reason == ("stop" if len(text) <= bound else "length")

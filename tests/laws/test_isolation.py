@@ -81,6 +81,19 @@ class _Thing:
     is_gone: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What a key was used for."""
+
+    request: Request
+    thing: _Thing
+
+    def is_asked_again_by(self, request: Request) -> bool:
+        """A repetition of what has begun a conversation may name that conversation."""
+        named = {"conversation_id": self.thing.ids.conversation, **(self.request.body or {})}
+        return request.body in (self.request.body, named)
+
+
 @dataclass(slots=True)
 class _World:
     """A service, and all that we know to be there."""
@@ -89,7 +102,7 @@ class _World:
     credentials: dict[str | None, dict[str, str]]
     old: Ids
     things: list[_Thing] = field(default_factory=list)
-    keys: dict[tuple[str, str], tuple[Request, _Thing]] = field(default_factory=dict)
+    keys: dict[tuple[str, str], _Known] = field(default_factory=dict)
 
     async def do(self, op: _Begin | _Probe | _Own) -> None:
         """Let it be done, and look at what comes of it."""
@@ -135,10 +148,16 @@ class _World:
         other = self.things[op.of % len(self.things)] if op.of is not None and self.things else None
         request = op.request(other.ids.conversation if other else None)
         known = self.keys.get((op.who, op.key or ""))
-        if known is not None and known[0] != request:
-            assert (await self._send(op.who, request)).status == 422
-        elif known is not None:
-            assert await self._read(op.who, request, known[1].kind) == known[1].ids
+        if known is not None and not known.is_asked_again_by(request):
+            assert (await self._send(op.who, request)).status == 409
+        elif known is not None and known.thing.kind != "failed":
+            assert await self._read(op.who, request, known.thing.kind) == known.thing.ids
+        elif known is not None and "running" in {thing.kind for thing in self._beside(known.thing)}:
+            assert (await self._send(op.who, request)).status == 409
+        elif known is not None:  # what failed does not count, and is done again in its place
+            ids = await self._read(op.who, request, "failed")
+            assert (ids.conversation, ids.reply == known.thing.ids.reply) == (known.thing.ids.conversation, False)
+            known.thing.ids = ids
         elif other is not None and (other.is_gone or other.owner != op.who):
             nothing = op.request(_nothing().conversation)
             _assert_same(await self._send(op.who, request), await self._send(op.who, nothing), 404)
@@ -149,7 +168,7 @@ class _World:
             assert thing.ids.reply not in {other.ids.reply for other in self.things}
             self.things.append(thing)
             if op.key:
-                self.keys[op.who, op.key] = request, thing
+                self.keys[op.who, op.key] = _Known(request, thing)
 
     async def _probe(self, op: _Probe) -> None:
         things = [*self.things, _Thing(self.old, _NOBODY, "done")]
@@ -175,7 +194,7 @@ class _World:
                 assert (await self._send(thing.owner, deleted(thing.ids))).status == 204
                 for other in self._beside(thing):
                     other.is_gone, other.kind = True, "done"
-                self.keys = {key: known for key, known in self.keys.items() if not known[1].is_gone}
+                self.keys = {key: known for key, known in self.keys.items() if not known.thing.is_gone}
 
     def _beside(self, thing: _Thing) -> list[_Thing]:
         return [other for other in self.things if other.ids.conversation == thing.ids.conversation]

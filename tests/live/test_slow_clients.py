@@ -14,7 +14,8 @@ import uvicorn
 from app.contract import Contract
 from app.http.problems import Problems
 from app.main import create_app
-from app.server.connection import Patience, bounded_protocol
+from app.server.clocks import Patience
+from app.server.connection import bounded_protocol
 from app.server.draining import Server
 from app.server.refusals import Refusals
 from app.settings import Settings

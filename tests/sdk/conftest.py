@@ -20,7 +20,7 @@ _CONTRACT = _ROOT / "generated" / "openapi-3.1.json"
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of programs for Node, `hey_api.js` among them, made of this folder's and of generated code."""
     folder = tmp_path_factory.mktemp("sdk")
-    for source in [*_HERE.glob("*.ts"), _HERE / "tsconfig.json", _HERE / "openapi-ts.config.mjs"]:
+    for source in [*_HERE.glob("*.ts"), _HERE / "tsconfig.json"]:
         shutil.copy(source, folder)
     (folder / "node_modules").symlink_to(node.packages(), target_is_directory=True)
     _run(["openapi-ts", "--input", str(_CONTRACT), "--output", "client"], folder)

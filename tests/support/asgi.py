@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Scope
 
 from tests.support.stream import Transcript, check_stream
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 """How long the client waits for anything: far more than it takes, far less than for ever."""
 
 _JSON = Mapping[str, Any]

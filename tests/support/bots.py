@@ -57,7 +57,7 @@ class GatedBot:
 def open_replies(app: FastAPI) -> int:
     """How many replies are being made or read in an application that `create_app` made."""
     replies: Replies = app.state.replies
-    return len(replies._open)  # noqa: SLF001 - nobody but a test wants to know
+    return len(replies._registry)  # noqa: SLF001 - nobody but a test wants to know
 
 
 async def no_open_reply(app: FastAPI, *, but: int = 0) -> None:

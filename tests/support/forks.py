@@ -177,7 +177,8 @@ def _serve(channel: socket.socket) -> str | None:
         os.set_blocking(end, False)
     signal.set_wakeup_fd(bell, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who runs the tests, and reaches the forks as well
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # it ends last, and ends the forks, whom a signal may only make drain
     running: dict[int, int] = {}
     while True:
         ready, _, _ = select.select([channel.fileno(), news], [], [])
@@ -202,6 +203,8 @@ def _serve(channel: socket.socket) -> str | None:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
         os.dup2(output, 1)
         os.dup2(output, 2)
         for descriptor in (news, bell, output, status, *running.values()):

@@ -234,6 +234,8 @@ def _end(event: Event, words: tuple[str, ...], reply_id: str | None, after: int)
         _fail(f"{event.name} says that there were {end.words} words, and there were {after} and {len(words)}")
     if isinstance(end, Problem):
         return end
+    if end.state != ("cancelled" if end.finish_reason in {"cancelled", "abandoned"} else "completed"):
+        _fail(f"done has state {end.state} and finish_reason {end.finish_reason}")
     if end.reply_id != (reply_id or end.reply_id):
         _fail(f"done is of reply {end.reply_id}, in a stream of {reply_id}")
     if not (end.text.endswith("".join(words)) if after else end.text == "".join(words)):

@@ -5,7 +5,7 @@ import time
 from types import TracebackType
 from typing import Self
 
-_TIMEOUT_SECONDS = 20.0
+_TIMEOUT_SECONDS = 60.0
 
 
 class Upstream:

@@ -163,13 +163,13 @@ _BROKEN: list[tuple[str, Callable[[str], str], str]] = [
         "should have an event",
     ),
     ("a field too few", lambda good: good.replace('"state": "completed", ', ""), "breaks the contract"),
-    ("no finish reason", lambda good: good.replace(', "finish_reason": "stop"', ""), "no finish_reason"),
+    ("no finish reason", lambda good: good.replace(', "finish_reason": "stop"', ""), "breaks the contract"),
     (
         "a wrong state",
         lambda good: good.replace('"stop"', '"cancelled"'),
         "state completed and finish_reason cancelled",
     ),
-    ("a wrong count", lambda good: good.replace('"words": 2', '"words": 3'), "there are 3 words, behind 2"),
+    ("a wrong count", lambda good: good.replace('"words": 2', '"words": 3'), "there were 3 words"),
 ]
 
 

@@ -6,17 +6,19 @@ import subprocess
 import sys
 from pathlib import Path
 
-from scripts.verification.findings import Report, Verdict
-from scripts.verification.reporting import as_text
-from scripts.verification.target import Place
-from scripts.verification.trying import LAWS, Options, verify
-from tests.contract.document import ROOT
+from chat_verify.findings import Report, Verdict
+from chat_verify.reports.text import as_text
+from chat_verify.target import Place
+from chat_verify.trying import LAWS, Options, verify
 from tests.support.databases import fresh_database_url
 from tests.support.keys import made_key
+from tests.verify.places import PACKAGE
 
 PATIENCE_SECONDS = 180.0
 FAST = 200.0
 """Messages a second: the service under test is nobody else's."""
+EXAMPLES = 1
+"""Made-up requests for each operation: enough for the faults here."""
 QUICK = tuple(law.name for law in LAWS if law.name != "document")
 """All laws but the one that takes as long as it is given."""
 
@@ -25,7 +27,7 @@ async def verified(
     place: Place, *laws: str, seed: int = 1, seconds: float = 60, heartbeat_seconds: float = 0.3
 ) -> Report:
     """What comes of trying these laws."""
-    options = Options(place, seed, seconds, FAST, heartbeat_seconds, laws)
+    options = Options(place, seed, seconds, FAST, heartbeat_seconds, EXAMPLES, laws)
     async with asyncio.timeout(PATIENCE_SECONDS):
         return await verify(options, lambda _line: None)
 
@@ -49,12 +51,12 @@ async def two_keys() -> tuple[str, str, str]:
 
 def command(*arguments: str) -> list[str]:
     """What `scripts/verify` runs."""
-    return [sys.executable, "-P", "-m", "scripts.verification", *arguments]
+    return [sys.executable, "-P", "-m", "chat_verify", *arguments]
 
 
 def environment(**more: str) -> dict[str, str]:
     """What it runs in."""
-    return os.environ | {"PYTHONPATH": str(ROOT)} | more
+    return os.environ | {"PYTHONPATH": str(PACKAGE)} | more
 
 
 def run(folder: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:

@@ -3,10 +3,12 @@
 import gzip
 import json
 import re
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from tests.support.asgi import Whole
+from chat_verify.contract import PROBLEMS
+from chat_verify.exchange import Answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +30,10 @@ Events = Callable[[Asked, int, bytes], bytes]
 class Fault:
     """What is done to what passes."""
 
-    request: Callable[[Asked], Asked | Whole] = lambda asked: asked
+    request: Callable[[Asked], Asked | Answer] = lambda asked: asked
     """What is sent on, or what is answered instead."""
     event: Events = lambda _asked, _number, block: block
-    whole: Callable[[Asked, Whole], Whole] = lambda _asked, answer: answer
+    whole: Callable[[Asked, Answer], Answer] = lambda _asked, answer: answer
     """What becomes of a response that is no event stream, or of one that is collected."""
     collects: bool = False
     """Whether streams are collected before they are passed on."""
@@ -67,33 +69,98 @@ def _no_comments(_asked: Asked, number: int, block: bytes) -> bytes:
     return block if number else b""
 
 
-def _deaf_delete(asked: Asked) -> Asked | Whole:
-    if asked.method == "DELETE" and asked.path.startswith("/api/replies/"):
-        return Whole(204, {"x-request-id": "0" * 32}, b"")
+def _deaf_cancel(asked: Asked) -> Asked | Answer:
+    if asked.path.endswith("/cancel") and "0" * 32 not in asked.path:
+        return Answer(204, {"x-request-id": "0" * 32}, b"")
     return asked
 
 
-def _no_idempotency(asked: Asked) -> Asked | Whole:
+def other_host(asked: Asked) -> Asked | Answer:
+    return replace(asked, headers={**asked.headers, "host": "127.0.0.1:8000"})
+
+
+def _no_origin(asked: Asked) -> Asked | Answer:
+    dropped = {"origin", "sec-fetch-site", "sec-fetch-mode", "sec-fetch-dest"}
+    return replace(asked, headers={name: value for name, value in asked.headers.items() if name not in dropped})
+
+
+def _new_keys(asked: Asked) -> Asked | Answer:
+    """As a gateway does that makes the keys itself, one for each attempt."""
+    if "idempotency-key" not in asked.headers or "fail_after" not in asked.body.decode():
+        return asked
+    return replace(asked, headers={**asked.headers, "idempotency-key": secrets.token_hex(8)})
+
+
+def _absolute(prefix: str) -> Callable[[Asked, Answer], Answer]:
+    def rewrite(_asked: Asked, answer: Answer) -> Answer:
+        location = answer.headers.get("content-location", "")
+        return (
+            replace(answer, headers={**answer.headers, "content-location": prefix + location}) if location else answer
+        )
+
+    return rewrite
+
+
+def _get_for_head(asked: Asked) -> Asked | Answer:
+    return replace(asked, method="GET") if asked.method == "HEAD" else asked
+
+
+def _own_servers(asked: Asked, answer: Answer) -> Answer:
+    if asked.path != "/openapi.json":
+        return answer
+    return replace(answer, content=answer.content.replace(b'"url":"./"', b'"url":"http://10.0.0.7:8000/"'))
+
+
+def its_own_refusals(asked: Asked) -> Asked | Answer:
+    """As nginx: what it does not understand, it refuses itself."""
+    if asked.method in {"TRACE", "QUERY"}:
+        return Answer(405, {"server": "nginx/1.22.1", "content-type": "text/html"}, b"<h1>405 Not Allowed</h1>")
+    return asked
+
+
+def _replaced_errors(_asked: Asked, answer: Answer) -> Answer:
+    """As nginx with `proxy_intercept_errors on`."""
+    if answer.status < 400:
+        return answer
+    return Answer(answer.status, {"server": "nginx/1.22.1", "content-type": "text/html"}, b"<h1>Oh no</h1>")
+
+
+def _no_idempotency(asked: Asked) -> Asked | Answer:
     return replace(asked, headers={name: value for name, value in asked.headers.items() if name != "idempotency-key"})
 
 
-def _html_errors(_asked: Asked, answer: Whole) -> Whole:
+def _html_errors(_asked: Asked, answer: Answer) -> Answer:
     if answer.status < 400:
         return answer
-    return Whole(answer.status, {**answer.headers, "content-type": "text/html"}, b"<h1>Oh no</h1>")
+    return Answer(answer.status, {**answer.headers, "content-type": "text/html"}, b"<h1>Oh no</h1>")
 
 
-def _teapot(_asked: Asked, answer: Whole) -> Whole:
+def _teapot(_asked: Asked, answer: Answer) -> Answer:
     return replace(answer, status=418) if answer.status == 422 else answer
 
 
-def _chatty_list(asked: Asked, answer: Whole) -> Whole:
-    if not asked.path.startswith("/api/conversations") or answer.status != 200:
+def _untitled(asked: Asked, answer: Answer) -> Answer:
+    """A list whose entries lack a field."""
+    if asked.method != "GET" or not asked.path.startswith("/api/conversations") or answer.status != 200:
+        return answer
+    return replace(answer, content=answer.content.replace(b'"title"', b'"name"'))
+
+
+def grown(_asked: Asked, answer: Answer) -> Answer:
+    """What a later version of the contract may add."""
+    is_json = "json" in answer.headers.get("content-type", "")
+    if not is_json or not answer.content.startswith(b"{") or b'"openapi"' in answer.content:
         return answer
     return replace(answer, content=json.dumps({**answer.json(), "served_by": "node-7"}).encode())
 
 
-def _compressed(asked: Asked, answer: Whole) -> Whole:
+def grown_stream(_asked: Asked, number: int, block: bytes) -> bytes:
+    """One more event, and one more field in the last one."""
+    more = b"event: thought\ndata: hm\n\n" if number == 1 else b""
+    return more + block.replace(b'event: done\ndata: {"', b'event: done\ndata: {"served_by":"node-7","')
+
+
+def _compressed(asked: Asked, answer: Answer) -> Answer:
     is_stream = answer.headers.get("content-type", "").startswith("text/event-stream")
     if not is_stream or "gzip" not in asked.headers.get("accept-encoding", ""):
         return answer
@@ -109,7 +176,7 @@ class KeyOfTheFirst:
     whom: Callable[[Asked, str], bool]
     _first: str = field(default="")
 
-    def __call__(self, asked: Asked) -> Asked | Whole:
+    def __call__(self, asked: Asked) -> Asked | Answer:
         """The request, signed."""
         shown = asked.headers.get("authorization", "")
         self._first = self._first or shown
@@ -125,28 +192,21 @@ class TooMany:
     seconds: int = 1
     _messages: int = field(default=0)
 
-    def __call__(self, asked: Asked) -> Asked | Whole:
+    def __call__(self, asked: Asked) -> Asked | Answer:
         """The request, or that answer."""
         self._messages += asked.method == "POST"
         if asked.method != "POST" or self._messages != 2:
             return asked
-        problem = {
-            "type": "urn:problem:rate-limited",
-            "title": "Too many requests",
-            "status": 429,
-            "detail": "You have sent as many requests as you may for now. Wait as Retry-After says.",
-            "retryable": True,
-        }
         headers = {
             "content-type": "application/problem+json",
             "retry-after": str(self.seconds),
             "x-request-id": "0" * 32,
         }
-        return Whole(429, headers, json.dumps(problem).encode())
+        return Answer(429, headers, json.dumps(PROBLEMS["rate-limited"]).encode())
 
 
 def _is_strangers(asked: Asked, first: str) -> bool:
-    return bool(re.search("/[0-9a-f]{32}$", asked.path)) and asked.headers.get("authorization") != first
+    return bool(re.search("/replies/[0-9a-f]{32}$", asked.path)) and asked.headers.get("authorization") != first
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,12 +226,16 @@ class Case:
 CASES: Mapping[str, Case] = {
     "a word is dropped": Case(Fault(event=_dropped_word), "grammar", "has number 3, but 2 is next"),
     "the ids jump": Case(Fault(event=_jumping_ids), "grammar", "has number 3, but 2 is next"),
-    "there is no end": Case(Fault(event=_no_end), "grammar", "the stream ends without done or failed"),
+    "there is no end": Case(
+        Fault(event=_no_end),
+        "grammar",
+        "the stream ends without done or failed.*closed cleanly.*proxy_http_version 1.1",
+    ),
     "ids are dropped": Case(Fault(event=_no_ids), "grammar", "a word has data and then an id"),
     "done tells another text": Case(Fault(event=_other_text), "text", "done.text is not what the", ("grammar", "text")),
     "a resumed stream repeats a word": Case(Fault(event=_repeated_word), "resume", "is next", ("grammar", "resume")),
-    "DELETE is swallowed": Case(
-        Fault(request=_deaf_delete), "cancel", r"later the reply still went on: [0-9]+ more words"
+    "cancelling is swallowed": Case(
+        Fault(request=_deaf_cancel), "cancel", r"later the reply still went on: [0-9]+ more words"
     ),
     "streams are buffered": Case(Fault(collects=True), "streaming", "something buffers the stream"),
     "streams are compressed": Case(Fault(collects=True, whole=_compressed), "streaming", "Content-Encoding: gzip"),
@@ -179,7 +243,25 @@ CASES: Mapping[str, Case] = {
     "idempotency keys are dropped": Case(Fault(request=_no_idempotency), "idempotency", "replies [0-9a-f]{32} .* and"),
     "errors are pages": Case(Fault(whole=_html_errors), "statuses", "not text/html"),
     "a status is none of the document's": Case(Fault(whole=_teapot), "statuses", "status 418"),
-    "a list has one field more": Case(Fault(whole=_chatty_list), "document", "served_by"),
+    "errors are replaced by a hop": Case(
+        Fault(whole=_replaced_errors),
+        "statuses",
+        r"a hop in front .* \(nginx/1.22.1\).*proxy_intercept_errors",
+    ),
+    "a list lacks a field": Case(
+        Fault(request=its_own_refusals, whole=_untitled),
+        "document",
+        '"title" is a required property.*a hop in front of',
+    ),
+    "each attempt has another key": Case(Fault(request=_new_keys), "retries", "the conversations [0-9a-f]{32} and"),
+    "addresses are absolute": Case(Fault(whole=_absolute("/api/")), "addresses", "Content-Location"),
+    "addresses lead elsewhere": Case(
+        Fault(whole=_own_servers), "addresses", "servers: http://10.0.0.7:8000/, which leads to", ("addresses",)
+    ),
+    "HEAD is answered with a body": Case(Fault(request=_get_for_head), "head", "bytes after the headers"),
+    "origins are dropped": Case(
+        Fault(request=_no_origin), "browser", "not refused, though a page of https://elsewhere"
+    ),
     "anybody is let in": Case(
         Fault(request=KeyOfTheFirst(lambda asked, _: "authorization" not in asked.headers)),
         "access",
@@ -187,6 +269,6 @@ CASES: Mapping[str, Case] = {
         has_keys=True,
     ),
     "who knows the id gets in": Case(
-        Fault(request=KeyOfTheFirst(_is_strangers)), "isolation", r"\(read\)", has_keys=True
+        Fault(request=KeyOfTheFirst(_is_strangers)), "isolation", r"\(read as JSON\)", has_keys=True
     ),
 }

@@ -10,7 +10,7 @@ from typing import Self
 
 import h11
 
-from tests.support.asgi import Whole
+from chat_verify.exchange import Answer
 from tests.verify.faults import Asked, Fault
 
 _BLOCK = re.compile(rb"(: ping\n)|.*?\n\n", re.DOTALL)
@@ -68,7 +68,7 @@ class FaultyProxy:
 
     async def _pass_on(self, asked: Asked, writer: asyncio.StreamWriter) -> None:
         sent = self._fault.request(asked)
-        if isinstance(sent, Whole):
+        if isinstance(sent, Answer):
             await _write(writer, sent.status, sent.headers, sent.content)
             return
         from_server, to_server = await asyncio.open_connection("127.0.0.1", self._port)
@@ -85,7 +85,7 @@ class FaultyProxy:
                 await self._events(asked, pieces, writer)
             else:
                 content = b"".join([piece async for piece in pieces])
-                answer = self._fault.whole(asked, Whole(response.status_code, headers, content))
+                answer = self._fault.whole(asked, Answer(response.status_code, headers, content))
                 await _write(writer, answer.status, answer.headers, answer.content)
 
     async def _events(self, asked: Asked, pieces: AsyncIterator[bytes], writer: asyncio.StreamWriter) -> None:

@@ -1,48 +1,61 @@
-"""What is said of the verifier is so: the README's table, the exit statuses, and the workflow for a CI of users."""
+"""What is said of the verifier is so: its help, the table of laws in the documentation, and the workflow for a CI."""
 
 import os
 import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
-from scripts.verification.trying import LAWS
-from tests.contract.document import ROOT
-from tests.docs.readme import PROSE, table
+from chat_verify.__main__ import argument_parser
+from chat_verify.trying import LAWS
 from tests.support.server import LiveServer
+from tests.verify.places import ROOT
 
 _WORKFLOW = ROOT / "scripts" / "verification" / "example-workflow.yml"
+_HEADER = "| law | what it says |"
+_PAGES = [page for page in sorted((ROOT / "docs").glob("*.md")) if _HEADER in page.read_text("utf-8")]
 
 
-def test_every_law_is_listed_with_its_meaning() -> None:
-    """And no other."""
-    assert [[f"`{law.name}`", law.meaning] for law in LAWS] == table("Verify a deployment")
+def test_the_help_lists_every_law_and_every_exit_status() -> None:
+    """Each law with its meaning."""
+    text = argument_parser().format_help()
+    assert all(f"{law.name:13}{law.meaning}" in text for law in LAWS)
+    assert all(f"\n  {status} " in text for status in (0, 1, 2, 3))
 
 
-def test_every_exit_status_is_told() -> None:
-    """Where a CI's author looks for them."""
-    section = PROSE.partition("## Verify a deployment\n")[2].partition("\n## ")[0]
-    assert all(f"**{status}**" in section for status in (0, 1, 2, 3))
-    assert f"({_WORKFLOW.relative_to(ROOT)})" in section
+@pytest.mark.parametrize("page", _PAGES, ids=lambda page: page.name)
+def test_a_page_that_lists_the_laws_lists_them_as_they_are(page: Path) -> None:
+    """All of them, each with its meaning, in their order."""
+    _, _, rest = page.read_text("utf-8").partition(_HEADER + "\n")
+    rows = [line for line in rest.partition("\n\n")[0].splitlines()[1:] if line.startswith("|")]
+    assert rows == [f"| `{law.name}` | {law.meaning} |" for law in LAWS]
 
 
 def test_the_workflow_works(tmp_path: Path) -> None:
-    """Its one command is run here as a runner would run it, for less long; and the report is where it is looked for."""
+    """Its step is run here as a runner would run it, for less long; and the reports are where they are looked for."""
     workflow: dict[str, Any] = yaml.safe_load(_WORKFLOW.read_text("utf-8"))
-    steps = workflow["jobs"]["verify"]["steps"]
-    (verifying,) = [step for step in steps if "run" in step]
-    (uploading,) = [step for step in steps if step.get("with", {}).get("name") == "verify"]
-    assert uploading["if"] == "always()"
+    steps = {step.get("name"): step for step in workflow["jobs"]["verify"]["steps"]}
+    verifying, keeping = steps["Verify"], steps["Keep the reports"]
+    assert steps["Install the verifier"]["run"] == "python -m pip install './scripts/verification[fuzz]'"
+    assert keeping["if"] == "always()"
+    assert keeping["with"]["path"] == "${{ runner.temp }}/verify.*"
     assert "--seconds 120" in verifying["run"]
+    installed = tmp_path / "bin" / "chat-verify"
+    installed.parent.mkdir()
+    installed.write_text(f'#!/bin/sh\nexec "{ROOT}/scripts/verify" "$@"\n', "utf-8")
+    installed.chmod(0o755)
     with LiveServer("greeter", greeter_pace_ms=0) as server:
         settings = dict.fromkeys(verifying["env"], "") | {"VERIFY_URL": server.url, "RUNNER_TEMP": str(tmp_path)}
-        done = _run(verifying["run"].replace("--seconds 120", "--seconds 5 --rate 100"), settings)
+        settings["PATH"] = f"{installed.parent}:{os.environ['PATH']}"
+        done = _run(verifying["run"].replace("--seconds 120", "--seconds 10 --rate 100 --law grammar"), settings)
         assert done.returncode == 0, done.stdout + done.stderr
     done = _run(verifying["run"], settings)
     assert done.returncode == 3
     assert "::error::The deployment cannot be reached" in done.stdout
-    assert (tmp_path / uploading["with"]["path"].removeprefix("${{ runner.temp }}/")).is_file()
+    assert (tmp_path / "verify.xml").is_file()
+    assert (tmp_path / "verify.sarif").is_file()
 
 
 def _run(text: str, settings: dict[str, str]) -> subprocess.CompletedProcess[str]:

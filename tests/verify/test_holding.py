@@ -8,10 +8,10 @@ from xml.etree import ElementTree as ET
 import httpx
 import pytest
 
-from scripts.verification.findings import Report
-from scripts.verification.reporting import as_text
-from scripts.verification.target import Place
-from scripts.verification.trying import LAWS
+from chat_verify.findings import Report
+from chat_verify.reports.text import as_text
+from chat_verify.target import Place
+from chat_verify.trying import LAWS
 from tests.support.keys import bearer
 from tests.support.server import LiveServer
 from tests.verify.asking import QUICK, run, two_keys, unseen, verdicts, verified

@@ -20,9 +20,10 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from scripts.verification.__main__ import parsed
-from scripts.verification.reporting import as_text, write_junit
-from scripts.verification.target import Place
+from chat_verify.__main__ import parsed
+from chat_verify.reports.junit import write_junit
+from chat_verify.reports.text import as_text
+from chat_verify.target import Place
 from tests.support.server import LiveServer
 from tests.verify.asking import PATIENCE_SECONDS, command, environment, run, two_keys, verified
 from tests.verify.faults import Fault
@@ -85,7 +86,7 @@ async def test_a_key_that_is_missing_or_wrong() -> None:
     database_url, *_ = await two_keys()
     with LiveServer("simulator", database_url=database_url) as server:
         assert "asks for a key (401)" in await _why(server.url)
-        assert "does not take the key of --key (401)" in await _why(server.url, "chat_0123456789abcdef_" + "x" * 43)
+        assert "does not accept the key of --key (401)" in await _why(server.url, "chat_0123456789abcdef_" + "x" * 43)
 
 
 async def test_a_service_that_drains() -> None:
@@ -110,13 +111,13 @@ async def test_a_service_whose_bot_is_down() -> None:
         with LiveServer("openai", openai_base_url=engine, openai_model="m") as server:
             report = await verified(Place(server.url), "grammar", "statuses")
     assert report.exit_status() == 3, as_text(report)
-    assert re.search("no reply was to be had: .* 503", report.unreachable), report.unreachable
+    assert re.search("it gave no reply: .* 503", report.unreachable), report.unreachable
 
 
 def test_a_service_that_goes_half_way(tmp_path: Path) -> None:
     """What was seen until then is told; the stream that broke off is not held against it."""
     with LiveServer("simulator") as server, _started(tmp_path, server.url) as verifying:
-        _read_to(verifying, "cancel: DELETE stops")
+        _read_to(verifying, "cancel: cancelReply stops")
         server.process.kill()
         said, _ = verifying.communicate(timeout=PATIENCE_SECONDS)
         assert verifying.returncode == 3, said
@@ -128,7 +129,7 @@ def test_a_service_that_goes_half_way(tmp_path: Path) -> None:
 def test_who_interrupts_gets_what_was_found_until_then(tmp_path: Path) -> None:
     """And nothing is left behind."""
     with LiveServer("simulator") as server, _started(tmp_path, server.url) as verifying:
-        _read_to(verifying, "cancel: DELETE stops")
+        _read_to(verifying, "cancel: cancelReply stops")
         verifying.send_signal(signal.SIGINT)
         said, _ = verifying.communicate(timeout=PATIENCE_SECONDS)
         left = httpx.get(f"{server.url}/api/conversations", trust_env=False).json()["conversations"]
@@ -157,11 +158,11 @@ def test_wrong_usage(
     arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Has a status of its own."""
-    monkeypatch.setattr("sys.argv", ["scripts/verify", *arguments])
+    monkeypatch.setattr("sys.argv", ["chat-verify", *arguments])
     with pytest.raises(SystemExit) as ended:
         parsed()
     assert ended.value.code == 2
-    assert "usage: scripts/verify" in capsys.readouterr().err
+    assert "usage: chat-verify" in capsys.readouterr().err
 
 
 async def test_a_ci_is_told_that_nobody_was_reached(tmp_path: Path) -> None:

@@ -23,7 +23,8 @@ function asked(dialog) {
       { signal },
     );
     dialog.querySelector("[value=cancel]").addEventListener("click", () => end(false), { signal });
-    dialog.addEventListener("close", () => end(false), { signal }); // Escape
+    // Escape. (The event comes late: it may tell of the time before, and the dialog be open again.)
+    dialog.addEventListener("close", () => dialog.open || end(false), { signal });
     dialog.showModal();
   });
 }

@@ -18,8 +18,10 @@ export function goToEnd() {
 }
 
 export function keepEndInSight() {
-  if (follows) scroller.scrollTop = scroller.scrollHeight;
-  lastTop = scroller.scrollTop;
+  if (follows) {
+    scroller.scrollTop = scroller.scrollHeight;
+    lastTop = scroller.scrollTop;
+  }
   byId("latest").hidden = follows || pixelsToEnd() < NEAR_END_PIXELS;
 }
 
@@ -83,12 +85,20 @@ byId("backdrop").addEventListener("click", closeSidebar);
 byId("conversations").addEventListener("click", (event) => event.target.closest("a") && closeSidebar());
 
 scroller.addEventListener("scroll", () => {
-  const isUp = scroller.scrollTop < lastTop;
-  lastTop = scroller.scrollTop;
-  if (isUp) follows = pixelsToEnd() <= 1; // it went up by itself if there is less to show
-  else if (pixelsToEnd() < NEAR_END_PIXELS) follows = true;
+  const top = scroller.scrollTop;
+  if (top < lastTop) follows &&= pixelsToEnd() <= 1; // then it went up by itself: there is less to show
+  else if (top > lastTop && pixelsToEnd() < NEAR_END_PIXELS) follows = true;
+  lastTop = top;
   byId("latest").hidden = follows || pixelsToEnd() < NEAR_END_PIXELS;
 });
+// Browsers move in small steps, and stop when the place is set meanwhile: so not only what has moved counts.
+scroller.addEventListener("wheel", ({ deltaY }) => deltaY < 0 && letGo(), { passive: true });
+scroller.addEventListener("keydown", ({ key }) => ["ArrowUp", "PageUp", "Home"].includes(key) && letGo());
+
+function letGo() {
+  if (scroller.scrollTop > 0) follows = false;
+}
+
 byId("latest").addEventListener("click", () => {
   goToEnd();
   message.focus();

@@ -24,10 +24,14 @@ from chat_verify.reports.text import as_text
 from chat_verify.target import Place
 from chat_verify.trying import LAWS, Options, verify
 
-_EPILOG = (
-    "exit status: 0 the contract holds, 1 it is broken, 2 wrong usage, 3 the deployment cannot be reached. "
-    f"Laws: {', '.join(law.name for law in LAWS)}."
-)
+_EPILOG = """exit status:
+  0  the contract holds, as far as could be seen
+  1  it is broken
+  2  wrong usage
+  3  the deployment cannot be reached
+
+laws:
+""" + "\n".join(f"  {law.name:13}{law.meaning}" for law in LAWS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +106,16 @@ def parsed() -> tuple[Options | Capture, Outputs]:
     if given.other_key and not given.key:
         parser.error("--other-key needs --key as well")
     place = Place(given.url.rstrip("/"), given.key, given.other_key, str(Path(given.ca).absolute()) if given.ca else "")
-    return Options(place, given.seed, given.seconds, given.rate, given.heartbeat, given.law), outputs
+    return Options(place, given.seed, given.seconds, given.rate, given.heartbeat, given.examples, given.law), outputs
 
 
 def argument_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="chat-verify",
         description="Verifies a running chat backend against its contract, from outside and through every proxy in "
-        "front of it, or judges a recorded stream. It deletes the conversations that it creates.",
+        "front of it,\nor judges a recorded stream. It deletes the conversations that it creates.",
         epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
     add("url", nargs="?", help="the deployment: http:// or https://, with the path in front of /api if there is one")
@@ -131,6 +136,13 @@ def argument_parser() -> argparse.ArgumentParser:
         default=[],
         metavar="NAME",
         help="try only this law; can be repeated",
+    )
+    add(
+        "--examples",
+        type=int,
+        default=0,
+        metavar="N",
+        help="most made-up requests for each operation (default: as many as schemathesis makes in the time)",
     )
     add("--junit", type=Path, metavar="FILE", help="write a report as JUnit XML as well")
     add("--sarif", type=Path, metavar="FILE", help="write a report as SARIF 2.1.0 as well")

@@ -30,7 +30,7 @@ def check_capture(name: str, laws: Sequence[Law], after: int = 0) -> Report:
     raw = sys.stdin.buffer.read() if name == STDIN else Path(name).read_bytes()
     findings = {law.name: Finding(law, unit="events") for law in laws if law.name in {"grammar", "text"}}
     report = Report(
-        "standard input" if name == STDIN else name, 0, findings, about=[f"contract {VERSION}", "a recording"]
+        "standard input" if name == STDIN else name, None, findings, about=[f"contract {VERSION}", "a recording"]
     )
     try:
         skipped, body = _body(raw)

@@ -92,7 +92,7 @@ def check_status(operation_id: str, status: int) -> None:
     documented = _RESPONSES.get(operation_id, dict.fromkeys(map(str, _NO_OPERATION)))
     if "default" not in documented and status not in _EVERYWHERE and str(status) not in documented:
         listed = ", ".join(sorted(documented))
-        raise NotAsDocumented(f"{operation_id or 'a request for no operation'} has the statuses {listed}, not {status}")
+        raise NotAsDocumented(f"status {status}; {operation_id or 'a request for no operation'} has {listed}")
 
 
 def check_headers(operation_id: str, status: int, headers: Mapping[str, str]) -> None:

@@ -99,7 +99,8 @@ class Report:
     """A run, as far as it got."""
 
     address: str
-    seed: int
+    seed: int | None
+    """What repeats it; a recording needs nothing."""
     findings: dict[str, Finding]
     """By the law's name."""
     about: list[str] = field(default_factory=list)
@@ -109,6 +110,8 @@ class Report:
     messages: int = 0
     requests: int = 0
     seconds: float = 0.0
+    is_blind: bool = False
+    """Whether it was reached, but gave no opportunity to see any law."""
     unreachable: str = ""
     """Why there was no service to judge, or not until the end."""
     interrupted: bool = False

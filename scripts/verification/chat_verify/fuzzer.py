@@ -50,6 +50,7 @@ _run = _Run()
 
 
 def main() -> None:
+    _tell(ready=True)
     options = json.load(sys.stdin)
     _run.between_seconds = 1 / options["messages_per_second"]
     _run.same_version = options["same_version"]

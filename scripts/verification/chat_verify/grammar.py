@@ -56,27 +56,28 @@ class Transcript:
 
 def check_stream(raw: bytes, after: int = 0) -> Transcript:
     """Judge a whole stream, or the rest of one whose first `after` words were read before. Raises `StreamBroken`."""
-    events, unknown_last = _events(raw)
+    events = _events(raw)
     known = [event for event in events if event.name in _ENDS or event.name == "message"]
-    if not known or known[-1].name not in _ENDS:
-        line = raw.count(b"\n") + 1
-        _fail(f"the stream ends without done or failed, after {len(known)} words", line=line, event=len(events))
-    if unknown_last:
-        _fail(f"something follows {known[-1].name}: {events[-1].name}", line=events[-1].line)
+    end = next((n for n, event in enumerate(events) if event.name in _ENDS), None)
+    if end is None:
+        count = f"{len(known)} {'word' if len(known) == 1 else 'words'}"
+        _fail(f"the stream ends without done or failed, after {count}", line=raw.count(b"\n") + 1, event=len(events))
+    if end < len(events) - 1:
+        _fail(f"something follows {events[end].name}: {events[end + 1].name}", line=events[end + 1].line, event=end + 1)
     pings = sum(_leading_pings(event) for event in events)
     reply_id = ""
     for n, event in enumerate(known[:-1], after + 1):
         reply_id = _check_word(event, n, reply_id)
     words = tuple(event.data for event in known[:-1])
     last = known[-1]
-    end = _check_end(last, words, after)
-    its_id = str(end.get("reply_id", reply_id)) if last.name == "done" else reply_id
+    told = _check_end(last, words, after)
+    its_id = str(told["reply_id"]) if last.name == "done" else reply_id
     if reply_id not in {"", its_id}:
         _fail(f"done belongs to reply {its_id}, the words belong to {reply_id}", line=last.line)
-    return Transcript(its_id, words, end, last.name == "failed", pings)
+    return Transcript(its_id, words, told, last.name == "failed", pings)
 
 
-def _events(raw: bytes) -> tuple[list[Event], bool]:
+def _events(raw: bytes) -> list[Event]:
     """Check what is not about single events: the encoding, the line ends, and that every block is complete."""
     try:
         text = raw.decode()
@@ -98,7 +99,7 @@ def _events(raw: bytes) -> tuple[list[Event], bool]:
         if block.startswith("\n") or not re.search("^data", block, re.MULTILINE):
             _fail(f"the stream has a block without data: {block[:80]!r}", line=line)
         line += block.count("\n") + 2
-    return events, bool(events) and events[-1].name not in _ENDS and any(event.name in _ENDS for event in events)
+    return events
 
 
 def _leading_pings(event: Event) -> int:
@@ -117,8 +118,6 @@ def _check_word(event: Event, n: int, reply_id: str) -> str:
     def fail(message: str) -> Never:
         _fail(f"{where} {message}", line=event.line, event=n - 1)
 
-    if event.name in _ENDS:
-        fail(f"is {event.name}, but something follows it")
     fields = _fields(event)
     if fields != [*["data"] * (len(fields) - 1), "id"]:
         fail(f"is not a word: a word has data and then an id, and this has {fields}")

@@ -21,7 +21,7 @@ from typing import Self
 import httpx
 
 from chat_verify import hops
-from chat_verify.contract import check_headers, check_json, check_problem, check_status, operation_of
+from chat_verify.contract import NotAsDocumented, check_headers, check_json, check_problem, check_status, operation_of
 from chat_verify.exchange import Answer, Request, delete
 from chat_verify.findings import Broken, HopAnswered, Unseen, contract_says
 
@@ -230,8 +230,12 @@ class Target:
             self.made.pop(request.path.rpartition("/")[2], None)
         with contract_says(shown(request), "every status is documented", law="statuses"):
             check_status(operation_id, response.status_code)
-        with contract_says(shown(request), "the headers are as the document has them", law="document"):
+        try:
             check_headers(operation_id, response.status_code, response.headers)
+        except NotAsDocumented as error:
+            law = "addresses" if "Location" in str(error) else "document"
+            contract = "the headers are as the document has them"
+            raise Broken(shown(request), str(error), contract, law=law) from error
 
     def _by_a_hop(self, request: Request, response: httpx.Response) -> Broken | Unseen:
         status = response.status_code

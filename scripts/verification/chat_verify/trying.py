@@ -18,7 +18,7 @@ from chat_verify.laws.admitting import access, isolation
 from chat_verify.laws.arriving import begin_silence, keep_alive, silence_seconds, streaming
 from chat_verify.laws.browsing import browser
 from chat_verify.laws.cutting import resume
-from chat_verify.laws.fuzzing import document
+from chat_verify.laws.fuzzing import document, ready, started
 from chat_verify.laws.refusing import statuses
 from chat_verify.laws.repeating import idempotency
 from chat_verify.laws.retrying import retries
@@ -60,6 +60,8 @@ class Options:
     seconds: float = 60.0
     messages_per_second: float = 5.0
     heartbeat_seconds: float = 15.0
+    max_examples: int = 0
+    """How many requests the fuzzer makes up for each operation; 0 for as many as it does by itself."""
     laws: Sequence[str] = ()
     """All, if there are none."""
 
@@ -73,8 +75,12 @@ async def verify(options: Options, say: Callable[[str], None]) -> Report:
     def tell(line: str) -> None:
         say(f"{monotonic() - began:4.0f} s  {line}")
 
-    async with Target(options.place, options.messages_per_second, tell) as target:
-        visit = Visit(target, options.seed, options.heartbeat_seconds, tell)
+    is_wanted = any(law.name == "document" for law in laws)
+    async with (
+        Target(options.place, options.messages_per_second, tell) as target,
+        started(is_wanted=is_wanted) as fuzzer,
+    ):
+        visit = Visit(target, options.seed, options.heartbeat_seconds, tell, fuzzer, options.max_examples)
         end = began + options.seconds * (1 - CLEANING_SHARE)
         try:
             await reach(target, report)
@@ -97,6 +103,8 @@ async def _try_all(visit: Visit, laws: Sequence[Law], report: Report, end: float
     await _learn_about(visit, laws, report, end)
     for number, law in enumerate(laws):
         finding = report.findings[law.name]
+        if law.name == "document":
+            end += await ready(visit.fuzzer)
         now, weights = monotonic(), sum(other.weight for other in laws[number:])
         share = (end - now) * law.weight / weights
         if law.name == "keep-alive":
@@ -116,7 +124,7 @@ def _see_anything(report: Report) -> None:
     if verdicts.get("grammar") is Verdict.UNSEEN:
         report.unreachable = f"it gave no reply: {report.findings['grammar'].why}"
     elif Verdict.HELD not in verdicts.values():
-        report.unreachable = "none of the laws could be seen"
+        report.is_blind, report.unreachable = True, "none of the laws could be seen"
 
 
 async def _learn_about(visit: Visit, laws: Sequence[Law], report: Report, end: float) -> None:
@@ -203,7 +211,7 @@ async def _leave(visit: Visit, report: Report) -> None:
         visit.silence.cancel()
         await asyncio.gather(visit.silence, return_exceptions=True)
     target = visit.target
-    report.about += [f"waited {len(target.waited)} times, as 429 said"] if target.waited else []
+    report.about += [f"waited for 429: {len(target.waited)}"] if target.waited else []
     if report.unreachable:
         report.about += [f"left {len(target.made)} conversations behind"] if target.made else []
         return

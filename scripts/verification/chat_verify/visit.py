@@ -12,6 +12,14 @@ from chat_verify.streams import Heard
 from chat_verify.target import Target
 
 
+@dataclass(frozen=True, slots=True)
+class Fuzzer:
+    """The process that makes up requests, and the folder that it runs in."""
+
+    process: asyncio.subprocess.Process
+    folder: str
+
+
 @dataclass(slots=True)
 class Visit:
     target: Target
@@ -19,6 +27,9 @@ class Visit:
     heartbeat_seconds: float
     say: Callable[[str], None]
     """Reports the progress."""
+    fuzzer: Fuzzer | None = None
+    max_examples: int = 0
+    """How many requests the fuzzer makes up for each operation; 0 for as many as it does by itself."""
     simulates: bool = False
     """Whether the bot obeys `/simulate`: then it says exactly what it is told, at the pace that it is told."""
     heard: list[Heard] = field(default_factory=list)

@@ -1,33 +1,34 @@
-"""Asks with the client that datamodel-code-generator makes for httpx2."""
+"""Asks with the client that datamodel-code-generator makes for httpx2, and `ask.py` beside it."""
 
+from collections.abc import Generator
 from contextlib import closing
-from typing import assert_never
 
+from chat_client.ask import Interrupted, ProblemError, Word, ask, follow
 from chat_client.client import Client
-from chat_client.client.errors import APIConnectionError, APIStatusError, ProtocolDataError, SDKError
-from chat_client.client.options import UNSET, RetryOptions
-from chat_client.client.protocols import EventStream, StreamOptions, UnknownEvent
+from chat_client.client.errors import APIStatusError
+from chat_client.client.options import UNSET
 from chat_client.models import ChatRequest, Problem, Reply
 from pydantic import MISSING
 from telling import Asked, do_all, tell, tell_problem, tell_word
 
-RECONNECT = StreamOptions(reconnect=True)
-AT_ONCE = RetryOptions(initial_delay=0.01, max_delay=0.01)
-
 
 def do(asked: Asked) -> None:
-    with Client(base_url=asked["url"], api_key=asked["key"], retry=AT_ONCE) as client:
+    with Client(base_url=asked["url"], api_key=asked["key"]) as client:
         try:
             call(client, asked)
+        except (ProblemError, Interrupted) as error:
+            if error.problem:
+                tell_problem(error.problem.status, error.problem.type, typed=True)
+            else:
+                tell("cut", repr(error.__cause__))
         except APIStatusError as error:
             problem = error.body
             kind = problem.type if isinstance(problem, Problem) else ""
             tell_problem(error.status_code, kind, typed=isinstance(problem, Problem))
-        except APIConnectionError as error:
-            tell("cut", repr(error))
 
 
-def call(client: Client, asked: Asked) -> None:
+def call(client: Client, asked: Asked) -> None:  # noqa: C901 - one case an operation
+    retries = asked.get("retries", 5)
     match asked["operation"]:
         case "getHealth":
             tell("result", client.operations.get_health().message)
@@ -43,47 +44,32 @@ def call(client: Client, asked: Asked) -> None:
             client.conversations.delete_conversation(conversation_id=asked["conversation_id"])
         case "cancelReply":
             client.chat.cancel_reply(reply_id=asked["reply_id"])
+        case "getReply":
+            tell("result", client.chat.get_reply(reply_id=asked["reply_id"]).text)
+        case "createReply":
+            tell("result", client.chat.create_reply(body=request(asked)).text)
         case "streamChat":
-            body = ChatRequest(user_message=asked["message"], conversation_id=asked.get("conversation_id", MISSING))
-            stream = client.protocols.chat_events.open(
-                body=body,
-                idempotency_key=asked.get("idempotency_key", UNSET),
-                last_event_id=asked.get("cursor", UNSET),
-                stream_options=RECONNECT,
-            )
-            read(stream, leave=asked.get("leave", False))
+            read(ask(client, request(asked), key=asked.get("idempotency_key"), retries=retries), asked)
         case "streamReply":
-            reopened = client.protocols.reply_events.open(
-                reply_id=asked["reply_id"], last_event_id=asked.get("cursor", UNSET), stream_options=RECONNECT
-            )
-            read(reopened, leave=asked.get("leave", False))
+            read(follow(client, asked["reply_id"], after=asked.get("cursor", UNSET), retries=retries), asked)
         case other:
             raise ValueError(other)
 
 
-def read(stream: EventStream[Reply | UnknownEvent], *, leave: bool) -> None:
-    with closing(stream):
-        try:
-            for event in stream:
-                match event.data:
-                    case UnknownEvent():  # a word: its data are text, not JSON
-                        tell_word(event.raw_data, event.event_id)
-                        if leave:
-                            return
-                    case Reply() as reply:
-                        tell("done", reply.model_dump(mode="json"))
+def request(asked: Asked) -> ChatRequest:
+    return ChatRequest(user_message=asked["message"], conversation_id=asked.get("conversation_id", MISSING))
+
+
+def read(events: Generator[Word | Reply], asked: Asked) -> None:
+    with closing(events):
+        for event in events:
+            match event:
+                case Word(id, text):
+                    tell_word(text, id)
+                    if asked.get("leave"):
                         return
-                    case never:
-                        assert_never(never)
-        except ProtocolDataError as error:
-            if not isinstance(error.data, Problem):
-                raise
-            tell("failed", error.data.model_dump(mode="json"))
-            return
-        except SDKError as error:
-            tell("cut", repr(error))
-            return
-    tell("cut", "the stream ended without done")
+                case Reply():
+                    tell("done", event.model_dump(mode="json"))
 
 
 do_all(do)

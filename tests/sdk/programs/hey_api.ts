@@ -1,9 +1,9 @@
-// Asks with the client that hey-api makes, and `events.ts` beside it.
+// Asks with the client that hey-api makes, and `ask.ts` beside it.
 
-import { cancelReply, deleteConversation, getConversation, getHealth, getReadiness } from './client';
-import { listConversations, type Problem, type ReplyEvent, streamChat, streamReply } from './client';
+import { ask, follow, Interrupted, ProblemError, type ReplyEvent } from './ask';
+import { cancelReply, createReply, deleteConversation, getConversation, getHealth, getReadiness, getReply } from './client';
+import { listConversations, type Problem } from './client';
 import { createClient } from './client/client';
-import { events } from './events';
 import { type Asked, doAll, type Is, tell, tellProblem } from './telling';
 
 type Answer<Data> = { response: Response } & ({ data: Data; error: undefined } | { data: undefined; error: Problem });
@@ -14,37 +14,20 @@ const told = <Data>({ data, error, response }: Answer<Data>, what: (data: Data) 
   else if (response.status !== 204) tell({ result: what(data) });
 };
 
-const ask = async (asked: Asked): Promise<void> => {
-  const { operation, url, key, message, conversation_id, reply_id, cursor, idempotency_key, leave } = asked;
+const read = async (events: AsyncIterable<ReplyEvent>, leave: boolean | undefined): Promise<void> => {
+  for await (const event of events) {
+    if (event.event === 'word') {
+      tell({ word: event.text, id: event.id });
+      if (leave) return;
+    } else tell({ done: event.reply });
+  }
+};
+
+const call = async (asked: Asked): Promise<void> => {
+  const { operation, url, key, message, conversation_id, reply_id, cursor, idempotency_key, leave, retries } = asked;
   const client = createClient({ baseUrl: url, auth: key ?? undefined });
   const path = { conversation_id: conversation_id ?? '' };
-  // Whoever leaves says so, with a signal: leaving the loop is not enough for this client.
-  const leaving = new AbortController();
-  const lost: unknown[] = [];
-  const streaming = {
-    client,
-    fetch: events,
-    headers: { 'Last-Event-ID': cursor, 'Idempotency-Key': idempotency_key },
-    signal: leaving.signal,
-    onSseError: (error: unknown) => lost.push(error),
-    sseDefaultRetryDelay: 10,
-    sseMaxRetryAttempts: 5, // without it, it tries for ever
-  };
-  const read = async (stream: AsyncIterable<ReplyEvent>): Promise<void> => {
-    try {
-      for await (const event of stream) {
-        if (event.event === 'message') {
-          tell({ word: event.data, id: event.id });
-          if (leave) return;
-        }
-        if (event.event === 'done') return tell({ done: event.data });
-        if (event.event === 'failed') return tell({ failed: event.data });
-      }
-      tell({ cut: lost.map(String) });
-    } finally {
-      leaving.abort();
-    }
-  };
+  const body = { user_message: message, conversation_id };
   switch (operation) {
     case 'getHealth':
       return tell({ result: (await getHealth({ client })).data?.message });
@@ -58,13 +41,27 @@ const ask = async (asked: Asked): Promise<void> => {
       return told(await deleteConversation({ client, path }), () => null);
     case 'cancelReply':
       return told(await cancelReply({ client, path: { reply_id } }), () => null);
+    case 'getReply':
+      return told(await getReply({ client, path: { reply_id } }), (reply) => reply.text);
+    case 'createReply':
+      return told(await createReply({ client, body }), (reply) => reply.text);
     case 'streamChat':
-      return read((await streamChat({ ...streaming, body: { user_message: message, conversation_id } })).stream);
+      return read(ask(body, { client, key: idempotency_key, retries }), leave);
     case 'streamReply':
-      return read((await streamReply({ ...streaming, path: { reply_id } })).stream);
+      return read(follow(reply_id, { client, after: cursor, retries }), leave);
     default:
       throw new Error(operation);
   }
 };
 
-void doAll(ask);
+void doAll(async (asked) => {
+  try {
+    await call(asked);
+  } catch (error) {
+    if (!(error instanceof ProblemError || error instanceof Interrupted)) throw error;
+    const { problem } = error;
+    const typed: Is<typeof problem, Problem | undefined> = true;
+    if (problem) tellProblem(problem.status, problem.type, typed);
+    else tell({ cut: String(error.cause) });
+  }
+});

@@ -1,15 +1,29 @@
-// Asks with the client that hey-api makes, as it comes: without `events.ts`.
+// Asks with the client that hey-api makes, as it comes: without `ask.ts`.
 
-import { getConversation, type Problem, streamChat } from './client';
+import { createReply, getConversation, getReply, type Problem, streamChat } from './client';
+import { cancelReply } from './client';
 import { createClient } from './client/client';
 import { type Asked, doAll, type Is, tell, tellProblem } from './telling';
 
-doAll(async ({ operation, url, message, conversation_id, cursor }: Asked): Promise<void> => {
+type Answer<Data> = { response: Response } & ({ data: Data; error: undefined } | { data: undefined; error: Problem });
+
+const told = <Data>({ data, error, response }: Answer<Data>, what: (data: Data) => unknown): void => {
+  const typed: Is<typeof error, Problem | undefined> = true;
+  if (error) tellProblem(response.status, error.type, typed);
+  else if (response.status !== 204) tell({ result: what(data) });
+};
+
+doAll(async ({ operation, url, message, conversation_id, reply_id, cursor }: Asked): Promise<void> => {
   const client = createClient({ baseUrl: url });
-  if (operation === 'getConversation') {
-    const { error, response } = await getConversation({ client, path: { conversation_id: conversation_id ?? '' } });
-    const typed: Is<typeof error, Problem | undefined> = true;
-    return tellProblem(response.status, error?.type ?? '', typed);
+  switch (operation) {
+    case 'getConversation':
+      return told(await getConversation({ client, path: { conversation_id: conversation_id ?? '' } }), () => null);
+    case 'cancelReply':
+      return told(await cancelReply({ client, path: { reply_id } }), () => null);
+    case 'getReply':
+      return told(await getReply({ client, path: { reply_id } }), (reply) => reply.text);
+    case 'createReply':
+      return told(await createReply({ client, body: { user_message: message } }), (reply) => reply.text);
   }
   const lost: unknown[] = [];
   let ended = false;

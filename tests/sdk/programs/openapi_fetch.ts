@@ -36,14 +36,21 @@ const ask = async ({ operation, url, key, message, conversation_id, reply_id, cu
     case 'deleteConversation':
       return told(await client.DELETE('/api/conversations/{conversation_id}', { params }), () => null);
     case 'cancelReply':
-      return told(await client.DELETE('/api/replies/{reply_id}', { params: { path: { reply_id } } }), () => null);
+      return told(await client.POST('/api/replies/{reply_id}/cancel', { params: { path: { reply_id } } }), () => null);
+    case 'getReply':
+      return told(await client.GET('/api/replies/{reply_id}', { params: { path: { reply_id } } }), (reply) => reply.text);
+    case 'createReply':
+      return told(await client.POST('/api/replies', { body: { user_message: message } }), (reply) => reply.text);
     case 'streamChat': {
       const body = { user_message: message, conversation_id };
       return streamed(await client.POST('/api/chat', { params: { header }, body, parseAs: 'stream' }));
     }
     case 'streamReply':
       return streamed(
-        await client.GET('/api/replies/{reply_id}', { params: { header, path: { reply_id } }, parseAs: 'stream' }),
+        await client.GET('/api/replies/{reply_id}/events', {
+          params: { header, path: { reply_id } },
+          parseAs: 'stream',
+        }),
       );
     default:
       throw new Error(operation);

@@ -2,10 +2,10 @@
 
 import httpx
 from chat_backend_client import AuthenticatedClient, Client
-from chat_backend_client.api.chat import cancel_reply, stream_chat, stream_reply
+from chat_backend_client.api.chat import cancel_reply, create_reply, get_reply, stream_chat, stream_reply
 from chat_backend_client.api.conversations import delete_conversation, get_conversation, list_conversations
 from chat_backend_client.api.operations import get_health, get_readiness
-from chat_backend_client.models import ChatRequest, Conversation, ConversationPage, Health, Problem, Readiness
+from chat_backend_client.models import ChatRequest, Conversation, ConversationPage, Health, Problem, Readiness, Reply
 from chat_backend_client.types import UNSET
 from telling import Asked, do_all, tell, tell_problem
 
@@ -29,7 +29,7 @@ def do(asked: Asked) -> None:
             tell("result", heard)
 
 
-def call(client: AuthenticatedClient | Client, asked: Asked) -> str | list[str] | Problem | None:
+def call(client: AuthenticatedClient | Client, asked: Asked) -> str | list[str] | Problem | None:  # noqa: C901 - one case an operation
     match asked["operation"]:
         case "getHealth":
             health = get_health.sync(client=client)
@@ -53,6 +53,12 @@ def call(client: AuthenticatedClient | Client, asked: Asked) -> str | list[str] 
         case "cancelReply":
             cancelled = cancel_reply.sync(asked["reply_id"], client=client)
             return cancelled if isinstance(cancelled, Problem) else None
+        case "getReply":
+            reply = get_reply.sync(asked["reply_id"], client=client)
+            return reply.text if isinstance(reply, Reply) else reply
+        case "createReply":
+            created = create_reply.sync(client=client, body=ChatRequest(user_message=asked["message"]))
+            return created.text if isinstance(created, Reply) else created
         case "streamChat":
             body = ChatRequest(user_message=asked["message"], conversation_id=asked.get("conversation_id", UNSET))
             return stream_chat.sync(client=client, body=body, last_event_id=asked.get("cursor", UNSET))

@@ -18,6 +18,7 @@ class Asked(TypedDict):
     cursor: NotRequired[str]
     idempotency_key: NotRequired[str]
     leave: NotRequired[bool]  # after the first word
+    retries: NotRequired[int]
 
 
 def tell(what: str, value: object) -> None:

@@ -16,6 +16,8 @@ export interface Asked {
   idempotency_key?: string;
   /** Whether to leave after the first word. */
   leave?: boolean;
+  /** How often to ask again; as often as the client does by itself if absent. */
+  retries?: number;
 }
 
 /** Print it as a line of JSON, at once. */

@@ -29,6 +29,10 @@ const ask = async ({ operation, url, key, message, conversation_id, reply_id, cu
       return conversations.deleteConversation({ conversationId });
     case 'cancelReply':
       return chat.cancelReply({ replyId: reply_id });
+    case 'getReply':
+      return tell({ result: (await chat.getReply({ replyId: reply_id })).text });
+    case 'createReply':
+      return tell({ result: (await chat.createReply({ chatRequest: { userMessage: message } })).text });
     case 'streamChat': {
       const chatRequest = { userMessage: message, conversationId: conversation_id };
       return streamed(await chat.streamChatRaw({ chatRequest, lastEventID: cursor }));

@@ -4,12 +4,14 @@ schemathesis is an extra (`pip install 'chat-verify[fuzz]'`): without it, this l
 """
 
 import asyncio
+import contextlib
 import json
 import os
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from time import monotonic
@@ -19,10 +21,11 @@ from chat_verify.contract import source
 from chat_verify.exchange import Request
 from chat_verify.findings import Broken, Unreachable, Unseen
 from chat_verify.target import Target
-from chat_verify.visit import Visit
+from chat_verify.visit import Fuzzer, Visit
 
 _LEAST_SECONDS = 4.0
 _GRACE_SECONDS = 2.0
+_START_SECONDS = 60.0
 _PROGRESS_SECONDS = 5.0
 _LOST_AT_MOST = 5
 _LINE_BYTES = 2**22
@@ -54,18 +57,55 @@ enabled = false
 async def document(visit: Visit) -> None:
     """Run it for the time that is left; each kind of breach is reported once."""
     visit.finding.unit = "requests"
-    if find_spec("schemathesis") is None:
+    if visit.fuzzer is None:
         raise Unseen("it takes schemathesis: pip install 'chat-verify[fuzz]'")
     seconds = visit.seconds_left() - _GRACE_SECONDS
     if seconds < _LEAST_SECONDS:
         raise Unseen("there was no time for it: --seconds gives more")
-    with tempfile.TemporaryDirectory(prefix="verify-") as folder:
-        run = _Run(visit)
-        for breach in await run.breaches(_arguments(visit, Path(folder), int(seconds)), folder):
-            visit.finding.breaches.append(breach)
+    run = _Run(visit, visit.fuzzer)
+    for breach in await run.breaches(_arguments(visit, Path(visit.fuzzer.folder), int(seconds))):
+        visit.finding.breaches.append(breach)
     visit.finding.notes.append(run.told())
     if not run.calls:
-        raise Unseen(f"schemathesis did not start in its time. It said: {run.said[-300:]!r}")
+        raise Unseen(f"schemathesis did not send anything in its time. It said: {run.said[-300:]!r}")
+
+
+@asynccontextmanager
+async def started(*, is_wanted: bool) -> AsyncGenerator[Fuzzer | None]:
+    """The process of the fuzzer, which does not outlive the block. It takes seconds to start: time for other laws."""
+    if not is_wanted or find_spec("schemathesis") is None:
+        yield None
+        return
+    packages = os.pathsep.join(filter(None, [str(_PACKAGES), os.environ.get("PYTHONPATH")]))
+    with tempfile.TemporaryDirectory(prefix="verify-") as folder:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-P", "-m", "chat_verify.fuzzer"),
+            cwd=folder,
+            env=os.environ | {"PYTHONPATH": packages},
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            limit=_LINE_BYTES,
+            start_new_session=True,  # Ctrl-C is for the process that reports
+        )
+        try:
+            yield Fuzzer(process, folder)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.communicate()
+
+
+async def ready(fuzzer: Fuzzer | None) -> float:
+    """Wait until it has started. Returns how many seconds that took."""
+    began = monotonic()
+    if fuzzer is not None and fuzzer.process.stderr:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_START_SECONDS):
+                async for line in fuzzer.process.stderr:
+                    if line.startswith(b'{"ready"'):
+                        break
+    return monotonic() - began
 
 
 def _arguments(visit: Visit, folder: Path, seconds: int) -> Sequence[str]:
@@ -77,8 +117,10 @@ def _arguments(visit: Visit, folder: Path, seconds: int) -> Sequence[str]:
     (folder / "schemathesis.toml").write_text(_CONFIG, "utf-8")
     return [
         *("--config-file", "schemathesis.toml", "run", "openapi.yaml", "--url", place.url, "--seed", str(visit.seed)),
-        *("--max-time", str(seconds), "--request-timeout", str(seconds + 60)),  # no stream is cut short: all end here
+        *("--request-timeout", str(seconds + 60)),  # no stream is cut short: all end here
         *("--rate-limit", "auto", "--warnings", "off", "--no-color"),
+        # With a time, it goes on until that is over, whatever the number of examples.
+        *(("--max-examples", str(visit.max_examples)) if visit.max_examples else ("--max-time", str(seconds))),
         *(("--header", f"Authorization: Bearer {place.key}") if place.key else ()),
         *(("--tls-verify", place.ca) if place.ca else ()),
     ]
@@ -87,8 +129,9 @@ def _arguments(visit: Visit, folder: Path, seconds: int) -> Sequence[str]:
 class _Run:
     """A run of the fuzzer, and what it has reported so far."""
 
-    def __init__(self, visit: Visit) -> None:
+    def __init__(self, visit: Visit, fuzzer: Fuzzer) -> None:
         self._visit = visit
+        self._fuzzer = fuzzer
         self._target: Target = visit.target
         self._told_at = monotonic()
         self._failures: dict[str, dict[str, Any]] = {}
@@ -101,19 +144,9 @@ class _Run:
     def told(self) -> str:
         return ", ".join(f"{count} {call}" for call, count in sorted(self.calls.items()))
 
-    async def breaches(self, arguments: Sequence[str], folder: str) -> list[Broken]:
+    async def breaches(self, arguments: Sequence[str]) -> list[Broken]:
         """Run it to its end, or to the end of the time."""
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-m", "chat_verify.fuzzer"),
-            cwd=folder,
-            env=os.environ
-            | {"PYTHONPATH": os.pathsep.join(filter(None, [str(_PACKAGES), os.environ.get("PYTHONPATH")]))},
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            limit=_LINE_BYTES,
-            start_new_session=True,  # Ctrl-C is for the process that reports
-        )
+        process = self._fuzzer.process
         assert process.stdin and process.stdout and process.stderr  # noqa: S101, PT018 - pipes, as asked for
         options = {
             "arguments": arguments,
@@ -128,13 +161,9 @@ class _Run:
                 async for line in process.stderr:
                     self._take(line)
             self.said += said.result().decode("utf-8", "replace")
-        except BaseException as error:
-            process.kill()
-            if not isinstance(error, TimeoutError):
-                raise
+        except TimeoutError:
             self._visit.finding.notes.append("not to its end: the time was over")
         finally:
-            await process.wait()
             self._target.unanswered |= self._asked
         return [_breach(title, failure) for title, failure in self._failures.items()]
 

@@ -27,7 +27,7 @@ def write_junit(report: Report, path: Path) -> None:
     tree.write(path, encoding="utf-8", xml_declaration=True)
 
 
-def _tell(case: "ET.Element[str]", finding: Finding, seed: int) -> None:
+def _tell(case: "ET.Element[str]", finding: Finding, seed: int | None) -> None:
     match finding.verdict:
         case Verdict.BROKEN:
             failure = ET.SubElement(case, "failure", message=_plain(finding.breaches[0].came))

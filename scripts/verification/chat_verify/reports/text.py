@@ -14,8 +14,11 @@ def as_text(report: Report) -> str:
 
 
 def _lines(report: Report) -> Iterator[str]:
-    yield f"{report.address}: {', '.join([*report.about, f'seed {report.seed}'])}"
-    yield f"{report.messages} messages, {report.requests} requests, {report.seconds:.0f} s"
+    if report.seed is None:
+        yield f"{report.address}: {', '.join(report.about)}"
+    else:
+        yield f"{report.address}: {', '.join([*report.about, f'seed {report.seed}'])}"
+        yield f"{report.messages} messages, {report.requests} requests, {report.seconds:.0f} s"
     yield ""
     if not report.unreachable or any(finding.tried for finding in report.findings.values()):
         for finding in report.findings.values():
@@ -32,15 +35,17 @@ def conclusion(report: Report) -> str:
     unseen = [finding.law.name for finding in findings if finding.verdict is Verdict.UNSEEN]
     gone = f" CANNOT BE REACHED: {report.unreachable}" if report.unreachable else ""
     stopped = " Interrupted: the rest was not tried." if report.interrupted else ""
+    again = "" if report.seed is None else f" Repeat with --seed {report.seed}"
     if broken:
-        return f"BREAKS THE CONTRACT: {', '.join(broken)}.{gone}{stopped} Repeat with --seed {report.seed}"
+        return f"BREAKS THE CONTRACT: {', '.join(broken)}.{gone}{stopped}{again}"
     if gone or stopped:
         return f"{gone}{stopped}".strip()
-    held = f"HOLDS: {len(findings) - len(unseen)} laws held"
+    count = len(findings) - len(unseen)
+    held = f"HOLDS: {count} {'law' if count == 1 else 'laws'} held"
     return f"{held}; {len(unseen)} could not be seen: {', '.join(unseen)}." if unseen else f"{held}."
 
 
-def _of(finding: Finding, seed: int) -> Iterator[str]:
+def _of(finding: Finding, seed: int | None) -> Iterator[str]:
     tried = finding.count() if finding.tried else ""
     name = finding.law.name
     if finding.verdict is Verdict.UNSEEN:
@@ -54,7 +59,7 @@ def _of(finding: Finding, seed: int) -> Iterator[str]:
         yield from _wrapped("warning: ", warning)
 
 
-def account(breach: Broken, seed: int) -> Iterator[str]:
+def account(breach: Broken, seed: int | None) -> Iterator[str]:
     """A breach, line by line."""
     yield from _wrapped("sent:  ", breach.request)
     yield from _wrapped("came:  ", breach.came)

@@ -1,0 +1,148 @@
+"""The chat page loses nothing: what was written, what was asked to stop, and what people chose to forbid."""
+
+from playwright.async_api import Browser, expect
+
+from app.contract import Contract
+from tests.browser.people import Person, somebody
+from tests.support.asgi import Whole
+from tests.support.browser import visitor
+from tests.support.cable import Cable
+from tests.support.server import LiveServer
+from tests.verify.faults import Asked, Fault
+from tests.verify.proxy import FaultyProxy
+
+
+class Refusing:
+    """A proxy whose server is away for the first few requests to a path; it remembers all of them."""
+
+    def __init__(self, path: str, times: int) -> None:
+        """`path` is how those requests' paths end."""
+        self.asked: list[Asked] = []
+        self._path = path
+        self._times = times
+
+    def __call__(self, asked: Asked) -> Asked | Whole:
+        """The request, or the proxy's own page."""
+        if asked.method != "POST" or not asked.path.endswith(self._path):
+            return asked
+        self.asked.append(asked)
+        if len(self.asked) > self._times:
+            return asked
+        return Whole(502, {"content-type": "text/html"}, b"<h1>Bad Gateway</h1>")
+
+
+async def test_a_message_that_did_not_arrive_survives_a_reload(chromium: Browser, server: LiveServer) -> None:
+    """It is in the box again, and sent with the same key: it may have arrived."""
+    refusing = Refusing("/api/chat", times=1)
+    async with FaultyProxy(server.port, Fault(request=refusing)) as proxy, visitor(chromium) as page:
+        await page.goto(f"{proxy.url}/")
+        person = Person(page)
+        await page.clock.install()  # so that it is not repeated before the reload
+        await person.say("a message")
+        await expect(person.note).to_contain_text("Connection lost")
+        await page.reload()
+        await expect(person.message).to_have_value("a message")
+        await person.page.get_by_role("button", name="Send").click()
+        await person.hears("a message")
+        await page.reload()
+        await expect(person.message).to_have_value("")
+        await expect(person.sayings).to_have_count(1)
+    assert len({asked.headers["idempotency-key"] for asked in refusing.asked}) == 1
+
+
+async def test_a_message_that_is_refused_can_be_edited(chromium: Browser, server: LiveServer) -> None:
+    """The page says why, and gives it back; also after a reload."""
+    async with somebody(chromium, server.url) as person:
+        await person.say("/simulate nonsense\nhello")
+        await expect(person.reply.get_by_role("alert")).to_contain_text("The bot refuses this message.")
+        await person.reply.get_by_role("button", name="Edit the message").click()
+        await expect(person.message).to_have_value("/simulate nonsense\nhello")
+        await expect(person.message).to_be_focused()
+        await expect(person.replies).to_have_count(0)
+        await person.page.reload()
+        await expect(person.message).to_have_value("/simulate nonsense\nhello")
+
+
+async def test_stop_is_asked_again_until_it_is_heard(chromium: Browser, server: LiveServer) -> None:
+    """A proxy that lost the server for a moment does not keep the reply going."""
+    refusing = Refusing("/cancel", times=2)
+    async with FaultyProxy(server.port, Fault(request=refusing)) as proxy, visitor(chromium) as page:
+        await page.goto(f"{proxy.url}/")
+        person = Person(page)
+        await person.say("/simulate stall_after=3\nsome words that stay unsaid")
+        await person.hears("some words")
+        await person.stop.click()
+        await expect(person.note).to_have_text("Stopped.")
+    assert len(refusing.asked) == 3
+
+
+async def test_stop_waits_for_the_connection(chromium: Browser, server: LiveServer) -> None:
+    """Somebody presses it where there is no network; the reply stops when there is."""
+    async with Cable(server.port) as cable, somebody(chromium, cable.url) as person:
+        await person.say("/simulate stall_after=3\nsome words that stay unsaid")
+        await person.hears("some words")
+        cable.cut()
+        await expect(person.note).to_contain_text("Connection lost")
+        await person.stop.click()
+        cable.join()
+        await expect(person.note).to_have_text("Stopped.", timeout=15_000)
+
+
+async def test_a_reply_that_nobody_read_is_told_from_one_that_was_stopped(chromium: Browser) -> None:
+    """Where the operator lets no reply go on without a reader."""
+    with LiveServer(resume_window_seconds=0, unread_seconds=0) as server:
+        async with somebody(chromium, server.url) as person:
+            await person.say("/simulate stall_after=3\nsome words that stay unsaid")
+            await person.hears("some words")
+            await person.page.get_by_role("button", name="New chat").click()
+            await expect(person.replies).to_have_count(0)
+            await person.conversations.first.click()
+            await expect(person.note).to_have_text("The reply ended early because nobody was reading it.")
+
+
+_BLOCK = """
+    const blocked = { get() { throw new DOMException("Access is denied for this document.", "SecurityError"); } };
+    Object.defineProperty(window, "localStorage", blocked);
+    Object.defineProperty(window, "sessionStorage", blocked);
+    window.BroadcastChannel = class { constructor() { blocked.get(); } };
+"""
+"""What a browser does whose owner has blocked cookies and site data."""
+
+
+async def test_it_works_where_site_data_is_blocked(chromium: Browser, server: LiveServer) -> None:
+    """Without memory: what was chosen holds until the page is closed."""
+    async with visitor(chromium) as page:
+        await page.context.add_init_script(_BLOCK)
+        await page.goto(f"{server.url}/")
+        person = Person(page)
+        await page.get_by_role("button", name="Use dark colours").click()
+        await expect(page.get_by_role("button", name="Use light colours")).to_be_visible()
+        await person.say("hello")
+        assert await person.hears_the_end() == "hello"
+        await page.reload()
+        assert await person.hears_the_end() == "hello"
+
+
+_PROBLEMS = [
+    dict(problem)
+    for problem in Contract.load().problems.values()
+    if problem["status"] in {401, 413, 422, 429, 500, 502, 503, 504}
+]
+"""Those that somebody who uses the page can meet."""
+
+
+_FOR_PROGRAMS = ["Retry-After", "Last-Event-ID", "X-Request-Id", "Authorization", "Bearer", "errors"]
+
+
+async def test_people_are_told_nothing_that_only_programs_can_do(chromium: Browser, server: LiveServer) -> None:
+    """The contract's texts are for those who write clients."""
+    async with somebody(chromium, server.url) as person:
+        told = await person.page.evaluate(
+            """async (problems) => {
+                const { Problem } = await import("/page/client.js");
+                return problems.map((problem) => new Problem(problem).message);
+            }""",
+            _PROBLEMS,
+        )
+    assert len(told) >= 15
+    assert not [text for text in told if any(word in text for word in _FOR_PROGRAMS)]

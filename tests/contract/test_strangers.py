@@ -1,0 +1,55 @@
+"""`schemathesis run openapi.yaml --url ...`, to the letter: no configuration, no hook, no exclusion, any seed.
+
+`CONTRACT_MAX_EXAMPLES` makes the runs longer than they are here, for time. schemathesis tells the seed of each.
+"""
+
+import asyncio
+import os
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from subprocess import CompletedProcess
+
+import pytest
+
+from tests.contract.document import PLACES, ROOT
+from tests.contract.fuzzing import typed
+from tests.support.databases import fresh_database_url
+from tests.support.keys import bearer, made_key
+from tests.support.server import LiveServer
+
+SHORT = ("--max-examples", os.environ.get("CONTRACT_MAX_EXAMPLES", "20"))
+RUNS = {
+    "greeter": (str(ROOT / "openapi.yaml"), "--url", "{url}"),
+    "greeter with keys": (str(ROOT / "openapi.yaml"), "--url", "{url}", "--header", "Authorization: {bearer}"),
+    "simulator": (str(ROOT / "openapi.yaml"), "--url", "{url}"),
+    "simulator with keys": (str(ROOT / "openapi.yaml"), "--url", "{url}", "--header", "Authorization: {bearer}"),
+    "greeter by its own address": ("{url}/openapi.yaml",),
+}
+ALL_TESTED = f"Tested: {len(PLACES)}"
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, CompletedProcess[str]]]:
+    """Two at a time."""
+    with ExitStack() as stack:
+
+        def run(name: str) -> CompletedProcess[str]:
+            url = fresh_database_url()
+            key, _ = asyncio.run(made_key(url)) if name.endswith("keys") else ("", "")
+            server = stack.enter_context(LiveServer(name.partition(" ")[0], greeter_pace_ms=0, database_url=url))
+            arguments = [argument.format(url=server.url, bearer=bearer(key)) for argument in RUNS[name]]
+            return typed(tmp_path_factory.mktemp("stranger"), *arguments, *SHORT)
+
+        with ThreadPoolExecutor(2) as pool:
+            yield dict(zip(RUNS, pool.map(run, RUNS), strict=True))
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_a_stranger_finds_nothing(name: str, runs: Mapping[str, CompletedProcess[str]]) -> None:
+    """No failure, and nothing to warn of."""
+    done = runs[name]
+    assert done.returncode == 0, done.stdout
+    assert "No issues found" in done.stdout
+    assert ALL_TESTED in done.stdout
+    assert "\u26a0" not in done.stdout
