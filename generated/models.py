@@ -260,7 +260,7 @@ class ChatRequest(BaseModel):
     on_disconnect: Annotated[
         Literal["cancel", "continue"],
         Field(
-            description="What happens when nobody reads the reply any more: `cancel` stops generating after the resume window,\n`continue` generates it to its end, for as long as the operator allows.\n"
+            description="What happens when nobody reads the reply any more: `cancel`, the default, stops generating after the resume\nwindow; `continue` generates it to its end, for as long as the operator allows.\n"
         ),
     ] = "cancel"
 

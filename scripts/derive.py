@@ -9,6 +9,7 @@ are said in other words, because SDKs are made of this document:
 - An enum that later versions may extend (`anyOf` of an enum and a string) is a plain string: generators make a wrapper
   object of such an `anyOf`, or lose its value. The present problem types are a schema of their own, KnownProblemType.
   (A KnownFinishReason would keep openapi-generator's client for Go from compiling: ReplyState has `cancelled`, too.)
+- A property has no `default`: openapi-typescript takes that for "required". Its description says it.
 - Request bodies stand where they are used: of a reference, swagger-typescript-api does not see the content type.
 
 `--check` writes nothing; it prints a diff and fails if the file is stale.
@@ -47,12 +48,12 @@ def derive(document: dict[str, Any]) -> dict[str, Any]:
     schemas = derived["components"]["schemas"]
     del schemas["ReplyStream"]
     derived["components"]["schemas"] = dict(
-        part for name, schema in schemas.items() for part in _open_enum_apart(name, schema)
+        part for name, schema in schemas.items() for part in _for_sdks(name, schema)
     )
     return derived
 
 
-def _open_enum_apart(name: str, schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _for_sdks(name: str, schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     match schema:
         case {"anyOf": [{"type": "string", "enum": known}, {"type": "string"} as any_string], **rest}:
             yield name, any_string | rest
@@ -60,6 +61,8 @@ def _open_enum_apart(name: str, schema: dict[str, Any]) -> Iterator[tuple[str, d
                 description = f"The values of {name} that this version has. Later versions may add some."
                 yield _KNOWN[name], {"type": "string", "description": description, "enum": known}
         case _:
+            for property_ in schema.get("properties", {}).values():
+                property_.pop("default", None)
             yield name, schema
 
 

@@ -33,15 +33,15 @@ class Source:
 
 
 SOURCES = {
-    "datamodel-code-generator": Source("datamodel_code_generator.py", "python"),
-    "hey-api": Source("hey_api.ts", "typescript"),
+    "datamodel-code-generator and ask.py": Source("datamodel_code_generator.py", "python"),
+    "hey-api and ask.ts": Source("hey_api.ts", "typescript"),
     "hey-api, alone": Source("hey_api_alone.ts", "typescript"),
     "openapi-typescript": Source("openapi_fetch.ts", "openapi-typescript"),
     "openapi-generator, typescript-fetch": Source("typescript_fetch.ts", "openapi-generator-typescript"),
     "openapi-generator, python": Source("openapi_generator.py", "openapi-generator-python"),
     "openapi-python-client": Source("openapi_python_client.py", "openapi-python-client"),
 }
-RECOMMENDED = ("datamodel-code-generator", "hey-api")
+RECOMMENDED = ("datamodel-code-generator and ask.py", "hey-api and ask.ts")
 
 
 @dataclass(frozen=True, slots=True)

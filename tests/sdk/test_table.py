@@ -1,4 +1,4 @@
-"""The README's table of clients says what is found here, when each of them asks a running service."""
+"""The table of clients says what is found here, when each of them asks a running service."""
 
 import asyncio
 import contextlib
@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from scripts.clients.kinds import HERE
-from tests.docs.readme import PROSE, table
 from tests.sdk.asking import PROGRAMS, SOURCES, Line, Program, answers, asked, words
+from tests.sdk.page import PROSE, table
 from tests.support.cutting import Cut, CuttingProxy
 from tests.support.server import LiveServer
 
@@ -28,7 +28,7 @@ _WORDS = ["eins ", "zwei ", "drei ", "vier ", "fünf"]
 _FIRST_WORD_SECONDS = {"word by word": 30.0, "no": 3.0}
 """How long to wait for the first word of a reply that never ends, by what the table says: to be wrong takes longer."""
 
-_LABELS = [re.sub(r"`|\*\*", "", row[0]) for row in table("SDKs")]
+_ROWS = {re.sub(r"`|\*\*", "", row[0]): row for row in table("client")}
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ async def http(server: LiveServer) -> AsyncIterator[httpx.AsyncClient]:
 
 def test_the_table_has_every_client() -> None:
     """And no other."""
-    assert list(SOURCES) == _LABELS
+    assert list(SOURCES) == list(_ROWS)
 
 
 @pytest.mark.parametrize("name", SOURCES)
@@ -56,21 +56,22 @@ async def test_the_table_tells_what_a_client_does(
 ) -> None:
     """Each cell is what one trial has found."""
     client = program(name)
-    label, *said = table("SDKs")[_LABELS.index(name)]
+    label, *said = _ROWS[name]
+    told = await answers(client, *_trials(server.url))
+    assert _values(told[: len(_JSON)]) == ["one 42", "one 42", None]
     found = [
         await _streams(client, server, http, _FIRST_WORD_SECONDS[said[0]]),
-        await _is_exact(client, server),
+        _is_exact(told[len(_JSON) : -2]),
         await _resumes(client, server),
-        await _types_errors(client, server),
+        _types_errors(told[-2], told[-1]),
         "no" if client.complaint else "yes",
     ]
     assert said == found, f"the row has to be: | {' | '.join([label, *found])} |"
 
 
 def test_what_the_prose_names_is_what_the_programs_do() -> None:
-    """Each call and setting that the section names stands in a program's code, or beside a client's."""
-    section = PROSE.partition("## SDKs\n")[2].partition("\n## ")[0]
-    named = {name for name in re.findall(r"`(\w{8,})`", section) if not name.isupper()}
+    """Each call and setting that the page names stands in a program's code, or beside a client's."""
+    named = {name for name in re.findall(r"`(\w{8,})`", PROSE.partition("## Tried by hand")[0]) if not name.isupper()}
     assert len(named) > 5
     code = "".join(_code())
     assert {name for name in named if name not in code} == set()
@@ -93,14 +94,32 @@ async def _streams(client: Program, server: LiveServer, http: httpx.AsyncClient,
         has_streamed = first.done()
         (conversation,) = await _conversations(http) - before
         messages = (await http.get(f"/api/conversations/{conversation}")).json()["messages"]
-        (await http.delete(f"/api/replies/{messages[1]['reply_id']}")).raise_for_status()
+        (await http.post(f"/api/replies/{messages[1]['reply_id']}/cancel")).raise_for_status()
         told = [await first, *[line async for line in lines]]
     return "word by word" if has_streamed and told[0].get("word") == "one " else "no"
 
 
-async def _is_exact(client: Program, server: LiveServer) -> str:
+_JSON = ("createReply", "getReply", "cancelReply")
+
+
+def _trials(url: str) -> list[dict[str, Any]]:
+    """A reply as JSON, its cancellation, texts to be told exactly, and two problems."""
+    asks = _asks(url, "one 42") | {"reply_id": _reply(url)}
+    return [
+        *[asks | {"operation": operation} for operation in _JSON],
+        *[_asks(url, text) for text in _NASTY],
+        _asks(url) | {"operation": "getConversation", "conversation_id": "0" * 32},
+        _asks(url, "/simulate status=503\nhello") | {"retries": 0},
+    ]
+
+
+def _reply(url: str) -> str:
+    answer = httpx.post(f"{url}/api/replies", json={"user_message": "one 42"}, trust_env=False)
+    return str(answer.json()["reply_id"])
+
+
+def _is_exact(told: list[list[Line]]) -> str:
     """Whether what it tells as words gives the text."""
-    told = await answers(client, *[_asks(server.url, text) for text in _NASTY])
     if any("whole" in lines[0] for lines in told):
         assert all(f'"text":"{text[:5]}' in lines[0]["whole"] for lines, text in zip(told, _NASTY, strict=True))
         return "raw events"
@@ -113,17 +132,12 @@ async def _is_exact(client: Program, server: LiveServer) -> str:
 
 async def _resumes(client: Program, server: LiveServer) -> str:
     """What it does when its connection is cut in the third word, and when it is told where to go on."""
-    text = "".join(_WORDS)
-
-    async def at_once(_: int) -> None:
-        pass
-
-    async with CuttingProxy(server.port, [Cut(3, 7)], at_once) as proxy:
-        (told,) = await answers(client, _asks(proxy.url, f"/simulate pace_ms=20\n{text}"))
+    told = await _cut_off(client, server, Cut(3, 7), cleanly=False)
     if _end(told, "done"):
         assert words(told) == _WORDS
-        assert _end(told, "done")["text"] == text
-        return "by itself"
+        assert _end(told, "done")["text"] == "".join(_WORDS)
+        told = await _cut_off(client, server, Cut(3, 7), cleanly=True)
+        return "by itself" if words(told) == _WORDS and _end(told, "done") else "not after a clean end"
     assert "cut" in told[-1]
     assert words(told) == _WORDS[: len(words(told))]
     if not words(told):
@@ -133,18 +147,27 @@ async def _resumes(client: Program, server: LiveServer) -> str:
     return "with `Last-Event-ID`"
 
 
-async def _types_errors(client: Program, server: LiveServer) -> str:
+async def _cut_off(client: Program, server: LiveServer, cut: Cut, *, cleanly: bool) -> list[Line]:
+    async def at_once(_: int) -> None:
+        pass
+
+    async with CuttingProxy(server.port, [cut], at_once, cleanly=cleanly) as proxy:
+        (told,) = await answers(client, _asks(proxy.url, f"/simulate pace_ms=20\n{''.join(_WORDS)}"))
+    return told
+
+
+def _types_errors(other: list[Line], stream: list[Line]) -> str:
     """Whether problems come as the contract's type, of operations that stream and of others."""
-    (other,) = await answers(client, _asks(server.url) | {"operation": "getConversation", "conversation_id": "0" * 32})
-    (stream,) = await answers(client, _asks(server.url, "/simulate status=503\nhello"))
     assert (other[-1]["status"], other[-1]["refused"]) == (404, "urn:problem:conversation-not-found")
     typed = [other[-1]["typed"], _is_typed(stream[-1])]
     return {(True, True): "yes", (True, False): "not of streams", (False, False): "no"}[tuple(typed)]
 
 
+def _values(told: list[list[Line]]) -> list[Any]:
+    return [lines[0]["result"] if lines else None for lines in told]
+
+
 def _is_typed(line: Line) -> bool:
-    if "failed" in line:  # hey-api, with `events.ts`
-        return bool(line["failed"]["type"] == "urn:problem:bot-unavailable")
     return bool(line.get("typed"))
 
 

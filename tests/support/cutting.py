@@ -39,12 +39,21 @@ class CuttingProxy(Proxy):
     Each cut is for one connection, in the order in which they come; the connections after these are left alone.
     """
 
-    def __init__(self, port: int, cuts: Sequence[Cut], before_hanging_up: Callable[[int], Awaitable[object]]) -> None:
+    def __init__(
+        self,
+        port: int,
+        cuts: Sequence[Cut],
+        before_hanging_up: Callable[[int], Awaitable[object]],
+        *,
+        cleanly: bool = False,
+    ) -> None:
         """`before_hanging_up` is told how many whole events were passed on so far, in all connections.
 
         It may wait until the client has read them: a client may drop what it has not read when the connection ends.
+        `cleanly`, a cut looks like the response's end, as behind a proxy that speaks HTTP/1.0 to the server.
         """
         super().__init__(port)
+        self._version = b"HTTP/1.0" if cleanly else b"HTTP/1.1"
         self._cuts = list(cuts)
         self._before_hanging_up = before_hanging_up
         self._events = 0
@@ -52,12 +61,16 @@ class CuttingProxy(Proxy):
         """The headers of each connection's first request, by lower-case name."""
 
     async def _connection(self, from_client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+        try:
+            head = await from_client.readuntil(b"\r\n\r\n")
+        except asyncio.IncompleteReadError:  # Node opens a connection and thinks better of it
+            to_client.close()
+            return
         cut = self._cuts.pop(0) if self._cuts else None
         from_server, to_server = await asyncio.open_connection("127.0.0.1", self._port)
         try:
-            head = await from_client.readuntil(b"\r\n\r\n")
             self.requests.append(_headers(head))
-            to_server.write(head)
+            to_server.write(head.replace(b"HTTP/1.1", self._version, 1))
             async with asyncio.TaskGroup() as group:
                 requests = group.create_task(pass_on(from_client, to_server))
                 await (self._cut_off(cut, from_server, to_client) if cut else pass_on(from_server, to_client))

@@ -1,18 +1,22 @@
-"""The README's two clients print the reply, are strictly typed, and are made by the script that it names."""
+"""The page's clients print the reply, are strictly typed, and the recommended ones are made by the script it names."""
 
+import asyncio
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from scripts.clients.environment import BUILD, GenerationFailed, run
+from scripts.clients.environment import BUILD, ROOT, GenerationFailed, run
 from scripts.clients.kinds import KINDS, Kind
 from scripts.clients.making import make
-from tests.docs.readme import ADDRESS, ROOT, block
+from tests.sdk.page import ADDRESS, blocks
+from tests.support.cutting import Cut, CuttingProxy
 from tests.support.server import LiveServer
 
 _SCRIPT = ROOT / "scripts" / "sdk"
+_FOR_NODE = "Object.assign(globalThis, { window: globalThis, document: { removeEventListener() {} } });\n"
+"""What fetch-event-source wants of a browser."""
 _SAID = ["Hi ", "there! ", "How ", "can ", "I ", "help ", "you ", "today?", "stop"]
 
 
@@ -81,24 +85,35 @@ def test_a_client_is_made_once(tmp_path: Path) -> None:
     assert made == [tmp_path / "noted"]
 
 
-@pytest.mark.parametrize("language", ["python", "ts"])
-def test_the_readmes_client_prints_the_reply(language: str, tmp_path: Path) -> None:
+def test_the_python_client_prints_the_reply(tmp_path: Path) -> None:
     """As it stands there."""
+    (code,) = blocks("python")
+    shutil.copytree(make("python").folder / "chat_client", tmp_path / "chat_client")
     with LiveServer("greeter", greeter_pace_ms=1) as server:
-        code = block(language, "SDKs").text.replace(ADDRESS, server.url)
-        printed = _python(code, tmp_path) if language == "python" else _typescript(code, tmp_path)
+        (tmp_path / "snippet.py").write_text(code.replace(ADDRESS, server.url), "utf-8")
+        run(["mypy", "--config-file=", "--strict", "--follow-imports=silent", "snippet.py"], tmp_path)
+        printed = run(["python", "snippet.py"], tmp_path)
     assert printed.splitlines() == _SAID
 
 
-def _python(code: str, folder: Path) -> str:
-    (folder / "snippet.py").write_text(code, "utf-8")
-    shutil.copytree(make("python").folder / "chat_client", folder / "chat_client")
-    run(["mypy", "--config-file=", "--strict", "--follow-imports=silent", "snippet.py"], folder)
-    return run(["python", "snippet.py"], folder)
+async def test_the_typescript_clients_print_the_reply(tmp_path: Path) -> None:
+    """As they stand there, in Node; both connections of fetch-event-source's are lost, one of them cleanly."""
+    shutil.copytree(make("typescript").folder, tmp_path, symlinks=True, dirs_exist_ok=True)
+    client, recipe = blocks("ts")
 
+    async def at_once(_: int) -> None:
+        pass
 
-def _typescript(code: str, folder: Path) -> str:
-    shutil.copytree(make("typescript").folder, folder, symlinks=True, dirs_exist_ok=True)
-    (folder / "snippet.ts").write_text(code, "utf-8")
-    run(["tsc", "--project", ".", "--noEmit", "false", "--outDir", "js", "--rootDir", "."], folder)
-    return run(["node", "js/snippet.js"], folder)
+    with LiveServer("greeter", greeter_pace_ms=1) as server:
+        async with (
+            CuttingProxy(server.port, [Cut(3, 7)], at_once) as cut,
+            CuttingProxy(int(cut.url.rpartition(":")[2]), [Cut(2, 7)], at_once, cleanly=True) as cleanly_cut,
+        ):
+            (tmp_path / "snippet.ts").write_text(client.replace(ADDRESS, cut.url), "utf-8")
+            (tmp_path / "recipe.ts").write_text(
+                _FOR_NODE + recipe.replace(ADDRESS, cleanly_cut.url).replace("1000", "10"), "utf-8"
+            )
+            run(["tsc", "--project", ".", "--noEmit", "false", "--outDir", "js", "--rootDir", "."], tmp_path)
+            for name in ("snippet", "recipe"):
+                printed = await asyncio.to_thread(run, ["node", f"js/{name}.js"], tmp_path)
+                assert printed.splitlines() == _SAID
