@@ -74,8 +74,11 @@ class Page:
 
     def tables(self, heading: str) -> list[list[list[str]]]:
         """The cells of each table of a section, heads left out."""
-        found = _TABLE.findall(self.section(heading))
-        return [[row.strip("| ").split(" | ") for row in table.splitlines()[2:]] for table in found]
+        return _tables(self.section(heading))
+
+    def all_tables(self) -> list[list[list[str]]]:
+        """Those of the page."""
+        return _tables(self.prose)
 
     @cached_property
     def files(self) -> dict[str, str]:
@@ -104,6 +107,13 @@ class Page:
             before = match
 
 
+def _tables(prose: str) -> list[list[list[str]]]:
+    return [
+        [row.removeprefix("| ").removesuffix(" |").split(" | ") for row in table.splitlines()[2:]]
+        for table in _TABLE.findall(prose)
+    ]
+
+
 def _commands(text: str) -> Iterator[str]:
     text = _COMMENT.sub("", text)
     if _INSTALLS.search(text):
@@ -119,7 +129,9 @@ def _commands(text: str) -> Iterator[str]:
 
 
 def _is_whole(command: str) -> bool:
-    return subprocess.run(["sh", "-n"], input=command, encoding="utf-8", capture_output=True, check=False).returncode == 0
+    return (
+        subprocess.run(["sh", "-n"], input=command, encoding="utf-8", capture_output=True, check=False).returncode == 0
+    )
 
 
 README = Page(ROOT / "README.md")

@@ -1,4 +1,4 @@
-"""A reader who goes through a page: in one shell session, in a folder of the project, with the service that it starts."""
+"""A reader who goes through a page: in one shell session, in a copy of the project, with the services it starts."""
 
 import re
 import shutil

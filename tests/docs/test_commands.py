@@ -91,6 +91,11 @@ def is_what_ci_runs(command: Command, reader: Reader) -> None:
     assert command.text in (reader.folder / ".ci" / "run").read_text("utf-8")
 
 
+def tests_one_file(command: Command, reader: Reader) -> None:
+    """Not all that it would."""
+    assert " passed" in reader.run(f"{command.text} tests/unit/test_words.py")
+
+
 def collects_tests(command: Command, reader: Reader) -> None:
     """To run them here would never end: these are among them."""
     printed = reader.run(f"{command.text} --collect-only -q")
@@ -119,8 +124,9 @@ RULES: dict[str, Callable[[Command, Reader], None]] = {
     "|".join(pattern for pattern in FROM_NOTHING if pattern != "scripts/serve"): is_for_another_machine,
     r"CHAT_OPENAI_BASE_URL=\S+ scripts/serve --bot openai": serves_an_engine,
     r"([A-Z_]+=\S+ )*scripts/serve( --bot (simulator|greeter))?": serves,
-    r"scripts/check": is_what_ci_runs,
-    r"([A-Z_]+=\S+ )*scripts/test(?!.* -k )( .*)?": collects_tests,
+    r"scripts/(check|test)": is_what_ci_runs,
+    r"scripts/test --fast": tests_one_file,
+    r"([A-Z_]+=\S+ )*scripts/test (?!.* -k )(?!--fast).*": collects_tests,
     r"\.venv/bin/schemathesis .*": fuzzes,
     r"scripts/((bench|sdk)( .*)?|release)": tells_its_options,
     r"scripts/verify http\S+": verifies,
