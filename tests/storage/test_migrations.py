@@ -71,7 +71,8 @@ async def test_any_revision_can_be_brought_to_the_newest_and_back(revision: str,
 _CONVERSATION, _REPLY = "c" * 32, "e" * 32
 _SAID_BEFORE = """
 INSERT INTO conversations VALUES (:conversation, 'hello', :now, :now, '');
-INSERT INTO messages (conversation_id, position, role, text, created_ms) VALUES (:conversation, 0, 'user', 'hello', :now);
+INSERT INTO messages (conversation_id, position, role, text, created_ms)
+VALUES (:conversation, 0, 'user', 'hello', :now);
 INSERT INTO messages (conversation_id, position, role, text, created_ms, reply_id, state, finish_reason)
 VALUES (:conversation, 1, 'assistant', 'Hi there! ', :now, :reply, 'completed', 'stop');
 INSERT INTO idempotency_keys VALUES (:key, 'of the whole request', :reply, :now)
