@@ -251,7 +251,9 @@ class Replies:
             await asyncio.wait([reply.task])  # its end is told, and it is on its way to the past
             reply = None
         reply = reply or self._past.with_key(key)
-        earlier = await self._store.reply_for(key) if reply is None else _keyed(reply)
+        earlier = _keyed(reply) if reply is not None else None
+        if earlier is None or earlier.has_failed:  # another instance may have generated it anew
+            earlier = await self._store.reply_for(key)
         if earlier is not None and not earlier.answers(request):
             raise IdempotencyKeyReused
         return earlier

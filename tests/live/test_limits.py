@@ -275,6 +275,42 @@ def test_who_has_no_words_left_can_still_read_what_was_said(proxied: LiveServer,
         assert resumed.headers["reply-id"] == reply_id
 
 
+def test_a_retry_that_only_attaches_is_let_in_beyond_the_limit() -> None:
+    """What was generated is paid for; whoever lost it on the way asks again at once. All else waits for its turn."""
+    with LiveServer(requests_per_minute=4, resume_window_seconds=60, first_word_seconds=60) as server:
+        key, failed = {"Idempotency-Key": "a"}, {"Idempotency-Key": "failed"}
+        running = {"Idempotency-Key": "running"}
+        first = _ask(server, post("hello there", key))
+        assert _ask(server, post("/simulate status=503\nhello", failed)).status == 503
+        with Wire(server.port) as wire:
+            wire.send(post(_STALLED, running))
+            wire.receive_until(b":2\n\n")
+        assert _left(_ask(server, get(_LIST))) == 0
+        for _ in range(5):
+            again = _ask(server, post("hello there", key))
+            assert again.transcript() == first.transcript()
+            assert _left(again) == 0
+            assert _ask(server, post("hello there", key, WHOLE)).json()["reply_id"] == first.headers["reply-id"]
+        with Wire(server.port) as wire:
+            wire.send(post(_STALLED, running))
+            assert wire.head()[0] == 200
+            wire.receive_until(b":2\n\n")
+        for raw in (
+            post("hello there", {"Idempotency-Key": "new"}),
+            post("hello there", {"Idempotency-Key": "new"}, WHOLE),
+            post("hello there"),
+            post("/simulate status=503\nhello", failed),
+            post("/simulate status=503\nhello", failed, WHOLE),
+            get(_LIST, key),
+            get(events_of(first.headers["reply-id"]), key),
+            cancel(first.headers["reply-id"], key),
+        ):
+            refused = _ask(server, raw)
+            assert (refused.status, refused.problem_code()) == (429, "rate-limited")
+            assert refused.headers["ratelimit"].endswith(f";t={refused.headers['retry-after']}")
+        assert _ask(server, post("hello", key)).problem_code() == "idempotency-key-reused"
+
+
 @pytest.mark.parametrize("what", ["requests", "words"])
 async def test_who_waits_as_long_as_it_is_told_is_let_in(what: str) -> None:
     """And who comes sooner is not; here the window is a second."""

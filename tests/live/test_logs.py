@@ -67,5 +67,27 @@ def test_every_request_has_one_line_with_the_id_that_its_response_has() -> None:
         server.wait()
         requests = [entry for entry in server.log_entries() if entry["event"] == "request"]
     assert {entry["request_id"]: entry["status"] for entry in requests} == ids
+    assert not [entry for entry in requests if "trace_id" in entry]
     assert sorted(str(entry["method"]) for entry in requests) == ["GET", "GET", "POST", "POST"]
     assert all(isinstance(entry["duration_ms"], float) for entry in requests)
+
+
+_TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+_SPAN = "00f067aa0ba902b7"
+
+
+def test_a_request_that_belongs_to_a_trace_says_so_in_its_line() -> None:
+    """By the trace's id; what is no `traceparent` is no trace, and nothing of it gets into the log."""
+    good = [f"00-{_TRACE}-{_SPAN}-01", f"00-{_TRACE}-{_SPAN}-00", f"cc-{_TRACE}-{_SPAN}-01"]
+    bad = ["", "0" * 55, f"00-{'0' * 32}-{_SPAN}-01", f"00-{_TRACE.upper()}-{_SPAN}-01", f"{_CANARY}-{_TRACE}", _CANARY]
+    with LiveServer() as server:
+        for value in good + bad:
+            for raw in (post("hello", {"Traceparent": value}), get("/api/health", {"traceparent": value})):
+                with Wire(server.port) as wire:
+                    wire.send(raw)
+                    assert wire.answer().status == 200
+        server.terminate()
+        server.wait()
+        traces = [entry.get("trace_id") for entry in server.log_entries() if entry["event"] == "request"]
+        assert traces == [_TRACE] * 2 * len(good) + [None] * 2 * len(bad)
+        assert _CANARY not in server.log()

@@ -134,6 +134,19 @@ async def test_what_is_tried_again_at_two_instances_at_once_is_one_reply() -> No
         ]
 
 
+async def test_what_was_tried_again_elsewhere_is_not_generated_here() -> None:
+    """Though the instance that is asked remembers the failure."""
+    url = fresh_database_url("postgresql")
+    echo = Echo()
+    failing = ScriptedBot(_fails)
+    async with service(url, failing) as (first, _), service(url, Echo()) as (second, _):
+        assert (await ask(first, "hello", idempotency_key="a")).status == 502
+        reply = await replied(second, "hello", idempotency_key="a")
+        failing.script = echo.reply
+        assert await replied(first, "hello", idempotency_key="a") == reply
+    assert echo.seen == []
+
+
 async def _fails(conversation: Conversation) -> AsyncGenerator[str, None]:
     if conversation.messages:
         raise BotFailed
