@@ -17,7 +17,8 @@ from chat_verify.visit import Visit
 _ELSEWHERE = "https://elsewhere.invalid"
 _NEXT = (
     "Next: let the proxy pass on the Host header as it came (nginx: `proxy_set_header Host $http_host;`, where `$host` "
-    "would drop the port; Apache: `ProxyPreserveHost On`), or allow the origin with CHAT_ALLOWED_ORIGINS"
+    "would drop the port; Apache: `ProxyPreserveHost On`); or, if it sends X-Forwarded-Host, name it in "
+    "CHAT_TRUSTED_PROXIES; or allow the origin with CHAT_ALLOWED_ORIGINS"
 )
 _OWN = "a page of the deployment itself is not refused as cross-site. "
 _FOREIGN = (
