@@ -62,7 +62,7 @@ _LONG = [
         "storage/test_keys.py",
         "laws/test_crash.py",
         "sdk/test_retries.py",
-        "sdk/test_readme.py",
+        "sdk/test_page.py",
         "verify/test_reaching.py",
     )
 ]

@@ -57,14 +57,14 @@ async def seal_orphans(transactions: Transactions, owner: str) -> int:
     """Mark `interrupted` what was running and has no living owner. Returns how many there were."""
     sealed = await transactions.run(lambda connection: _seal(connection, owner))
     if sealed:
-        _logger.warning("sealed %d replies that a crash had interrupted", sealed)
+        _logger.warning("marked %d replies that a crash had interrupted", sealed)
     return sealed
 
 
 async def _hold(engine: AsyncEngine, owner: str, held: "asyncio.Future[None]") -> None:
     """Hold PostgreSQL's lock on the owner; take it again whenever the session that had it is lost.
 
-    Who looks for orphans just then takes our replies for some. Each is put right when it is saved next.
+    Who looks for orphans just then takes our replies for some, and tells their readers so. Then so do we.
     """
     while True:
         try:

@@ -107,7 +107,7 @@ def test_a_message_that_is_too_long_for_the_model_is_refused(server: LiveServer)
     answer = ask(server, chat("1234567890" * 30))
     assert (answer.status, answer.problem_code()) == (422, "message-refused")
     (error,) = answer.json()["errors"]
-    assert error["detail"] == "This is longer than the model can take. Send less, or begin a new conversation."
+    assert error["detail"] == "This is longer than the model accepts. Send less, or start a new conversation."
 
 
 def test_a_conversation_that_is_too_long_for_the_model_goes_on(server: LiveServer, engine: LlamaServer) -> None:

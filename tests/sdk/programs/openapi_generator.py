@@ -10,9 +10,8 @@ from telling import Asked, do_all, tell, tell_problem, tell_word
 from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import HTTPError
 
-
 STREAM = {"Accept": "text/event-stream"}
-"""By itself, it asks for `application/problem+json` alone: of several types, it takes the first with JSON in its name."""
+"""By itself, it accepts `application/problem+json` alone: of several types, it takes the one with JSON in its name."""
 
 
 def do(asked: Asked) -> None:
