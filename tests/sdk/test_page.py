@@ -97,7 +97,7 @@ def test_the_python_client_prints_the_reply(tmp_path: Path) -> None:
 
 
 async def test_the_typescript_clients_print_the_reply(tmp_path: Path) -> None:
-    """As they stand there, in Node; both connections of fetch-event-source's are lost, one of them cleanly."""
+    """As they stand there, in Node; fetch-event-source's connection is lost twice, once cleanly."""
     shutil.copytree(make("typescript").folder, tmp_path, symlinks=True, dirs_exist_ok=True)
     client, recipe = blocks("ts")
 
@@ -106,12 +106,12 @@ async def test_the_typescript_clients_print_the_reply(tmp_path: Path) -> None:
 
     with LiveServer("greeter", greeter_pace_ms=1) as server:
         async with (
-            CuttingProxy(server.port, [Cut(3, 7)], at_once) as cut,
-            CuttingProxy(int(cut.url.rpartition(":")[2]), [Cut(2, 7)], at_once, cleanly=True) as cleanly_cut,
+            CuttingProxy(server.port, [Cut(3, 7)], at_once) as cut_once,
+            CuttingProxy(server.port, [Cut(2, 7, cleanly=True), Cut(2, 7)], at_once) as cut_twice,
         ):
-            (tmp_path / "snippet.ts").write_text(client.replace(ADDRESS, cut.url), "utf-8")
+            (tmp_path / "snippet.ts").write_text(client.replace(ADDRESS, cut_once.url), "utf-8")
             (tmp_path / "recipe.ts").write_text(
-                _FOR_NODE + recipe.replace(ADDRESS, cleanly_cut.url).replace("1000", "10"), "utf-8"
+                _FOR_NODE + recipe.replace(ADDRESS, cut_twice.url).replace("1000", "10"), "utf-8"
             )
             run(["tsc", "--project", ".", "--noEmit", "false", "--outDir", "js", "--rootDir", "."], tmp_path)
             for name in ("snippet", "recipe"):
