@@ -8,7 +8,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Literal
 
-from app.chat.errors import BotBroken, BotTimeout, ChatError, MessageRefused, ReplyInterrupted
+from app.chat.errors import BotBroken, BotTimeout, ChatError, MessageRefused, ReplyElsewhere, ReplyInterrupted
 from app.chat.model import Conversation, Done, Failed, Finish, ReplyRecord, ReplyState, Snapshot, Usage
 from app.chat.ports import Bot, ReplyLog, Store
 from app.chat.text import Normaliser
@@ -132,7 +132,12 @@ class RunningReply:
         if self.acknowledged and len(self.log) > self._saved_words and self.record.state == "running":
             self._saved_words = len(self.log)
             self._record_text()
-            store.save(self.record).add_done_callback(_look)
+            store.save(self.record).add_done_callback(self._look)
+
+    def _look(self, saved: "asyncio.Future[None]") -> None:
+        """Progress that could not be saved is saved the next time, unless the reply is not ours any more."""
+        if isinstance(saved.exception(), ReplyElsewhere):
+            self.stop(ReplyInterrupted())
 
     async def produce(self, bot: Bot, conversation: Conversation, bounds: ReplyBounds, store: Store) -> None:
         """Make the reply, store it, and end its log. The body of `task`."""
@@ -228,6 +233,8 @@ class RunningReply:
         if not self._refused:
             try:
                 await store.save(record)
+            except ReplyElsewhere as lost:
+                error = error or (ReplyInterrupted() if self.acknowledged else _told(lost))
             except ChatError as unsaved:
                 error = error or _told(unsaved)
             else:
@@ -236,11 +243,6 @@ class RunningReply:
         self.log.close(
             Done(record.text, finish.reason, record.usage, finish.omitted_messages) if error is None else Failed(error)
         )
-
-
-def _look(saved: "asyncio.Future[None]") -> None:
-    """Progress that could not be saved is saved the next time; the error has been logged."""
-    saved.exception()
 
 
 def _told(error: BaseException) -> ChatError:

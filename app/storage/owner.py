@@ -64,7 +64,7 @@ async def seal_orphans(transactions: Transactions, owner: str) -> int:
 async def _hold(engine: AsyncEngine, owner: str, held: "asyncio.Future[None]") -> None:
     """Hold PostgreSQL's lock on the owner; take it again whenever the session that had it is lost.
 
-    Who looks for orphans just then takes our replies for some. Each is put right when it is saved next.
+    Who looks for orphans just then takes our replies for some, and tells their readers so. Then so do we.
     """
     while True:
         try:

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Sequence
 from operator import itemgetter
 
-from sqlalchemy import Connection, Delete, Insert, Update, bindparam, delete, text, update
+from sqlalchemy import Connection, Delete, Insert, Update, and_, bindparam, case, delete, or_, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app.chat.model import ReplyRecord
-from app.storage.schema import TITLE_LENGTH, conversations, idempotency_keys, messages
+from app.storage.schema import RUNNING, TITLE_LENGTH, conversations, idempotency_keys, messages
 from app.storage.writer import Prepare, Work
 
 _Row = dict[str, object]
@@ -37,11 +37,11 @@ def record_writer(owner: str, dialect: str) -> Prepare:
             (forget_failed, replaced),
             (forget_key, replaced),
             (add_conversation, [_conversation_row(record) for record in new if record.position == 0]),
-            (touch, [_touch(record) for record in new if record.position > 0]),
+            (touch, [_touch(record) for record in new if record.position > 0 or record.replaces]),
             (add_user_message, [_user_row(record) for record in new]),
             (add_reply, [_reply_row(record, owner) for record in new]),
             (add_key, [_key_row(record) for record in new if record.idempotency]),
-            (update_reply, [_reply_update(record) for record in records if record.stored]),
+            (update_reply, [_reply_update(record, owner) for record in records if record.stored]),
         )
 
         def write(connection: Connection) -> None:
@@ -77,10 +77,16 @@ class _Statement:
 
 
 _REPLY_COLUMNS = ("text", "state", "finish_reason", "error_code", "prompt_tokens", "completion_tokens", "words")
+_IS_OURS = and_(
+    messages.c.reply_id == bindparam("of"),
+    messages.c.owner == bindparam("by"),
+    or_(RUNNING, messages.c.state == bindparam("ends")),  # the same end may be stored twice
+)
 _UPDATE_REPLY = (
     update(messages)
-    .where(messages.c.reply_id == bindparam("of"))
-    .values({name: bindparam(name) for name in _REPLY_COLUMNS})
+    .where(messages.c.conversation_id == bindparam("in"), messages.c.position == bindparam("at"))
+    # Given up by another instance, or replaced by another reply, it gets no role, which is an error.
+    .values({name: bindparam(name) for name in _REPLY_COLUMNS} | {"role": case((_IS_OURS, messages.c.role))})
 )
 _FORGET_FAILED = delete(messages).where(
     messages.c.reply_id == bindparam("of"), text("state IN ('failed', 'interrupted')")
@@ -125,8 +131,9 @@ def _reply_row(record: ReplyRecord, owner: str) -> _Row:
     }
 
 
-def _reply_update(record: ReplyRecord) -> _Row:
-    return _ending(record) | {"of": record.reply_id}
+def _reply_update(record: ReplyRecord, owner: str) -> _Row:
+    place = {"in": record.conversation_id, "at": record.position + 1}
+    return _ending(record) | place | {"of": record.reply_id, "by": owner, "ends": record.state}
 
 
 def _ending(record: ReplyRecord) -> _Row:

@@ -1,7 +1,7 @@
 """The clients that `scripts/sdk` makes: for each, the commands that generate it and that check its types.
 
-The first two are those that are recommended; this folder has what they need besides the contract. The others are made
-just as their documentation says.
+The first two are the recommended ones; this folder has what they need in addition to the contract. The others are made
+as their documentation says.
 """
 
 import shutil
@@ -13,8 +13,6 @@ from scripts.clients.environment import ROOT, node_packages, run
 
 HERE = Path(__file__).parent
 CONTRACT = ROOT / "openapi.yaml"
-DERIVED = ROOT / "generated" / "openapi-3.1.json"
-"""For the generators that do not know what a stream is in OpenAPI 3.2: all but one."""
 
 _CODEGEN = (
     "datamodel-codegen --ignore-pyproject --input-file-type openapi --schema-version 3.1"
@@ -31,8 +29,8 @@ _CODEGEN = (
 class Kind:
     """A kind of client."""
 
-    make: Callable[[Path], None]
-    """Generates into a new folder. Raises `GenerationFailed`."""
+    make: Callable[[Path, Path], None]
+    """Generates into a new folder, from a document. Raises `GenerationFailed`."""
     check: tuple[str, ...]
     """Checks the types of what is there, strictly."""
     is_recommended: bool = False
@@ -45,37 +43,37 @@ def _mypy(package: str) -> tuple[str, ...]:
 _TSC = ("tsc", "--project", ".")
 
 
-def _python(folder: Path) -> None:
+def _python(folder: Path, document: Path) -> None:
     (folder / "chat_client").mkdir()
     (folder / "chat_client" / "__init__.py").touch()
     protocols = str(HERE / "python" / "protocols.json")
-    run([*_CODEGEN.split(), "--input", str(DERIVED), "--client-protocols", protocols], folder)
+    run([*_CODEGEN.split(), "--input", str(document), "--client-protocols", protocols], folder)
     shutil.copy(HERE / "python" / "ask.py", folder / "chat_client")
 
 
-def _typescript(folder: Path) -> None:
+def _typescript(folder: Path, document: Path) -> None:
     _for_node(folder)
     shutil.copy(HERE / "typescript" / "ask.ts", folder)
-    run(["openapi-ts", "--input", str(DERIVED), "--output", "client"], folder)
+    run(["openapi-ts", "--input", str(document), "--output", "client"], folder)
 
 
-def _openapi_typescript(folder: Path) -> None:
+def _openapi_typescript(folder: Path, document: Path) -> None:
     _for_node(folder)
-    run(["openapi-typescript", str(DERIVED), "--output", "schema.ts"], folder)
+    run(["openapi-typescript", str(document), "--output", "schema.ts"], folder)
 
 
-def _openapi_generator(name: str) -> Callable[[Path], None]:
-    def make(folder: Path) -> None:
+def _openapi_generator(name: str) -> Callable[[Path, Path], None]:
+    def make(folder: Path, document: Path) -> None:
         if name.startswith("typescript"):
             _for_node(folder)
-        arguments = ["--generator-name", name, "--input-spec", str(DERIVED), "--output", "."]
+        arguments = ["--generator-name", name, "--input-spec", str(document), "--output", "."]
         run(["openapi-generator-cli", "generate", *arguments], folder)
 
     return make
 
 
-def _openapi_python_client(folder: Path) -> None:
-    run(["openapi-python-client", "generate", "--path", str(DERIVED), "--output-path", ".", "--overwrite"], folder)
+def _openapi_python_client(folder: Path, document: Path) -> None:
+    run(["openapi-python-client", "generate", "--path", str(document), "--output-path", ".", "--overwrite"], folder)
 
 
 def _for_node(folder: Path) -> None:

@@ -6,10 +6,12 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
 from filelock import FileLock
 
 from scripts.clients.environment import BUILD, LOCK, ROOT, GenerationFailed, install, run
-from scripts.clients.kinds import CONTRACT, DERIVED, HERE, KINDS, Kind
+from scripts.clients.kinds import CONTRACT, HERE, KINDS, Kind
+from scripts.derive import derive
 
 _MARK = "made.json"
 
@@ -23,15 +25,17 @@ class Made:
     """What the type checker says against it; empty if it is strictly typed."""
 
 
-def make(name: str, out: Path = BUILD, kind: Kind | None = None) -> Made:
+def make(name: str, out: Path = BUILD, kind: Kind | None = None, contract: Path = CONTRACT) -> Made:
     """Generate the client into a folder of its name, and check its types. `kind` is for one that is not in `KINDS`.
 
-    What it has made itself, it replaces; nothing else. Raises `GenerationFailed`.
+    `contract` may be one that was released. What it has made itself, it replaces; nothing else. Raises
+    `GenerationFailed`.
     """
     install()
     kind = kind or KINDS[name]
     folder = out.resolve() / name
-    mark, sources = folder / _MARK, _sources()
+    document = json.dumps(derive(yaml.safe_load(contract.read_text("utf-8"))), ensure_ascii=False)
+    mark, sources = folder / _MARK, _sources(document)
     with FileLock(BUILD / f"{name}.lock"):  # tests may be at it, too
         if mark.exists():
             if (made := json.loads(mark.read_text("utf-8")))["sources"] == sources:
@@ -42,7 +46,9 @@ def make(name: str, out: Path = BUILD, kind: Kind | None = None) -> Made:
         except FileExistsError:
             raise GenerationFailed(f"{folder} is there, and not from here. Next: remove it, or choose --out.") from None
         mark.write_text(json.dumps({"sources": None}), "utf-8")
-        kind.make(folder)
+        source = folder / "openapi-3.1.json"
+        source.write_text(document, "utf-8")
+        kind.make(folder, source)
         made = Made(folder, _complaint(kind.check, folder))
         mark.write_text(json.dumps({"sources": sources, "complaint": made.complaint}), "utf-8")
     return made
@@ -56,8 +62,8 @@ def _complaint(check: tuple[str, ...], folder: Path) -> str:
     return ""
 
 
-def _sources() -> str:
+def _sources(document: str) -> str:
     """A digest of all that a client is made of."""
     own = sorted(path for path in HERE.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
-    files = [CONTRACT, DERIVED, LOCK, ROOT / "scripts" / "node" / "package-lock.json", *own]
-    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
+    files = [LOCK, ROOT / "scripts" / "node" / "package-lock.json", *own]
+    return hashlib.sha256(b"\0".join([document.encode(), *(file.read_bytes() for file in files)])).hexdigest()

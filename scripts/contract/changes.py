@@ -1,4 +1,4 @@
-"""Compares two contracts, the stream included: `redocly diff`, and what that overlooks."""
+"""Compares two contracts, the stream included: `redocly diff`, what that overlooks, and what it takes the wrong way."""
 
 import json
 import subprocess
@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from scripts.contract.directions import judged
 from scripts.contract.documents import Document
 from scripts.contract.overlooked import overlooked
 from scripts.contract.releases import Impact
@@ -41,7 +42,7 @@ def changes(before: Path, after: Path) -> list[Change]:
 
 
 def seen(before: Path, after: Path) -> Iterator[tuple[Impact, str, str]]:
-    """What `redocly diff` tells: impact, place, what. Raises `CannotCompare`."""
+    """What `redocly diff` tells, put right: impact, place, what. Raises `CannotCompare`."""
     done = subprocess.run(
         [_RUN, "redocly", "diff", before, after, "--format", "json", "--fail-on", "none"],
         capture_output=True,
@@ -50,11 +51,10 @@ def seen(before: Path, after: Path) -> Iterator[tuple[Impact, str, str]]:
     )
     if done.returncode != 0 or not done.stdout:
         raise CannotCompare(done.stderr)
+    document = Document.read(before)
     for change in json.loads(done.stdout)["changes"]:
-        impact = Impact[change["impact"].upper()]
         parts = [part.replace("~1", "/").replace("~0", "~") for part in change["path"].split("/")[1:]]
-        verdicts = [verdict["message"] for verdict in change["verdicts"]] or [f"`{parts[-1]}` was {change['kind']}."]
-        for what in verdicts:
+        for impact, what in judged(document, change):
             yield impact, _place(parts), what
 
 

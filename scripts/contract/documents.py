@@ -9,6 +9,8 @@ import yaml
 
 _METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace", "query")
 STREAM = "text/event-stream"
+ANY_OTHER = "*"
+"""Stands for the events that a later version may have."""
 _PROBLEM = "application/problem+json"
 
 Node = Mapping[str, Any]
@@ -65,10 +67,10 @@ class Document:
         return {str(status): self.resolved(response) for status, response in operation.get("responses", {}).items()}
 
     def events(self, stream: Node) -> list[str]:
-        """The names of the events that a stream may have; `message` for those without a name."""
+        """The names of the events that a stream may have: `message` for those without, `*` for any other name."""
         item = self.resolved(stream.get("itemSchema", {}))
         events = map(self.resolved, item.get("oneOf", item.get("anyOf", [item])))
-        return [event.get("properties", {}).get("event", {}).get("const", "message") for event in events]
+        return [_event(event) for event in events]
 
     def problems(self) -> dict[str, Node]:
         """Each problem by its type, as the examples of the responses have it."""
@@ -80,6 +82,12 @@ class Document:
             for example in self.resolved(response).get("content", {}).get(_PROBLEM, {}).get("examples", {}).values()
             if "type" in (problem := self.resolved(example).get("value", {}))
         }
+
+
+def _event(schema: Node) -> str:
+    name: Node = schema.get("properties", {}).get("event", {})
+    word: str = name.get("const", ANY_OTHER if name else "message")
+    return word
 
 
 def _both(item: Node, operation: Node) -> Iterator[Node]:

@@ -1,12 +1,11 @@
 """Breaking changes that `redocly diff` does not see, or takes for harmless: of streams, headers, access and problems.
 
-It takes what a response can no longer be for harmless. That is so for a value; but who waits for an event that never
-comes waits for ever.
+`scripts.contract.directions` is about those that it takes for what they are not.
 """
 
 from collections.abc import Iterator
 
-from scripts.contract.documents import STREAM, Document, Node
+from scripts.contract.documents import ANY_OTHER, STREAM, Document, Node
 
 _GRAMMAR = ("contains", "minContains", "maxContains", "minItems", "maxItems")
 """What JSON Schema says of a stream as a whole."""
@@ -71,7 +70,7 @@ def _of_stream(before: Document, then: Node, after: Document, now: Node) -> Iter
     if "itemSchema" in then.keys() & now.keys():
         events = after.events(now)
         for event in before.events(then):
-            if event not in events:
+            if event not in {*events, ANY_OTHER}:
                 yield f"The event `{event}` is gone from the stream."
     if "schema" in then.keys() & now.keys():
         old, new = before.resolved(then["schema"]), after.resolved(now["schema"])

@@ -1,5 +1,6 @@
 """The adapter's bounds and the service's fit each other: what the one allows, the other does not end."""
 
+import json
 from contextlib import AsyncExitStack
 
 import anyio
@@ -7,7 +8,7 @@ import pytest
 
 from app.main import create_app
 from tests.support.asgi import Client, Whole
-from tests.support.completions import DONE, answer, begun, chunk, finish, speaks, stream
+from tests.support.completions import DONE, answer, begun, chunk, finish, speaks, stream, usage
 from tests.support.engine import FakeEngine, Step
 from tests.support.settings import Settings
 from tests.support.talk import replied
@@ -86,6 +87,25 @@ async def test_as_many_replies_are_let_in_as_can_be_made() -> None:
         assert len(engine.exchanges) == 3
         refused = await client.request("POST", "/api/chat", json=_HELLO)
         assert (refused.status, _code(refused)) == (503, "too-many-streams")
+
+
+async def test_a_reply_that_is_stopped_tells_what_it_has_cost_so_far() -> None:
+    """Where the engine counts on the way."""
+    async with (
+        FakeEngine(begun(chunk("Hi "), usage(7, 1), chunk("there "), usage(7, 2), chunk("you"))) as engine,
+        _client(engine) as client,
+        client.stream("POST", "/api/chat", json=_HELLO) as running,
+    ):
+        raw = b""
+        async for portion in running.chunks():
+            raw += portion
+            if b"there" in raw:
+                break
+        await client.request("DELETE", running.headers["content-location"])
+        raw += await running.read()
+    done = json.loads(raw.rpartition(b"data: ")[2])
+    assert done["finish_reason"] == "cancelled"
+    assert done["usage"] == {"prompt_tokens": 7, "completion_tokens": 2}
 
 
 @pytest.mark.parametrize("seconds", [599, 601])

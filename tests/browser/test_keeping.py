@@ -3,8 +3,8 @@
 from playwright.async_api import Browser, expect
 
 from app.contract import Contract
+from chat_verify.exchange import Answer
 from tests.browser.people import Person, somebody
-from tests.support.asgi import Whole
 from tests.support.browser import visitor
 from tests.support.cable import Cable
 from tests.support.server import LiveServer
@@ -21,14 +21,14 @@ class Refusing:
         self._path = path
         self._times = times
 
-    def __call__(self, asked: Asked) -> Asked | Whole:
+    def __call__(self, asked: Asked) -> Asked | Answer:
         """The request, or the proxy's own page."""
         if asked.method != "POST" or not asked.path.endswith(self._path):
             return asked
         self.asked.append(asked)
         if len(self.asked) > self._times:
             return asked
-        return Whole(502, {"content-type": "text/html"}, b"<h1>Bad Gateway</h1>")
+        return Answer(502, {"content-type": "text/html"}, b"<h1>Bad Gateway</h1>")
 
 
 async def test_a_message_that_did_not_arrive_survives_a_reload(chromium: Browser, server: LiveServer) -> None:

@@ -48,7 +48,7 @@ class Verdict:
     """As the summary at the end has them."""
     phases: tuple[str, ...]
     """Those that ran."""
-    links: tuple[int, int]
+    links: tuple[int, ...]
     """How many it followed, how many there are, and how many of them it has made up."""
     output: str
 

@@ -10,9 +10,12 @@ Contract = dict[str, Any]
 Change = Callable[[Contract], None]
 
 RELEASED: Contract = copy.deepcopy(DOCUMENT)
-"""Today's, and one field more of a request, that takes one of a few words; today's has none such."""
+"""Today's, and what it does not have: a field of a request that takes one of a few words, an open request, and a closed
+response."""
 _request: Contract = RELEASED["components"]["schemas"]["ChatRequest"]
 _request["properties"]["mood"] = {"type": "string", "enum": ["kind", "stern"]}
+del _request["additionalProperties"]
+RELEASED["components"]["schemas"]["Usage"]["additionalProperties"] = False
 
 
 def changed(*changes: Change, version: str = DOCUMENT["info"]["version"]) -> Contract:
@@ -34,13 +37,8 @@ def _operation(contract: Contract, method: str, path: str) -> Contract:
     return operation
 
 
-def _started(contract: Contract) -> Contract:
-    response: Contract = contract["components"]["responses"]["ReplyStarted"]
-    return response
-
-
 def _stream(contract: Contract) -> Contract:
-    stream: Contract = _started(contract)["content"]["text/event-stream"]
+    stream: Contract = contract["components"]["responses"]["ReplyStream"]["content"]["text/event-stream"]
     return stream
 
 
@@ -70,8 +68,31 @@ def with_a_new_word_of_a_response(contract: Contract) -> None:
 
 
 def without_a_field_of_a_response(contract: Contract) -> None:
-    del _schema(contract, "Reply")["properties"]["finish_reason"]
-    _schema(contract, "Reply")["required"].remove("finish_reason")
+    del _schema(contract, "Reply")["properties"]["usage"]
+
+
+def without_a_required_field_of_a_response(contract: Contract) -> None:
+    _schema(contract, "Reply")["required"].remove("words")
+
+
+def without_a_word_of_a_response(contract: Contract) -> None:
+    _schema(contract, "ReplyState")["enum"].remove("interrupted")
+
+
+def without_a_known_word_of_an_open_list(contract: Contract) -> None:
+    _schema(contract, "FinishReason")["anyOf"][0]["enum"].remove("abandoned")
+
+
+def with_a_closed_request(contract: Contract) -> None:
+    _schema(contract, "ChatRequest")["additionalProperties"] = False
+
+
+def without_a_field_of_a_request(contract: Contract) -> None:
+    del _schema(contract, "ChatRequest")["properties"]["conversation_id"]
+
+
+def without_head(contract: Contract) -> None:
+    del contract["paths"]["/api/health"]["head"]
 
 
 def without_a_status(contract: Contract) -> None:
@@ -101,11 +122,16 @@ def with_access_for_some_only(contract: Contract) -> None:
 
 
 def without_json(contract: Contract) -> None:
-    del _started(contract)["content"]["application/json"]
+    response = _operation(contract, "get", "/api/replies/{reply_id}")["responses"]["200"]
+    response["content"] = {"text/plain": {"schema": {"type": "string"}}}
 
 
 def with_another_operation_id(contract: Contract) -> None:
     _operation(contract, "get", "/api/ready")["operationId"] = "isReady"
+
+
+def with_a_word_of_another_form(contract: Contract) -> None:
+    _schema(contract, "ProblemType")["anyOf"][0]["enum"].append("https://problems.example/busy")
 
 
 BREAKING: dict[Change, str] = {
@@ -113,21 +139,28 @@ BREAKING: dict[Change, str] = {
     with_a_new_required_field: "Properties of `ChatRequest` became required: `language`.",
     without_a_word_of_a_request: "Enum of `mood` lost values: 'stern'.",
     with_a_new_word_of_a_response: "Enum of `role` gained values: 'tool'.",
-    without_a_field_of_a_response: "Property `finish_reason` of `Reply` was removed.",
+    without_a_field_of_a_response: "Property `usage` of `Reply` was removed.",
+    without_a_required_field_of_a_response: "Properties of `Reply` are no longer required: `words`.",
+    without_a_word_of_a_response: "Enum of `state` lost values: 'interrupted'.",
+    without_a_known_word_of_an_open_list: "Enum of `finish_reason` lost values: 'abandoned'.",
+    with_a_word_of_another_form: "Enum gained values: 'https://problems.example/busy'.",
+    with_a_closed_request: "`additionalProperties` of `ChatRequest` was set to 'false'.",
+    without_a_field_of_a_request: "Property `conversation_id` of `ChatRequest` was removed.",
+    without_head: "Operation `HEAD /api/health` was removed.",
     without_a_status: "Response `409` was removed.",
     with_a_renamed_event: "`const` of `event` changed from 'done' to 'end'.",
-    with_an_event_without_data: "Property `data` of `failed` was removed.",
+    with_an_event_without_data: "Property `data` of `FailedEvent` was removed.",
     with_narrower_bounds: "Upper bound changed from '<= 100' to '<= 50'.",
     with_a_new_required_header: "Required `X-Client` header parameter was added.",
     with_access_for_some_only: "Authentication became required.",
     without_json: "Media type `application/json` was removed.",
     with_another_operation_id: "`operationId` of operation `GET /api/ready` changed from 'getReadiness' to 'isReady'.",
 }
-"""What `redocly diff` finds."""
+"""What `redocly diff` finds, and what it finds harmless and is not."""
 
 
 def without_an_event(contract: Contract) -> None:
-    _schema(contract, "ReplyEvent")["oneOf"].pop()
+    _schema(contract, "ReplyEvent")["anyOf"].remove({"$ref": "#/components/schemas/FailedEvent"})
 
 
 def with_two_ends(contract: Contract) -> None:
@@ -143,7 +176,7 @@ def without_a_type_of_the_stream(contract: Contract) -> None:
 
 
 def with_a_header_that_may_be_missing(contract: Contract) -> None:
-    contract["components"]["headers"]["ReplyAddress"]["required"] = False
+    contract["components"]["headers"]["StreamLocation"]["required"] = False
 
 
 def without_a_way_to_be_let_in(contract: Contract) -> None:
@@ -159,7 +192,7 @@ def without_a_problem(contract: Contract) -> None:
 
 
 def with_a_problem_that_is_worth_no_retry(contract: Contract) -> None:
-    _problems(contract, "Conflict")["busy"]["dataValue"]["retryable"] = False
+    _problems(contract, "Conflict")["busy"]["value"]["retryable"] = False
 
 
 OVERLOOKED: dict[Change, tuple[str, str]] = {
@@ -218,7 +251,25 @@ def with_another_text(contract: Contract) -> None:
 def with_another_problem(contract: Contract) -> None:
     examples = _problems(contract, "Forbidden")
     examples["other"] = copy.deepcopy(examples["site"])
-    examples["other"]["dataValue"]["type"] = "urn:problem:not-today"
+    examples["other"]["value"]["type"] = "urn:problem:not-today"
+
+
+def with_an_open_response(contract: Contract) -> None:
+    del _schema(contract, "Usage")["additionalProperties"]
+
+
+def with_a_word_of_an_open_list(contract: Contract) -> None:
+    _schema(contract, "FinishReason")["anyOf"][0]["enum"].append("tool_call")
+
+
+def with_another_known_problem(contract: Contract) -> None:
+    _schema(contract, "ProblemType")["anyOf"][0]["enum"].append("urn:problem:not-today")
+
+
+def with_another_event(contract: Contract) -> None:
+    _schema(contract, "ReplyEvent")["anyOf"].insert(3, {"$ref": "#/components/schemas/PauseEvent"})
+    contract["components"]["schemas"]["PauseEvent"] = copy.deepcopy(_schema(contract, "OtherEvent"))
+    _schema(contract, "PauseEvent")["properties"]["event"]["const"] = "pause"
 
 
 COMPATIBLE: list[Change] = [
@@ -230,5 +281,9 @@ COMPATIBLE: list[Change] = [
     with_a_status,
     with_another_text,
     with_another_problem,
+    with_an_open_response,
+    with_a_word_of_an_open_list,
+    with_another_known_problem,
+    with_another_event,
 ]
 """What breaks nothing."""

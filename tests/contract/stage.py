@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import cached_property
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from tests.contract.asking import chat, get
 from tests.contract.wire import PATIENCE_SECONDS, exchange
@@ -16,7 +16,7 @@ from tests.support.server import LiveServer
 STALLED = "/simulate stall_after=3\nhello there, my world"
 """Asks for two words and no end: the third one is not told before it is known what follows it."""
 
-_PATIENT = {"bot_silence_seconds": 3600, "reply_seconds": 3600}
+_PATIENT: dict[str, Any] = {"bot_silence_seconds": 3600, "reply_seconds": 3600}
 """Settings with which such a reply runs for as long as the tests do."""
 
 

@@ -8,12 +8,13 @@ import pytest
 
 from scripts.contract.changes import Change, changes, seen
 from scripts.contract.compare import complaint
+from scripts.contract.directions import judged
 from scripts.contract.documents import Document
 from scripts.contract.overlooked import overlooked
 from scripts.contract.release import CannotRelease, release
 from scripts.contract.releases import Impact, Version, released_contract
 from tests.contract import released
-from tests.contract.document import ROOT
+from tests.contract.document import CLOSED, DOCUMENT, ROOT
 from tests.contract.released import BREAKING, COMPATIBLE, OVERLOOKED, RELEASED, Contract, changed
 
 TODAY = dt.date(2026, 11, 23)
@@ -59,6 +60,19 @@ def test_what_breaks_a_client_is_found(what: str, found: list[Change]) -> None:
 def test_what_the_tool_overlooks_is_found_too(change: released.Change, told: tuple[str, str]) -> None:
     """By rules of our own."""
     assert told in list(overlooked(Document(RELEASED), Document(changed(change))))
+
+
+@pytest.mark.parametrize(("has_room", "impact"), [(True, Impact.MINOR), (False, Impact.MAJOR)])
+def test_a_new_event_breaks_nobody_who_was_told_to_expect_others(*, has_room: bool, impact: Impact) -> None:
+    """Where the contract had no word of other events, it does."""
+    union = "#/components/schemas/ReplyEvent/anyOf/3"
+    told = {
+        "path": "#/paths/~1api~1chat/post/responses/200/content/text~1event-stream/schema/items/anyOf/3",
+        "kind": "added",
+        "verdicts": [{"ruleId": "schema-combinator-changed", "impact": "major", "message": "More."}],
+        "revision": {"pointer": union},
+    }
+    assert list(judged(Document(DOCUMENT if has_room else CLOSED), told)) == [(impact, "More.")]
 
 
 def test_the_tool_overlooks_it_still(tmp_path: Path) -> None:

@@ -136,7 +136,7 @@ async def test_a_stream_is_what_the_service_sends(name: str, bot: str, message: 
 
 HELLO = chat("hello")
 REPLY = "/api/replies/{reply_id}"
-GREETER = {"bot": "greeter", "greeter_pace_ms": 0}
+GREETER: dict[str, Any] = {"bot": "greeter", "greeter_pace_ms": 0}
 BODIES = {
     "createReply 200 hello": after(HELLO, HELLO.finished(), **GREETER),
     "getReply 200 completed": after(HELLO, get(REPLY), **GREETER),

@@ -31,18 +31,20 @@ ALL_TESTED = f"Tested: {len(PLACES)}"
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, CompletedProcess[str]]]:
-    """Two at a time."""
+    """Two at a time: each takes one core, nearly all of it for making up cases."""
     with ExitStack() as stack:
-
-        def run(name: str) -> CompletedProcess[str]:
+        typed_in = []
+        for name, arguments in RUNS.items():
             url = fresh_database_url()
             key, _ = asyncio.run(made_key(url)) if name.endswith("keys") else ("", "")
             server = stack.enter_context(LiveServer(name.partition(" ")[0], greeter_pace_ms=0, database_url=url))
-            arguments = [argument.format(url=server.url, bearer=bearer(key)) for argument in RUNS[name]]
+            typed_in.append([argument.format(url=server.url, bearer=bearer(key)) for argument in arguments])
+
+        def run(arguments: list[str]) -> CompletedProcess[str]:
             return typed(tmp_path_factory.mktemp("stranger"), *arguments, *SHORT)
 
         with ThreadPoolExecutor(2) as pool:
-            yield dict(zip(RUNS, pool.map(run, RUNS), strict=True))
+            yield dict(zip(RUNS, pool.map(run, typed_in), strict=True))
 
 
 @pytest.mark.parametrize("name", RUNS)

@@ -66,14 +66,14 @@ _OPS: st.SearchStrategy[Op] = st.one_of(_PLANS, _ASKS, _ASKS, _RESUMES, st.build
 _FAILS: list[Op] = [Plan(2, error=BotFailed), Ask(0, CHAT)]
 
 
-@settings(_PROFILE)
-@given(st.lists(_OPS, min_size=1, max_size=12))
+@settings(_PROFILE, max_examples=max(10, _EXAMPLES // 2))
+@given(st.lists(_OPS, min_size=1, max_size=10))
 async def test_whatever_was_answered_a_retry_gets_one_reply(service: Service, ops: list[Op]) -> None:
     """Failures, cuts, cancellations and restarts, in any order, in three messages of a conversation."""
     await _hold(service, ops)
 
 
-@settings(_PROFILE, max_examples=max(5, _EXAMPLES // 5))
+@settings(_PROFILE, max_examples=max(5, _EXAMPLES // 10))
 @given(st.lists(_OPS, min_size=1, max_size=8))
 async def test_on_postgresql_as_well(on_postgresql: Service, ops: list[Op]) -> None:
     """The rows are replaced in another way there."""

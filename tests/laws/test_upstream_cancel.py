@@ -182,21 +182,21 @@ async def test_a_thousand_abandoned_replies_leave_nothing_behind() -> None:
                 async with client.open("POST", "/api/chat", json={"user_message": "go on"}) as response:
                     for _ in range(number % 50):
                         await anyio.lowlevel.checkpoint()
-                assert response.status in {0, 200}
+                assert response.status in {0, 200, 503}  # an engine that is tried for the last time may answer first
 
             async def abandon_many(count: int) -> None:
                 async with anyio.create_task_group() as group:
                     for number in range(count):
                         group.start_soon(abandon, number)
                 await no_open_reply(app)
-                with anyio.fail_after(5):
+                with anyio.fail_after(60):
                     await engine.until(lambda: engine.open == 0)
 
             await abandon_many(_AT_ONCE)
             before = _tasks_and_files(spare=_POOL_FILES)
             for _ in range(_MANY // _AT_ONCE):
                 await abandon_many(_AT_ONCE)
-            with anyio.move_on_after(5):
+            with anyio.move_on_after(60):
                 while any(now > then for now, then in zip(_tasks_and_files(), before, strict=True)):
                     await anyio.lowlevel.checkpoint()  # the last of the engine's own connections are being closed
             after = _tasks_and_files()

@@ -35,7 +35,7 @@ class _Doors:
         """Send a request, and get its answer, which is due before the request is complete."""
         with Wire(self.server.port) as wire:
             wire.send(raw)
-            return wire.answer()
+            return wire.answer(to_head=raw.startswith(b"HEAD"))
 
 
 @pytest.fixture(scope="module")
@@ -110,10 +110,12 @@ def test_who_presents_no_good_key_is_told_so_as_rfc_6750_has_it(doors: _Doors) -
         for operation, raw in _guarded(*lines).items():
             answer = doors.ask(raw)
             code = "credentials-missing" if challenge == _MISSING else "invalid-token"
-            assert (answer.status, answer.problem_code()) == (401, code), (what, operation)
+            assert answer.status == 401, (what, operation)
             assert answer.headers["www-authenticate"] == challenge, (what, operation)
             assert answer.headers["cache-control"] == "no-store"
-            Problem.model_validate_json(answer.body)
+            if not raw.startswith(b"HEAD"):
+                assert answer.problem_code() == code, (what, operation)
+                Problem.model_validate_json(answer.body)
 
 
 def test_what_is_wrong_with_a_key_is_not_told(doors: _Doors) -> None:

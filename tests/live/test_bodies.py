@@ -196,7 +196,7 @@ def test_each_refusal_survives_the_rest_of_its_body(server: LiveServer) -> None:
         (request(huge, {"Content-Type": "text/plain"}), "unsupported-media-type"),
         (request(huge, {"Sec-Fetch-Site": "cross-site"}), "cross-site"),
         (request(huge, {"Host": "other.example"}), "host-not-allowed"),
-        (request(huge, {"Accept": "text/html"}), "not-acceptable"),
+        (request(huge, {"Accept": "text/html"}), "stream-only"),
         (request(huge, {"X": "x" * 70_000}), "head-too-large"),
         (request(huge, {"Transfer-Encoding": "chunked"}), "malformed-request"),
         (request(huge).replace(b"/api/chat", b"/nothing", 1), "path-not-found"),

@@ -12,7 +12,8 @@ from pathlib import Path
 from subprocess import PIPE
 from typing import Any
 
-from scripts.clients.environment import environment, run
+from scripts.clients.environment import BUILD, environment, run
+from scripts.clients.kinds import CONTRACT
 from scripts.clients.making import make
 
 PROGRAMS = Path(__file__).parent / "programs"
@@ -55,9 +56,10 @@ class Program:
     """What a strict type checker says against its client, and against the program as its user."""
 
 
-def prepared(source: Source, folder: Path) -> Program:
+def prepared(source: Source, folder: Path, contract: Path = CONTRACT) -> Program:
     """Make the client, unless it is there, and in that folder the program that asks with it."""
-    made = make(source.kind)
+    is_released = contract.read_bytes() != CONTRACT.read_bytes()
+    made = make(source.kind, BUILD / contract.stem if is_released else BUILD, contract=contract)
     program = PROGRAMS / source.program
     if program.suffix == ".py":
         path = os.pathsep.join(map(str, (made.folder, PROGRAMS)))

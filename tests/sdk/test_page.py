@@ -50,10 +50,10 @@ def test_the_script_names_the_clients_that_there_are() -> None:
 def test_a_client_that_is_not_strictly_typed_is_found_out(tmp_path: Path) -> None:
     """And a program that fails is told of, with what it has said."""
 
-    def untyped(folder: Path) -> None:
+    def untyped(folder: Path, _: Path) -> None:
         (folder / "untyped.py").write_text("def reply(text):\n    return text\n", "utf-8")
 
-    def impossible(folder: Path) -> None:
+    def impossible(folder: Path, _: Path) -> None:
         run(["openapi-typescript", "no-such-contract.json"], folder)
 
     check = KINDS["python"].check
@@ -77,7 +77,7 @@ def test_a_client_is_made_once(tmp_path: Path) -> None:
     """Until what it is made of changes."""
     made = []
 
-    def noted(folder: Path) -> None:
+    def noted(folder: Path, _: Path) -> None:
         made.append(folder)
 
     for _ in range(2):

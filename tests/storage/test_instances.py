@@ -1,21 +1,23 @@
 """Several processes on one database: PostgreSQL serves many, a SQLite file serves one."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import urljoin
 
 import anyio
 import pytest
 
+from app.chat.errors import BotFailed
+from app.chat.model import Conversation
 from app.storage.database import Database
 from app.storage.database import database_url as parsed
 from app.storage.owner import DatabaseInUse
-from tests.support.addresses import WHOLE, cancel_of, events_of, reply_at
+from tests.support.addresses import CHAT, WHOLE, cancel_of, events_of, reply_at
 from tests.support.asgi import Client, Whole
-from tests.support.bots import GatedBot
+from tests.support.bots import GatedBot, ScriptedBot
 from tests.support.databases import fresh_database_url, run_sql
-from tests.support.talk import Echo, ask, cancelled, messages, problem, replied, service
+from tests.support.talk import Echo, ask, cancelled, got, messages, problem, replied, service
 
 _PATIENCE_SECONDS = 5.0
 
@@ -26,7 +28,10 @@ async def _two() -> AsyncIterator[tuple[Client, Client, GatedBot]]:
     url = fresh_database_url("postgresql")
     bot, never = GatedBot(), Echo()
     bot.let_through(2)
-    async with service(url, bot, resume_window_seconds=60) as (first, _), service(url, never) as (second, _):
+    async with (
+        service(url, bot, resume_window_seconds=60, save_every_seconds=0.05) as (first, _),
+        service(url, never) as (second, _),
+    ):
         yield first, second, bot
     assert never.seen == []
 
@@ -75,6 +80,81 @@ async def test_an_instance_that_starts_leaves_the_replies_of_others_alone() -> N
         await run_sql(url, "UPDATE messages SET owner = :dead WHERE state = 'running'", dead="0" * 32)
         async with service(url):
             assert await run_sql(url, running) == [(0,)]
+
+
+@pytest.mark.parametrize("is_tried_again", [False, True], ids=["given up", "given up, and tried again"])
+async def test_what_another_instance_has_given_up_is_not_completed(*, is_tried_again: bool) -> None:
+    """Its readers were told that it was interrupted; so are those that its owner still has, whatever it says yet."""
+    url = fresh_database_url("postgresql")
+    bot = GatedBot()
+    bot.let_through(2)
+    body, key = {"user_message": "go on"}, {"idempotency-key": "a"}
+    stored = "SELECT reply_id, state FROM messages WHERE role = 'assistant'"
+    async with service(url, bot, save_every_seconds=0.05) as (first, _), service(url) as (second, _):
+        async with first.stream("POST", CHAT, json=body, headers=key) as response:
+            reply_id = response.headers["reply-id"]
+            # As a second instance does when the first one's session is lost for a moment.
+            await run_sql(url, "UPDATE messages SET state = 'interrupted' WHERE state = 'running'")
+            told = [(reply_id, "interrupted")]
+            if is_tried_again:
+                again = await replied(second, "go on", idempotency_key="a")
+                told = [(again.reply_id, "completed")]
+            bot.let_through(2)
+            transcript = Whole(200, {}, await response.read()).transcript()
+            assert transcript.problem.type == "urn:problem:reply-interrupted"
+            assert bot.closed.is_set()
+        assert await run_sql(url, stored) == told
+    assert await run_sql(url, stored) == told
+
+
+async def test_what_is_tried_again_at_two_instances_at_once_is_one_reply() -> None:
+    """After a failure, too: one of them generates it in the place of the failed one, the other one waits for that."""
+    url = fresh_database_url("postgresql")
+    failing = ScriptedBot(_fails)
+    async with service(url, failing) as (first, _), service(url, Echo()) as (second, _):
+        for n in range(10):
+            failing.script = _fails
+            failed = await ask(first, "hello", idempotency_key=f"{n}")
+            assert failed.status == 502
+            failing.script = Echo().reply
+
+            async def insist(client: Client, conversation_id: str | None, key: str) -> str:
+                with anyio.fail_after(5):
+                    while (answer := await ask(client, "hello", conversation_id, idempotency_key=key)).status != 200:
+                        assert problem(answer) == (503, "reply-elsewhere")
+                return answer.content.decode()
+
+            names = (None, failed.headers["conversation-id"])
+            asked = [insist(client, name, f"{n}") for client in (first, second) for name in names]
+            assert len(set(await asyncio.gather(*asked))) == 1
+        assert await run_sql(url, "SELECT count(*) FROM conversations") == [(10,)]
+        assert await run_sql(url, "SELECT state, count(*) FROM messages GROUP BY 1 ORDER BY 1") == [
+            ("completed", 10),
+            (None, 10),
+        ]
+
+
+async def _fails(conversation: Conversation) -> AsyncGenerator[str, None]:
+    if conversation.messages:
+        raise BotFailed
+    yield ""
+
+
+async def test_a_reply_that_runs_elsewhere_can_be_looked_at() -> None:
+    """As far as it is stored."""
+    async with _two() as (first, second, bot):
+        bot.let_through(2)
+        async with first.stream("POST", CHAT, json={"user_message": "go on"}) as response:
+            path = reply_at(response.headers["reply-id"])
+            with anyio.fail_after(5):
+                while (await got(second, path))["words"] < 3:
+                    await anyio.lowlevel.checkpoint()
+            reply = await got(second, path)
+            assert (reply["state"], reply["text"]) == ("running", "word1 word2 word3 ")
+            assert not {"finish_reason", "problem"} & reply.keys()
+            assert await got(first, path) == reply
+            await cancelled(first, response.headers["reply-id"])
+            await response.read()
 
 
 async def test_of_two_instances_that_are_asked_at_once_one_answers() -> None:

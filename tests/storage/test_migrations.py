@@ -1,6 +1,8 @@
 """Migrations: from any revision to the newest and back, all or nothing, and to just what the code thinks there is."""
 
 import asyncio
+import hashlib
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -18,8 +20,9 @@ from app.storage.database import Database, create_engine
 from app.storage.database import database_url as parsed
 from app.storage.migration import alembic_config
 from app.storage.schema import REVISION, metadata
+from tests.support.addresses import events_of, reply_at
 from tests.support.databases import fresh_database_url, run_sql
-from tests.support.talk import got, replied, service
+from tests.support.talk import Echo, ask, got, messages, problem, replied, service
 
 _SCRIPTS = ScriptDirectory(str(Path(app.storage.__file__).parent / "migrations"))
 _REVISIONS = [script.revision for script in _SCRIPTS.walk_revisions()][::-1]
@@ -63,6 +66,40 @@ async def test_any_revision_can_be_brought_to_the_newest_and_back(revision: str,
         assert await run_sql(database_url, "SELECT version_num FROM alembic_version") == [(revision,)]
         await _do(database_url, lambda connection: command.downgrade(alembic_config(connection), "base"))
         assert await _do(database_url, _tables) == {"alembic_version"}
+
+
+_CONVERSATION, _REPLY = "c" * 32, "e" * 32
+_SAID_BEFORE = """
+INSERT INTO conversations VALUES (:conversation, 'hello', :now, :now, '');
+INSERT INTO messages (conversation_id, position, role, text, created_ms)
+VALUES (:conversation, 0, 'user', 'hello', :now);
+INSERT INTO messages (conversation_id, position, role, text, created_ms, reply_id, state, finish_reason)
+VALUES (:conversation, 1, 'assistant', 'Hi there! ', :now, :reply, 'completed', 'stop');
+INSERT INTO idempotency_keys VALUES (:key, 'of the whole request', :reply, :now)
+"""
+
+
+async def test_what_was_said_before_an_update_is_as_good_as_what_is_said_now(database_url: str) -> None:
+    """Replies have no count of words then, and keys were for whole requests: both are made up for."""
+    await _do(database_url, lambda connection: command.upgrade(alembic_config(connection), "0003"))
+    nobodys = hashlib.sha256(b"\0a").hexdigest()
+    known = {"conversation": _CONVERSATION, "reply": _REPLY, "key": nobodys, "now": time.time_ns() // 1_000_000}
+    for sql in _SAID_BEFORE.split(";"):
+        await run_sql(database_url, sql, **{name: value for name, value in known.items() if f":{name}" in sql})
+    bot = Echo()
+    async with service(database_url, bot) as (client, _):
+        _, said = await messages(client, _CONVERSATION)
+        assert "words" not in said
+        assert (said["text"], said["finish_reason"]) == ("Hi there! ", "stop")
+        reply = await got(client, reply_at(_REPLY))
+        assert (reply["words"], reply["text"], reply["state"]) == (2, "Hi there! ", "completed")
+        streamed = (await client.request("GET", events_of(_REPLY))).transcript()
+        assert (streamed.words, streamed.reply.words) == (("Hi ", "there! "), 2)
+        assert (await replied(client, "hello", idempotency_key="a")).reply_id == _REPLY
+        assert problem(await ask(client, "hello!", idempotency_key="a")) == (409, "idempotency-key-reused")
+        assert bot.seen == []
+        await replied(client, "more", _CONVERSATION)
+    assert bot.seen == [[("user", "hello"), ("assistant", "Hi there! "), ("user", "more")]]
 
 
 async def test_the_comparison_sees_what_is_different(database_url: str) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, event, insert
+from sqlalchemy import Connection, Engine, event, insert, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.access.keys import new_key
@@ -28,6 +28,7 @@ from app.storage.writer import GroupWriter
 from tests.support.databases import KINDS, fresh_database_url
 
 _MANY = 10_000
+_FAILED = 10
 _PATIENCE_SECONDS = 20.0
 _SOMEBODY, _SOMEBODY_ELSE = Principal("key:somebody"), Principal("key:somebody else")
 
@@ -82,6 +83,8 @@ async def _fill(engine: AsyncEngine) -> None:
             for n in range(_MANY // 10)
         ]
         await connection.execute(insert(api_keys), rows)
+        failed = update(messages).where(messages.c.reply_id == _id(_FAILED)).values(state="failed")
+        await connection.execute(failed)
         await connection.exec_driver_sql("ANALYZE")
 
 
@@ -107,17 +110,21 @@ async def _ask_everything(engine: AsyncEngine) -> None:
     async with writer.writing(record_writer(_id(2), engine.dialect.name)):
         first = ReplyRecord(_id(_MANY), _id(_MANY), 0, "hello", _MANY, _SOMEBODY, Idempotency("key", "f"))
         later = ReplyRecord(_id(_MANY + 1), _id(6), 2, "hello", _MANY, _SOMEBODY)
-        for record in (first, later, first):
+        again = ReplyRecord(_id(_MANY + 2), _id(_FAILED), 0, "hello", _MANY, _SOMEBODY, replaces=_id(_FAILED))
+        for record in (first, later, first, again):
             await writer.save(record)
     await store.check()
-    await store.history(_id(4), _SOMEBODY, 100, 1000)
+    for limit, before in ((100, None), (0, None), (100, 2), (0, 2)):
+        await store.history(_id(4), _SOMEBODY, limit, 1000, before)
     assert await store.reply(_id(4), _SOMEBODY)
     await store.reply_for("key 4")
     conversation_page = await store.conversations(_SOMEBODY, 20, None)
     assert (await store.conversations(_SOMEBODY, 20, conversation_page.next_cursor)).items
     for principal in (_SOMEBODY, None):
-        _, message_page = await store.messages(_id(4), principal, 1, None)
-        assert (await store.messages(_id(4), principal, 1, message_page.next_cursor))[1].items
+        for newest_first in (False, True):
+            _, page = await store.messages(_id(4), principal, 1, None, newest_first=newest_first)
+            _, page = await store.messages(_id(4), principal, 1, page.next_cursor, newest_first=newest_first)
+            assert page.items
     await store.delete(_id(8), _SOMEBODY)
     assert await store.purge(2) == 2
     await store.forget_keys(5)
@@ -125,7 +132,7 @@ async def _ask_everything(engine: AsyncEngine) -> None:
     _, key = new_key("somebody", None)
     await keys.add_key(key)
     assert await keys.revoke_key(key.key_id, _MANY)
-    assert await seal_orphans(transactions, _id(3)) == 2
+    assert await seal_orphans(transactions, _id(3)) == 3
     await transactions.close()
 
 

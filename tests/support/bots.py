@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from app.chat.model import Conversation, Finish, Usage
 from app.chat.replies import Replies
 
-_PATIENCE_SECONDS = 5.0
+_PATIENCE_SECONDS = 60.0
 
 Script = Callable[[Conversation], AsyncGenerator[str | Usage | Finish, None]]
 

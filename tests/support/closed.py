@@ -68,6 +68,8 @@ def _close(node: object) -> None:
         case list():
             for child in node:
                 _close(child)
+        case _:
+            pass
 
 
 def _is_for_later(one: Node, union: Node) -> bool:

@@ -3,6 +3,7 @@
 import itertools
 import signal
 import tempfile
+import threading
 import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -35,10 +36,15 @@ def use(kind: Kind) -> None:
     _default = kind
 
 
+_starting = threading.Lock()
+
+
 def fresh_database_url(kind: Kind | None = None) -> str:
     """A database that nobody has used. It is gone when the tests are."""
     if (kind or _default) == "postgresql":
-        return _postgres().database_url()
+        with _starting:
+            server = _postgres()
+        return server.database_url()
     return f"sqlite:///{folder() / str(next(_numbers))}.db"
 
 

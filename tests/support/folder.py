@@ -6,7 +6,7 @@ process for a moment; it ends the PostgreSQL servers whose files are there, and 
 
 import subprocess
 import tempfile
-from functools import cache
+import threading
 from pathlib import Path
 
 _SWEEP = """
@@ -37,18 +37,19 @@ class _Folder:
         self._sweeper.communicate(timeout=_PATIENCE_SECONDS)
 
 
-@cache
-def _folder() -> _Folder:
-    return _Folder()
+_made: list[_Folder] = []
+_making = threading.Lock()
 
 
 def folder() -> Path:
     """It is there from the first time on that somebody asks."""
-    return _folder().path
+    with _making:
+        if not _made:
+            _made.append(_Folder())
+        return _made[0].path
 
 
 def remove() -> None:
     """Remove it now, if it is there."""
-    if _folder.cache_info().currsize:
-        _folder().remove()
-        _folder.cache_clear()
+    while _made:
+        _made.pop().remove()

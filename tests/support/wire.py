@@ -145,12 +145,14 @@ class Wire:
             return False
         return not select.select([self._socket], [], [], seconds)[0]
 
-    def answer(self) -> Answer:
-        """The next response.
+    def answer(self, *, to_head: bool = False) -> Answer:
+        """The next response; one `to_head` has no body.
 
         Raises `Interrupted` if it is not complete.
         """
         status, headers = self.head()
+        if to_head:
+            return Answer(status, headers, b"")
         if headers.get("transfer-encoding") == "chunked":
             body = b""
             while chunk := self.chunk():

@@ -14,14 +14,12 @@ from tests.verify.asking import QUICK, two_keys, verified
 from tests.verify.faults import CASES, Case, Fault, TooMany
 from tests.verify.proxy import FaultyProxy
 
-_SECONDS = {"document": 40}
-
 
 async def _found(case: Case, server: LiveServer, keys: tuple[str, str] = ("", "")) -> str:
     """What the report says of the law that should be broken; and no other law is."""
     async with FaultyProxy(server.port, case.fault) as proxy:
         place = Place(proxy.url, *keys)
-        report = await verified(place, *(case.tried or [case.law]), seconds=_SECONDS.get(case.law, 8))
+        report = await verified(place, *(case.tried or [case.law]))
     broken = [name for name, finding in report.findings.items() if finding.verdict is Verdict.BROKEN]
     assert broken == [case.law], as_text(report)
     assert report.exit_status() == 1
@@ -66,7 +64,7 @@ async def test_a_proxy_that_buffers_a_bot_of_unknown_pace_is_found() -> None:
 async def test_who_is_told_to_wait_waits(server: LiveServer) -> None:
     """A limit is no breach, and the report says what it cost."""
     async with FaultyProxy(server.port, Fault(request=TooMany(1))) as proxy:
-        report = await verified(Place(proxy.url), "grammar", seconds=20)
+        report = await verified(Place(proxy.url), "grammar")
     assert report.findings["grammar"].verdict is Verdict.HELD, as_text(report)
     assert "waited for 429: 1" in as_text(report)
 

@@ -54,14 +54,7 @@ async def test_a_broken_law_fails_with_its_account(tmp_path: Path) -> None:
 
 
 def test_nobody_to_judge_is_an_error(tmp_path: Path) -> None:
-    """And no failure of the law."""
+    """And not a failure of the law."""
     done = _pytest(tmp_path, "--chat-verify-url", "http://127.0.0.1:9", "-k", "head")
     assert "chat-verify::head ERROR" in done.stdout
     assert "nothing listens there" in done.stdout
-
-
-def test_without_a_url_nothing_changes(tmp_path: Path) -> None:
-    """The package is not even imported."""
-    done = _pytest(tmp_path)
-    assert "1 passed" in done.stdout
-    assert "chat-verify::" not in done.stdout

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
+import yaml
 
 from chat_verify.exchange import Answer
 
@@ -20,21 +21,21 @@ STREAM_TYPE = "text/event-stream"
 REQUEST_ID = re.compile("[0-9a-f]{32}")
 
 _METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "trace", "query"})
-_HERE = Path(__file__).parent
-_ROOT = _HERE.parent.parent.parent
+_NAME = "openapi.yaml"
 
 
 class NotAsDocumented(ValueError):
     """What came is not what the contract says; the message says where."""
 
 
-def source(name: str, folder: str) -> Path:
-    """A document: the copy in the installed package or, in a checkout, the one in its folder there."""
-    packaged = _HERE / name
-    return packaged if packaged.exists() else _ROOT / folder / name
+def text() -> str:
+    """The document: the copy in the installed package or, in a checkout, the one at its root."""
+    packaged = Path(__file__).parent / _NAME
+    return (packaged if packaged.exists() else packaged.parents[3] / _NAME).read_text("utf-8")
 
 
-DOCUMENT: dict[str, Any] = json.loads(source("openapi-3.1.json", "generated").read_text("utf-8"))
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's, if it is there: ten times as fast
+DOCUMENT: dict[str, Any] = yaml.load(text(), Loader=_LOADER)  # noqa: S506 - it is a safe loader
 VERSION: str = DOCUMENT["info"]["version"]
 
 

@@ -150,8 +150,9 @@ def filter_failure(
     """Tell what is held against the deployment, except what a hop answered or what its bot is to blame for."""
     status, headers = response.status_code, _headers(response)
     asked = f"{response.request.method} {response.request.path_url}"
-    if status in hops.ITS_OWN and hops.is_of_a_hop(status, headers):
-        _tell(hop=f"{response.request.method} {status}", answered=f"{asked[:100]}: {hops.told(status, headers)}")
+    is_hops = status >= 300 and hops.is_of_a_hop(status, headers)
+    if is_hops and status in hops.ITS_OWN:
+        _tell(hop=f"{response.request.method} {status}", answered=hops.account(asked[:100], status, headers))
         return False
     try:
         problem = check_problem(_answer(response)) if status >= 400 else {}
@@ -164,8 +165,8 @@ def filter_failure(
     shown = [f"[{name}: {_text(sent[name])}]" for name in ("Accept", "Content-Type", "Last-Event-ID") if name in sent]
     text = _text(response.request.body)
     _tell(
-        failure=failure.title,
-        account=failure.message,
+        failure=hops.TITLE if is_hops else failure.title,
+        account=hops.told(status, headers) if is_hops else failure.message,
         request=" ".join([asked, *shown, text[:300]]).rstrip(),
         status=status,
         type=headers.get("content-type", ""),

@@ -16,6 +16,7 @@ ITS_OWN = frozenset(
 )
 """Statuses with which a hop may refuse a request by itself, or say that it cannot reach the service."""
 
+TITLE = "Answer of a hop"
 REPLACES = (
     "the service's own answer reaches the client. Next: let the hop pass on the service's errors (in nginx, "
     "`proxy_intercept_errors off` and no `error_page` for this location) and every path below /api"
@@ -40,8 +41,12 @@ def told(status: int, headers: Mapping[str, str]) -> str:
     return f"{by} answered {status} {headers.get('content-type', '')}".rstrip() + without
 
 
-def meaning(status: int) -> str:
-    """What such an answer means, and what to do next."""
+def account(asked: str, status: int, headers: Mapping[str, str]) -> str:
+    """A request and what came, with what that means and what to do next."""
+    return f"{asked}: {told(status, headers)}: {_meaning(status)}"
+
+
+def _meaning(status: int) -> str:
     if status in {502, 503, 504}:
         return "the hop did not reach the service, or had to wait for too long (nginx: proxy_read_timeout)"
     if status == 429:

@@ -12,14 +12,15 @@ from time import monotonic
 import httpx
 
 from chat_verify.contract import STREAM_TYPE
-from chat_verify.exchange import Request, cancelled
+from chat_verify.exchange import Request, cancelled, shown
 from chat_verify.findings import Broken, Unseen
 from chat_verify.grammar import RULE, TEXT_RULE, StreamBroken, Transcript, check_stream
 from chat_verify.sse import Event, Parser
-from chat_verify.target import OWNER, Target, refused, shown
+from chat_verify.target import OWNER, Target, refused
 
 LONG_SECONDS = 2.0
 """After this time a reply is cancelled, unless more is to be seen of it: slow models cost time and money."""
+_ANSWER_SECONDS = 10.0
 GOING_ON = "what follows Last-Event-ID comes next: nothing is lost, doubled or out of order"
 ON_THE_WAY = (
     "the reply is streamed word by word, never buffered and never compressed. "
@@ -140,11 +141,12 @@ async def read_out(target: Target, reply: Reading, *, who: str = OWNER) -> None:
 @asynccontextmanager
 async def stopped_after(target: Target, reply: Reading, seconds: float, who: str = OWNER) -> AsyncGenerator[None]:
     """Whatever is done with the reply, it is cancelled after so many seconds."""
-    stopping = asyncio.create_task(_stop(target, reply.heard.reply_id, seconds, who))
+    over = asyncio.Event()
+    stopping = asyncio.create_task(_stop(target, reply.heard.reply_id, seconds, over, who))
     try:
         yield
     finally:
-        stopping.cancel()
+        over.set()  # the task itself is not cancelled: its request may be on its way
         await asyncio.wait([stopping])
 
 
@@ -157,8 +159,12 @@ async def hear_well(target: Target, request: Request, contract: str = "a message
     return heard
 
 
-async def _stop(target: Target, reply_id: str, seconds: float, who: str) -> None:
+async def _stop(target: Target, reply_id: str, seconds: float, over: asyncio.Event, who: str) -> None:
     """If it does not stop, the law of cancelling says so."""
-    await asyncio.sleep(seconds)
-    with contextlib.suppress(Broken, Unseen, httpx.TransportError):
-        await target.ask(cancelled(reply_id), who)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await over.wait()
+            return
+    with contextlib.suppress(Broken, Unseen, httpx.TransportError, TimeoutError):
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            await target.ask(cancelled(reply_id), who)

@@ -63,7 +63,7 @@ def call(client: AuthenticatedClient | Client, asked: Asked) -> str | list[str] 
             body = ChatRequest(user_message=asked["message"], conversation_id=asked.get("conversation_id", UNSET))
             return stream_chat.sync(client=client, body=body, last_event_id=asked.get("cursor", UNSET))
         case "streamReply":
-            return stream_reply.sync(asked["reply_id"], client=client, last_event_id=asked.get("cursor", UNSET))
+            return stream_reply.sync(asked["reply_id"], client=client, last_event_id_header=asked.get("cursor", UNSET))
         case other:
             raise ValueError(other)
 

@@ -1,4 +1,6 @@
-"""How many words a reply has."""
+"""How many words a reply has; and what a key is for: a message, wherever it is sent."""
+
+import hashlib
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,6 +13,17 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("messages", sa.Column("words", sa.BigInteger()))
+    # A fingerprint was that of the whole request: who repeats one after the update has to be recognised.
+    connection = op.get_bind()
+    keys = sa.text(
+        "SELECT idempotency_keys.key, asked.text FROM idempotency_keys"
+        " JOIN messages AS reply ON reply.reply_id = idempotency_keys.reply_id"
+        " JOIN messages AS asked"
+        " ON asked.conversation_id = reply.conversation_id AND asked.position = reply.position - 1"
+    )
+    rows = [{"of": key, "is": hashlib.sha256(text.encode()).hexdigest()} for key, text in connection.execute(keys)]
+    if rows:
+        connection.execute(sa.text("UPDATE idempotency_keys SET fingerprint = :is WHERE key = :of"), rows)
 
 
 def downgrade() -> None:

@@ -9,10 +9,9 @@ A browser says which page sends a request, with `Origin`, and over HTTPS and on 
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from chat_verify.exchange import NOTHING, Request
+from chat_verify.exchange import NOTHING, Request, shown
 from chat_verify.exchange import cancelled as cancel_request
 from chat_verify.findings import Broken
-from chat_verify.target import shown
 from chat_verify.visit import Visit
 
 _ELSEWHERE = "https://elsewhere.invalid"

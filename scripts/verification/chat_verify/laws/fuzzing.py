@@ -17,7 +17,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from chat_verify.contract import source
+from chat_verify import contract, hops
 from chat_verify.exchange import Request
 from chat_verify.findings import Broken, Unreachable, Unseen
 from chat_verify.target import Target
@@ -48,6 +48,7 @@ algorithms = [] # the document has links; none is guessed
 
 [generation]
 database = "none" # a run depends on its seed, and on nothing that an earlier run left behind
+no-shrink = true # the first request that fails is the one that is reported
 
 [cache]
 enabled = false
@@ -110,7 +111,7 @@ async def ready(fuzzer: Fuzzer | None) -> float:
 
 def _arguments(visit: Visit, folder: Path, seconds: int) -> Sequence[str]:
     place = visit.target.place
-    text = source("openapi.yaml", "").read_text("utf-8")
+    text = contract.text()
     if place.key:  # only then does schemathesis look for operations that forget to ask for it
         text = text.replace(_OPTIONAL, "\nsecurity:\n")
     (folder / "openapi.yaml").write_text(text, "utf-8")
@@ -119,11 +120,21 @@ def _arguments(visit: Visit, folder: Path, seconds: int) -> Sequence[str]:
         *("--config-file", "schemathesis.toml", "run", "openapi.yaml", "--url", place.url, "--seed", str(visit.seed)),
         *("--request-timeout", str(seconds + 60)),  # no stream is cut short: all end here
         *("--rate-limit", "auto", "--warnings", "off", "--no-color"),
-        # With a time, it goes on until that is over, whatever the number of examples.
-        *(("--max-examples", str(visit.max_examples)) if visit.max_examples else ("--max-time", str(seconds))),
+        *_how_many(visit.max_examples, seconds),
         *(("--header", f"Authorization: Bearer {place.key}") if place.key else ()),
         *(("--tls-verify", place.ca) if place.ca else ()),
     ]
+
+
+def _how_many(max_examples: int | None, seconds: int) -> Sequence[str]:
+    """With a time, it goes on until that is over, whatever the number of examples."""
+    match max_examples:
+        case None:
+            return "--max-time", str(seconds)
+        case 0:
+            return "--phases", "examples"
+        case _:
+            return "--max-examples", str(max_examples)
 
 
 class _Run:
@@ -203,6 +214,8 @@ class _Run:
 
 
 def _breach(title: str, failure: dict[str, Any]) -> Broken:
+    if title == hops.TITLE:
+        return Broken(failure["request"], failure["account"], hops.REPLACES, law="statuses")
     message = " ".join(str(failure["account"]).split())[:600]
     came = f"{failure['status']} {failure['type']}: {message}"
     return Broken(failure["request"], came, f"openapi.yaml ({title})", law=_LAWS.get(title, "document"))

@@ -24,7 +24,7 @@ def _lines(report: Report) -> Iterator[str]:
         for finding in report.findings.values():
             yield from _of(finding, report.seed)
         for answered in report.hops.values():
-            yield from _wrapped("a hop   ", answered, indent="")
+            yield from _wrapped("note    by a hop      ", answered, indent="")
         yield ""
     yield from textwrap.wrap(conclusion(report), _WIDTH)
 
@@ -51,8 +51,8 @@ def _of(finding: Finding, seed: int | None) -> Iterator[str]:
     if finding.verdict is Verdict.UNSEEN:
         yield from _wrapped(f"-       {name:12}  could not be seen: ", finding.why, indent="")
         return
-    notes = "; ".join([tried, *(note for note in finding.notes if "GET" not in note)])
-    yield f"{finding.verdict.value:8}{name:12}  {finding.law.meaning} ({notes})"
+    notes = "; ".join(note for note in (tried, *finding.notes) if note and "GET" not in note)
+    yield f"{finding.verdict.value:8}{name:12}  {finding.law.meaning}{f' ({notes})' if notes else ''}"
     for breach in finding.breaches:
         yield from account(breach, seed)
     for warning in finding.warnings:

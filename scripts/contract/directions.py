@@ -1,0 +1,76 @@
+"""Which way a change of a response goes: what there was room for breaks nobody, and what is gone breaks somebody.
+
+`redocly diff` takes every response that may be more than before for breaking, and every one that may be less for
+harmless. But clients were told to ignore what they do not know, and one that waits for what is gone waits for ever.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from scripts.contract.documents import ANY_OTHER, Document, Node
+from scripts.contract.releases import Impact
+
+Told = Mapping[str, Any]
+"""One change, as `redocly diff` tells it."""
+
+_OF_A_RESPONSE = re.compile("^#/(paths/.*/responses|components/(responses|headers))/")
+_OF_A_WORD = re.compile("(.*)/anyOf/[0-9]+/enum")
+_OF_A_UNION = re.compile("(.*)/anyOf/[0-9]+")
+
+
+def judged(before: Document, told: Told) -> Iterator[tuple[Impact, str]]:
+    """The impact of a change, and what it is; once for each verdict that there is about it."""
+    is_of_a_response = _OF_A_RESPONSE.match(told["path"]) is not None
+    lost = _values(told, "base") - _values(told, "revision") if is_of_a_response else set()
+    if lost:
+        yield Impact.MAJOR, f"Enum of `{_name(told['path'])}` lost values: {', '.join(map(repr, sorted(lost)))}."
+    for verdict in told["verdicts"]:
+        impact = Impact[verdict["impact"].upper()]
+        if is_of_a_response and impact is Impact.MAJOR and _has_room(before, told, verdict):
+            impact = Impact.MINOR
+        yield impact, verdict["message"]
+    if not (told["verdicts"] or lost):
+        yield Impact[told["impact"].upper()], f"`{told['path'].rpartition('/')[2]}` was {told['kind']}."
+
+
+def _has_room(before: Document, told: Told, verdict: Told) -> bool:
+    """Whether the contract said beforehand that there might be more."""
+    match verdict["ruleId"]:
+        case "schema-constraint-changed":
+            return told.get("property") == "additionalProperties" and told["revision"].get("value", True) is True
+        case "enum-values-added":
+            union = _OF_A_WORD.fullmatch(told["base"]["pointer"])
+            added = _values(told, "revision") - _values(told, "base")
+            return union is not None and any(_takes(one, added) for one in _union(before, union[1]))
+        case "schema-combinator-changed" if told["kind"] == "added":
+            union = _OF_A_UNION.fullmatch(told["revision"]["pointer"])
+            return union is not None and ANY_OTHER in before.events({"itemSchema": {"anyOf": _union(before, union[1])}})
+        case _:
+            return False
+
+
+def _takes(alternative: Node, words: set[str]) -> bool:
+    """Whether an alternative is a string that may be any of the words."""
+    pattern = alternative.get("pattern", "")
+    is_open = alternative.get("type") == "string" and not alternative.keys() & {"enum", "const"}
+    return is_open and all(re.search(pattern, word) for word in words)
+
+
+def _union(document: Document, pointer: str) -> list[Node]:
+    try:
+        return [document.resolved(one) for one in document.resolved({"$ref": pointer}).get("anyOf", [])]
+    except ValueError:
+        return []
+
+
+def _values(told: Told, side: str) -> set[str]:
+    """What an enum has on one side of the change, if it is still one."""
+    sides = [told.get("base", {}), told.get("revision", {})]
+    is_about_values = told.get("property") == "enum" and all("value" in one for one in sides)
+    return set(told[side]["value"]) if is_about_values else set()
+
+
+def _name(path: str) -> str:
+    """Of the field, whose type may be a union."""
+    return re.sub("/anyOf/[0-9]+$", "", path).rpartition("/")[2]
