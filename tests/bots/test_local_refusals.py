@@ -50,7 +50,8 @@ def test_a_model_that_is_larger_than_the_memory_is_refused(tmp_path: Path) -> No
     size = psutil.virtual_memory().total + 10 * _MEGABYTE
     os.truncate(path, size)  # takes no room on the disk
     assert re.fullmatch(
-        rf"the model takes more than {size // _MEGABYTE} MB of memory, and \d+ MB are free\. Next: use a smaller model",
+        rf"the model takes more than {size // _MEGABYTE} MB of memory, but only \d+ MB are free\. "
+        r"Next: use a smaller model",
         _refusal(path),
     )
 

@@ -47,7 +47,7 @@ async def test_a_message_that_is_too_long_is_refused(
     heard, requests = await hear(refusal, conversation=conversation)
     assert isinstance(heard.error, MessageRefused)
     assert requests == expected
-    assert heard.error.reason.startswith("This is longer than the model can take.")
+    assert heard.error.reason.startswith("This is longer than the model accepts.")
 
 
 async def test_without_numbers_the_older_half_is_left_out_until_it_fits() -> None:
