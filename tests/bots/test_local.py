@@ -11,7 +11,7 @@ import pytest
 from generated.models import Usage
 from tests.support.llama import LlamaServer, small_model
 from tests.support.local import ask, chat, local_server, model_process, until_ready
-from tests.support.server import LiveServer
+from tests.support.server import FROM_SCRATCH, LiveServer
 from tests.support.wire import Wire, get, post
 
 _KEY = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -21,7 +21,7 @@ _KEY = re.compile(r"[A-Za-z0-9_-]{43}")
 @pytest.fixture(scope="module")
 def server() -> Iterator[LiveServer]:
     """One for all who only talk."""
-    with local_server(log_level="debug", local_context_tokens=256) as server:
+    with local_server(FROM_SCRATCH, log_level="debug", local_context_tokens=256) as server:
         until_ready(server)
         yield server
 
