@@ -6,6 +6,7 @@ import json
 import logging
 import random
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -85,6 +86,27 @@ class _Talker:
                 exchange.take(event)
 
 
+class _Insister:
+    """A client whose message fails again and again, and who sends it again each time."""
+
+    def __init__(self, name: str) -> None:
+        self.message = f"/simulate fail_after=2 pace_ms=1\n{name} fails always"
+        self.key = {"Idempotency-Key": f"key-{name}"}
+        self.reply_ids: list[str] = []
+
+    def talk(self, port: int, killed: threading.Event) -> None:
+        """Until the server is killed."""
+        while not killed.is_set():
+            try:
+                with Wire(port) as wire:
+                    wire.send(post(self.message, self.key))
+                    answer = wire.answer()
+                    assert answer.transcript().problem.type == "urn:problem:bot-failed"
+                    self.reply_ids.append(answer.headers["reply-id"])
+            except (Interrupted, OSError):
+                assert killed.wait(_PATIENCE_SECONDS), "a connection broke, though nobody had killed the server"
+
+
 @dataclass(frozen=True, slots=True)
 class _Row:
     conversation_id: str
@@ -124,7 +146,10 @@ def _check_stored(database_url: str, exchanges: list[_Exchange]) -> dict[str, st
 
 
 def _check_served(server: LiveServer, exchange: _Exchange) -> None:
-    """Go on with a reply after the crash as its client would, with the last id; then send the message again."""
+    """Go on with a reply after the crash as its client would, with the last id; then send the message again.
+
+    It is answered anew, unless the reply was complete.
+    """
     address, seen = events_of(exchange.reply_id), len(exchange.words)
     whole = _ask(server, get(address))
     words = whole.transcript().words if whole.status == 200 else ()
@@ -137,10 +162,11 @@ def _check_served(server: LiveServer, exchange: _Exchange) -> None:
     if whole.status != 200:
         assert (whole.status, whole.problem_code()) == (500, "reply-interrupted")
     again = _ask(server, request(exchange.body, {"Idempotency-Key": exchange.key}))
-    if words or exchange.done:
-        assert again.transcript() == whole.transcript()
-    else:
-        assert again.transcript().reply.text == exchange.text
+    transcript = again.transcript()
+    assert transcript.reply.text == exchange.text
+    if exchange.done:
+        assert transcript == whole.transcript()
+    exchange.reply_id, exchange.words, exchange.done = transcript.reply.reply_id, list(transcript.words), True
 
 
 def _ask(server: LiveServer, sent: bytes) -> Answer:
@@ -153,7 +179,7 @@ def _kill(server: LiveServer) -> None:
     server.process.kill()
 
 
-def _live_and_die(server: LiveServer, talkers: list[_Talker], seconds: float) -> None:
+def _live_and_die(server: LiveServer, talkers: Sequence[_Talker | _Insister], seconds: float) -> None:
     """Let all talk for so long, and kill the server."""
     killed = threading.Event()
     with ThreadPoolExecutor(len(talkers)) as pool:
@@ -173,10 +199,11 @@ def test_kill_9_loses_nothing_that_was_acknowledged(kind: Kind, pytestconfig: py
     moments = random.Random(kind)  # noqa: S311 - as above
     url = fresh_database_url(kind)
     talkers = [_Talker(f"{kind}-{n}") for n in range(_CLIENTS)]
-    states: dict[str, str] = {}
+    states: list[str] = []
     for life in range(kills + 1):
         with LiveServer(database_url=url, save_every_seconds=0.05) as server:
-            states = _check_stored(url, [exchange for talker in talkers for exchange in talker.exchanges])
+            stored = _check_stored(url, [exchange for talker in talkers for exchange in talker.exchanges])
+            states += stored.values()
             for talker in talkers:
                 if talker.exchanges and talker.exchanges[-1].reply_id:
                     _check_served(server, talker.exchanges[-1])
@@ -184,11 +211,36 @@ def test_kill_9_loses_nothing_that_was_acknowledged(kind: Kind, pytestconfig: py
                 _live_and_die(server, talkers, moments.uniform(0.05, 0.5))
     acknowledged = [exchange for talker in talkers for exchange in talker.exchanges if exchange.reply_id]
     assert any(exchange.done for exchange in acknowledged)
-    assert {states[exchange.reply_id] for exchange in acknowledged} == {"completed", "interrupted"}
+    assert set(states) == {"completed", "interrupted"}
     if kind == "sqlite":
         assert asyncio.run(run_sql(url, "PRAGMA integrity_check")) == [("ok",)]
-    interrupted = list(states.values()).count("interrupted")
-    _logger.info("%d kills, %d messages, %d replies interrupted", kills, len(acknowledged), interrupted)
+    _logger.info("%d kills, %d messages, %d interrupted", kills, len(acknowledged), states.count("interrupted"))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_kill_9_while_a_failed_reply_is_replaced_leaves_one_or_the_other(
+    kind: Kind, pytestconfig: pytest.Config
+) -> None:
+    """The message is there once, with one reply, whose key finds it; what its client knows, or the next one."""
+    kills = max(3, pytestconfig.getoption("laws") // _EXAMPLES_A_KILL)
+    moments = random.Random(kind)  # noqa: S311 - as above
+    url = fresh_database_url(kind)
+    insisters = [_Insister(f"{kind}-{n}") for n in range(_CLIENTS)]
+    for _ in range(kills):
+        with LiveServer(database_url=url) as server:
+            _live_and_die(server, insisters, moments.uniform(0.1, 0.6))
+        rows = _rows(url)
+        assert [(row.role, row.position) for row in rows] == [("user", 0), ("assistant", 1)] * (len(rows) // 2)
+        keyed = asyncio.run(run_sql(url, "SELECT reply_id FROM idempotency_keys"))
+        assert sorted(keyed) == sorted((row.reply_id,) for row in rows if row.reply_id)
+        stored = {user.text: reply for user, reply in zip(rows[::2], rows[1::2], strict=True)}
+        assert len(stored) * 2 == len(rows)
+        for insister in [insister for insister in insisters if insister.reply_ids]:
+            reply = stored[insister.message]
+            assert reply.state in {"failed", "running"}
+            assert reply.reply_id == insister.reply_ids[-1] or reply.reply_id not in insister.reply_ids
+            assert insister.message.partition("\n")[2].startswith(reply.text)
+    assert max(len(insister.reply_ids) for insister in insisters) > kills
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -1,7 +1,7 @@
 """`python -m tests.support.service`: the real server with a bot that obeys its message, for live tests.
 
 `raise <name> <text>` raises that exception with that text in it; `speak and raise <name> <text>` says two words before;
-`relay <port>` says what the server on that port of this machine says.
+`relay <port>` says what the server on that port of this machine says, and breaks off at a line with `!` alone.
 """
 
 import argparse
@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator
 
 from app import logs
 from app.__main__ import serve
+from app.chat.errors import BotFailed
 from app.chat.model import Conversation, Finish, Usage
 from app.main import create_app
 from app.settings import Settings
@@ -51,6 +52,8 @@ async def _relayed(port: int) -> AsyncGenerator[str, None]:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         async for line in reader:
+            if line == b"!\n":
+                raise BotFailed
             yield line.decode()
     finally:
         writer.close()

@@ -1,5 +1,6 @@
 """What a bot in a live server talks to: the test, which so knows when the bot begins and when it hangs up."""
 
+import select
 import socket
 import time
 from types import TracebackType
@@ -42,6 +43,15 @@ class Upstream:
     def say(self, text: str) -> None:
         """Give the bot a line."""
         self._connections[-1].sendall(text.encode() + b"\n")
+
+    def break_off(self) -> None:
+        """Let the bot fail."""
+        self.say("!")
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether no further bot has come."""
+        return not select.select([self._listener], [], [], 0)[0]
 
     def finish(self) -> None:
         """Let the bot come to its end."""
