@@ -11,8 +11,8 @@ import pytest
 
 from scripts.clients.environment import ROOT
 from scripts.clients.kinds import HERE
+from tests.docs.pages import PAGES
 from tests.sdk.asking import PROGRAMS, SOURCES, Line, Program, answers, asked, words
-from tests.sdk.page import PROSE, table
 from tests.support.cutting import Cut, CuttingProxy
 from tests.support.server import LiveServer
 
@@ -29,7 +29,8 @@ _WORDS = ["eins ", "zwei ", "drei ", "vier ", "fünf"]
 _FIRST_WORD_SECONDS = {"word by word": 30.0, "no": 3.0}
 """How long to wait for the first word of a reply that never ends, by what the table says: to be wrong takes longer."""
 
-_ROWS = {re.sub(r"`|\*\*", "", row[0]): row for row in table("client")}
+_PAGE = PAGES["sdks.md"]
+_ROWS = {re.sub(r"`|\*\*", "", row[0]): row for row in _PAGE.all_tables()[0]}
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +73,9 @@ async def test_the_table_tells_what_a_client_does(
 
 def test_what_the_prose_names_is_what_the_programs_do() -> None:
     """Each call and setting that the page names stands in a program's code, beside a client's, or in the contract."""
-    named = {name for name in re.findall(r"`(\w{8,})`", PROSE.partition("## Tried by hand")[0]) if not name.isupper()}
+    named = {
+        name for name in re.findall(r"`(\w{8,})`", _PAGE.prose.partition("## Tried by hand")[0]) if not name.isupper()
+    }
     assert len(named) > 5
     code = "".join(_code())
     assert {name for name in named if name not in code} == set()
