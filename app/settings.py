@@ -1,4 +1,4 @@
-"""Every knob of the service, with its default and its unit. Read from the environment, prefix `CHAT_`."""
+"""Every setting of the service, with its default and its unit. Read from the environment, prefix `CHAT_`."""
 
 import json
 import os
@@ -61,8 +61,10 @@ class Settings(BaseSettings):
     openai_base_url: Annotated[HttpUrl | None, AfterValidator(_without_credentials)] = Field(
         None, description="Base URL of the engine that the bot `openai` talks to, such as `http://127.0.0.1:8080/v1`"
     )
-    openai_api_key: SecretStr | None = Field(None, description="API key of the engine")
-    openai_model: str | None = Field(None, description="Model to ask for; unset, the first one that the engine lists")
+    openai_api_key: SecretStr | None = Field(None, description="API key for the engine")
+    openai_model: str | None = Field(
+        None, description="Model to ask the engine for; unset, the first one that it lists"
+    )
     openai_headers: Annotated[dict[str, SecretStr], NoDecode] = Field(
         {}, description="Additional request headers for the engine, as a JSON object"
     )
@@ -72,14 +74,16 @@ class Settings(BaseSettings):
     openai_connect_seconds: Seconds = Field(5, description="Time to connect to the engine")
     openai_queue_seconds: Seconds | None = Field(
         None,
-        description="Time that a reply may wait for a free connection to the engine; unset, as long as the "
-        "status line waits",
+        description="Time that a reply may wait for a free connection to the engine; unset, three quarters of "
+        "`CHAT_FIRST_WORD_SECONDS`",
     )
     openai_first_byte_seconds: Seconds = Field(
         300, description="Time until the engine begins its answer; raise it for long queues or prompts"
     )
     openai_first_token_seconds: Seconds = Field(
-        300, description="Time until the first token after that; raise it for models that think for long"
+        300,
+        description="Time from the beginning of the engine's answer to its first token; raise it for models that "
+        "think for long",
     )
     openai_between_bytes_seconds: Seconds = Field(60, description="Longest silence of the engine between two tokens")
     openai_max_connections: int | None = Field(
@@ -148,7 +152,7 @@ class Settings(BaseSettings):
         600,
         ge=0,
         le=86_400,
-        description="The same for a reply that was requested with `on_disconnect: continue`",
+        description="Time that a reply continues without a reader if it was requested with `on_disconnect: continue`",
     )
     retention_seconds: float = Field(
         60,
@@ -164,7 +168,9 @@ class Settings(BaseSettings):
     )
     history_messages: int = Field(100, ge=0, description="Earlier messages of a conversation that a bot receives")
     history_characters: int = Field(
-        100_000, ge=0, description="Limit on their characters together; lower it for models with a small context"
+        100_000,
+        ge=0,
+        description="Limit on the characters of these messages together; lower it for models with a small context",
     )
     allow_anyone: bool = Field(
         default=False,
@@ -176,7 +182,7 @@ class Settings(BaseSettings):
         min_length=1,
         description="Token issuer to trust: the `iss` of its JSON Web Tokens. Set all three `CHAT_JWT_...` together",
     )
-    jwt_audience: str | None = Field(None, min_length=1, description="The `aud` that its tokens must have")
+    jwt_audience: str | None = Field(None, min_length=1, description="The `aud` that tokens of the issuer must have")
     jwt_keys_url: HttpUrl | None = Field(None, description="URL at which the issuer publishes its keys (JWKS)")
     jwt_algorithms: list[Literal["RS256", "PS256", "ES256", "EdDSA"]] = Field(
         ["RS256", "PS256", "ES256", "EdDSA"], min_length=1, description="Signature algorithms to accept, as a JSON list"
