@@ -17,7 +17,7 @@ _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 _TABLE = re.compile(r"(?:^\|.*\|\n)+", re.MULTILINE)
 _COMMENT = re.compile(r"\s+# .*$", re.MULTILINE)
 _INSTALLS = re.compile(r"\bpip\b.* install ")
-_SAVED = re.compile(r"\bas `([\w/.-]+)`:\s*\Z")
+_SAVED = re.compile(r"\bas `([\w/.-]+)`:\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class Page:
             prose = _BLOCK.sub("", self.text[: match.start()])
             between = self.text[before.end() if before else 0 : match.start()].strip()
             is_output = match[1] not in {"sh", "bash"} and before is not None and before[1] == "sh" and not between
-            saved = _SAVED.search(prose)
+            saved = _SAVED.search(between)
             line = self.text.count("\n", 0, match.start()) + 1
             yield Block(
                 line, _HEADING.findall(prose)[-1], match[1], match[2], is_output, file=saved[1] if saved else ""
