@@ -69,6 +69,11 @@ def _no_reason(answer: Whole) -> Whole:
     return replace(answer, content=answer.content.replace(b',"finish_reason":"stop"', b""))
 
 
+def _unfinished(answer: Whole) -> Whole:
+    running = answer.content.replace(b',"finish_reason":"stop"', b"").replace(b'"completed"', b'"running"')
+    return replace(answer, content=running)
+
+
 def _other_problem(answer: Whole) -> Whole:
     return replace(answer, content=re.sub(b"urn:problem:[a-z-]+", b"urn:problem:not-today", answer.content))
 
@@ -117,6 +122,7 @@ FLAWS: dict[str, tuple[Callable[[Whole], bool], Callable[[Whole], Whole]]] = {
     "other-field": (_is_good, _other_field),
     "other-reason": (_is_good, _other_reason),
     "no-reason": (_is_good, _no_reason),
+    "unfinished": (_is_good, _unfinished),
     "other-problem": (_is_bad, _other_problem),
     "undocumented-status": (_is_good, _undocumented_status),
     "no-request-id": (_is_good, _without("x-request-id")),

@@ -16,6 +16,7 @@ from tests.support.keys import bearer, made_key
 from tests.support.server import LiveServer
 from tests.support.settings import Settings
 
+ENDED = "Custom check failed: `what_was_waited_for_has_ended`"
 GRAMMAR = "Custom check failed: `stream_obeys_its_grammar`"
 PROBLEM = "Custom check failed: `error_is_a_problem_of_the_document`"
 REQUEST_ID = "Custom check failed: `response_names_its_request`"
@@ -65,6 +66,7 @@ CHECKED: dict[str, set[str]] = {
     "other-field": {GRAMMAR, EVENT, SCHEMA, JSON_SCHEMA},
     "other-reason": {GRAMMAR, EVENT, SCHEMA, JSON_SCHEMA},
     "no-reason": {GRAMMAR, EVENT, SCHEMA, JSON_SCHEMA},
+    "unfinished": {GRAMMAR, EVENT, SCHEMA, ENDED},
     "other-problem": {JSON_SCHEMA, PROBLEM},
     "undocumented-status": {STATUS},
     "no-request-id": {HEADERS, REQUEST_ID},
@@ -88,7 +90,7 @@ def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Verdict]:
         def fuzz(flaw: str) -> Verdict:
             folder = tmp_path_factory.mktemp(flaw)
             document, keys = locked_document(folder), None if flaw in UNSIGNED else (key, others)
-            options = ("--phases", PHASES.get(flaw, "examples"), "--seed", "1", "--max-examples", "20")
+            options = ("--phases", PHASES.get(flaw, "examples"), "--seed", "1", "--max-examples", "50")
             with Fuzzing(folder, f"{server.url}/{flaw}", *options, document=document, keys=keys) as fuzzing:
                 return fuzzing.verdict()
 

@@ -6,7 +6,7 @@ import tempfile
 import threading
 import warnings
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import cache
 from pathlib import Path
 from types import TracebackType
@@ -138,7 +138,8 @@ class Postgres:
     def thaw(self) -> None:
         """Let it go on."""
         for process in self._processes():
-            process.resume()
+            with suppress(psutil.NoSuchProcess):  # it may have ended by itself meanwhile
+                process.resume()
 
     def _processes(self) -> list[psutil.Process]:
         pid = self._server.get_pid()
