@@ -1,4 +1,4 @@
-"""`python -m app`: run the service. Settings come from the environment; the commonest have a flag too."""
+"""`python -m app`: run the service. Settings are read from the environment; docs/operators.md lists all of them."""
 
 import argparse
 import sys
@@ -25,8 +25,8 @@ _CLOSING_SECONDS = 2
 """After the drain: how long connections may take to close before they are cut."""
 
 _PUBLIC = (
-    f"{PREFIX}HOST: others can reach this address, and nobody is asked for a key. Next: python -m app keys create "
-    f"NAME; or {PREFIX}ALLOW_ANYONE=1, if a proxy in front asks them or you do mean everybody."
+    f"{PREFIX}HOST: this address can be reached from outside, and no credentials are required. Next: python -m app "
+    f"keys create NAME; or {PREFIX}ALLOW_ANYONE=1, if a proxy in front authenticates or everybody may use the service."
 )
 
 
@@ -34,7 +34,7 @@ _OPERATORS = {"conversations": conversations.main, "keys": keys.main}
 
 
 def main() -> int:
-    """Serve until a signal comes, or do what an operator wants. Returns the exit status."""
+    """Serve until a signal comes, or run an operator's command. Returns the exit status."""
     operator = _OPERATORS.get(sys.argv[1]) if sys.argv[1:] else None
     try:
         settings = Settings() if operator else _settings()
@@ -43,7 +43,7 @@ def main() -> int:
             name = PREFIX + str(detail["loc"][0]).upper() if detail["loc"] else ""
             message = detail["msg"].removeprefix("Value error, ")
             print(f"{name}: {message}" if name else message, file=sys.stderr)
-        print("The README lists all settings.", file=sys.stderr)
+        print("docs/operators.md lists all settings.", file=sys.stderr)
         return 2
     logs.configure(settings.log_level, settings.log_format)
     if operator:
@@ -99,7 +99,7 @@ def _settings() -> Settings:
     parser = argparse.ArgumentParser(
         prog="python -m app",
         description=__doc__,
-        epilog="For operators: python -m app keys --help, python -m app conversations --help",
+        epilog="More commands: python -m app keys --help, python -m app conversations --help",
     )
     for name, field in Settings.model_fields.items():
         if name in {"host", "port", "bot"}:

@@ -39,7 +39,7 @@ def _openai(settings: Settings) -> Bot:
     from app.bots.request import Engine  # noqa: PLC0415
 
     if settings.openai_base_url is None:
-        msg = "the bot `openai` needs to know where. Next: CHAT_OPENAI_BASE_URL, such as http://127.0.0.1:8080/v1"
+        msg = "the bot `openai` needs an engine. Next: set CHAT_OPENAI_BASE_URL, such as http://127.0.0.1:8080/v1"
         raise BotNotConfigured(msg)
     for name in ("openai_first_byte_seconds", "openai_first_token_seconds", "openai_between_bytes_seconds"):
         if getattr(settings, name) > settings.reply_seconds:

@@ -1,4 +1,4 @@
-"""Every knob of the service, with its default and its unit. Read from the environment, prefix `CHAT_`."""
+"""Every setting of the service, with its default and its unit. Read from the environment, prefix `CHAT_`."""
 
 import json
 import os
@@ -40,110 +40,181 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
 
-    host: str = Field("127.0.0.1", description="The address to listen on")
-    port: int = Field(8000, ge=0, le=65_535, description="The port to listen on; 0 takes a free one")
+    host: str = Field(
+        "127.0.0.1",
+        description="Address to listen on. Set 0.0.0.0 in a container; the service then requires API keys, a "
+        "token issuer or `CHAT_ALLOW_ANYONE`",
+    )
+    port: int = Field(8000, ge=0, le=65_535, description="Port to listen on; 0 takes a free one")
     bot: str = Field(
-        "greeter", description="Who answers: `greeter`, `simulator`, `openai`, `local`, or a bot that is installed"
+        "greeter",
+        description="The bot that replies: `greeter`, `simulator`, `openai`, `local`, or the name of an installed bot",
     )
-    greeter_pace_ms: Milliseconds = Field(60, description="The greeter's pause between words")
-    system_prompt: str | None = Field(None, description="What a model is told before the conversation")
-    temperature: float | None = Field(None, ge=0, le=2, description="How freely a model chooses its words")
-    max_tokens: int | None = Field(None, ge=1, description="How many tokens a reply of a model's may have")
+    greeter_pace_ms: Milliseconds = Field(60, description="Pause of the greeter between two words, in milliseconds")
+    system_prompt: str | None = Field(None, description="Instructions that a model receives before the conversation")
+    temperature: float | None = Field(
+        None, ge=0, le=2, description="Sampling temperature of a model, 0 to 2; unset, the model's own default"
+    )
+    max_tokens: int | None = Field(
+        None, ge=1, description="Limit on the tokens of one reply of a model; unset, the model's own limit"
+    )
     openai_base_url: Annotated[HttpUrl | None, AfterValidator(_without_credentials)] = Field(
-        None, description="Where the engine is that `openai` talks to, such as `http://127.0.0.1:8080/v1`"
+        None, description="Base URL of the engine that the bot `openai` talks to, such as `http://127.0.0.1:8080/v1`"
     )
-    openai_api_key: SecretStr | None = Field(None, description="Its key")
-    openai_model: str | None = Field(None, description="Its model; without it, the first one that it lists")
+    openai_api_key: SecretStr | None = Field(None, description="API key for the engine")
+    openai_model: str | None = Field(
+        None, description="Model to ask the engine for; unset, the first one that it lists"
+    )
     openai_headers: Annotated[dict[str, SecretStr], NoDecode] = Field(
-        {}, description="More headers for it, as a JSON object"
+        {}, description="Additional request headers for the engine, as a JSON object"
     )
     openai_extra_body: Annotated[dict[str, Any], NoDecode] = Field(
-        {}, description="More fields of each request, as a JSON object; `null` takes one out"
+        {}, description="Additional fields of each request to the engine, as a JSON object; `null` removes a field"
     )
-    openai_connect_seconds: Seconds = Field(5, description="How long connecting to it may take")
+    openai_connect_seconds: Seconds = Field(5, description="Time to connect to the engine")
     openai_queue_seconds: Seconds | None = Field(
-        None, description="How long a reply may wait for its turn; without it, so long that the status line can tell"
+        None,
+        description="Time that a reply may wait for a free connection to the engine; unset, three quarters of "
+        "`CHAT_FIRST_WORD_SECONDS`",
     )
-    openai_first_byte_seconds: Seconds = Field(300, description="How long it may take to begin its answer")
+    openai_first_byte_seconds: Seconds = Field(
+        300, description="Time until the engine begins its answer; raise it for long queues or prompts"
+    )
     openai_first_token_seconds: Seconds = Field(
-        300, description="How long it may be silent then, up to its first token"
+        300,
+        description="Time from the beginning of the engine's answer to its first token; raise it for models that "
+        "think for long",
     )
-    openai_between_bytes_seconds: Seconds = Field(60, description="How long it may be silent between two tokens")
+    openai_between_bytes_seconds: Seconds = Field(60, description="Longest silence of the engine between two tokens")
     openai_max_connections: int | None = Field(
-        None, ge=1, description="How many replies it may make at once; without it, `CHAT_MAX_OPEN_STREAMS`. More wait"
+        None,
+        ge=1,
+        description="Replies that the engine generates at the same time; unset, as many as "
+        "`CHAT_MAX_OPEN_STREAMS`. Further replies wait",
     )
     local_model_path: Path | None = Field(
-        None, description="The GGUF file that `local` runs; without it, the small model that comes with the bot"
+        None, description="GGUF file that the bot `local` runs; unset, the small model that comes with it"
     )
     local_context_tokens: int = Field(
-        4_096, ge=256, description="How many tokens history, message and reply may have together"
+        4_096, ge=256, description="Context of the local model: tokens of history, message and reply together"
     )
-    local_slots: int = Field(4, ge=1, le=64, description="How many replies it makes at once; more wait")
-    first_word_seconds: Seconds = Field(2, description="How long the status line waits for the first word")
-    heartbeat_seconds: Seconds = Field(15, description="After how long a silence a stream gets a keep-alive comment")
-    drain_seconds: float = Field(20, ge=0, le=3600, description="How long running replies may go on after SIGTERM")
-    request_seconds: Seconds = Field(10, description="How long a request's head, and then its body, may take to arrive")
+    local_slots: int = Field(
+        4, ge=1, le=64, description="Replies that the local model generates at the same time; further ones wait"
+    )
+    first_word_seconds: Seconds = Field(
+        2, description="Longest wait of the status line for the first word; lower it if a proxy times out early"
+    )
+    heartbeat_seconds: Seconds = Field(
+        15,
+        description="Silence after which a stream gets a keep-alive comment; keep it below the idle timeout "
+        "of every proxy",
+    )
+    drain_seconds: float = Field(
+        20,
+        ge=0,
+        le=3600,
+        description="Time that running replies get to finish after SIGTERM; let the orchestrator wait longer "
+        "before it kills",
+    )
+    request_seconds: Seconds = Field(
+        10, description="Time that a request's head, and then its body, may take to arrive"
+    )
     stalled_seconds: Seconds = Field(
-        30, description="After how long a client that takes no byte of its stream is cut off"
+        30, description="Time after which a client that accepts no byte of its stream is disconnected"
     )
     keep_alive_seconds: int = Field(
         125,
         ge=1,
         le=86_400,
-        description="How long a connection without a request stays open; a proxy's time is shorter",
+        description="Time that an idle connection stays open; keep it above the idle timeout of every proxy in front",
     )
-    max_body_bytes: int = Field(262_144, ge=1, description="The largest request body; a larger one gets 413")
-    max_open_streams: int = Field(2_000, ge=1, description="How many replies may be open at once; one more gets 503")
-    max_reply_characters: int = Field(200_000, ge=1, description="The longest reply; a longer one ends with `length`")
-    bot_silence_seconds: Seconds = Field(60, description="How long a bot may be silent before its reply fails")
-    reply_seconds: Seconds = Field(600, description="How long a whole reply may take before it fails")
+    max_body_bytes: int = Field(262_144, ge=1, description="Largest request body in bytes; a larger one gets 413")
+    max_open_streams: int = Field(
+        2_000, ge=1, description="Replies that may be open at the same time, in the whole process; one more gets 503"
+    )
+    max_reply_characters: int = Field(
+        200_000, ge=1, description="Longest reply in characters; a longer one ends with `length`"
+    )
+    bot_silence_seconds: Seconds = Field(60, description="Longest silence of any bot before its reply fails with 504")
+    reply_seconds: Seconds = Field(600, description="Longest duration of a whole reply before it fails with 504")
     database_url: str = Field(
-        "sqlite:///chat.db", description="Where conversations are stored: `sqlite:///FILE` or `postgresql://...`"
+        "sqlite:///chat.db",
+        description="Database for conversations: `sqlite:///FILE`, or `postgresql://USER@HOST/NAME` for "
+        "several instances",
     )
     resume_window_seconds: float = Field(
-        10, ge=0, le=3600, description="How long a reply goes on without a reader; 0 stops it at once"
+        10,
+        ge=0,
+        le=3600,
+        description="Time that a reply continues without a reader; 0 stops it at once. Raise it for mobile clients",
     )
     unread_seconds: float = Field(
         600,
         ge=0,
         le=86_400,
-        description="How long a reply goes on without a reader if its request says `on_disconnect: continue`",
+        description="Time that a reply continues without a reader if it was requested with `on_disconnect: continue`",
     )
     retention_seconds: float = Field(
-        60, ge=0, le=86_400, description="How long a finished reply is kept in memory besides"
+        60,
+        ge=0,
+        le=86_400,
+        description="Time that a finished reply stays in memory, where reading it again costs least",
     )
-    save_every_seconds: Seconds = Field(2, description="How often the progress of running replies is stored")
-    storage_seconds: Seconds = Field(5, description="How long the database may take")
-    history_messages: int = Field(100, ge=0, description="How many earlier messages a bot gets to see")
-    history_characters: int = Field(100_000, ge=0, description="How many characters of them")
+    save_every_seconds: Seconds = Field(
+        2, description="Interval at which the progress of running replies is stored, for the case of a crash"
+    )
+    storage_seconds: Seconds = Field(
+        5, description="Longest time that the database may take before a request fails with 503"
+    )
+    history_messages: int = Field(100, ge=0, description="Earlier messages of a conversation that a bot receives")
+    history_characters: int = Field(
+        100_000,
+        ge=0,
+        description="Limit on the characters of these messages together; lower it for models with a small context",
+    )
     allow_anyone: bool = Field(
-        default=False, description="Whether to listen on a public address although no credentials are asked for"
+        default=False,
+        description="Allow listening on a public address without API keys or a token issuer, for example "
+        "behind a proxy that authenticates",
     )
-    jwt_issuer: str | None = Field(None, min_length=1, description="Whose tokens are taken as credentials: their `iss`")
-    jwt_audience: str | None = Field(None, min_length=1, description="Whom its tokens have to be for: their `aud`")
-    jwt_keys_url: HttpUrl | None = Field(None, description="Where the issuer publishes its keys (JWKS)")
+    jwt_issuer: str | None = Field(
+        None,
+        min_length=1,
+        description="Token issuer to trust: the `iss` of its JSON Web Tokens. Set all three `CHAT_JWT_...` together",
+    )
+    jwt_audience: str | None = Field(None, min_length=1, description="The `aud` that tokens of the issuer must have")
+    jwt_keys_url: HttpUrl | None = Field(None, description="URL at which the issuer publishes its keys (JWKS)")
     jwt_algorithms: list[Literal["RS256", "PS256", "ES256", "EdDSA"]] = Field(
-        ["RS256", "PS256", "ES256", "EdDSA"], min_length=1, description="How its tokens may be signed, as a JSON list"
+        ["RS256", "PS256", "ES256", "EdDSA"], min_length=1, description="Signature algorithms to accept, as a JSON list"
     )
-    requests_per_minute: int = Field(0, ge=0, description="How many requests a client may send; 0 is no limit")
-    streams_per_client: int = Field(0, ge=0, description="How many streams a client may have open; 0 is no limit")
-    words_per_day: int = Field(0, ge=0, description="How many words a client may be told; 0 is no limit")
+    requests_per_minute: int = Field(
+        0,
+        ge=0,
+        description="Requests that a client may send per minute; 0 is no limit. A client is a principal or, "
+        "without keys, an IP address",
+    )
+    streams_per_client: int = Field(
+        0, ge=0, description="Streams that a client may have open at the same time; 0 is no limit"
+    )
+    words_per_day: int = Field(0, ge=0, description="Words that a client may receive per day; 0 is no limit")
     trusted_proxies: list[str] = Field(
-        [], description="Addresses and networks of proxies whose `X-Forwarded-...` is believed, as a JSON list"
+        [],
+        description="IP addresses and networks of reverse proxies whose `X-Forwarded-...` headers are "
+        "trusted, as a JSON list",
     )
     allowed_hosts: list[Host] = Field(
         [],
-        description="Hosts to answer for, as a JSON list; `*.example.org` is all below that, and `[]` any where "
-        "credentials are asked for, else names of this machine",
+        description="Host names to serve, as a JSON list; `*.example.org` covers all subdomains. Empty: any "
+        "host if credentials are required, else only names of this machine",
     )
     allowed_origins: list[Origin] = Field(
-        [], description="Origins whose pages may use the service (CORS), as a JSON list"
+        [], description="Origins whose web pages may use the service (CORS), as a JSON list"
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="The least that is logged: `debug`, `info`, `warning` or `error`"
+        "info", description="Least severe level that is logged: `debug`, `info`, `warning` or `error`"
     )
     log_format: Literal["auto", "json", "console"] = Field(
-        "auto", description="`json`, `console` (for people), or `auto`: console on a terminal, else JSON"
+        "auto", description="`json`, `console` for people, or `auto`: console on a terminal, else JSON"
     )
 
     @field_validator("openai_headers", "openai_extra_body", mode="before")

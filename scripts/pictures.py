@@ -1,4 +1,4 @@
-"""`scripts/screenshots`: pictures of the chat page while a reply comes, for the README."""
+"""`scripts/screenshots`: pictures of the chat page during a reply, for the README."""
 
 import asyncio
 import sys

@@ -26,6 +26,7 @@ _SLOW = {
         "contract/test_fuzzing.py",
         "contract/test_in_process.py",
         "contract/test_lint.py",  # Node
+        "contract/test_strangers.py",  # programs
         "contract/test_the_tests_bite.py",
         "docs/test_commands.py",
         "docs/test_recipes.py",
@@ -56,13 +57,14 @@ _LONG = [
         "verify/test_holding.py",
         "sdk/test_recommended.py",
         "contract/test_fuzzing.py",
+        "contract/test_strangers.py",
         "verify/test_faults.py",
         "live/test_drain.py",
         "contract/test_statuses.py",
         "storage/test_keys.py",
         "laws/test_crash.py",
         "sdk/test_retries.py",
-        "sdk/test_readme.py",
+        "sdk/test_page.py",
         "verify/test_reaching.py",
     )
 ]

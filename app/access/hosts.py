@@ -46,7 +46,7 @@ class Hosts:
             return
         if not self._has_warned:
             self._has_warned = True
-            _log.warning("a request for another host was refused; CHAT_ALLOWED_HOSTS names those to answer for")
+            _log.warning("a request for another host was refused; CHAT_ALLOWED_HOSTS lists the hosts to serve")
         raise HostNotAllowed
 
     def _is_meant(self, hosts: Sequence[bytes], scope: Scope) -> bool:

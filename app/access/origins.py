@@ -46,7 +46,7 @@ _EXPOSED = (
 )
 
 _HINT = (
-    "a page was refused because its Origin is not the Host that came with its request. If the page is this service's, "
+    "a page was refused because its Origin does not match the Host of its request. If the page is this service's, "
     "a proxy has changed the Host: let it pass the Host on (nginx: proxy_set_header Host $http_host; Apache: "
     "ProxyPreserveHost On), or name the proxy in CHAT_TRUSTED_PROXIES if it sends X-Forwarded-Host, or add the page's "
     "origin to CHAT_ALLOWED_ORIGINS"

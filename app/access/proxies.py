@@ -26,7 +26,7 @@ class Proxies:
         self._is_in_one = lru_cache(maxsize=4096)(self._find)
         self._are_set = bool(trusted)
         if self._all:
-            _log.warning("CHAT_TRUSTED_PROXIES is *: any client can say that it has another address than its own")
+            _log.warning("CHAT_TRUSTED_PROXIES is *: any client can claim to have any address")
 
     def believe(self, scope: Scope) -> None:
         """If a trusted proxy has sent this, take the client and the scheme from what it says, and remember that."""

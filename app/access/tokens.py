@@ -128,7 +128,7 @@ class TokenVerifier:
         try:
             keys = await self._published()
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError, RecursionError) as error:
-            _logger.warning("the issuer's keys cannot be had: %s", type(error).__name__)
+            _logger.warning("the token issuer's keys are not available: %s", type(error).__name__)
             return
         for digest, opened in list(self._opened.items()):
             if keys.get(opened.kid) != self._keys.get(opened.kid):

@@ -142,7 +142,9 @@ class Asking:
         most = self._engine.max_tokens if turn.manner.tokens_field and turn.sends_max_tokens else None
         if most is not None and (meaning is Meaning.TOO_MANY_TOKENS if limit is None else most >= limit):
             self._manner = turn.manner.without(Meaning.TOO_MANY_TOKENS)
-            _logger.warning("the model does not make so many tokens: go on without. Next: less of CHAT_MAX_TOKENS")
+            _logger.warning(
+                "the model cannot generate CHAT_MAX_TOKENS; it is asked without. Next: lower CHAT_MAX_TOKENS"
+            )
             return True
         is_told = limit is not None and given is not None and given > limit >= _LEAST_TOKENS
         if is_told and meaning is Meaning.TOO_LONG:
@@ -183,7 +185,7 @@ class Asking:
         if manner == turn.manner:
             return False
         self._manner = manner
-        _logger.info("the model is asked in another way from now on, for it refused a field: %s", refused.name.lower())
+        _logger.info("the model refused a field and is asked without it from now on: %s", refused.name.lower())
         return True
 
     def _sent_bytes(self, turn: Turn) -> int:

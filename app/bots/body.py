@@ -82,9 +82,9 @@ class Body:
             raise
         except TimeoutError:
             what = f"it was silent for {patience.seconds:g} s"
-            raise Trouble(BotTimeout(), what, patience.setting and f"more of {patience.setting}") from None
+            raise Trouble(BotTimeout(), what, patience.setting and f"raise {patience.setting}") from None
         except (aiohttp.ClientError, RuntimeError):  # the second says that it was closed before this read began
-            raise Trouble(BotFailed(), _CUT, "look at the engine's log, and at proxies before it") from None
+            raise Trouble(BotFailed(), _CUT, "check the engine's log, and proxies in front of it") from None
         finally:
             self._is_reading = False
 

@@ -14,7 +14,7 @@ from app.bots.trouble import Trouble, complained
 from app.chat.errors import BotFailed
 from app.chat.model import Finish, FinishReason, Usage
 
-LOOK = "look at the engine's own log"
+LOOK = "check the engine's log"
 WRONG_PLACE = "check CHAT_OPENAI_BASE_URL, which ends in /v1 for most"
 
 _FAILURES = frozenset(

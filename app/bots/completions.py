@@ -90,9 +90,9 @@ class CompletionReader:
             case b"{" | b"[":
                 self._is_json = True
             case b"<":
-                raise Trouble(BotFailed(), "it answered with a page", WRONG_PLACE)
+                raise Trouble(BotFailed(), "it answered with a web page", WRONG_PLACE)
             case b"\x1f":
-                raise Trouble(BotFailed(), "its answer is compressed, though nobody asked for it", LOOK)
+                raise Trouble(BotFailed(), "its answer is compressed, which was not requested", LOOK)
             case _:
                 self._is_json = False
         return rest

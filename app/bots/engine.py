@@ -105,7 +105,7 @@ class EngineClient:
             raise Trouble(BotUnavailable(), what, hint, again_seconds=Trouble.RETRY_SECONDS) from None
         except TimeoutError:
             what = f"it did not begin to answer within {seconds:g} s"
-            raise Trouble(BotTimeout(), what, "more of CHAT_OPENAI_FIRST_BYTE_SECONDS") from None
+            raise Trouble(BotTimeout(), what, "raise CHAT_OPENAI_FIRST_BYTE_SECONDS") from None
         except (aiohttp.ClientError, ValueError) as error:
             what = f"its answer is no HTTP: {type(error).__name__}"
             raise Trouble(BotFailed(), what, "check CHAT_OPENAI_BASE_URL") from None

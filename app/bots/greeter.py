@@ -1,4 +1,4 @@
-"""The default bot: needs no key, no network and no weights, and helps a newcomer on to a real model."""
+"""The default bot: needs no key, no network and no weights, and tells a newcomer how to connect a real model."""
 
 import asyncio
 import re
@@ -11,9 +11,9 @@ _INTRODUCTION = (
     "I am the greeter, a small bot that ships with this chat backend so that it answers from the first minute. "
     "I understand a hello, and not much more. Your message arrived safely, though, and this reply is streamed to you "
     "word by word, just as a model's would be.\n\n"
-    "To plug in a model, or a small one that runs on this machine, set CHAT_BOT. The README shows how, "
-    'in the section "Connect a model". To test a client, start the service with CHAT_BOT=simulator: '
-    "that bot echoes whatever you say, at any pace, and fails on demand."
+    "To connect a model, or to run a small one on this machine, set CHAT_BOT: see docs/bots.md, the section "
+    '"Connect a model". To test a client, start the service with CHAT_BOT=simulator: that bot echoes whatever you say, '
+    "at any pace, and fails on demand."
 )
 _HELLO = re.compile(
     r"\W*(hello|hi|hey|hallo|hola|bonjour|ciao|good (morning|afternoon|evening))( there)?\W*", re.IGNORECASE

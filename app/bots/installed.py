@@ -20,7 +20,7 @@ def installed_bot(name: str) -> Bot:
             return bot
         case []:
             names = ", ".join(sorted({"greeter", "simulator", "openai", "local", *found.names}))
-            msg = f"there is no bot of that name. Next: CHAT_BOT as one of {names}"
+            msg = f"no bot has this name. Next: set CHAT_BOT to one of {names}"
             raise BotNotConfigured(msg)
         case _:
             msg = f"more than one installed package has a bot {name}. Next: uninstall the others"

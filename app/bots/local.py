@@ -72,7 +72,7 @@ class Local:
         _check(self._path)
         if model.context_tokens * model.slots > _MOST_TOKENS_IN_ALL:
             msg = f"CHAT_LOCAL_CONTEXT_TOKENS times CHAT_LOCAL_SLOTS is more than {_MOST_TOKENS_IN_ALL}"
-            raise BotNotConfigured(f"{msg}. Next: less of one")
+            raise BotNotConfigured(f"{msg}. Next: lower one of them")
         self._model = model
         self._max_tokens = min(model.max_tokens or _MAX_TOKENS, model.context_tokens // 2)
         self._engine: OpenAI | None = None
@@ -220,12 +220,12 @@ def _check(path: Path) -> None:
         msg = f"{path} is no model in GGUF format. Next: check CHAT_LOCAL_MODEL_PATH"
         raise BotNotConfigured(msg)
     if not has_avx2():
-        msg = "the bot `local` needs a processor with AVX2, and this one has none. Next: CHAT_BOT=openai and a server"
+        msg = "the bot `local` needs a processor with AVX2. Next: set CHAT_BOT=openai and use a server"
         raise BotNotConfigured(msg)
     size, free = path.stat().st_size, free_bytes()
     if free is not None and size > free:
-        msg = f"the model takes more than {size // 10**6} MB of memory, and {free // 10**6} MB are free"
-        raise BotNotConfigured(msg + ". Next: a smaller one")
+        msg = f"the model takes more than {size // 10**6} MB of memory, but only {free // 10**6} MB are free"
+        raise BotNotConfigured(msg + ". Next: use a smaller model")
 
 
 async def _tail(stream: asyncio.StreamReader) -> str:

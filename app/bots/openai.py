@@ -145,8 +145,8 @@ class _Place:
         try:
             await self._line.enter()
         except BotBusy as busy:
-            hint = "more of CHAT_OPENAI_MAX_CONNECTIONS, or of CHAT_OPENAI_QUEUE_SECONDS"
-            raise Trouble(busy, "too many replies wait for it, or for too long", hint) from None
+            hint = "raise CHAT_OPENAI_MAX_CONNECTIONS, or of CHAT_OPENAI_QUEUE_SECONDS"
+            raise Trouble(busy, "too many replies are waiting for it, or for too long", hint) from None
         self._is_held = True
 
     def leave(self) -> None:
@@ -159,10 +159,10 @@ def _finish(said: Completion, turn: Turn) -> Finish:
     """The end. Raises `Trouble` for one that is none."""
     finish = said.finish()
     if not said.has_spoken and finish.reason == "stop":
-        hint = "look at the model's template" if not said.has_thought else "let the model think less"
+        hint = "check the model's template" if not said.has_thought else "let the model think less"
         raise Trouble(BotSaidNothing(), "it ended its reply without a word", hint)
     if not said.has_spoken and finish.reason == "length":
-        _logger.warning("the reply had no room for a word. Next: more of CHAT_MAX_TOKENS, or a larger context")
+        _logger.warning("the reply had no room for a word. Next: raise CHAT_MAX_TOKENS, or use a larger context")
     return Finish(finish.reason, finish.usage, turn.omitted)
 
 

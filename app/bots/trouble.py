@@ -16,8 +16,8 @@ from app.chat.errors import (
     MessageRefused,
 )
 
-_TOO_LONG = "This is longer than the model can take. Send less, or begin a new conversation."
-_FILTERED = "The rules that the model is under forbid this. Say it in other words."
+_TOO_LONG = "This is longer than the model accepts. Send less, or start a new conversation."
+_FILTERED = "A filter of the model refuses this. Say it in other words."
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,31 +30,29 @@ class _Case:
 _FIELD = "check CHAT_OPENAI_EXTRA_BODY"
 _CASES: Mapping[Meaning, _Case] = {
     Meaning.TOO_LONG: _Case(lambda: MessageRefused(_TOO_LONG), "the message is too long for the model"),
-    Meaning.TOO_MANY_TOKENS: _Case(BotMisconfigured, "it cannot make so many tokens", "less of CHAT_MAX_TOKENS"),
+    Meaning.TOO_MANY_TOKENS: _Case(BotMisconfigured, "it cannot generate so many tokens", "lower CHAT_MAX_TOKENS"),
     Meaning.FILTERED: _Case(lambda: MessageRefused(_FILTERED), "its filter forbids the message"),
-    Meaning.NO_MAX_TOKENS: _Case(BotMisconfigured, "it does not take `max_tokens`", _FIELD),
-    Meaning.NO_TEMPERATURE: _Case(BotMisconfigured, "it does not take `temperature`", _FIELD),
-    Meaning.NO_STREAM_OPTIONS: _Case(BotMisconfigured, "it does not take `stream_options`", _FIELD),
-    Meaning.NO_SYSTEM_ROLE: _Case(BotMisconfigured, "its template does not take these roles", "another template"),
-    Meaning.KEY: _Case(BotMisconfigured, "it does not take the key", "check CHAT_OPENAI_API_KEY, and what it may do"),
+    Meaning.NO_MAX_TOKENS: _Case(BotMisconfigured, "it refuses `max_tokens`", _FIELD),
+    Meaning.NO_TEMPERATURE: _Case(BotMisconfigured, "it refuses `temperature`", _FIELD),
+    Meaning.NO_STREAM_OPTIONS: _Case(BotMisconfigured, "it refuses `stream_options`", _FIELD),
+    Meaning.NO_SYSTEM_ROLE: _Case(BotMisconfigured, "its template refuses these roles", "use another template"),
+    Meaning.KEY: _Case(BotMisconfigured, "it refuses the key", "check CHAT_OPENAI_API_KEY and its permissions"),
     Meaning.MODEL: _Case(BotMisconfigured, "it does not have the model", "check CHAT_OPENAI_MODEL"),
-    Meaning.QUOTA: _Case(
-        BotMisconfigured, "the account has no credit", "check the account that CHAT_OPENAI_API_KEY is of"
-    ),
+    Meaning.QUOTA: _Case(BotMisconfigured, "the account has no credit", "check the account of CHAT_OPENAI_API_KEY"),
     Meaning.ADDRESS: _Case(
         BotMisconfigured,
-        "there is no such thing there",
+        "nothing has this address there",
         "check CHAT_OPENAI_BASE_URL, which ends in /v1 for most, and CHAT_OPENAI_MODEL",
     ),
-    Meaning.RATE: _Case(BotRateLimited, "it takes no more for now"),
+    Meaning.RATE: _Case(BotRateLimited, "it accepts no more requests for now"),
     Meaning.BUSY: _Case(BotUnavailable, "it is busy, or not ready"),
     Meaning.SLOW: _Case(BotTimeout, "it, or what is behind it, took too long"),
     Meaning.REQUEST: _Case(
         BotFailed,
-        "it does not take the request",
+        "it refuses the request",
         "check CHAT_OPENAI_MODEL, CHAT_MAX_TOKENS and CHAT_OPENAI_EXTRA_BODY",
     ),
-    Meaning.BROKEN: _Case(BotFailed, "it failed", "look at the engine's own log"),
+    Meaning.BROKEN: _Case(BotFailed, "it failed", "check the engine's log"),
 }
 _LONGEST_RETRY_AFTER_SECONDS = 86_400
 

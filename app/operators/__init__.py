@@ -1,1 +1,1 @@
-"""What operators do at a command line: `python -m app conversations`, `python -m app keys`. Beside a running server."""
+"""Commands for operators: `python -m app conversations` and `python -m app keys`. The server may be running."""

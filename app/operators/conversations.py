@@ -1,4 +1,4 @@
-"""`python -m app conversations ...`: what operators do with stored conversations. Works beside a running server."""
+"""`python -m app conversations ...`: export or delete stored conversations. The server may be running."""
 
 import argparse
 import asyncio
@@ -26,7 +26,7 @@ def main(arguments: list[str], settings: Settings) -> int:
     export = commands.add_parser("export", help="print a conversation")
     export.add_argument("conversation_id")
     export.add_argument("--format", choices=("json", "markdown"), default="json")
-    purge = commands.add_parser("purge", help="forget conversations that nobody has spoken in for a while")
+    purge = commands.add_parser("purge", help="delete conversations whose last message is older than this")
     purge.add_argument("--older-than", type=_days, required=True, metavar="DAYS")
     given = parser.parse_args(arguments)
     try:
@@ -36,14 +36,12 @@ def main(arguments: list[str], settings: Settings) -> int:
                 sys.stdout.buffer.write(exported.encode())  # whatever the terminal's encoding is
             case _:
                 gone = asyncio.run(_purge(settings, given.older_than))
-                sys.stdout.write(f"{gone} conversations forgotten\n")
+                sys.stdout.write(f"{gone} conversations deleted\n")
     except ConversationNotFound:
-        sys.stderr.write("There is no conversation with this id. GET /api/conversations lists those there are.\n")
+        sys.stderr.write("No conversation has this id. GET /api/conversations lists all conversations.\n")
         return 1
     except StorageUnavailable:
-        sys.stderr.write(
-            "The database does not answer, or the service has never run on it. Look at CHAT_DATABASE_URL.\n"
-        )
+        sys.stderr.write("The database does not answer, or the service has never used it. Check CHAT_DATABASE_URL.\n")
         return 1
     return 0
 

@@ -1,4 +1,4 @@
-"""`python -m app keys ...`: who may use the service. Works beside a running server, which heeds it within seconds."""
+"""`python -m app keys ...`: API keys. The server may be running; it notices changes within seconds."""
 
 import argparse
 import asyncio
@@ -19,12 +19,14 @@ def main(arguments: list[str], settings: Settings) -> int:
     """Do what the arguments say. Returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m app keys", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    create = commands.add_parser("create", help="make a key, and print it: this once")
-    create.add_argument("name", help="whose conversations it opens; keys of one name open the same")
-    create.add_argument("--expires", type=_moment, metavar="DAYS|DATE", help="in so many days, or at this date (UTC)")
-    commands.add_parser("list", help="print what there is to know of all keys, but for the keys themselves")
-    revoke = commands.add_parser("revoke", help="let a key open nothing any more, running streams included")
-    revoke.add_argument("key_id", help="as `list` prints it")
+    create = commands.add_parser("create", help="create a key, and print it this once")
+    create.add_argument("name", help="the principal; keys of the same name open the same conversations")
+    create.add_argument(
+        "--expires", type=_moment, metavar="DAYS|DATE", help="a number of days, or a date (UTC); by default never"
+    )
+    commands.add_parser("list", help="list all keys, without their secrets")
+    revoke = commands.add_parser("revoke", help="revoke a key; open streams that use it are closed")
+    revoke.add_argument("key_id", help="the id that `list` prints")
     given = parser.parse_args(arguments)
     try:
         match given.command:
@@ -35,9 +37,7 @@ def main(arguments: list[str], settings: Settings) -> int:
             case _:
                 return asyncio.run(_revoke(settings, given.key_id))
     except StorageUnavailable:
-        sys.stderr.write(
-            "The database does not answer, or the service has never run on it. Look at CHAT_DATABASE_URL.\n"
-        )
+        sys.stderr.write("The database does not answer, or the service has never used it. Check CHAT_DATABASE_URL.\n")
         return 1
 
 
@@ -65,7 +65,7 @@ async def _create(settings: Settings, name: str, expires_ms: int | None) -> int:
     async with opened(settings, create=True) as transactions:
         await SqlKeyStore(transactions).add_key(key)
     sys.stdout.write(f"{shown}\n")
-    sys.stderr.write("Keep it: it is shown this once, and stored only as a hash.\n")
+    sys.stderr.write("Keep this key: it is shown only once, and stored as a hash.\n")
     return 0
 
 
@@ -83,7 +83,7 @@ async def _revoke(settings: Settings, key_id: str) -> int:
     async with opened(settings) as transactions:
         found = await SqlKeyStore(transactions).revoke_key(key_id, time.time_ns() // 1_000_000)
     if not found:
-        sys.stderr.write("There is no key with this id. `python -m app keys list` prints those there are.\n")
+        sys.stderr.write("No key has this id. `python -m app keys list` lists all keys.\n")
         return 1
     sys.stdout.write("revoked\n")
     return 0
@@ -113,6 +113,6 @@ def _moment(text: str) -> int:
         msg = "neither a number of days nor a date such as 2027-01-31"
         raise argparse.ArgumentTypeError(msg) from None
     if moment <= datetime.now(UTC):
-        msg = "that is not in the future"
+        msg = "this is not in the future"
         raise argparse.ArgumentTypeError(msg)
     return int(moment.timestamp() * 1000)

@@ -23,4 +23,4 @@ def allow_files(streams: int) -> None:
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     if wanted < streams + _FILES_BESIDES:
-        _logger.warning("the limit of open files, %d, is too low for %d open streams; raise ulimit -n", wanted, streams)
+        _logger.warning("the limit of open files (%d) is too low for %d open streams; raise ulimit -n", wanted, streams)

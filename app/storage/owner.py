@@ -57,7 +57,7 @@ async def seal_orphans(transactions: Transactions, owner: str) -> int:
     """Mark `interrupted` what was running and has no living owner. Returns how many there were."""
     sealed = await transactions.run(lambda connection: _seal(connection, owner))
     if sealed:
-        _logger.warning("sealed %d replies that a crash had interrupted", sealed)
+        _logger.warning("marked %d replies that a crash had interrupted", sealed)
     return sealed
 
 

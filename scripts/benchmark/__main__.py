@@ -106,9 +106,9 @@ async def measure(outcome: Outcome, scenario: Scenario, server: Server, effort: 
 def options() -> argparse.Namespace:
     known = ", ".join(dict.fromkeys(name for suite in suites(None) for name in suite.names()))
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--quick", action="store_true", help="one short round of what the targets name")
+    parser.add_argument("--quick", action="store_true", help="one short round of the scenarios that have targets")
     parser.add_argument("--rounds", type=int, metavar="N", help=f"how often to repeat, {ROUNDS} unless --quick")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"these suites, scenarios and servers alone: {known}")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"only these suites, scenarios and servers: {known}")
     parser.add_argument("--litellm", metavar="PATH", help="LiteLLM's executable, for `gateway`; else that on the PATH")
     parser.add_argument("--json", metavar="FILE", help="write every figure of every round")
     parser.add_argument("--chart", metavar="FILE", default=str(CHART), help="default: %(default)s")

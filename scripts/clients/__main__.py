@@ -15,7 +15,7 @@ _HELP = "\n".join(
         *[f"  {name}{' (recommended)' * (name in _RECOMMENDED)}" for name in KINDS],
         "  all",
         "",
-        "Without any, the recommended ones are made. The README's section SDKs says what each can do.",
+        "Without any, the recommended ones are made. docs/sdks.md says what each can do.",
     ]
 )
 

@@ -68,4 +68,4 @@ if __name__ == "__main__":
         version = release(ROOT, dt.datetime.now(dt.UTC).date())
     except (CannotRelease, CannotCompare, ValueError, OSError) as error:
         sys.exit(f"scripts/release: {error}")
-    print(f"Released {version}. Next: look at the difference, run scripts/check, commit, and tag it v{version}.")
+    print(f"Released {version}. Next: look at the diff, run scripts/check, commit, and tag it v{version}.")

@@ -57,7 +57,7 @@ def test_a_bot_that_nobody_knows_is_refused_with_those_that_there_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The service's own, and what is installed."""
-    assert _refusal(bot="eliza") == f"there is no bot of that name. Next: CHAT_BOT as one of {', '.join(_OWN)}"
+    assert _refusal(bot="eliza") == f"no bot has this name. Next: set CHAT_BOT to one of {', '.join(_OWN)}"
     _install(tmp_path, monkeypatch, "parrot", "parrot = parrot:Parrot")
     assert _refusal(bot="eliza").endswith(f" one of {', '.join(sorted([*_OWN, 'parrot']))}")
 
@@ -72,11 +72,11 @@ def test_a_bot_that_two_packages_bring_is_refused(tmp_path: Path, monkeypatch: p
 @pytest.mark.parametrize(
     ("bot", "settings", "told"),
     [
-        ("eliza", {}, "there is no bot of that name. Next: CHAT_BOT as one of greeter, local, openai, simulator"),
+        ("eliza", {}, "no bot has this name. Next: set CHAT_BOT to one of greeter, local, openai, simulator"),
         (
             "openai",
             {},
-            "the bot `openai` needs to know where. Next: CHAT_OPENAI_BASE_URL, such as http://127.0.0.1:8080/v1",
+            "the bot `openai` needs an engine. Next: set CHAT_OPENAI_BASE_URL, such as http://127.0.0.1:8080/v1",
         ),
         (
             "local",

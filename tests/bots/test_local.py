@@ -11,7 +11,7 @@ import pytest
 from generated.models import Usage
 from tests.support.llama import LlamaServer, small_model
 from tests.support.local import ask, chat, local_server, model_process, until_ready
-from tests.support.server import LiveServer
+from tests.support.server import FROM_SCRATCH, LiveServer
 from tests.support.wire import Wire, get, post
 
 _KEY = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -21,7 +21,7 @@ _KEY = re.compile(r"[A-Za-z0-9_-]{43}")
 @pytest.fixture(scope="module")
 def server() -> Iterator[LiveServer]:
     """One for all who only talk."""
-    with local_server(log_level="debug", local_context_tokens=256) as server:
+    with local_server(FROM_SCRATCH, log_level="debug", local_context_tokens=256) as server:
         until_ready(server)
         yield server
 
@@ -107,7 +107,7 @@ def test_a_message_that_is_too_long_for_the_model_is_refused(server: LiveServer)
     answer = ask(server, chat("1234567890" * 30))
     assert (answer.status, answer.problem_code()) == (422, "message-refused")
     (error,) = answer.json()["errors"]
-    assert error["detail"] == "This is longer than the model can take. Send less, or begin a new conversation."
+    assert error["detail"] == "This is longer than the model accepts. Send less, or start a new conversation."
 
 
 def test_a_conversation_that_is_too_long_for_the_model_goes_on(server: LiveServer, engine: LlamaServer) -> None:

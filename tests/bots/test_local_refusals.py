@@ -50,7 +50,8 @@ def test_a_model_that_is_larger_than_the_memory_is_refused(tmp_path: Path) -> No
     size = psutil.virtual_memory().total + 10 * _MEGABYTE
     os.truncate(path, size)  # takes no room on the disk
     assert re.fullmatch(
-        rf"the model takes more than {size // _MEGABYTE} MB of memory, and \d+ MB are free\. Next: a smaller one",
+        rf"the model takes more than {size // _MEGABYTE} MB of memory, but only \d+ MB are free\. "
+        r"Next: use a smaller model",
         _refusal(path),
     )
 
@@ -58,7 +59,7 @@ def test_a_model_that_is_larger_than_the_memory_is_refused(tmp_path: Path) -> No
 def test_more_context_than_any_machine_has_is_refused() -> None:
     """llama.cpp would fill the memory before it finds out, or take the number for another."""
     assert _refusal(context_tokens=2**22 + 1) == (
-        "CHAT_LOCAL_CONTEXT_TOKENS times CHAT_LOCAL_SLOTS is more than 16777216. Next: less of one"
+        "CHAT_LOCAL_CONTEXT_TOKENS times CHAT_LOCAL_SLOTS is more than 16777216. Next: lower one of them"
     )
 
 

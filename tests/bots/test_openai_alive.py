@@ -96,7 +96,7 @@ async def test_each_wait_has_a_bound_of_its_own(
     heard, _ = await hear(script, look_seconds=0.03, **seconds)
     assert type(heard.error) is BotTimeout
     (line,) = caplog.messages
-    assert line.endswith(f"Next: more of CHAT_OPENAI_{setting}_SECONDS")
+    assert line.endswith(f"Next: raise CHAT_OPENAI_{setting}_SECONDS")
 
 
 def _labelled(content_type: str, body: bytes) -> list[Step]:

@@ -120,7 +120,7 @@ async def test_more_tokens_than_the_model_makes_are_the_settings_fault(
     assert (first["max_tokens"], "max_tokens" in second, "max_tokens" in third) == (9000, False, False)
     assert second["messages"] == first["messages"]
     (line,) = caplog.messages
-    assert line.endswith("Next: less of CHAT_MAX_TOKENS")
+    assert line.endswith("Next: lower CHAT_MAX_TOKENS")
 
 
 def _list(*names: str) -> Script:

@@ -47,7 +47,7 @@ async def test_a_message_that_is_too_long_is_refused(
     heard, requests = await hear(refusal, conversation=conversation)
     assert isinstance(heard.error, MessageRefused)
     assert requests == expected
-    assert heard.error.reason.startswith("This is longer than the model can take.")
+    assert heard.error.reason.startswith("This is longer than the model accepts.")
 
 
 async def test_without_numbers_the_older_half_is_left_out_until_it_fits() -> None:
@@ -148,7 +148,7 @@ async def test_a_message_that_a_filter_forbids_is_refused(refusal: Script) -> No
     heard, requests = await hear(refusal)
     assert isinstance(heard.error, MessageRefused)
     assert requests == 1
-    assert heard.error.reason == "The rules that the model is under forbid this. Say it in other words."
+    assert heard.error.reason == "A filter of the model refuses this. Say it in other words."
 
 
 @pytest.mark.parametrize("refusal", FILTERED.values(), ids=FILTERED.keys())

@@ -13,7 +13,6 @@ from tests.support.engine import FakeEngine, Step
 from tests.support.settings import Settings
 from tests.support.talk import replied
 
-_JSON = {"accept": "application/json"}
 _HELLO = {"user_message": "hello"}
 
 
@@ -47,7 +46,7 @@ async def test_a_whole_reply_has_its_bound_all_the_same() -> None:
     """Signs of life do not make a reply that never comes last for ever."""
     endless: list[Step] = [*begun(), *_WAIT * 100]
     async with FakeEngine(endless) as engine, _client(engine, reply_seconds=0.5) as client:
-        answered = await client.request("POST", "/api/chat", json=_HELLO, headers=_JSON)
+        answered = await client.request("POST", "/api/replies", json=_HELLO)
     assert (answered.status, _code(answered)) == (504, "bot-timeout")
 
 
@@ -59,9 +58,9 @@ async def test_who_would_wait_too_long_gets_a_true_status() -> None:
         client.stream("POST", "/api/chat", json=_HELLO) as running,
     ):
         assert running.status == 200
-        for accept in ("text/event-stream", "application/json"):
+        for path in ("/api/chat", "/api/replies"):
             with anyio.fail_after(10):
-                refused = await client.request("POST", "/api/chat", json=_HELLO, headers={"accept": accept})
+                refused = await client.request("POST", path, json=_HELLO)
             assert (refused.status, _code(refused)) == (503, "bot-busy")
             assert refused.headers["retry-after"] == "1"
         assert len(engine.exchanges) == 1
@@ -70,7 +69,7 @@ async def test_who_would_wait_too_long_gets_a_true_status() -> None:
 async def test_a_wrong_key_is_told_as_what_it_is() -> None:
     """Sending it again does not help, and the problem says so."""
     async with FakeEngine(answer(401)) as engine, _client(engine) as client:
-        answered = await client.request("POST", "/api/chat", json=_HELLO, headers=_JSON)
+        answered = await client.request("POST", "/api/replies", json=_HELLO)
     assert (answered.status, _code(answered)) == (502, "bot-misconfigured")
     assert answered.json()["retryable"] is False
 
@@ -101,7 +100,7 @@ async def test_a_reply_that_is_stopped_tells_what_it_has_cost_so_far() -> None:
             raw += portion
             if b"there" in raw:
                 break
-        await client.request("DELETE", running.headers["content-location"])
+        await client.request("POST", f"/api/replies/{running.headers['reply-id']}/cancel")
         raw += await running.read()
     done = json.loads(raw.rpartition(b"data: ")[2])
     assert done["finish_reason"] == "cancelled"

@@ -13,6 +13,7 @@ import schemathesis
 from tests.contract.document import PLACES, check_problem
 from tests.contract.wire import exchange, request
 from tests.support.asgi import Whole
+from tests.support.closed import check_shape
 from tests.support.keys import bearer
 from tests.support.stream import check_stream
 
@@ -32,6 +33,15 @@ def stream_obeys_its_grammar(
             raise AssertionError("the stream did not end")
         _, _, after = str(response.request.headers.get("Last-Event-ID", "")).partition(":")
         check_stream(response.content, int(after or 0))
+
+
+@schemathesis.check
+def what_was_waited_for_has_ended(
+    _ctx: schemathesis.CheckContext, response: schemathesis.Response, case: schemathesis.Case[Any]
+) -> None:
+    """A reply that is had as JSON is complete, or was cancelled."""
+    if response.status_code == 200 and (case.method, case.path) == PLACES["createReply"]:
+        check_shape("FinishedReply", response.content)
 
 
 @schemathesis.check

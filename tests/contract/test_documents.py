@@ -96,6 +96,24 @@ def test_the_derived_document_is_valid_openapi_3_1(server: LiveServer) -> None:
     assert derived["components"]["schemas"].keys() == schemas
 
 
+def test_the_document_is_closed_in_what_it_takes_and_open_in_what_it_gives() -> None:
+    """A misspelt field of a request is found out; a client of today reads what a later version sends."""
+    schemas = DOCUMENT["components"]["schemas"]
+    taken = [
+        content["schema"]["$ref"].rpartition("/")[2]
+        for body in DOCUMENT["components"]["requestBodies"].values()
+        for content in body["content"].values()
+    ]
+    objects = {name: schema for name, schema in schemas.items() if "properties" in schema}
+    assert {name for name, schema in objects.items() if "additionalProperties" in schema} == set(taken)
+    assert not any(schemas[name]["additionalProperties"] for name in taken)
+    for name in ("ProblemType", "FinishReason"):
+        known, any_other = schemas[name]["anyOf"]
+        assert {"enum"} == known.keys() - any_other.keys() - {"pattern"}
+    assert schemas["ReplyEvent"]["anyOf"][-1] == {"$ref": "#/components/schemas/OtherEvent"}
+    assert "discriminator" not in str(DOCUMENT)  # tools that have never heard of the others' names choke on it
+
+
 def test_the_page_refers_to_nothing_on_another_host(server: LiveServer) -> None:
     """What it loads is served here, and its policy keeps the browser from anything else."""
     answer = get(server, "/docs")

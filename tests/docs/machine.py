@@ -1,4 +1,4 @@
-"""A machine to run the README's commands on: fresh checkouts, a shell in them, and services that answer."""
+"""A machine to run the documentation's commands on: fresh checkouts, a shell in them, and services that answer."""
 
 import os
 import re
@@ -6,20 +6,17 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Mapping
-from contextlib import ExitStack
-from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import httpx
 
-from tests.docs.readme import ROOT
-from tests.support.databases import fresh_database_url
-from tests.support.server import LiveServer
+from tests.docs.pages import ROOT
 from tests.support.stream import Transcript, check_stream
 
 PATIENCE_SECONDS = 300.0
@@ -32,61 +29,79 @@ _OF_THIS_RUN = re.compile(r"(CHAT|CONTRACT|PYTEST|PYTHON|UVICORN).*|VIRTUAL_ENV"
 
 
 class Machine:
-    """Has a Python with pip, and nothing else that the project needs. A context manager."""
+    """Has a Python with pip, and nothing else that the project needs."""
 
     def __init__(self, folder: Path) -> None:
         """`folder` is empty and takes everything."""
         self._folder = folder
-        self._services = ExitStack()
-        self._running: dict[str, LiveServer] = {}
-        self._environment = _environment(folder / "bin")
+        self._environment = _environment(folder)
+
+    def checkout(self, name: str, *, prepared: bool = False) -> Path:
+        """The project as one gets it: with no `.venv`; or `prepared`, so that `scripts/setup` has nothing to do."""
+        folder = Path(shutil.copytree(ROOT, self._folder / name, ignore=_NOT_CHECKED_IN))
+        if prepared and all(map(_is_installed, ("requirements-dev.txt", "requirements-local.txt"))):
+            (folder / ".venv").symlink_to(sys.prefix)
+        return folder
+
+    def shell(self, folder: Path) -> "Shell":
+        """A session of a shell."""
+        return Shell(folder, self._environment)
+
+    def start(self, command: str, folder: Path) -> "Service":
+        """Run a command that serves until it is told to stop."""
+        return Service(command, folder, self._environment)
+
+
+class Shell:
+    """One session: what a command sets or saves is there for the next one. A context manager."""
+
+    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+        """Start it."""
+        self._scratch = Path(tempfile.mkdtemp(dir=environment["TMPDIR"]))
+        self._process = subprocess.Popen(
+            ["sh"],
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            encoding="utf-8",
+            start_new_session=True,
+        )
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._services.close()
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.close()
+        self._process.wait()
+        self._process.stdout.close()
 
-    def checkout(self, name: str) -> Path:
-        """The project as one gets it: with no `.venv`."""
-        return Path(shutil.copytree(ROOT, self._folder / name, ignore=_NOT_CHECKED_IN))
-
-    @cached_property
-    def prepared(self) -> Path:
-        """A checkout that `scripts/setup dev local` has nothing to do in."""
-        folder = self.checkout("prepared")
-        if all(map(_is_installed, ("requirements-dev.txt", "requirements-local.txt"))):
-            (folder / ".venv").symlink_to(sys.prefix)
-        return folder
-
-    def service(self, bot: str) -> LiveServer:
-        """The service with this bot, started when it is first asked for."""
-        if bot not in self._running:
-            self._running[bot] = self._services.enter_context(LiveServer(bot, greeter_pace_ms=0))
-        return self._running[bot]
-
-    def run(self, command: str, folder: Path) -> str:
+    def run(self, command: str) -> str:
         """Run a command to its end; what it printed to standard output.
 
         Raises `AssertionError` if it fails.
         """
-        result = subprocess.run(
-            ["sh", "-ec", command],
-            cwd=folder,
-            env=self._environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            timeout=PATIENCE_SECONDS,
-            check=False,
-        )
-        if result.returncode != 0:
-            raise AssertionError(f"{command}\nended with {result.returncode}:\n{result.stdout}{result.stderr}")
-        return result.stdout
-
-    def start(self, command: str, folder: Path) -> "Service":
-        """Run a command that serves until it is told to stop."""
-        return Service(command, folder, {**self._environment, "CHAT_DATABASE_URL": fresh_database_url()})
+        assert self._process.stdin
+        assert self._process.stdout
+        script, out, err = (self._scratch / name for name in ("command", "out", "err"))
+        script.write_text(f"{command}\n", "utf-8")
+        deadline = threading.Timer(PATIENCE_SECONDS, os.killpg, [self._process.pid, signal.SIGKILL])
+        deadline.start()
+        try:
+            self._process.stdin.write(f". {script} </dev/null >{out} 2>{err}; echo $?\n")
+            self._process.stdin.flush()
+            status = self._process.stdout.readline().strip()
+        finally:
+            deadline.cancel()
+        printed = out.read_text("utf-8")
+        if status != "0":
+            how = f"ended with {status}" if status else "ended the shell"
+            raise AssertionError(f"{command}\n{how}:\n{printed}{err.read_text('utf-8')}")
+        return printed
 
 
 class Service:
@@ -120,6 +135,19 @@ class Service:
         self._process.wait()
         self._deadline.cancel()
 
+    @property
+    def url(self) -> str:
+        """Where the service listens, once it does and is ready. Raises `AssertionError`."""
+        if not self._url:
+            url = self._listening()
+            with _client(url) as client:
+                health = client.get("/api/health")
+                assert health.status_code == 200, health.text
+                while client.get("/api/ready").status_code == 503:
+                    time.sleep(0.1)
+            self._url = url
+        return self._url
+
     def answer(self, message: str) -> str:
         """The text of the reply to a message. Raises as `transcript` does."""
         return self.transcript(message)[0].text
@@ -129,26 +157,18 @@ class Service:
 
         Raises `AssertionError`.
         """
-        url = self._listening()
-        with httpx.Client(
-            base_url=url, transport=httpx.HTTPTransport(retries=6), timeout=PATIENCE_SECONDS, trust_env=False
-        ) as client:
-            health = client.get("/api/health")
-            assert health.status_code == 200, health.text
-            while client.get("/api/ready").status_code == 503:
-                time.sleep(0.1)
-            with client.stream("POST", "/api/chat", json={"user_message": message}) as response:
-                portions = list(response.iter_raw())
+        with (
+            _client(self.url) as client,
+            client.stream("POST", "/api/chat", json={"user_message": message}) as response,
+        ):
+            portions = list(response.iter_raw())
         return check_stream(b"".join(portions)), len(portions)
 
     def _listening(self) -> str:
-        """Where the service listens, once it does."""
-        if not self._url:
-            seen = self._read_to(_STARTED)
-            match = _LISTENS.search(seen) or _LISTENS.search(self._read_to("running on"))
-            assert match
-            self._url = match[1]
-        return self._url
+        seen = self._read_to(_STARTED)
+        match = _LISTENS.search(seen) or _LISTENS.search(self._read_to("running on"))
+        assert match
+        return match[1]
 
     def _read_to(self, wanted: str) -> str:
         """Read the log up to a line that has what is wanted, or, if that is nothing, to its end."""
@@ -167,22 +187,31 @@ class Service:
         os.killpg(self._process.pid, number)
 
 
+def _client(url: str) -> httpx.Client:
+    return httpx.Client(
+        base_url=url, transport=httpx.HTTPTransport(retries=6), timeout=PATIENCE_SECONDS, trust_env=False
+    )
+
+
 def _is_installed(lock: str) -> bool:
     """Whether what runs these tests has what a lock file lists, by the mark that `scripts/setup` leaves."""
     mark = Path(sys.prefix, f"installed-{lock}")
     return mark.exists() and mark.read_bytes() == (ROOT / lock).read_bytes()
 
 
-def _environment(programs: Path) -> Mapping[str, str]:
-    """Without what belongs to this run of the tests; `programs` gets the one program that a machine must have."""
-    python = Path(sys.base_prefix, "bin", f"python{sys.version_info.major}.{sys.version_info.minor}")
+def _environment(folder: Path) -> Mapping[str, str]:
+    """Without what belongs to this run of the tests; with the one program that a machine must have."""
+    programs, temporary = folder / "bin", folder / "tmp"
     programs.mkdir()
+    temporary.mkdir()
+    python = Path(sys.base_prefix, "bin", f"python{sys.version_info.major}.{sys.version_info.minor}")
     program = programs / "python3"  # no link: one would be taken for where Python is installed
     program.write_text(f'#!/bin/sh\nexec "{python}" "$@"\n', "utf-8")
     program.chmod(0o755)
     path = [part for part in os.environ["PATH"].split(os.pathsep) if not Path(part).is_relative_to(sys.prefix)]
     return {name: value for name, value in os.environ.items() if not _OF_THIS_RUN.fullmatch(name)} | {
         "PATH": os.pathsep.join([str(programs), *path]),
+        "TMPDIR": str(temporary),
         "CHAT_PORT": "0",  # any free one: 8000 may be taken
         "UVICORN_PORT": "0",
         "no_proxy": f"127.0.0.1,{os.environ.get('no_proxy', '')}",

@@ -5,7 +5,7 @@ import tomllib
 
 from scripts.contract.releases import changelogs_releases, version_of
 from tests.contract.document import DOCUMENT, PLACES
-from tests.docs.readme import ROOT
+from tests.docs.pages import ROOT
 
 CHANGELOG = (ROOT / "CHANGELOG.md").read_text("utf-8")
 

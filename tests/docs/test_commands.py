@@ -1,70 +1,44 @@
-"""Every command of the README is run: as it is written, but for the port, in a copy of the project.
+"""Every page of the documentation is gone through as a reader would: its commands and snippets, in their order.
 
-What would take minutes is run with an option that makes it short. A command that no rule is for fails.
+They run as they are written, but for the port, in a copy of the project, in one shell session for each page, and print
+what the page shows. What installs something runs beside that, from nothing. What would take minutes is run with an
+option that makes it short.
 """
 
 import re
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from importlib.util import find_spec
+from pathlib import Path
 
-import httpx
 import pytest
 
 from generated.models import Usage
 from tests.docs.machine import Machine
-from tests.docs.readme import ADDRESS, COMMANDS, PROSE, ROOT, Command, block
+from tests.docs.pages import PAGES, ROOT, Block, Command, Page
+from tests.docs.reading import Reader
 from tests.support.completions import answer, speaks
 from tests.support.engine import FakeEngine, engine_beside
 
 GREETING = "Hi there! How can I help you today?"
 
-README_REPLY = "5f0c2ab4e1d94c0f8a36b7d2c9e4f1a0"
-README_CONVERSATION = "c41d0b7e9a2f4d8ab6e3f50c7d219e84"
-
-_ID = re.compile("[0-9a-f]{32}")
-_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,15}Z")
+_COLLECTED: set[str] = set()
+"""Folders of tests, and options, that one command has been tried with."""
 
 
-@pytest.fixture(scope="module")
-def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    """One for all commands, so that services are started once."""
-    with Machine(tmp_path_factory.mktemp("machine")) as machine:
-        yield machine
-
-
-def serves_on_a_fresh_machine(command: Command, machine: Machine) -> None:
+def serves_on_a_fresh_machine(command: Command, page: Page, machine: Machine) -> None:
     """With no `.venv` to begin with."""
     if "venv" in command.text and find_spec("ensurepip") is None:
         pytest.skip("this Python cannot make virtual environments; on Debian that is the package python3-venv")
-    folder = machine.checkout(f"line-{command.line}")
+    folder = machine.checkout(f"{page.name}-{command.line}")
     with machine.start(command.text, folder) as service:
         assert service.answer("hello") == GREETING
     assert (folder / ".venv").is_dir()
 
 
-def serves_the_simulator(command: Command, machine: Machine) -> None:
-    """It echoes."""
-    with machine.start(command.text, machine.prepared) as service:
-        assert service.answer("one two") == "one two"
-
-
-def serves_an_engine(command: Command, machine: Machine) -> None:
-    """Of the fake kind, whose address takes the place of the one in the README."""
-    engine = FakeEngine(answer(200, {"data": [{"id": "m"}]}), speaks("Hi ", "there!"))
-    with engine_beside(engine):
-        text = re.sub(r"(?<=CHAT_OPENAI_BASE_URL=)\S+", engine.url, command.text)
-        with machine.start(text, machine.prepared) as service:
-            assert service.answer("hello") == "Hi there!"
-    assert [exchange.path for exchange in engine.exchanges] == ["/v1/models", "/v1/chat/completions"]
-    assert engine.exchanges[1].body["messages"] == [{"role": "user", "content": "hello"}]
-
-
-def serves_a_real_model(command: Command, machine: Machine) -> None:
-    """On a fresh machine: it is installed and loaded first. Its reply comes word by word."""
-    folder = machine.checkout(f"line-{command.line}")
+def serves_a_real_model(command: Command, page: Page, machine: Machine) -> None:
+    """It is installed and loaded first. Its reply comes word by word."""
+    folder = machine.checkout(f"{page.name}-{command.line}")
     with machine.start(command.text, folder) as service:
         transcript, portions = service.transcript("hello")
     assert len(transcript.words) > 2
@@ -73,161 +47,180 @@ def serves_a_real_model(command: Command, machine: Machine) -> None:
     assert (folder / ".venv").is_dir()
 
 
-def serves_an_installed_bot(command: Command, machine: Machine) -> None:
-    """On a fresh machine, with the README's package."""
-    folder = machine.checkout(f"line-{command.line}")
-    (folder / "parrot").mkdir()
-    for name, language in (("parrot.py", "python"), ("pyproject.toml", "toml")):
-        assert f"`parrot/{name}`" in PROSE
-        (folder / "parrot" / name).write_text(block(language, "Add a bot").text, "utf-8")
+def serves_an_installed_bot(command: Command, page: Page, machine: Machine) -> None:
+    """Of the package that the page has the reader save."""
+    folder = machine.checkout(f"{page.name}-{command.line}")
+    for file, text in page.files.items():
+        (folder / file).parent.mkdir(exist_ok=True)
+        (folder / file).write_text(text, "utf-8")
     with machine.start(command.text, folder) as service:
         assert service.answer("hello you") == "hello! you! "
     assert not (folder / ".venv").is_symlink()
 
 
-def collects_tests(command: Command, machine: Machine) -> None:
-    """To run them here would never end: these are among them."""
-    printed = machine.run(f"{command.text} --collect-only -q", machine.prepared)
-    assert re.search(r"^[1-9]\d* tests collected", printed, re.MULTILINE)
-    for variable in re.findall(r"^([A-Z_]+)=", command.text):
-        assert f'"{variable}"' in (ROOT / "tests" / "contract" / "fuzzing.py").read_text("utf-8")
-
-
-def fuzzes(command: Command, machine: Machine) -> None:
-    """For a moment, in which not every seed comes by a reply to resume; `tests/contract` does it at length."""
-    text = command.text.replace(ADDRESS, machine.service("greeter").url)
-    options = "--phases examples,stateful --max-examples 20 --seed 2 --no-color"
-    assert "No issues found" in machine.run(f"{text} {options}", machine.prepared)
-
-
-def verifies(command: Command, machine: Machine) -> None:
-    """Some laws, which are soon done; `tests/verify` tries all."""
-    text = command.text.replace(ADDRESS, machine.service("greeter").url)
-    assert "\nHOLDS: " in machine.run(f"{text} --seconds 240 --rate 100 --law grammar --law text", machine.prepared)
-
-
-def tells_its_options(command: Command, machine: Machine) -> None:
-    """The options that are there have to be good for that."""
-    assert "usage:" in machine.run(f"{command.text} --help", machine.prepared)
-
-
-def succeeds(command: Command, machine: Machine) -> None:
-    """As it is."""
-    machine.run(command.text, machine.prepared)
-
-
-def prints_what_the_readme_says(command: Command, machine: Machine) -> None:
-    """But for the ids, and for white space at the ends of lines; `...` stands for any number of lines."""
-    if shutil.which("curl") is None:
-        pytest.skip("there is no curl on this machine")
-    service = machine.service("simulator" if "/simulate" in command.text else "greeter")
-    printed = machine.run(command.text.replace(ADDRESS, service.url), machine.prepared)
-    assert command.output, f"line {command.line} does not show what its command prints"
-    expected = ["(.*\n)*" if line == "..." else re.escape(f"{line}\n") for line in _lines(command.output.text)]
-    assert re.fullmatch("".join(expected), "".join(f"{line}\n" for line in _lines(printed))), printed
-
-
-def keeps_keys(command: Command, machine: Machine) -> None:
-    """In a database of its own: one is made, is listed, and is revoked."""
-    with tempfile.TemporaryDirectory() as folder:
-
-        def run(text: str) -> str:
-            return machine.run(f"CHAT_DATABASE_URL=sqlite:///{folder}/chat.db {text}", machine.prepared)
-
-        create = next(other.text for other in COMMANDS if "keys create" in other.text)
-        key_id = run(create).split("_")[1]
-        printed = run(re.sub("[0-9a-f]{16}", key_id, command.text))
-        match command.text.split()[4]:
-            case "create":
-                shown = command.output.text if command.output else ""
-                assert re.fullmatch(r"chat_[0-9a-f]{16}_[\w-]{43}\n", shown)
-                assert re.fullmatch(r"chat_[0-9a-f]{16}_[\w-]{43}\n", printed)
-            case "list":
-                assert re.search(rf"^{key_id} +alice .*good until", printed, re.MULTILINE)
-            case _:
-                assert printed == "revoked\n"
-                assert "revoked" in run(".venv/bin/python -m app keys list")
-
-
-def prints_what_was_stored(command: Command, machine: Machine) -> None:
-    """With one conversation in the database, whose ids take the place of the README's."""
-    if "curl" in command.text and shutil.which("curl") is None:
-        pytest.skip("there is no curl on this machine")
-    service = machine.service("greeter")
-    text = command.text.replace(ADDRESS, service.url)
-    with httpx.Client(base_url=service.url, trust_env=False) as client:
-        for conversation in client.get("/api/conversations", params={"limit": 100}).json()["conversations"]:
-            client.delete(f"/api/conversations/{conversation['conversation_id']}")
-        asked = client.post("/api/chat", json={"user_message": "hello"}, headers={"Accept": "application/json"}).json()
-    for of_the_readme, of_the_service in ((README_REPLY, "reply_id"), (README_CONVERSATION, "conversation_id")):
-        text = text.replace(of_the_readme, asked[of_the_service])
-    printed = machine.run(f"CHAT_DATABASE_URL={service.database_url} {text}", machine.prepared)
-    expected = command.output.text if command.output else ""
-    assert _lines(printed) == _lines(expected)
-
-
-def _lines(text: str) -> list[str]:
-    return [line.rstrip() for line in _TIME.sub("<time>", _ID.sub("<id>", text)).rstrip().split("\n")]
-
-
-Rule = Callable[[Command, Machine], None]
-
-RULES: dict[str, Rule] = {
+FROM_NOTHING: dict[str, Callable[[Command, Page, Machine], None]] = {
     r"scripts/serve": serves_on_a_fresh_machine,
     r"scripts/serve --bot local": serves_a_real_model,
     r"scripts/setup\npython3 -m pip .* install \./parrot\nscripts/serve --bot parrot": serves_an_installed_bot,
     r"python3 -m venv \.venv\n\. .*\npip install -r requirements\.txt\nuvicorn app\.main:app --reload": (
         serves_on_a_fresh_machine
     ),
-    r"(?=.*simulator)([A-Z_]+=\S+ )*scripts/serve( --bot \w+)?": serves_the_simulator,
-    r"CHAT_OPENAI_BASE_URL=\S+ scripts/serve --bot openai": serves_an_engine,
-    r"([A-Z_]+=\S+ )*scripts/test( .*)?": collects_tests,
-    r"\.venv/bin/schemathesis .*": fuzzes,
-    r"\.venv/bin/python -m app keys .*": keeps_keys,
-    r"scripts/((bench|sdk)( .*)?|release|verify --help)": tells_its_options,
-    rf"scripts/verify {ADDRESS}": verifies,
-    r"scripts/(setup dev|generate)": succeeds,
-    rf"(curl|\S+python -m app conversations) .*({README_REPLY}|{README_CONVERSATION}|/api/conversations|purge).*": (
-        prints_what_was_stored
-    ),
-    rf"curl (?!.*({README_REPLY}|{README_CONVERSATION}|/api/conversations)).*": prints_what_the_readme_says,
 }
 
 
-def rules(command: Command) -> list[Rule]:
-    """Those that are for this command."""
-    return [rule for pattern, rule in RULES.items() if re.fullmatch(pattern, command.text)]
+def serves(command: Command, reader: Reader) -> None:
+    """From here on the page's commands are for this service."""
+    service = reader.serve(command.text)
+    assert service.answer("hello") == ("hello" if "simulator" in command.text else GREETING)
 
 
-ON_FRESH_MACHINES: list[Rule] = [serves_on_a_fresh_machine, serves_a_real_model, serves_an_installed_bot]
-INSTALLING = [command for command in COMMANDS if rules(command)[:1] in [[rule] for rule in ON_FRESH_MACHINES]]
+def serves_an_engine(command: Command, reader: Reader) -> None:
+    """Of the fake kind, whose address takes the place of the one on the page."""
+    engine = FakeEngine(answer(200, {"data": [{"id": "m"}]}), speaks("Hi ", "there!"))
+    with engine_beside(engine):
+        service = reader.serve(re.sub(r"(?<=CHAT_OPENAI_BASE_URL=)\S+", engine.url, command.text))
+        assert service.answer("hello") == "Hi there!"
+    assert [exchange.path for exchange in engine.exchanges] == ["/v1/models", "/v1/chat/completions"]
+    assert engine.exchanges[1].body["messages"] == [{"role": "user", "content": "hello"}]
+
+
+def is_for_another_machine(command: Command, reader: Reader) -> None:
+    """It installs, so it is run from nothing, beside this."""
+    assert any(re.fullmatch(pattern, command.text) for pattern in FROM_NOTHING)
+    assert reader.folder.is_dir()
+
+
+def is_what_ci_runs(command: Command, reader: Reader) -> None:
+    """CI runs it beside these tests."""
+    assert command.text in (reader.folder / ".ci" / "run").read_text("utf-8")
+
+
+def is_tried_on_one_file(command: Command, reader: Reader) -> None:
+    """Not all that it would."""
+    assert " passed" in reader.run(f"{command.text} tests/unit/test_words.py")
+
+
+def collects_tests(command: Command, reader: Reader) -> None:
+    """To run them here would never end: these are among them. What was collected once is not collected again."""
+    arguments = command.text.partition("scripts/test ")[2].split()
+    if not all(_COLLECTED.intersection((argument, *map(str, Path(argument).parents))) for argument in arguments):
+        printed = reader.run(f"{command.text} --collect-only -q")
+        assert re.search(r"^[1-9]\d* tests collected", printed, re.MULTILINE)
+        _COLLECTED.update(arguments)
+    assert all((ROOT / argument).exists() for argument in arguments if "/" in argument)
+    for variable in re.findall(r"^([A-Z_]+)=", command.text):
+        assert f'"{variable}"' in (ROOT / "tests" / "contract" / "fuzzing.py").read_text("utf-8")
+
+
+def fuzzes(command: Command, reader: Reader) -> None:
+    """For a moment, in which not every seed comes by a reply to resume; `tests/contract` does it at length."""
+    options = "--phases examples,stateful --max-examples 20 --seed 2 --no-color"
+    assert "No issues found" in reader.run(f"{command.text} {options}")
+
+
+def verifies(command: Command, reader: Reader) -> None:
+    """Some laws, which are soon done; `tests/verify` tries all."""
+    assert "\nHOLDS: " in reader.run(f"{command.text} --rate 100 --law grammar --law text")
+
+
+def tells_its_options(command: Command, reader: Reader) -> None:
+    """The options that are there have to be good for that."""
+    assert "usage:" in reader.run(f"{command.text} --help")
+
+
+RULES: dict[str, Callable[[Command, Reader], None]] = {
+    "|".join(pattern for pattern in FROM_NOTHING if pattern != "scripts/serve"): is_for_another_machine,
+    r"CHAT_OPENAI_BASE_URL=\S+ scripts/serve --bot openai": serves_an_engine,
+    r"([A-Z_]+=\S+ )*scripts/serve( --bot (simulator|greeter))?": serves,
+    r"scripts/(check|test)": is_what_ci_runs,
+    r"scripts/test --fast": is_tried_on_one_file,
+    r"([A-Z_]+=\S+ )*scripts/test (?!.* -k )(?!--fast).*": collects_tests,
+    r"\.venv/bin/schemathesis .*": fuzzes,
+    r"scripts/((bench|sdk)( .*)?|release)": tells_its_options,
+    r"scripts/verify http\S+": verifies,
+}
+"""What is not simply run: each command is for one of these at most."""
+
+ELSEWHERE = {
+    ("clients.md", "js", "A browser, with EventSource"): "test_recipes, in a browser",
+    ("sdks.md", "python", "Python"): "tests/sdk",
+    ("sdks.md", "ts", "TypeScript"): "tests/sdk",
+    ("sdks.md", "ts", "fetch-event-source"): "tests/sdk",
+}
+"""Snippets that are tried in another place."""
+
+INSTALLING = {
+    command.text: (install, command, page)
+    for page in reversed(PAGES.values())
+    for block in page.blocks
+    if block.language == "sh"
+    for command in page.commands(block)
+    for pattern, install in FROM_NOTHING.items()
+    if re.fullmatch(pattern, command.text)
+}
+"""What is on two pages is tried once."""
 
 
 @pytest.fixture(scope="module")
-def installing(machine: Machine) -> Iterator[dict[Command, Future[None]]]:
-    """What takes long runs beside all the others."""
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Machine:
+    """One for all commands."""
+    return Machine(tmp_path_factory.mktemp("machine"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def installing(machine: Machine, request: pytest.FixtureRequest) -> Iterator[dict[str, Future[None]]]:
+    """What takes long runs beside all the others, if it is to be tested at all."""
+    wanted = {item.callspec.params.get("installed") for item in request.session.items if hasattr(item, "callspec")}
     with ThreadPoolExecutor(2) as pool:
-        yield {command: pool.submit(rules(command)[0], command, machine) for command in INSTALLING}
+        yield {
+            text: pool.submit(install, command, page, machine)
+            for text, (install, command, page) in INSTALLING.items()
+            if text in wanted
+        }
 
 
-@pytest.mark.parametrize(
-    "command", sorted(COMMANDS, key=INSTALLING.__contains__), ids=lambda command: f"line {command.line}: {command.text}"
-)
-def test_every_command_works(command: Command, machine: Machine, installing: dict[Command, Future[None]]) -> None:
-    """By the one rule that is for it."""
-    found = rules(command)
-    assert len(found) == 1, f"{len(found)} rules say how to test line {command.line}: {command.text}"
-    if command in installing:
-        installing[command].result()
-    else:
-        found[0](command, machine)
+def _follow(block: Block, page: Page, reader: Reader) -> None:
+    if block.file:
+        reader.save(block)
+    elif block.language == "sh":
+        for command in page.commands(block):
+            rules = [rule for pattern, rule in RULES.items() if re.fullmatch(pattern, command.text)]
+            assert len(rules) <= 1, f"{len(rules)} rules say how to test {command.text}"
+            if rules:
+                rules[0](command, reader)
+            else:
+                reader.follow(command)
+    elif block.language == "bash":
+        assert reader.run(block.text) == GREETING
+    elif block.language in {"python", "js"} and (page.name, block.language, block.section) not in ELSEWHERE:
+        assert reader.program(block).replace("\n", "") == GREETING
+
+
+@pytest.mark.parametrize("page", PAGES.values(), ids=lambda page: page.name)
+def test_a_page_works_from_its_top_to_its_end(page: Page, machine: Machine) -> None:
+    """Each command after those in front of it, and with what they have left behind."""
+    with Reader(machine, page) as reader:
+        for block in page.blocks:
+            try:
+                _follow(block, page, reader)
+            except AssertionError as error:
+                error.add_note(f"{page.path}:{block.line}")
+                raise
 
 
 def test_a_bot_without_a_package_is_given_to_the_application(machine: Machine) -> None:
-    """As the prose has it, behind the code of the README's bot."""
+    """As the prose has it, behind the code of the page's bot."""
+    page = PAGES["bots.md"]
     line = "app = create_app(bot=Parrot())"
-    assert f"`{line}`" in PROSE
-    code = [block("python", "Add a bot").text, "from app.main import create_app", line]
-    (machine.prepared / "mychat.py").write_text("\n".join([*code, ""]), "utf-8")
-    with machine.start(".venv/bin/uvicorn mychat:app", machine.prepared) as service:
+    assert f"`{line}`" in page.prose
+    folder = machine.checkout("without-a-package", prepared=True)
+    code = [page.block("python", "Write a bot").text, "from app.main import create_app", line]
+    (folder / "mychat.py").write_text("\n".join([*code, ""]), "utf-8")
+    with machine.start(".venv/bin/uvicorn mychat:app", folder) as service:
         assert service.answer("hello you") == "hello! you! "
+
+
+@pytest.mark.parametrize("installed", INSTALLING)
+def test_an_installation_works_on_a_fresh_machine(installed: str, installing: dict[str, Future[None]]) -> None:
+    """With a Python that has pip, and nothing else."""
+    installing[installed].result()

@@ -1,4 +1,4 @@
-"""The README's recipes for streaming: each runs as it stands there, through cuts, and prints the text exactly."""
+"""The recipes in docs/clients.md: each runs as it stands there, through cuts, and prints the text exactly."""
 
 import asyncio
 import json
@@ -13,15 +13,19 @@ from pathlib import Path
 import anyio
 import pytest
 
-from tests.docs.readme import ADDRESS, BLOCKS, ROOT, block
+from tests.docs.pages import ADDRESS, PAGES, ROOT
+from tests.support import node
 from tests.support.browser import browsing
 from tests.support.cable import Cable
 from tests.support.server import LiveServer
 from tests.support.texts import normalised
 
-ONE_LINE, THROUGH_CUTS = (b.text for b in BLOCKS if (b.language, b.section) == ("bash", "From a shell"))
-PYTHON = block("python", "From Python").text
-EVENT_SOURCE = block("js", "With EventSource").text
+_PAGE = PAGES["clients.md"]
+ONE_LINE, SHELL = (block.text for block in _PAGE.all_blocks("bash", "A shell script"))
+PYTHON = _PAGE.block("python", "Python").text
+FETCH = _PAGE.block("js", "A browser, with fetch").text
+EVENT_SOURCE = _PAGE.block("js", "A browser, with EventSource").text
+THROUGH_CUTS = pytest.mark.parametrize("recipe", [SHELL, PYTHON, FETCH], ids=["shell", "python", "fetch"])
 
 MESSAGES = [
     "hello",
@@ -33,6 +37,7 @@ MESSAGES = [
     "今日はいい天気ですね。 👩‍💻👨‍👩‍👧‍👦 e\u0301 สวัสดีครับ",
 ]
 TEXT = "Through\n\n  cuts, " + " ".join(f"word{n}" for n in range(40))
+_PATIENCE_SECONDS = 60
 LONG = f"/simulate pace_ms=40\n{TEXT}"
 
 
@@ -45,22 +50,33 @@ def server() -> Iterator[LiveServer]:
 
 def _command(recipe: str, message: str, url: str) -> list[str]:
     """How to run a recipe with this message in the place of `hello`."""
-    recipe = recipe.replace(ADDRESS, url)
-    if recipe.startswith("import"):
-        return [sys.executable, "-c", recipe.replace('ask("hello")', f"ask({message!r})")]
+    program = recipe.replace(ADDRESS, url)
+    if recipe == PYTHON:
+        return [sys.executable, "-c", program.replace('ask("hello")', f"ask({message!r})")]
+    if recipe == FETCH:
+        program = program.replace('ask("hello")', f"ask({json.dumps(message)})")
+        program = program.replace("console.log(word)", "process.stdout.write(word)")  # which adds no line break
+        return ["node", "--input-type=module", "--eval", program]
     quoted = json.dumps({"user_message": message}).replace("'", "'\\''")
     assert shutil.which("curl"), "the recipe is for curl: apt install curl"
-    return ["sh", "-c", recipe.replace('{"user_message": "hello"}', quoted)]
+    return ["sh", "-c", program.replace('{"user_message": "hello"}', quoted)]
 
 
 def _printed(recipe: str, message: str, url: str) -> str:
-    done = subprocess.run(_command(recipe, message, url), cwd=ROOT, capture_output=True, timeout=60, check=False)
+    done = subprocess.run(
+        _command(recipe, message, url),
+        cwd=ROOT,
+        env=node.environment(),
+        capture_output=True,
+        timeout=_PATIENCE_SECONDS,
+        check=False,
+    )
     assert done.stderr == b""
     return done.stdout.decode()
 
 
 @pytest.mark.parametrize("message", MESSAGES)
-@pytest.mark.parametrize("recipe", [ONE_LINE, THROUGH_CUTS, PYTHON], ids=["one line", "shell", "python"])
+@pytest.mark.parametrize("recipe", [ONE_LINE, SHELL, PYTHON, FETCH], ids=["one line", "shell", "python", "fetch"])
 def test_a_recipe_prints_the_text(recipe: str, message: str, server: LiveServer) -> None:
     """To the character."""
     assert _printed(recipe, message, server.url) == normalised(message)
@@ -76,7 +92,7 @@ class _Running:
     async def prints(self, text: str | None = None) -> None:
         """Read on until it has printed this, or to its end."""
         assert self._process.stdout is not None
-        with anyio.fail_after(60):
+        with anyio.fail_after(_PATIENCE_SECONDS):
             while text is None or text not in self.printed:
                 if not (piece := await self._process.stdout.read(4096)):
                     break
@@ -87,7 +103,7 @@ class _Running:
 @asynccontextmanager
 async def _running(recipe: str, url: str) -> AsyncIterator[_Running]:
     process = await asyncio.create_subprocess_exec(
-        *_command(recipe, LONG, url), cwd=ROOT, stdout=asyncio.subprocess.PIPE
+        *_command(recipe, LONG, url), cwd=ROOT, env=node.environment(), stdout=asyncio.subprocess.PIPE
     )
     try:
         yield _Running(process)
@@ -97,7 +113,7 @@ async def _running(recipe: str, url: str) -> AsyncIterator[_Running]:
         await process.wait()
 
 
-@pytest.mark.parametrize("recipe", [THROUGH_CUTS, PYTHON], ids=["shell", "python"])
+@THROUGH_CUTS
 async def test_a_recipe_survives_cuts(recipe: str, server: LiveServer) -> None:
     """It prints words as they come, and each of them once."""
     async with Cable(server.port) as cable, _running(recipe, cable.url) as running:
@@ -109,13 +125,38 @@ async def test_a_recipe_survives_cuts(recipe: str, server: LiveServer) -> None:
         assert running.printed == TEXT
 
 
-@pytest.mark.parametrize("recipe", [THROUGH_CUTS, PYTHON], ids=["shell", "python"])
+@THROUGH_CUTS
+async def test_a_recipe_waits_while_a_proxy_has_no_server(recipe: str, server: LiveServer) -> None:
+    """It asks again when it has been shown a page that says so."""
+    shown = asyncio.Event()
+
+    async def regret(from_client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+        await from_client.readuntil(b"\r\n\r\n")
+        to_client.write(b"HTTP/1.1 502 Bad Gateway\r\nConnection: close\r\n\r\n<html>\n<h1>502</h1>\n</html>\n")
+        to_client.close()
+        shown.set()
+
+    async with (
+        await asyncio.start_server(regret, "127.0.0.1", 0) as proxy,
+        Cable(proxy.sockets[0].getsockname()[1]) as cable,
+        _running(recipe, cable.url) as running,
+    ):
+        with anyio.fail_after(_PATIENCE_SECONDS):
+            await shown.wait()
+        cable.lead_to(server.port)
+        await running.prints()
+        assert running.printed == TEXT
+
+
+@THROUGH_CUTS
 def test_a_recipe_tells_what_is_wrong_and_ends(recipe: str, server: LiveServer) -> None:
     """It does not ask for ever."""
-    command = _command(recipe, "/simulate status=503\nhello", server.url)
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=60, check=False)
+    command = _command(recipe, "/simulate status=429\nhello", server.url)
+    done = subprocess.run(
+        command, cwd=ROOT, env=node.environment(), capture_output=True, timeout=_PATIENCE_SECONDS, check=False
+    )
     assert done.stdout == b""
-    assert b"The bot cannot answer for now" in done.stderr
+    assert b"The model behind the bot accepts no more requests for now" in done.stderr
 
 
 async def test_the_recipe_for_event_source_survives_cuts(server: LiveServer) -> None:
@@ -127,11 +168,11 @@ async def test_the_recipe_for_event_source_survives_cuts(server: LiveServer) -> 
         await page.goto(f"{cable.url}/")
         await page.evaluate(f"(async () => {{ {script.replace(ADDRESS, cable.url)} }})()")
         for word in ("word3", "word20"):
-            with anyio.fail_after(60):
+            with anyio.fail_after(_PATIENCE_SECONDS):
                 while not any(word in line for line in said):  # noqa: ASYNC110 - the page prints when it likes
                     await asyncio.sleep(0.01)
             cable.shake()
-        with anyio.fail_after(60):
+        with anyio.fail_after(_PATIENCE_SECONDS):
             while TEXT not in said:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
     words = [line for line in said if "net::ERR" not in line]

@@ -1,6 +1,6 @@
-"""The README's code for clients works on every stream; its bot is code as this project has it.
+"""The documentation's code for browsers works on every stream; its bot is code as this project has it.
 
-(That the bot works, `test_commands` sees.)
+(That the bot works, `test_commands` sees; that the code survives cuts, `test_recipes`.)
 """
 
 import json
@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.readme import ADDRESS, ROOT, block
+from tests.docs.pages import ADDRESS, PAGES, ROOT
 from tests.support import node
 from tests.support.server import LiveServer
 from tests.support.texts import normalised
 
 PATIENCE_SECONDS = 60
 
-SNIPPET = block("js", "From a browser").text
+SNIPPET = PAGES["clients.md"].block("js", "A browser, with fetch").text
 FUNCTION = SNIPPET[: SNIPPET.index("\nfor await")]
 
 MESSAGES = [
@@ -112,18 +112,15 @@ def test_the_browser_snippet_loses_nothing(prologue: str, server: LiveServer, tm
 
 
 def test_the_browser_snippet_tells_of_failures(server: LiveServer, tmp_path: Path) -> None:
-    """Before the stream, in it, and where it is cut."""
-    messages = ["", "/simulate status=503\nhello", "/simulate fail_after=1\none two"]
-    refused, unavailable, failed = ask_all(messages, server, tmp_path)
-    assert refused == ["Mend the fields listed in errors and send the body again."]
-    assert unavailable == ["The bot cannot answer for now. Wait as Retry-After says."]
+    """Before the stream, and in it."""
+    messages = ["", "/simulate status=429\nhello", "/simulate fail_after=1\none two"]
+    refused, limited, failed = ask_all(messages, server, tmp_path)
+    assert refused == ["Correct the fields listed in errors and send the body again."]
+    assert limited == ["The model behind the bot accepts no more requests for now. Wait as long as Retry-After says."]
     assert failed == ["one ", "The bot stopped before its reply was complete. Send the message again."]
-    nothing_from_the_end_on = CUT_UP.replace("BYTES", '(b) => (ended ||= b === "{".charCodeAt()) ? [] : [b]')
-    cut = ask_all(["one two"], server, tmp_path, f"let ended = false;{nothing_from_the_end_on}")
-    assert cut == [["one ", "two", "The stream was cut."]]
 
 
-def test_who_leaves_the_browser_snippets_loop_leaves_the_stream(server: LiveServer, tmp_path: Path) -> None:
+def test_leaving_the_browser_snippets_loop_leaves_the_stream(server: LiveServer, tmp_path: Path) -> None:
     """Else node would wait for the bot, which is silent for ever."""
     leave = 'for await (const word of ask("/simulate stall_after=2\\none two")) { console.log(word); break; }'
     assert run(FUNCTION + leave, server, tmp_path) == "one \n"
@@ -131,7 +128,7 @@ def test_who_leaves_the_browser_snippets_loop_leaves_the_stream(server: LiveServ
 
 def test_the_bot_is_formatted_and_linted() -> None:
     """As all code here, but for docstrings and for the folder that it is in."""
-    code = block("python", "Add a bot").text
+    code = PAGES["bots.md"].block("python", "Write a bot").text
     for arguments in (["check", "--ignore", "D,INP001"], ["format", "--check"]):
         result = subprocess.run(
             [sys.executable, "-m", "ruff", *arguments, "--stdin-filename", "parrot.py", "-"],

@@ -90,12 +90,8 @@ async def test_a_harmless_message_gets_an_answer_after_anything(
     body: dict[str, str] = {}
     for message, outcome in turns:
         engine.outcome = _OUTCOMES[outcome]
-        answered = await client.request(
-            "POST", "/api/chat", json={"user_message": message} | body, headers={"accept": "application/json"}
-        )
+        answered = await client.request("POST", "/api/replies", json={"user_message": message} | body)
         body = {"conversation_id": answered.headers["conversation-id"]}
     engine.outcome = speaks("Hi ", "there!")
-    answered = await client.request(
-        "POST", "/api/chat", json={"user_message": "hello"} | body, headers={"accept": "application/json"}
-    )
+    answered = await client.request("POST", "/api/replies", json={"user_message": "hello"} | body)
     assert (answered.status, answered.json().get("text")) == (200, "Hi there!")

@@ -182,7 +182,7 @@ async def test_a_thousand_abandoned_replies_leave_nothing_behind() -> None:
                 async with client.open("POST", "/api/chat", json={"user_message": "go on"}) as response:
                     for _ in range(number % 50):
                         await anyio.lowlevel.checkpoint()
-                assert response.status in {0, 200}
+                assert response.status in {0, 200, 503}  # an engine that is tried for the last time may answer first
 
             async def abandon_many(count: int) -> None:
                 async with anyio.create_task_group() as group:

@@ -181,7 +181,7 @@ def test_the_page_comes_with_a_policy_that_lets_in_nothing_of_others(default: Li
         assert "unsafe" not in answer.headers["content-security-policy"]
         match = re.fullmatch("'nonce-([A-Za-z0-9_-]{22})'", policy["style-src"])
         assert match
-        assert answer.body.count(match[1].encode()) == 2
+        assert answer.body.count(match[1].encode()) == 3
         assert b"{nonce}" not in answer.body
         assert answer.headers["cache-control"] == "no-store"
         assert not re.search(

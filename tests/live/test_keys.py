@@ -153,7 +153,7 @@ def test_a_public_address_without_credentials_is_refused() -> None:
     """With what to do instead."""
     status, said = _started(CHAT_DATABASE_URL=fresh_database_url())
     assert status == 2, said
-    assert said.startswith("CHAT_HOST: others can reach this address")
+    assert said.startswith("CHAT_HOST: this address can be reached from outside")
     assert "python -m app keys create" in said
     assert "CHAT_ALLOW_ANYONE=1" in said
     assert said.count("\n") == 1

@@ -13,7 +13,7 @@ from tests.support.wire import Answer, Wire, get, post
 @pytest.fixture(scope="module")
 def server() -> Iterator[LiveServer]:
     """One server for all."""
-    with LiveServer(first_word_seconds=0.3) as server:
+    with LiveServer(first_word_seconds=1) as server:
         yield server
 
 
@@ -77,7 +77,7 @@ def test_a_failure_before_the_first_word_has_its_true_status(
 
 def test_a_failure_after_the_wait_for_the_first_word_is_told_in_the_stream(server: LiveServer) -> None:
     """The status line could wait no longer; as JSON it still can."""
-    message = "/simulate status=503 first_ms=700\nhello"
+    message = "/simulate status=503 first_ms=2000\nhello"
     transcript = _ask(server, message).transcript()
     assert transcript.words == ()
     assert transcript.problem.type == "urn:problem:bot-unavailable"

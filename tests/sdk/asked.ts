@@ -10,7 +10,7 @@ interface Asked {
   /** How long to wait before asking again; null for as long as the client does by itself. */
   retryMs: number | null;
   /** Whether to say to the client what it does not see by itself. */
-  mended: boolean;
+  careful: boolean;
 }
 
 export const asked: Asked = JSON.parse(process.argv[2]);

@@ -19,7 +19,7 @@ class Client:
     """A program, and how it is to behave."""
 
     program: str
-    mended: bool = False
+    careful: bool = False
     """Whether it says itself after which word it wants to resume; see there."""
     key: str | None = None
     """The `Idempotency-Key` that it sends."""
@@ -29,7 +29,7 @@ class Client:
 
 HEY_API = Client("hey_api")
 FETCH_EVENT_SOURCE = Client("fetch_event_source")
-MENDED_FETCH_EVENT_SOURCE = Client("fetch_event_source", mended=True)
+CAREFUL_FETCH_EVENT_SOURCE = Client("fetch_event_source", careful=True)
 
 
 @dataclass(slots=True)
@@ -76,7 +76,7 @@ async def ask(client: Client, programs: Path, port: int, message: str, cuts: Seq
 
     async with asyncio.timeout(_TIMEOUT_SECONDS), CuttingProxy(port, cuts, has_heard) as proxy:
         heard.requests = proxy.requests
-        asked = {"url": proxy.url, "message": message, "mended": client.mended}
+        asked = {"url": proxy.url, "message": message, "careful": client.careful}
         asked |= {"idempotencyKey": client.key, "retryMs": client.retry_ms}
         process = await asyncio.create_subprocess_exec(
             "node", script, json.dumps(asked), env=node.environment(), stdout=PIPE, stderr=PIPE

@@ -7,7 +7,7 @@ import { asked, MAX_ATTEMPTS, tell } from './asked';
 Object.assign(globalThis, { window: globalThis, document: { removeEventListener() {} } });
 
 // It resumes after the last id whose line it has read, be the event complete or not. An id is the last line of its event,
-// so there is one place left where a cut loses it a word: between that line and the empty one. Mended, it resumes after
+// so there is one place left where a cut loses it a word: between that line and the empty one. With care, it resumes after
 // the last word that was heard.
 let lastHeard = '';
 const resume: typeof fetch = (input, init) =>
@@ -22,7 +22,7 @@ void fetchEventSource(`${asked.url}/api/chat`, {
   },
   body: JSON.stringify({ user_message: asked.message }),
   openWhenHidden: true,
-  fetch: asked.mended ? resume : fetch,
+  fetch: asked.careful ? resume : fetch,
   onmessage: ({ id, event, data }) => {
     lastHeard = id || lastHeard;
     tell(id, event, data);

@@ -61,15 +61,15 @@ class _Response:
         if not message.get("more_body"):
             events, self._body = [*events, self._body] if self._body else events, b""
         body = b"".join(_EVENT + b"\n".join(map(_newer_line, event.split(b"\n"))) + b"\n\n" for event in events)
-        await self._send(message | {"body": body})
+        await self._send({**message, "body": body})
 
     async def _pass_on_json(self, message: Message) -> None:
         if message.get("more_body"):
             return
         body = json.dumps(_newer(json.loads(self._body))).encode() if self._body else b""
         headers = [(name, value) for name, value in self._start["headers"] if name != b"content-length"]
-        await self._send(self._start | {"headers": [*headers, (b"content-length", str(len(body)).encode())]})
-        await self._send(message | {"body": body})
+        await self._send({**self._start, "headers": [*headers, (b"content-length", str(len(body)).encode())]})
+        await self._send({**message, "body": body})
 
 
 def _newer_line(line: bytes) -> bytes:

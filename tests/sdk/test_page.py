@@ -10,7 +10,7 @@ import pytest
 from scripts.clients.environment import BUILD, ROOT, GenerationFailed, run
 from scripts.clients.kinds import KINDS, Kind
 from scripts.clients.making import make
-from tests.sdk.page import ADDRESS, blocks
+from tests.docs.pages import ADDRESS, PAGES
 from tests.support.cutting import Cut, CuttingProxy
 from tests.support.server import LiveServer
 
@@ -87,7 +87,7 @@ def test_a_client_is_made_once(tmp_path: Path) -> None:
 
 def test_the_python_client_prints_the_reply(tmp_path: Path) -> None:
     """As it stands there."""
-    (code,) = blocks("python")
+    code = _code("python", "Python")
     shutil.copytree(make("python").folder / "chat_client", tmp_path / "chat_client")
     with LiveServer("greeter", greeter_pace_ms=1) as server:
         (tmp_path / "snippet.py").write_text(code.replace(ADDRESS, server.url), "utf-8")
@@ -97,23 +97,27 @@ def test_the_python_client_prints_the_reply(tmp_path: Path) -> None:
 
 
 async def test_the_typescript_clients_print_the_reply(tmp_path: Path) -> None:
-    """As they stand there, in Node; both connections of fetch-event-source's are lost, one of them cleanly."""
+    """As they stand there, in Node; fetch-event-source's connection is lost twice, once cleanly."""
     shutil.copytree(make("typescript").folder, tmp_path, symlinks=True, dirs_exist_ok=True)
-    client, recipe = blocks("ts")
+    client, recipe = _code("ts", "TypeScript"), _code("ts", "fetch-event-source")
 
     async def at_once(_: int) -> None:
         pass
 
     with LiveServer("greeter", greeter_pace_ms=1) as server:
         async with (
-            CuttingProxy(server.port, [Cut(3, 7)], at_once) as cut,
-            CuttingProxy(int(cut.url.rpartition(":")[2]), [Cut(2, 7)], at_once, cleanly=True) as cleanly_cut,
+            CuttingProxy(server.port, [Cut(3, 7)], at_once) as cut_once,
+            CuttingProxy(server.port, [Cut(2, 7, cleanly=True), Cut(2, 7)], at_once) as cut_twice,
         ):
-            (tmp_path / "snippet.ts").write_text(client.replace(ADDRESS, cut.url), "utf-8")
+            (tmp_path / "snippet.ts").write_text(client.replace(ADDRESS, cut_once.url), "utf-8")
             (tmp_path / "recipe.ts").write_text(
-                _FOR_NODE + recipe.replace(ADDRESS, cleanly_cut.url).replace("1000", "10"), "utf-8"
+                _FOR_NODE + recipe.replace(ADDRESS, cut_twice.url).replace("1000", "10"), "utf-8"
             )
             run(["tsc", "--project", ".", "--noEmit", "false", "--outDir", "js", "--rootDir", "."], tmp_path)
             for name in ("snippet", "recipe"):
                 printed = await asyncio.to_thread(run, ["node", f"js/{name}.js"], tmp_path)
                 assert printed.splitlines() == _SAID
+
+
+def _code(language: str, section: str) -> str:
+    return PAGES["sdks.md"].block(language, section).text

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.sdk.clients import FETCH_EVENT_SOURCE, HEY_API, MENDED_FETCH_EVENT_SOURCE, Client, Heard, ask
+from tests.sdk.clients import CAREFUL_FETCH_EVENT_SOURCE, FETCH_EVENT_SOURCE, HEY_API, Client, Heard, ask
 from tests.support.cutting import Cut
 from tests.support.server import LiveServer
 from tests.support.wire import Wire, get
@@ -31,7 +31,7 @@ _ANYWHERE = {
     "in done": [Cut(_DONE, 30), Cut(1, -1)],
     "behind done": [Cut(_DONE, _END), Cut(1, _END)],
 }
-_CLIENTS = {"hey-api": HEY_API, "fetch-event-source": FETCH_EVENT_SOURCE, "mended": MENDED_FETCH_EVENT_SOURCE}
+_CLIENTS = {"hey-api": HEY_API, "fetch-event-source": FETCH_EVENT_SOURCE, "careful": CAREFUL_FETCH_EVENT_SOURCE}
 
 _SAME = "wörter\n"
 _SAME_EVENT = f"data: wörter\ndata: \nid: {'0' * 32}:10\n\n".encode()
@@ -94,7 +94,7 @@ async def test_a_cut_behind_any_byte_of_a_word_loses_nothing_but_in_one_place(
 ) -> None:
     """fetch-event-source takes an id as read before the empty line, and misses the word if it is cut off between them.
 
-    The numbers show it, and `done` has the word. To be exact there too, it has to be mended.
+    The numbers show it, and `done` has the word. To be exact there too, it has to be careful.
     """
     before = _conversations(server)
     words = len(_EACH_BYTE) + 20

@@ -9,9 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
+from scripts.clients.environment import ROOT
 from scripts.clients.kinds import HERE
+from tests.docs.pages import PAGES
 from tests.sdk.asking import PROGRAMS, SOURCES, Line, Program, answers, asked, words
-from tests.sdk.page import PROSE, table
 from tests.support.cutting import Cut, CuttingProxy
 from tests.support.server import LiveServer
 
@@ -28,7 +29,8 @@ _WORDS = ["eins ", "zwei ", "drei ", "vier ", "fünf"]
 _FIRST_WORD_SECONDS = {"word by word": 30.0, "no": 3.0}
 """How long to wait for the first word of a reply that never ends, by what the table says: to be wrong takes longer."""
 
-_ROWS = {re.sub(r"`|\*\*", "", row[0]): row for row in table("client")}
+_PAGE = PAGES["sdks.md"]
+_ROWS = {re.sub(r"`|\*\*", "", row[0]): row for row in _PAGE.all_tables()[0]}
 
 
 @pytest.fixture(scope="module")
@@ -70,14 +72,17 @@ async def test_the_table_tells_what_a_client_does(
 
 
 def test_what_the_prose_names_is_what_the_programs_do() -> None:
-    """Each call and setting that the page names stands in a program's code, or beside a client's."""
-    named = {name for name in re.findall(r"`(\w{8,})`", PROSE.partition("## Tried by hand")[0]) if not name.isupper()}
+    """Each call and setting that the page names stands in a program's code, beside a client's, or in the contract."""
+    named = {
+        name for name in re.findall(r"`(\w{8,})`", _PAGE.prose.partition("## Tried by hand")[0]) if not name.isupper()
+    }
     assert len(named) > 5
     code = "".join(_code())
     assert {name for name in named if name not in code} == set()
 
 
 def _code() -> Iterator[str]:
+    yield (ROOT / "generated" / "openapi-3.1.json").read_text("utf-8")
     for folder in (PROGRAMS, HERE):
         yield from (
             path.read_text("utf-8") for path in folder.rglob("*") if path.suffix in {".py", ".ts", ".json", ".mjs"}
@@ -132,11 +137,11 @@ def _is_exact(told: list[list[Line]]) -> str:
 
 async def _resumes(client: Program, server: LiveServer) -> str:
     """What it does when its connection is cut in the third word, and when it is told where to go on."""
-    told = await _cut_off(client, server, Cut(3, 7), cleanly=False)
+    told = await _cut_off(client, server, Cut(3, 7))
     if _end(told, "done"):
         assert words(told) == _WORDS
         assert _end(told, "done")["text"] == "".join(_WORDS)
-        told = await _cut_off(client, server, Cut(3, 7), cleanly=True)
+        told = await _cut_off(client, server, Cut(3, 7, cleanly=True))
         return "by itself" if words(told) == _WORDS and _end(told, "done") else "not after a clean end"
     assert "cut" in told[-1]
     assert words(told) == _WORDS[: len(words(told))]
@@ -147,11 +152,11 @@ async def _resumes(client: Program, server: LiveServer) -> str:
     return "with `Last-Event-ID`"
 
 
-async def _cut_off(client: Program, server: LiveServer, cut: Cut, *, cleanly: bool) -> list[Line]:
+async def _cut_off(client: Program, server: LiveServer, cut: Cut) -> list[Line]:
     async def at_once(_: int) -> None:
         pass
 
-    async with CuttingProxy(server.port, [cut], at_once, cleanly=cleanly) as proxy:
+    async with CuttingProxy(server.port, [cut], at_once) as proxy:
         (told,) = await answers(client, _asks(proxy.url, f"/simulate pace_ms=20\n{''.join(_WORDS)}"))
     return told
 

@@ -78,7 +78,7 @@ def test_a_key_is_shown_once_and_stored_as_a_hash(server: LiveServer) -> None:
     )
     match = _KEY.fullmatch(created.stdout)
     assert match
-    assert "this once" in created.stderr
+    assert "only once" in created.stderr
     assert match[2] not in created.stderr
     ((key_id, name, secret_hash, created_ms, expires_ms, revoked_ms),) = _rows(server.database_url)
     assert (key_id, name, expires_ms, revoked_ms) == (match[1], "somebody", None, None)

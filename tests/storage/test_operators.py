@@ -81,7 +81,7 @@ def test_old_conversations_are_purged(server: LiveServer, run: Run) -> None:
     sql = "UPDATE conversations SET updated_ms = updated_ms - :ago WHERE id = :id"
     asyncio.run(run_sql(server.database_url, sql, ago=30 * _DAY_MS, id=old))
     for days, count in (("30.5", 0), ("29.5", 1)):
-        assert run(server.database_url, "purge", "--older-than", days) == (0, f"{count} conversations forgotten\n", "")
+        assert run(server.database_url, "purge", "--older-than", days) == (0, f"{count} conversations deleted\n", "")
     with Wire(server.port) as wire:
         wire.send(get(f"/api/conversations/{old}"))
         assert wire.answer().status == 404
@@ -99,7 +99,7 @@ def test_many_conversations_are_purged_while_others_talk(server: LiveServer, run
     rows = ", ".join(f"('{n:032x}', 'old', 0, 0, '{'' if n % 2 else f'key:{n % 10}'}')" for n in range(2000))
     asyncio.run(run_sql(server.database_url, sql + rows))
     before = asyncio.run(run_sql(server.database_url, "SELECT count(*) FROM conversations"))[0][0]
-    assert run(server.database_url, "purge", "--older-than", "10000") == (0, "2000 conversations forgotten\n", "")
+    assert run(server.database_url, "purge", "--older-than", "10000") == (0, "2000 conversations deleted\n", "")
     assert asyncio.run(run_sql(server.database_url, "SELECT count(*) FROM conversations")) == [(before - 2000,)]
     with Wire(server.port) as wire:
         wire.send(post("hello"))

@@ -33,8 +33,6 @@ def closed(document: Mapping[str, Any]) -> Node:
     _say_when(schemas)
     schemas["FinishedReply"] = _finished(schemas["DoneEvent"]["properties"]["data"]["contentSchema"])
     schemas["DoneEvent"]["properties"]["data"]["contentSchema"] = _reference("FinishedReply")
-    finished = copied["paths"]["/api/replies"]["post"]["responses"]["200"]["content"]["application/json"]
-    finished["schema"] = _reference("FinishedReply")
     return copied
 
 

@@ -19,6 +19,8 @@ class Cut:
     event: int
     byte: int
     """Negative if it is counted from the event's end; too many stand for the end."""
+    cleanly: bool = False
+    """Whether it looks like the end of the response, as behind a proxy that speaks HTTP/1.0 to the server."""
 
     def position(self, response: bytes) -> int | None:
         """Where that is in what has come of the response; `None` if the event is not there yet, or not all of it."""
@@ -39,21 +41,12 @@ class CuttingProxy(Proxy):
     Each cut is for one connection, in the order in which they come; the connections after these are left alone.
     """
 
-    def __init__(
-        self,
-        port: int,
-        cuts: Sequence[Cut],
-        before_hanging_up: Callable[[int], Awaitable[object]],
-        *,
-        cleanly: bool = False,
-    ) -> None:
+    def __init__(self, port: int, cuts: Sequence[Cut], before_hanging_up: Callable[[int], Awaitable[object]]) -> None:
         """`before_hanging_up` is told how many whole events were passed on so far, in all connections.
 
         It may wait until the client has read them: a client may drop what it has not read when the connection ends.
-        `cleanly`, a cut looks like the response's end, as behind a proxy that speaks HTTP/1.0 to the server.
         """
         super().__init__(port)
-        self._version = b"HTTP/1.0" if cleanly else b"HTTP/1.1"
         self._cuts = list(cuts)
         self._before_hanging_up = before_hanging_up
         self._events = 0
@@ -70,7 +63,7 @@ class CuttingProxy(Proxy):
         from_server, to_server = await asyncio.open_connection("127.0.0.1", self._port)
         try:
             self.requests.append(_headers(head))
-            to_server.write(head.replace(b"HTTP/1.1", self._version, 1))
+            to_server.write(head.replace(b"HTTP/1.1", b"HTTP/1.0", 1) if cut and cut.cleanly else head)
             async with asyncio.TaskGroup() as group:
                 requests = group.create_task(pass_on(from_client, to_server))
                 await (self._cut_off(cut, from_server, to_client) if cut else pass_on(from_server, to_client))

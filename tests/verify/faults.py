@@ -139,11 +139,11 @@ def _teapot(_asked: Asked, answer: Answer) -> Answer:
     return replace(answer, status=418) if answer.status == 422 else answer
 
 
-def _untitled(asked: Asked, answer: Answer) -> Answer:
-    """A list whose entries lack a field."""
-    if asked.method != "GET" or not asked.path.startswith("/api/conversations") or answer.status != 200:
+def _uncounted(asked: Asked, answer: Answer) -> Answer:
+    """A reply as JSON that lacks a field."""
+    if asked.path != "/api/replies" or answer.status != 200:
         return answer
-    return replace(answer, content=answer.content.replace(b'"title"', b'"name"'))
+    return replace(answer, content=answer.content.replace(b'"words"', b'"count"'))
 
 
 def grown(_asked: Asked, answer: Answer) -> Answer:
@@ -248,11 +248,7 @@ CASES: Mapping[str, Case] = {
         "statuses",
         r"a hop in front .* \(nginx/1.22.1\).*proxy_intercept_errors",
     ),
-    "a list lacks a field": Case(
-        Fault(request=its_own_refusals, whole=_untitled),
-        "document",
-        '"title" is a required property.*a hop in front of',
-    ),
+    "a reply as JSON lacks a field": Case(Fault(whole=_uncounted), "document", '"words" is a required property'),
     "each attempt has another key": Case(Fault(request=_new_keys), "retries", "the conversations [0-9a-f]{32} and"),
     "addresses are absolute": Case(Fault(whole=_absolute("/api/")), "addresses", "Content-Location"),
     "addresses lead elsewhere": Case(

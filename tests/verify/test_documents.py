@@ -2,6 +2,8 @@
 
 import os
 import subprocess
+import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import yaml
 from chat_verify.__main__ import argument_parser
 from chat_verify.trying import LAWS
 from tests.support.server import LiveServer
-from tests.verify.places import ROOT
+from tests.verify.places import PACKAGE, ROOT
 
 _WORKFLOW = ROOT / "scripts" / "verification" / "example-workflow.yml"
 _HEADER = "| law | what it says |"
@@ -23,6 +25,20 @@ def test_the_help_lists_every_law_and_every_exit_status() -> None:
     text = argument_parser().format_help()
     assert all(f"{law.name:13}{law.meaning}" in text for law in LAWS)
     assert all(f"\n  {status} " in text for status in (0, 1, 2, 3))
+
+
+def test_it_needs_its_own_dependencies_and_nothing_else_of_this_checkout(tmp_path: Path) -> None:
+    """Whoever verifies somebody else's server installs the package alone."""
+    package = tomllib.loads((PACKAGE / "pyproject.toml").read_text("utf-8"))
+    declared = [dependency.partition(">")[0] for dependency in package["project"]["dependencies"]]
+    assert declared == ["httpx", "jsonschema-rs", "pyyaml"]
+    imports = "import sys, chat_verify.__main__, chat_verify.plugin"
+    command = [sys.executable, "-P", "-c", f"{imports}; print(*{{name.split('.')[0] for name in sys.modules}})"]
+    settings = os.environ | {"PYTHONPATH": str(PACKAGE)}
+    done = subprocess.run(command, cwd=tmp_path, env=settings, stdout=subprocess.PIPE, encoding="utf-8", check=True)
+    imported = set(done.stdout.split())
+    assert {"chat_verify", "httpx", "jsonschema_rs", "yaml"} <= imported
+    assert not imported & {"app", "generated", "hypothesis", "pydantic", "schemathesis", "scripts", "tests"}
 
 
 @pytest.mark.parametrize("page", _PAGES, ids=lambda page: page.name)

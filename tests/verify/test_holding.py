@@ -15,6 +15,8 @@ from chat_verify.trying import LAWS
 from tests.support.keys import bearer
 from tests.support.server import LiveServer
 from tests.verify.asking import QUICK, run, two_keys, unseen, verdicts, verified
+from tests.verify.faults import Fault, its_own_refusals
+from tests.verify.proxy import FaultyProxy
 
 _SEEDS = (1, 2, 3)
 _NO_KEYS = {"access", "isolation"}
@@ -70,14 +72,17 @@ async def test_of_a_bot_that_is_slow_nothing_is_left_behind() -> None:
 
 
 async def test_the_command_finds_nothing_and_says_so(tmp_path: Path) -> None:
-    """All laws, the fuzzer included; with the keys from the environment, which nobody gets to see."""
+    """All laws, the fuzzer included, through a hop; with the keys from the environment, which nobody gets to see."""
     database_url, key, other_key = await two_keys()
     with LiveServer("simulator", database_url=database_url, heartbeat_seconds=0.3) as server:
         options = ("--seconds", "100", "--rate", "100", "--seed", "1", "--heartbeat", "0.3", "--junit", "verify.xml")
-        done = run(tmp_path, server.url, *options, "--examples", "1", VERIFY_KEY=key, VERIFY_OTHER_KEY=other_key)
+        keys = {"VERIFY_KEY": key, "VERIFY_OTHER_KEY": other_key}
+        async with FaultyProxy(server.port, Fault(request=its_own_refusals)) as proxy:
+            done = await asyncio.to_thread(run, tmp_path, proxy.url, *options, "--examples", "1", **keys)
         assert _conversations(server, key) == []
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"HOLDS: {len(LAWS)} laws held." in done.stdout
+    assert "by a hop      TRACE /api/" in done.stdout
     assert not any(each in done.stdout + done.stderr for each in (key, other_key))
     suite = ET.parse(tmp_path / "verify.xml").getroot()  # noqa: S314 - written by what is tested
     assert [case.get("name") for case in suite] == ["reached", *(law.name for law in LAWS)]

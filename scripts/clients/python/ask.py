@@ -2,7 +2,7 @@
 
 A stream that ends without `done` or `failed` was interrupted, even if the connection was closed properly. Then, and
 while the server cannot be reached, the request is repeated with the same idempotency key and the last word's id. So no
-word is lost or repeated, and no second reply is generated.
+word is lost or repeated, and no second reply is generated. (`AsyncClient` has the same streams.)
 """
 
 import time

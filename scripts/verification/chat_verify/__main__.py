@@ -140,9 +140,9 @@ def argument_parser() -> argparse.ArgumentParser:
     add(
         "--examples",
         type=int,
-        default=0,
+        default=None,
         metavar="N",
-        help="most made-up requests for each operation (default: as many as schemathesis makes in the time)",
+        help="made-up requests for each operation; 0: only the document's examples (default: as many as time allows)",
     )
     add("--junit", type=Path, metavar="FILE", help="write a report as JUnit XML as well")
     add("--sarif", type=Path, metavar="FILE", help="write a report as SARIF 2.1.0 as well")

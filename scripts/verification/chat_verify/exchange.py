@@ -8,6 +8,8 @@ from typing import Any, NoReturn
 NOTHING = "0" * 32
 """An id that nothing has."""
 _JSON = {"content-type": "application/json"}
+_SHOWN = {"accept", "content-type", "idempotency-key", "last-event-id", "origin", "sec-fetch-site"}
+_LONG = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,13 @@ class Answer:
     def json(self) -> Any:  # noqa: ANN401 - JSON has no narrower type
         """The body, parsed. Raises `ValueError`, also for `NaN` and `Infinity`, which are not JSON."""
         return json.loads(self.content, parse_constant=_not_json)
+
+
+def shown(request: Request) -> str:
+    """A request on one line, without secrets."""
+    headers = [f"{name}: {value}" for name, value in request.headers.items() if name.lower() in _SHOWN]
+    content = request.content if len(request.content) < _LONG else f"{request.content[:_LONG]}..."
+    return " ".join([request.method, request.path, *(f"[{header}]" for header in headers), content]).rstrip()
 
 
 def get(path: str, **headers: str) -> Request:

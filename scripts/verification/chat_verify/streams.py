@@ -12,11 +12,11 @@ from time import monotonic
 import httpx
 
 from chat_verify.contract import STREAM_TYPE
-from chat_verify.exchange import Request, cancelled
+from chat_verify.exchange import Request, cancelled, shown
 from chat_verify.findings import Broken, Unseen
 from chat_verify.grammar import RULE, TEXT_RULE, StreamBroken, Transcript, check_stream
 from chat_verify.sse import Event, Parser
-from chat_verify.target import OWNER, Target, refused, shown
+from chat_verify.target import OWNER, Target, refused
 
 LONG_SECONDS = 2.0
 """After this time a reply is cancelled, unless more is to be seen of it: slow models cost time and money."""

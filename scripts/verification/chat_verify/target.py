@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import secrets
 import ssl
-import urllib.request
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -22,8 +21,9 @@ import httpx
 
 from chat_verify import hops
 from chat_verify.contract import NotAsDocumented, check_headers, check_json, check_problem, check_status, operation_of
-from chat_verify.exchange import Answer, Request, delete
+from chat_verify.exchange import Answer, Request, delete, shown
 from chat_verify.findings import Broken, HopAnswered, Unseen, contract_says
+from chat_verify.wire import exchanged, is_direct
 
 CONNECTIONS = 4
 CONNECT_SECONDS = 10.0
@@ -41,7 +41,6 @@ MESSAGES = frozenset({"streamChat", "createReply"})
 _WRONG_KEY = "chat_0000000000000000_" + "0" * 43
 _BOTS_TROUBLE = {429, 502, 503, 504}
 """What the contract allows a deployment to answer to any request when its bot, its store or its capacity is short."""
-_SHOWN = {"accept", "content-type", "idempotency-key", "last-event-id", "origin", "sec-fetch-site"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +52,6 @@ class Place:
     other_key: str = ""
     ca: str = ""
     """A file of certificates to trust, instead of those that the machine trusts."""
-
-
-def shown(request: Request) -> str:
-    """A request on one line, without secrets."""
-    headers = [f"{name}: {value}" for name, value in request.headers.items() if name.lower() in _SHOWN]
-    content = request.content if len(request.content) < 300 else f"{request.content[:300]}..."
-    return " ".join([request.method, request.path, *(f"[{header}]" for header in headers), content]).rstrip()
 
 
 class Target:
@@ -149,31 +141,14 @@ class Target:
             raise refused(request, answer, contract)
         return answer
 
-    async def bytes_of(self, request: Request, who: str = OWNER) -> tuple[int, Mapping[str, str], bytes]:
-        """Status, headers, and all bytes that follow them on a connection of its own, until the server closes it.
-
-        An HTTP library reads no further than HTTP allows. (Through a proxy that the environment names, it has to do.)
-        """
-        built = self._built(request, who)
-        url = built.url
-        if urllib.request.getproxies().get(url.scheme) and not urllib.request.proxy_bypass(url.host):
-            async with self.raw(request, who) as response:
-                return response.status_code, dict(response.headers), b""
+    async def bytes_of(self, request: Request) -> tuple[int, Mapping[str, str], bytes]:
+        """Status, headers, and all bytes that follow them until the server closes the connection."""
         self.requests += 1
-        headers = [f"{name}: {value}" for name, value in built.headers.items() if name != "connection"]
-        lines = [f"{request.method} {url.raw_path.decode()} HTTP/1.1", *headers, "Connection: close", "", ""]
-        try:
-            reader, writer = await asyncio.open_connection(
-                url.host, url.port or (443 if self._tls else 80), ssl=self._tls
-            )
-            with contextlib.closing(writer):
-                writer.write("\r\n".join(lines).encode())
-                head, _, rest = (await reader.read()).partition(b"\r\n\r\n")
-        except OSError as error:
-            raise httpx.NetworkError(str(error)) from error
-        first, *others = head.decode("latin-1").split("\r\n")
-        fields = (line.partition(":") for line in others)
-        return int(first.split(" ")[1]), {name.lower(): value.strip() for name, _, value in fields}, rest
+        built = self._built(request, OWNER)
+        if not is_direct(built):
+            async with self.raw(request) as response:
+                return response.status_code, dict(response.headers), b""
+        return await exchanged(built, self._tls)
 
     async def forget(self) -> int:
         """Delete the conversations that were created. Returns how many could not be."""

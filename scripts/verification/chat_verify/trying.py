@@ -60,8 +60,8 @@ class Options:
     seconds: float = 60.0
     messages_per_second: float = 5.0
     heartbeat_seconds: float = 15.0
-    max_examples: int = 0
-    """How many requests the fuzzer makes up for each operation; 0 for as many as it does by itself."""
+    max_examples: int | None = None
+    """How many requests the fuzzer makes up for each operation; 0 for the document's own examples; as time allows."""
     laws: Sequence[str] = ()
     """All, if there are none."""
 

@@ -28,8 +28,8 @@ class Visit:
     say: Callable[[str], None]
     """Reports the progress."""
     fuzzer: Fuzzer | None = None
-    max_examples: int = 0
-    """How many requests the fuzzer makes up for each operation; 0 for as many as it does by itself."""
+    max_examples: int | None = None
+    """How many requests the fuzzer makes up for each operation; 0 for the document's own examples; as time allows."""
     simulates: bool = False
     """Whether the bot obeys `/simulate`: then it says exactly what it is told, at the pace that it is told."""
     heard: list[Heard] = field(default_factory=list)

@@ -10,6 +10,9 @@ from telling import Asked, do_all, tell, tell_problem, tell_word
 from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import HTTPError
 
+STREAM = {"Accept": "text/event-stream"}
+"""By itself, it accepts `application/problem+json` alone: of several types, it takes the one with JSON in its name."""
+
 
 def do(asked: Asked) -> None:
     with ApiClient(Configuration(host=asked["url"], access_token=asked["key"])) as client:
@@ -43,10 +46,10 @@ def call(client: ApiClient, asked: Asked) -> None:  # noqa: C901 - one case an o
             tell("result", chat.create_reply(ChatRequest(user_message=asked["message"])).text)
         case "streamChat":
             body = ChatRequest(user_message=asked["message"], conversation_id=asked.get("conversation_id"))
-            read(chat.stream_chat_without_preload_content(body, last_event_id=asked.get("cursor")))
+            read(chat.stream_chat_without_preload_content(body, last_event_id=asked.get("cursor"), _headers=STREAM))
         case "streamReply":
             cursor = asked.get("cursor")
-            read(chat.stream_reply_without_preload_content(asked["reply_id"], last_event_id=cursor))
+            read(chat.stream_reply_without_preload_content(asked["reply_id"], last_event_id=cursor, _headers=STREAM))
         case other:
             raise ValueError(other)
 

@@ -7,11 +7,11 @@ import re
 from urllib.parse import urljoin
 
 from chat_verify.contract import check_status, operation_of
-from chat_verify.exchange import NOTHING, Request, chat, events, get, whole_reply
+from chat_verify.exchange import NOTHING, Request, chat, events, get, shown, whole_reply
 from chat_verify.exchange import cancelled as cancel_request
 from chat_verify.findings import Broken, contract_says
 from chat_verify.streams import hear, hear_well, reading
-from chat_verify.target import NOBODY, shown
+from chat_verify.target import NOBODY
 from chat_verify.visit import Visit
 
 _RELATIVE = (

@@ -5,11 +5,11 @@
 from collections.abc import Callable, Mapping
 
 from chat_verify.contract import GUARDED, PLACES
-from chat_verify.exchange import NOTHING, Answer, Request, chat, delete, events, get, whole_reply
+from chat_verify.exchange import NOTHING, Answer, Request, chat, delete, events, get, shown, whole_reply
 from chat_verify.exchange import cancelled as cancel_request
 from chat_verify.findings import Broken, Unseen
 from chat_verify.streams import hear
-from chat_verify.target import NOBODY, OTHER, WRONG, shown
+from chat_verify.target import NOBODY, OTHER, WRONG
 from chat_verify.visit import Visit
 
 _WAYS: Mapping[str, Callable[[str, str], Request]] = {

@@ -8,10 +8,10 @@ import asyncio
 
 import httpx
 
-from chat_verify.exchange import Request, chat, get
+from chat_verify.exchange import Request, chat, get, shown
 from chat_verify.findings import Broken, Unseen
 from chat_verify.streams import LONG_SECONDS, ON_THE_WAY, Heard, hear, read_out, reading, stopped_after
-from chat_verify.target import OWNER, shown
+from chat_verify.target import OWNER
 from chat_verify.visit import Visit
 
 _PACE_SECONDS = 0.12

@@ -9,16 +9,16 @@ A browser says which page sends a request, with `Origin`, and over HTTPS and on 
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from chat_verify.exchange import NOTHING, Request
+from chat_verify.exchange import NOTHING, Request, shown
 from chat_verify.exchange import cancelled as cancel_request
 from chat_verify.findings import Broken
-from chat_verify.target import shown
 from chat_verify.visit import Visit
 
 _ELSEWHERE = "https://elsewhere.invalid"
 _NEXT = (
     "Next: let the proxy pass on the Host header as it came (nginx: `proxy_set_header Host $http_host;`, where `$host` "
-    "would drop the port; Apache: `ProxyPreserveHost On`), or allow the origin with CHAT_ALLOWED_ORIGINS"
+    "would drop the port; Apache: `ProxyPreserveHost On`); or, if it sends X-Forwarded-Host, name it in "
+    "CHAT_TRUSTED_PROXIES; or allow the origin with CHAT_ALLOWED_ORIGINS"
 )
 _OWN = "a page of the deployment itself is not refused as cross-site. "
 _FOREIGN = (

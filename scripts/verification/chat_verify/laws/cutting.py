@@ -2,11 +2,10 @@
 
 from typing import Literal
 
-from chat_verify.exchange import Request, chat, events
+from chat_verify.exchange import Request, chat, events, shown
 from chat_verify.findings import Broken, Unseen
 from chat_verify.laws.saying import heard_before
 from chat_verify.streams import GOING_ON, Heard, hear, reading
-from chat_verify.target import shown
 from chat_verify.visit import Visit
 
 Way = Literal["get", "query", "post", "key"]

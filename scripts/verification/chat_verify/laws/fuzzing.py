@@ -48,6 +48,7 @@ algorithms = [] # the document has links; none is guessed
 
 [generation]
 database = "none" # a run depends on its seed, and on nothing that an earlier run left behind
+no-shrink = true # the first request that fails is the one that is reported
 
 [cache]
 enabled = false
@@ -119,11 +120,21 @@ def _arguments(visit: Visit, folder: Path, seconds: int) -> Sequence[str]:
         *("--config-file", "schemathesis.toml", "run", "openapi.yaml", "--url", place.url, "--seed", str(visit.seed)),
         *("--request-timeout", str(seconds + 60)),  # no stream is cut short: all end here
         *("--rate-limit", "auto", "--warnings", "off", "--no-color"),
-        # With a time, it goes on until that is over, whatever the number of examples.
-        *(("--max-examples", str(visit.max_examples)) if visit.max_examples else ("--max-time", str(seconds))),
+        *_how_many(visit.max_examples, seconds),
         *(("--header", f"Authorization: Bearer {place.key}") if place.key else ()),
         *(("--tls-verify", place.ca) if place.ca else ()),
     ]
+
+
+def _how_many(max_examples: int | None, seconds: int) -> Sequence[str]:
+    """With a time, it goes on until that is over, whatever the number of examples."""
+    match max_examples:
+        case None:
+            return "--max-time", str(seconds)
+        case 0:
+            return "--phases", "examples"
+        case _:
+            return "--max-examples", str(max_examples)
 
 
 class _Run:

@@ -3,10 +3,10 @@
 # ruff: noqa: PLR2004 - a status is best known by its number
 
 from chat_verify.contract import PROBLEMS
-from chat_verify.exchange import NOTHING, Request, body, chat, delete, events, get, whole_reply
+from chat_verify.exchange import NOTHING, Request, body, chat, delete, events, get, shown, whole_reply
 from chat_verify.exchange import cancelled as cancel_request
 from chat_verify.findings import Broken, HopAnswered
-from chat_verify.target import refused, shown
+from chat_verify.target import refused
 from chat_verify.visit import Visit
 
 _REFUSED: list[tuple[Request, str]] = [

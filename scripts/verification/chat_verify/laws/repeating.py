@@ -2,10 +2,10 @@
 
 import asyncio
 
-from chat_verify.exchange import Request, chat, get, whole_reply
+from chat_verify.exchange import Request, chat, get, shown, whole_reply
 from chat_verify.findings import Broken
 from chat_verify.streams import Heard, hear_well
-from chat_verify.target import refused, shown
+from chat_verify.target import refused
 from chat_verify.visit import Visit
 
 _CONTRACT = "a repeated request with the same key and message gets the same reply, and no second one is generated"

@@ -6,11 +6,11 @@ A reply that failed does not count: the retry generates it anew, in its place. F
 
 # ruff: noqa: PLR2004 - a status is best known by its number
 
-from chat_verify.exchange import Request, chat, events, get
+from chat_verify.exchange import Request, chat, events, get, shown
 from chat_verify.findings import Broken, Unseen
 from chat_verify.laws.repeating import stored_once
 from chat_verify.streams import Heard, hear, hear_well
-from chat_verify.target import refused, shown
+from chat_verify.target import refused
 from chat_verify.visit import Visit
 
 _RETRIES = 3

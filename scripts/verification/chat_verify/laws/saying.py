@@ -1,11 +1,11 @@
 """The laws of grammar and text: every stream has its shape, and the text of a reply is the same wherever it is read."""
 
-from chat_verify.exchange import Request, chat, events, get, whole_reply
+from chat_verify.exchange import Request, chat, events, get, shown, whole_reply
 from chat_verify.exchange import cancelled as cancel_request
 from chat_verify.findings import Broken, Unseen
 from chat_verify.grammar import Transcript
 from chat_verify.streams import Heard, hear, reading
-from chat_verify.target import refused, shown
+from chat_verify.target import refused
 from chat_verify.texts import normalised
 from chat_verify.visit import Visit
 

@@ -4,10 +4,9 @@ import asyncio
 from time import monotonic
 
 from chat_verify.exchange import cancelled as cancel_request
-from chat_verify.exchange import chat, events
+from chat_verify.exchange import chat, events, shown
 from chat_verify.findings import Broken, Unseen
 from chat_verify.streams import Reading, hear, reading
-from chat_verify.target import shown
 from chat_verify.visit import Visit
 
 _TIMES = 2

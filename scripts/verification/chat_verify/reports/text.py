@@ -61,7 +61,7 @@ def _of(finding: Finding, seed: int | None) -> Iterator[str]:
 
 def account(breach: Broken, seed: int | None) -> Iterator[str]:
     """A breach, line by line."""
-    yield from _wrapped("sent:  ", breach.request)
+    yield from _wrapped("where: " if breach.recording else "sent:  ", breach.request)
     yield from _wrapped("came:  ", breach.came)
     yield from _wrapped("due:   ", breach.contract)
     if breach.seen_by:
