@@ -92,6 +92,10 @@ class PlannedBot:
         self.doubled: list[Conversation] = []
         """Conversations in which the message that awaits a reply was there before: none."""
 
+    def wait_again(self) -> None:
+        """Let those wait that come from now on."""
+        self.go = asyncio.Event()
+
     async def reply(self, conversation: Conversation) -> AsyncGenerator[str | Usage | Finish, None]:
         """Do as planned."""
         message = conversation.user_message

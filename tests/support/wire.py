@@ -88,8 +88,12 @@ class Wire:
         self._socket.settimeout(_PATIENCE_SECONDS)
         if receive_buffer is not None:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        self._socket.connect(("127.0.0.1", port))
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            self._socket.connect(("127.0.0.1", port))
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError:  # the server has just been killed
+            self._socket.close()
+            raise
         self._unread = b""
         self._patient_until = time.monotonic() + _PATIENCE_SECONDS
 
