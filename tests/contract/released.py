@@ -27,12 +27,12 @@ def changed(*changes: Change, version: str = DOCUMENT["info"]["version"]) -> Con
     return contract
 
 
-def _schema(contract: Contract, name: str) -> Contract:
+def schema(contract: Contract, name: str) -> Contract:
     schema: Contract = contract["components"]["schemas"][name]
     return schema
 
 
-def _operation(contract: Contract, method: str, path: str) -> Contract:
+def operation(contract: Contract, method: str, path: str) -> Contract:
     operation: Contract = contract["paths"][path][method]
     return operation
 
@@ -42,7 +42,7 @@ def _stream(contract: Contract) -> Contract:
     return stream
 
 
-def _problems(contract: Contract, response: str) -> Contract:
+def problems(contract: Contract, response: str) -> Contract:
     examples: Contract = contract["components"]["responses"][response]["content"]["application/problem+json"][
         "examples"
     ]
@@ -54,41 +54,41 @@ def without_an_operation(contract: Contract) -> None:
 
 
 def with_a_new_required_field(contract: Contract) -> None:
-    request = _schema(contract, "ChatRequest")
+    request = schema(contract, "ChatRequest")
     request["required"] = [*request["required"], "language"]
     request["properties"]["language"] = {"type": "string"}
 
 
 def without_a_word_of_a_request(contract: Contract) -> None:
-    _schema(contract, "ChatRequest")["properties"]["mood"]["enum"] = ["kind"]
+    schema(contract, "ChatRequest")["properties"]["mood"]["enum"] = ["kind"]
 
 
 def with_a_new_word_of_a_response(contract: Contract) -> None:
-    _schema(contract, "Message")["properties"]["role"]["enum"].append("tool")
+    schema(contract, "Message")["properties"]["role"]["enum"].append("tool")
 
 
 def without_a_field_of_a_response(contract: Contract) -> None:
-    del _schema(contract, "Reply")["properties"]["usage"]
+    del schema(contract, "Reply")["properties"]["usage"]
 
 
 def without_a_required_field_of_a_response(contract: Contract) -> None:
-    _schema(contract, "Reply")["required"].remove("words")
+    schema(contract, "Reply")["required"].remove("words")
 
 
 def without_a_word_of_a_response(contract: Contract) -> None:
-    _schema(contract, "ReplyState")["enum"].remove("interrupted")
+    schema(contract, "ReplyState")["enum"].remove("interrupted")
 
 
 def without_a_known_word_of_an_open_list(contract: Contract) -> None:
-    _schema(contract, "FinishReason")["anyOf"][0]["enum"].remove("abandoned")
+    schema(contract, "FinishReason")["anyOf"][0]["enum"].remove("abandoned")
 
 
 def with_a_closed_request(contract: Contract) -> None:
-    _schema(contract, "ChatRequest")["additionalProperties"] = False
+    schema(contract, "ChatRequest")["additionalProperties"] = False
 
 
 def without_a_field_of_a_request(contract: Contract) -> None:
-    del _schema(contract, "ChatRequest")["properties"]["conversation_id"]
+    del schema(contract, "ChatRequest")["properties"]["conversation_id"]
 
 
 def without_head(contract: Contract) -> None:
@@ -96,16 +96,16 @@ def without_head(contract: Contract) -> None:
 
 
 def without_a_status(contract: Contract) -> None:
-    del _operation(contract, "post", "/api/chat")["responses"]["409"]
+    del operation(contract, "post", "/api/chat")["responses"]["409"]
 
 
 def with_a_renamed_event(contract: Contract) -> None:
-    _schema(contract, "DoneEvent")["properties"]["event"]["const"] = "end"
+    schema(contract, "DoneEvent")["properties"]["event"]["const"] = "end"
 
 
 def with_an_event_without_data(contract: Contract) -> None:
-    del _schema(contract, "FailedEvent")["properties"]["data"]
-    _schema(contract, "FailedEvent")["required"].remove("data")
+    del schema(contract, "FailedEvent")["properties"]["data"]
+    schema(contract, "FailedEvent")["required"].remove("data")
 
 
 def with_narrower_bounds(contract: Contract) -> None:
@@ -114,24 +114,24 @@ def with_narrower_bounds(contract: Contract) -> None:
 
 def with_a_new_required_header(contract: Contract) -> None:
     header = {"name": "X-Client", "in": "header", "required": True, "schema": {"type": "string"}}
-    _operation(contract, "post", "/api/chat")["parameters"].append(header)
+    operation(contract, "post", "/api/chat")["parameters"].append(header)
 
 
 def with_access_for_some_only(contract: Contract) -> None:
-    _operation(contract, "get", "/api/health")["security"] = [{"token": []}]
+    operation(contract, "get", "/api/health")["security"] = [{"token": []}]
 
 
 def without_json(contract: Contract) -> None:
-    response = _operation(contract, "get", "/api/replies/{reply_id}")["responses"]["200"]
+    response = operation(contract, "get", "/api/replies/{reply_id}")["responses"]["200"]
     response["content"] = {"text/plain": {"schema": {"type": "string"}}}
 
 
 def with_another_operation_id(contract: Contract) -> None:
-    _operation(contract, "get", "/api/ready")["operationId"] = "isReady"
+    operation(contract, "get", "/api/ready")["operationId"] = "isReady"
 
 
 def with_a_word_of_another_form(contract: Contract) -> None:
-    _schema(contract, "ProblemType")["anyOf"][0]["enum"].append("https://problems.example/busy")
+    schema(contract, "ProblemType")["anyOf"][0]["enum"].append("https://problems.example/busy")
 
 
 BREAKING: dict[Change, str] = {
@@ -160,11 +160,11 @@ BREAKING: dict[Change, str] = {
 
 
 def without_an_event(contract: Contract) -> None:
-    _schema(contract, "ReplyEvent")["anyOf"].remove({"$ref": "#/components/schemas/FailedEvent"})
+    schema(contract, "ReplyEvent")["anyOf"].remove({"$ref": "#/components/schemas/FailedEvent"})
 
 
 def with_two_ends(contract: Contract) -> None:
-    _schema(contract, "ReplyStream")["maxContains"] = 2
+    schema(contract, "ReplyStream")["maxContains"] = 2
 
 
 def without_types_of_events(contract: Contract) -> None:
@@ -188,11 +188,11 @@ def with_another_default(contract: Contract) -> None:
 
 
 def without_a_problem(contract: Contract) -> None:
-    del _problems(contract, "NotFound")["reply"]
+    del problems(contract, "NotFound")["reply"]
 
 
 def with_a_problem_that_is_worth_no_retry(contract: Contract) -> None:
-    _problems(contract, "Conflict")["busy"]["value"]["retryable"] = False
+    problems(contract, "Conflict")["busy"]["value"]["retryable"] = False
 
 
 OVERLOOKED: dict[Change, tuple[str, str]] = {
@@ -213,77 +213,3 @@ OVERLOOKED: dict[Change, tuple[str, str]] = {
     ),
 }
 """What it does not find."""
-
-
-def with_an_operation(contract: Contract) -> None:
-    operation = copy.deepcopy(_operation(contract, "get", "/api/health"))
-    contract["paths"]["/api/version"] = {"get": operation | {"operationId": "getVersion"}}
-
-
-def with_an_optional_field_of_a_request(contract: Contract) -> None:
-    _schema(contract, "ChatRequest")["properties"]["language"] = {"type": "string", "maxLength": 8}
-
-
-def with_a_field_of_a_response(contract: Contract) -> None:
-    _schema(contract, "Reply")["properties"]["language"] = {"type": "string"}
-    _schema(contract, "Reply")["required"].append("language")
-
-
-def with_wider_bounds(contract: Contract) -> None:
-    _schema(contract, "ChatRequest")["properties"]["user_message"]["maxLength"] *= 2
-
-
-def with_an_optional_header(contract: Contract) -> None:
-    header = {"name": "X-Client", "in": "header", "schema": {"type": "string"}}
-    _operation(contract, "post", "/api/chat")["parameters"].append(header)
-
-
-def with_a_status(contract: Contract) -> None:
-    _operation(contract, "get", "/api/health")["responses"]["503"] = {
-        "$ref": "#/components/responses/ServiceUnavailable"
-    }
-
-
-def with_another_text(contract: Contract) -> None:
-    _schema(contract, "Reply")["description"] = "A reply that has ended."
-
-
-def with_another_problem(contract: Contract) -> None:
-    examples = _problems(contract, "Forbidden")
-    examples["other"] = copy.deepcopy(examples["site"])
-    examples["other"]["value"]["type"] = "urn:problem:not-today"
-
-
-def with_an_open_response(contract: Contract) -> None:
-    del _schema(contract, "Usage")["additionalProperties"]
-
-
-def with_a_word_of_an_open_list(contract: Contract) -> None:
-    _schema(contract, "FinishReason")["anyOf"][0]["enum"].append("tool_call")
-
-
-def with_another_known_problem(contract: Contract) -> None:
-    _schema(contract, "ProblemType")["anyOf"][0]["enum"].append("urn:problem:not-today")
-
-
-def with_another_event(contract: Contract) -> None:
-    _schema(contract, "ReplyEvent")["anyOf"].insert(3, {"$ref": "#/components/schemas/PauseEvent"})
-    contract["components"]["schemas"]["PauseEvent"] = copy.deepcopy(_schema(contract, "OtherEvent"))
-    _schema(contract, "PauseEvent")["properties"]["event"]["const"] = "pause"
-
-
-COMPATIBLE: list[Change] = [
-    with_an_operation,
-    with_an_optional_field_of_a_request,
-    with_a_field_of_a_response,
-    with_wider_bounds,
-    with_an_optional_header,
-    with_a_status,
-    with_another_text,
-    with_another_problem,
-    with_an_open_response,
-    with_a_word_of_an_open_list,
-    with_another_known_problem,
-    with_another_event,
-]
-"""What breaks nothing."""

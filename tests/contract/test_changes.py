@@ -13,9 +13,9 @@ from scripts.contract.documents import Document
 from scripts.contract.overlooked import overlooked
 from scripts.contract.release import CannotRelease, release
 from scripts.contract.releases import Impact, Version, released_contract
-from tests.contract import released
+from tests.contract import compatible, released
 from tests.contract.document import CLOSED, DOCUMENT, ROOT
-from tests.contract.released import BREAKING, COMPATIBLE, OVERLOOKED, RELEASED, Contract, changed
+from tests.contract.released import BREAKING, OVERLOOKED, RELEASED, Contract, changed
 
 TODAY = dt.date(2026, 11, 23)
 
@@ -86,7 +86,7 @@ def test_the_tool_overlooks_it_still(tmp_path: Path) -> None:
 
 def test_a_change_that_breaks_nothing_needs_no_new_version(tmp_path: Path) -> None:
     """Not until it is released."""
-    assert complaint(project(tmp_path, RELEASED, changed(*COMPATIBLE), unreleased=False)) == ""
+    assert complaint(project(tmp_path, RELEASED, changed(*compatible.COMPATIBLE), unreleased=False)) == ""
 
 
 @pytest.mark.parametrize(
@@ -161,12 +161,12 @@ def test_the_least_version_is_as_semantic_versioning_has_it(before: str, impact:
 def test_a_release_has_a_version_that_fits(tmp_path: Path) -> None:
     """An addition raises the second number; nothing is written if the version is too low."""
     before = changed(version="1.2.3")
-    low = project(tmp_path / "low", before, changed(released.with_an_operation, version="1.2.4"))
+    low = project(tmp_path / "low", before, changed(compatible.with_an_operation, version="1.2.4"))
     with pytest.raises(CannotRelease, match=r"at least 1\.3\.0(.|\n)*/api/version"):
         release(low, TODAY)
     assert sorted(path.name for path in low.rglob("*.*")) == ["1.2.3.yaml", "CHANGELOG.md", "openapi.yaml"]
     assert "1.2.4] - Unreleased" in (low / "CHANGELOG.md").read_text("utf-8")
-    right = project(tmp_path / "right", before, changed(released.with_an_operation, version="1.3.0"))
+    right = project(tmp_path / "right", before, changed(compatible.with_an_operation, version="1.3.0"))
     assert release(right, TODAY) == Version(1, 3, 0)
 
 

@@ -1,0 +1,54 @@
+"""How many requests are left is told as the document has it."""
+
+import pytest
+
+from app.main import create_app
+from tests.contract.asking import Request, chat
+from tests.contract.document import HEADS, OPERATIONS, PLACES, STATUSES, check_response, resolved
+from tests.contract.refusals import GUARDED, OPEN, asked_of
+from tests.support.asgi import Client, Whole
+from tests.support.settings import Settings
+
+
+async def ask(client: Client, asked: Request) -> Whole:
+    """Ask."""
+    return await client.request(asked.method, asked.path, content=asked.content.encode(), headers=asked.headers)
+
+
+@pytest.mark.parametrize("operation_id", GUARDED)
+async def test_the_rate_is_told_as_the_document_has_it(operation_id: str) -> None:
+    """In each answer, how many requests are left; in the one too many, when there are more."""
+    async with Client(create_app(Settings(bot="simulator", requests_per_minute=3))) as client:
+        hello = await ask(client, chat("hello"))
+        ids = {name: hello.headers[name.replace("_", "-")] for name in ("reply_id", "conversation_id")}
+        method, path = PLACES[operation_id]
+        asked = Request(method, path.format(**ids), GUARDED[operation_id].headers, GUARDED[operation_id].content)
+        second, third, fourth = [await ask(client, asked) for _ in range(3)]
+    assert [second.status, fourth.status] == [min(STATUSES[operation_id]), 429]
+    for answer, left in ((hello, 2), (second, 1), (third, 0), (fourth, 0)):
+        check_response(answer, "streamChat" if answer is hello else operation_id)
+        assert answer.headers["ratelimit-policy"] == '"requests";q=3;w=60'
+        assert answer.headers["ratelimit"].startswith(f'"requests";r={left};t=')
+    assert fourth.headers["ratelimit"].endswith(f";t={fourth.headers['retry-after']}")
+    assert 1 <= int(fourth.headers["retry-after"]) <= 60
+
+
+async def test_what_is_not_limited_says_nothing_of_limits() -> None:
+    """Health is for load balancers, which ask often; and where the operator has set no limit, there is none to tell."""
+    async with Client(create_app(Settings(requests_per_minute=1))) as client:
+        for operation_id in OPEN:
+            for _ in range(3):
+                answer = await ask(client, asked_of(operation_id))
+                assert answer.status == 200
+                assert "ratelimit" not in answer.headers
+    async with Client(create_app(Settings(streams_per_client=1))) as client:
+        assert "ratelimit" not in (await ask(client, chat("hello"))).headers
+
+
+def test_every_good_answer_of_a_guarded_operation_has_the_rate_in_the_document() -> None:
+    """And the one that says that it was too much; in no other answer is it needed."""
+    limits = {"RateLimit", "RateLimit-Policy"}
+    for operation_id in PLACES.keys() - HEADS.values():
+        for status, response in OPERATIONS[operation_id]["responses"].items():
+            expected = operation_id in GUARDED and (status.startswith("2") or status == "429")
+            assert limits & resolved(response)["headers"].keys() == (limits if expected else set())
