@@ -46,6 +46,26 @@ async def test_a_failed_reply_is_replaced_by_the_one_that_its_retry_gets(databas
     assert await run_sql(database_url, "SELECT count(*) FROM messages") == [(4,)]
 
 
+@pytest.mark.parametrize("words", [0, 1])
+async def test_a_reply_that_stalled_is_generated_anew(words: int, database_url: str) -> None:
+    """As one that broke off: the bot was silent for too long, before its first word or behind it."""
+
+    async def stalls(_: Conversation) -> AsyncGenerator[str | Usage | Finish, None]:
+        for _ in range(words):
+            yield "Well, "
+        await anyio.sleep_forever()
+
+    bot = ScriptedBot(stalls)
+    async with service(database_url, bot, bot_silence_seconds=0.05) as (client, _):
+        stalled = await streamed(client, "hello", idempotency_key="a")
+        assert stalled.status == (200 if words else 504)
+        assert b"urn:problem:bot-timeout" in stalled.content
+        bot.script = Echo().reply
+        reply = await replied(client, "hello", idempotency_key="a")
+        assert reply.conversation_id == stalled.headers["conversation-id"]
+        assert [message["text"] for message in await messages(client, reply.conversation_id)] == ["hello", "hello"]
+
+
 async def test_a_retry_in_the_middle_of_a_conversation_touches_nothing_else(database_url: str) -> None:
     """Not the messages before it, which the bot sees, nor those behind it, which it does not see."""
     bot = ScriptedBot(Echo().reply)
