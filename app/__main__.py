@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from pydantic import ValidationError
 
 from app import logs
-from app.chat.errors import BotNotConfigured
+from app.chat.errors import BotNotConfigured, CannotStart
 from app.contract import Contract
 from app.http.problems import Problems
 from app.main import create_app
@@ -52,7 +52,10 @@ def main() -> int:
         app = create_app(settings)
     except BotNotConfigured as error:
         print(f"{PREFIX}BOT: {error}", file=sys.stderr)
-        return 2
+        return error.exit_status
+    except CannotStart as error:
+        print(error, file=sys.stderr)
+        return error.exit_status
     if not settings.allow_anyone and not _is_loopback(settings.host) and not keys.are_needed(settings):
         print(_PUBLIC, file=sys.stderr)
         return 2

@@ -4,8 +4,24 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 
-class BotNotConfigured(Exception):
-    """The bot cannot be had as it is set up. Its text is for the operator, and says what to do."""
+class CannotStart(Exception):
+    """What keeps the service, or an operator's command, from starting.
+
+    Its text is one line for the operator: which setting it is about, what is wrong, and what to do next.
+    """
+
+    exit_status: ClassVar[int] = 3
+    """Something outside is not ready; the same command may work later."""
+
+
+class Misconfigured(CannotStart):
+    """The settings have to be changed first."""
+
+    exit_status = 2
+
+
+class BotNotConfigured(Misconfigured):
+    """The bot cannot be had as it is set up."""
 
 
 class ChatError(Exception):

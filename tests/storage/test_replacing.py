@@ -51,7 +51,7 @@ async def test_a_reply_that_stalled_is_generated_anew(words: int, database_url: 
     """As one that broke off: the bot was silent for too long, before its first word or behind it."""
 
     async def stalls(_: Conversation) -> AsyncGenerator[str | Usage | Finish, None]:
-        for _ in range(words):
+        for _word in range(words):
             yield "Well, "
         await anyio.sleep_forever()
 
