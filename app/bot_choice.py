@@ -34,6 +34,20 @@ def chosen_bot(settings: Settings) -> Bot:
             return installed_bot(name)
 
 
+def model_of(settings: Settings) -> dict[str, str]:
+    """Which model replies, as far as the settings tell, and where; nothing for a bot that has none."""
+    match settings.bot:
+        case "openai":
+            url = settings.openai_base_url
+            model = settings.openai_model or "the first one that the engine lists"
+            return {"model": model, "engine": f"{url.scheme}://{url.host}:{url.port}{url.path}" if url else ""}
+        case "local":
+            path = settings.local_model_path
+            return {"model": path.name if path else "the small one that comes with it"}
+        case _:
+            return {}
+
+
 def _openai(settings: Settings) -> Bot:
     from app.bots.openai import OpenAI  # noqa: PLC0415
     from app.bots.request import Engine  # noqa: PLC0415

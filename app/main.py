@@ -3,6 +3,7 @@
 `uvicorn app.main:app` works; importing this module does no work, the application is made when it is first asked for.
 """
 
+import sys
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import cache
@@ -34,6 +35,7 @@ from app.routers.documents import document_routes
 from app.routers.health import HealthRouter
 from app.routers.replies import RepliesRouter
 from app.settings import Settings
+from app.start_errors import exit_status, lines, tell
 from app.storage.database import Database, database_url
 
 
@@ -41,7 +43,7 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None) -> Fast
     """Make the application.
 
     `settings` are read from the environment if left out; `bot` takes the place of the one that they name. Raises
-    `BotNotConfigured` if that one cannot be had.
+    `CannotStart`, and pydantic's `ValidationError` for settings that are not good.
     """
     settings = settings or Settings()
     contract = Contract.load()
@@ -78,6 +80,7 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None) -> Fast
         openapi_url=None,
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # see Application
+        explain_failure=lambda error: "\n".join(lines(error)),
     )
     app.state.replies = replies
     app.state.gate = gate
@@ -158,7 +161,11 @@ def _bounds(settings: Settings) -> Bounds:
 
 @cache
 def _app() -> FastAPI:
-    return create_app()
+    try:
+        return create_app()
+    except Exception as error:  # noqa: BLE001 - whatever it is, a server would print a traceback
+        tell(error)
+        sys.exit(exit_status(error))
 
 
 def __getattr__(name: str) -> FastAPI:

@@ -54,6 +54,11 @@ class Gate:
         return self._verify is not None or self._keys.has_keys
 
     @property
+    def has_keys(self) -> bool:
+        """Whether there are keys of ours."""
+        return self._keys.has_keys
+
+    @property
     def counts_streams(self) -> bool:
         """Whether a client may have only so many open."""
         return self._limits.counts_streams

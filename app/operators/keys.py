@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import os
 import re
 import sys
 import time
@@ -9,25 +10,28 @@ from datetime import UTC, datetime, timedelta
 
 from app.access.keys import new_key
 from app.chat.access import ApiKey
-from app.chat.errors import StorageUnavailable
+from app.chat.errors import CannotStart, StorageUnavailable
+from app.operators.arguments import Parser
 from app.operators.opened import opened
 from app.settings import Settings
+from app.storage.database import database_url
 from app.storage.keys import SqlKeyStore
 
 
 def main(arguments: list[str], settings: Settings) -> int:
     """Do what the arguments say. Returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m app keys", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    create = commands.add_parser("create", help="create a key, and print it this once")
-    create.add_argument("name", help="the principal; keys of the same name open the same conversations")
-    create.add_argument(
+    parser = Parser(prog="python -m app keys", description=__doc__.partition(": ")[2])
+    commands = parser.add_commands(
+        create="create a key, and print it this once",
+        list="list all keys, without their secrets",
+        revoke="revoke a key; open streams that use it are closed",
+    )
+    commands["create"].add_argument("name", help="the principal; keys of the same name open the same conversations")
+    commands["create"].add_argument(
         "--expires", type=_moment, metavar="DAYS|DATE", help="a number of days, or a date (UTC); by default never"
     )
-    commands.add_parser("list", help="list all keys, without their secrets")
-    revoke = commands.add_parser("revoke", help="revoke a key; open streams that use it are closed")
-    revoke.add_argument("key_id", help="the id that `list` prints")
-    given = parser.parse_args(arguments)
+    commands["revoke"].add_argument("key_id", help="the id that `list` prints")
+    given = parser.parse(arguments)
     try:
         match given.command:
             case "create":
@@ -41,10 +45,13 @@ def main(arguments: list[str], settings: Settings) -> int:
         return 1
 
 
-def are_needed(settings: Settings) -> bool:
-    """Whether the service would ask for credentials. A database that does not answer has nothing to go by."""
+def may_be_needed(settings: Settings) -> bool:
+    """Whether the service would ask for credentials, as far as that can be known before it starts."""
     if settings.jwt_issuer is not None:
         return True
+    url = database_url(settings.database_url)
+    if url.get_backend_name() == "sqlite" and not os.path.exists(url.database or ""):  # noqa: PTH110 - whatever it is
+        return False
 
     async def has_keys() -> bool:
         async with opened(settings) as transactions:
@@ -52,8 +59,8 @@ def are_needed(settings: Settings) -> bool:
 
     try:
         return asyncio.run(has_keys())
-    except StorageUnavailable:
-        return False
+    except (CannotStart, StorageUnavailable):
+        return True  # what is wrong with the database is told when it is opened in earnest
 
 
 async def _create(settings: Settings, name: str, expires_ms: int | None) -> int:
