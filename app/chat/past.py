@@ -7,7 +7,7 @@ from app.chat.access import Principal
 from app.chat.errors import ReplyElsewhere, ReplyInterrupted, ReplyNotFound, error_with_code
 from app.chat.model import Done, End, Failed, ReplyRecord, Snapshot, StoredMessage
 from app.chat.ports import ReplyLog, Store
-from app.chat.production import RunningReply
+from app.chat.running import RunningReply
 from app.chat.words import WordSplitter
 
 _MOST_REPLIES = 1_000

@@ -1,4 +1,4 @@
-"""What the domain asks of its adapters: bots, logs of running replies, and a store."""
+"""What the domain asks of its adapters: bots, logs of running replies, a store, and who counts words."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -36,6 +36,18 @@ class Bot(Protocol):
 
         Closing the generator must stop the work behind it. Raise a `ChatError` for what the user should know of.
         """
+        ...
+
+
+class Meter(Protocol):
+    """Counts the words that somebody is told: once a reply, however often that is read."""
+
+    async def allow(self) -> None:
+        """Return if there may be more. Raises a `ChatError`."""
+        ...
+
+    def charge(self, words: int) -> None:
+        """A reply is over that had so many."""
         ...
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from app.chat.access import Principal
 from app.chat.errors import ConversationBusy
-from app.chat.production import RunningReply
+from app.chat.running import RunningReply
 
 
 class Registry:

@@ -10,59 +10,26 @@ import secrets
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol, Self
-from weakref import WeakValueDictionary
+from typing import Self
 
 from app.chat.access import Principal
+from app.chat.bounds import Bounds
+from app.chat.earlier import EarlierReplies
 from app.chat.errors import (
-    BotTimeout,
-    ChatError,
-    CursorAhead,
-    CursorExpired,
     Draining,
-    IdempotencyKeyReused,
-    ReplyInterrupted,
-    StorageUnavailable,
     TooManyStreams,
 )
 from app.chat.model import Conversation, Failed, KeyedReply, Message, ReplyRecord, ReplyRequest, Snapshot
 from app.chat.past import PastReplies
-from app.chat.ports import Bot, ReplyLog, Store
-from app.chat.production import ReplyBounds, RunningReply
+from app.chat.ports import Bot, Meter, ReplyLog, Store
+from app.chat.production import produce
 from app.chat.registry import Registry
+from app.chat.running import RunningReply
 from app.chat.unsaved import UnsavedEnds
 
 _CANCEL_SECONDS = 10.0
 """A bot may refuse to be cancelled, and the store may be slow."""
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """What replies may cost."""
-
-    reply: ReplyBounds
-    open_streams: int
-    resume_window_seconds: float
-    unread_seconds: float
-    """How long a reply that was asked to continue goes on without a reader."""
-    retention_seconds: float
-    save_every_seconds: float
-    history_messages: int
-    history_characters: int
-
-
-class Meter(Protocol):
-    """Counts the words that somebody is told: once a reply, however often that is read."""
-
-    async def allow(self) -> None:
-        """Return if there may be more. Raises a `ChatError`."""
-        ...
-
-    def charge(self, words: int) -> None:
-        """A reply is over that had so many."""
-        ...
 
 
 class Replies:
@@ -76,8 +43,8 @@ class Replies:
         self._store = store
         self._new_log = new_log
         self._registry = Registry()
-        self._seeking: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # by idempotency key
         self._past = PastReplies(store, new_log, bounds.retention_seconds)
+        self._earlier = EarlierReplies(self._registry, self._past, store)
         self._unsaved = UnsavedEnds(store)
         self._tasks: asyncio.TaskGroup
         self._saver: asyncio.Task[None]
@@ -111,9 +78,8 @@ class Replies:
         `StorageUnavailable`, and what the meter does.
         """
         key = request.idempotency and request.idempotency.key
-        # One at a time for each key: who asks the store for a reply that is not there yet would not learn of its end.
-        async with self._seeking.setdefault(key, asyncio.Lock()) if key else nullcontext():
-            earlier = await self._earlier(key, request) if key else None
+        async with self._earlier.seeking(key) if key else nullcontext():
+            earlier = await self._earlier.find(request, key) if key else None
             if earlier is not None and not earlier.has_failed:
                 return await self.open(earlier.reply_id, request.principal)
             if meter is not None:
@@ -143,8 +109,7 @@ class Replies:
         Raises as `open` does, but for `TooManyStreams`.
         """
         reply = self._find(reply_id, principal) or await self._past.read_back(reply_id, principal)
-        end = reply.log.end
-        _check_cursor(after, len(reply.log), end.error if isinstance(end, Failed) else None)
+        reply.check_cursor(after)
         return reply
 
     async def snapshot(self, reply_id: str, principal: Principal) -> Snapshot:
@@ -225,14 +190,12 @@ class Replies:
 
     def _begin(self, record: ReplyRecord, conversation: Conversation, unread_seconds: float) -> RunningReply:
         reply = RunningReply(record, self._new_log(), unread_seconds)
-        reply.heard_at = self._loop.time()
         self._registry.add(reply)
         # The bot begins while the message is being stored; its words wait for that.
-        self._store.save(record).add_done_callback(lambda saved: _acknowledge(reply, saved))
-        reply.task = self._tasks.create_task(reply.produce(self._bot, conversation, self._bounds.reply, self._store))
+        self._store.save(record).add_done_callback(reply.take_receipt)
+        reply.task = self._tasks.create_task(produce(reply, self._bot, conversation, self._bounds.reply, self._store))
         reply.task.add_done_callback(lambda _: self._ended(reply))
-        ends_at = reply.heard_at + self._bounds.reply.seconds
-        self._watch(reply, ends_at)
+        reply.watch(self._loop, self._bounds.reply)
         return reply
 
     def _attach(self, reply: RunningReply) -> RunningReply:
@@ -244,20 +207,6 @@ class Replies:
         reply = self._registry.with_id(reply_id) or self._past.find(reply_id)
         return reply if reply is not None and reply.record.principal == principal else None
 
-    async def _earlier(self, key: str, request: ReplyRequest) -> KeyedReply | None:
-        """The reply that an idempotency key got before. Raises `IdempotencyKeyReused` for another message's."""
-        reply = self._registry.with_key(key)
-        if reply is not None and isinstance(reply.log.end, Failed) and reply.task is not None:
-            await asyncio.wait([reply.task])  # its end is told, and it is on its way to the past
-            reply = None
-        reply = reply or self._past.with_key(key)
-        earlier = _keyed(reply) if reply is not None else None
-        if earlier is None or earlier.has_failed:  # another instance may have generated it anew
-            earlier = await self._store.reply_for(key)
-        if earlier is not None and not earlier.answers(request):
-            raise IdempotencyKeyReused
-        return earlier
-
     async def _silence(self, conversation_id: str, principal: Principal) -> None:
         if (reply := self._registry.running_in(conversation_id, principal)) is not None:
             await self._cancelled(reply)
@@ -268,22 +217,9 @@ class Replies:
             reply.stop("cancelled")
             await asyncio.wait([reply.task], timeout=_CANCEL_SECONDS)
 
-    def _watch(self, reply: RunningReply, ends_at: float) -> None:
-        """Stop a reply that is silent or takes too long.
-
-        One timer a reply, moved only when it fires, so that a delta costs nothing.
-        """
-        due = min(reply.heard_at + self._bounds.reply.silence_seconds, ends_at)
-        if self._loop.time() >= due:
-            reply.stop(BotTimeout())
-        else:
-            reply.watchdog = self._loop.call_at(due, self._watch, reply, ends_at)
-
     def _ended(self, reply: RunningReply) -> None:
         """The task is over."""
-        for timer in (reply.watchdog, reply.leaving):
-            if timer is not None:
-                timer.cancel()
+        reply.forget_timers()
         self._registry.end(reply)
         if reply.log.end is None:  # the loop is coming down
             reply.log.close(Failed(Draining()))
@@ -306,35 +242,3 @@ class Replies:
             reply.save_progress(self._store)
         await self._unsaved.save()
         self._past.forget_old()
-
-
-def _check_cursor(after: int, words: int, error: ChatError | None) -> None:
-    """Whether a reply with so many words, which ended with `error` if it failed, has one after the first `after`.
-
-    Raises `CursorAhead` and `CursorExpired`.
-    """
-    if after > words:
-        if isinstance(error, ReplyInterrupted):
-            raise CursorExpired  # there may have been such a word
-        raise CursorAhead
-
-
-def _keyed(reply: RunningReply) -> KeyedReply | None:
-    record = reply.record
-    if record.idempotency is None:
-        return None
-    return KeyedReply(
-        record.idempotency.fingerprint,
-        record.reply_id,
-        record.conversation_id,
-        record.position,
-        isinstance(reply.log.end, Failed),
-    )
-
-
-def _acknowledge(reply: RunningReply, saved: "asyncio.Future[None]") -> None:
-    error = saved.exception()
-    if error is None:
-        reply.acknowledge()
-    else:
-        reply.refuse(error if isinstance(error, ChatError) else StorageUnavailable())

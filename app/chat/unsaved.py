@@ -5,7 +5,7 @@ import asyncio
 from app.chat.errors import StorageUnavailable
 from app.chat.model import ReplyRecord
 from app.chat.ports import Store
-from app.chat.production import RunningReply
+from app.chat.running import RunningReply
 
 _MOST_IN_DOUBT = 1_000
 """So many replies, of which the store may have a beginning or not, are put right when it answers again."""

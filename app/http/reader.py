@@ -15,8 +15,8 @@ from starlette.types import Receive
 from app.access.grants import Grant
 from app.chat.errors import AccessEnded
 from app.chat.model import End, Failed
-from app.chat.production import RunningReply
 from app.chat.replies import Replies
+from app.chat.running import RunningReply
 
 MAX_WORDS_A_READ = 1024
 

@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from app.chat.errors import AccessEnded
 from app.chat.model import Done, End, Failed
-from app.chat.production import RunningReply
+from app.chat.running import RunningReply
 from app.http.problems import Problems
 from app.http.reader import ClientGone, Reader, Reading
 from app.http.shapes import reply_shape

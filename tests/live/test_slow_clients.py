@@ -173,7 +173,7 @@ async def _small_buffers() -> AsyncIterator[tuple[Server, socket.socket]]:
                 request = post("/simulate repeat=5\n" + "x" * 10_000, {"Connection": "close"}, WHOLE)
                 await loop.sock_sendall(client, request)
                 while not server.server_state.total_requests:
-                    await anyio.lowlevel.checkpoint()
+                    await anyio.sleep(0.001)
                 yield server, client
                 server.should_exit = True
 
@@ -183,7 +183,7 @@ async def test_what_a_client_leaves_of_a_complete_answer_is_bounded_too() -> Non
     async with _small_buffers() as (server, _):
         assert server.server_state.connections
         while server.server_state.connections:
-            await anyio.lowlevel.checkpoint()
+            await anyio.sleep(0.001)
 
 
 async def test_a_client_that_takes_some_bytes_now_and_then_is_not_cut() -> None:

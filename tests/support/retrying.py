@@ -149,7 +149,7 @@ class Service:
         """Wait until what runs waits for the test, and all else has ended."""
         with anyio.fail_after(_PATIENCE_SECONDS):
             while open_replies(self.app) != self.bot.waiting:
-                await anyio.lowlevel.checkpoint()
+                await anyio.sleep(0.001)
 
     async def _start(self) -> None:
         self.app = create_app(self._settings, self.bot)
