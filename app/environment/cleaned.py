@@ -8,8 +8,8 @@ _JSON = {("{", "}"), ("[", "]")}
 def cleaned(text: str) -> str:
     """Without white space and a byte order mark at both ends, and without one pair of quotes around it.
 
-    Quotes that also occur inside stay, unless that is JSON: they belong to the value, as in `"a" or "b"`. Raises `ValueError` for text
-    that is not valid UTF-8 or contains NUL.
+    Quotes that also occur inside stay, unless that is JSON: they belong to the value, as in `"a" or "b"`. Raises
+    `ValueError` for text that is not valid UTF-8 or contains NUL.
     """
     try:
         text.encode()

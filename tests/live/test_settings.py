@@ -23,7 +23,7 @@ def _run(*arguments: str, **settings: str) -> tuple[int, list[str]]:
     ended = fork("app", arguments, _PLAIN | settings)
     with ended.stdout:
         printed = ended.stdout.read()
-    return ended.wait(30), printed.splitlines()
+    return ended.wait(120), printed.splitlines()
 
 
 def _named(value: object) -> str:
@@ -39,7 +39,7 @@ def _program(command: str, **settings: str) -> subprocess.CompletedProcess[str]:
         env=_PLAIN | settings,
         capture_output=True,
         encoding="utf-8",
-        timeout=30,
+        timeout=120,
         check=False,
     )
 
