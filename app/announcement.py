@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from app.bot_choice import model_of
+from app.contradictions import contradictions
 from app.settings import Settings, service_links
 
 _log = structlog.get_logger()
@@ -15,6 +16,8 @@ def announce(settings: Settings, url: str, *, has_keys: bool) -> None:
     """Log them. `url` is what to open; none of them holds a secret."""
     if links := service_links():
         _log.info("variables that Kubernetes sets for a service are not settings, and were ignored", names=links)
+    for contradiction in contradictions(settings):
+        _log.warning(contradiction)
     bot = {"bot": settings.bot} | model_of(settings)
     _log.info("replies come from the bot", **bot)
     _log.info("conversations are stored in the database", **_database(settings.database_url))

@@ -1,15 +1,11 @@
 """Creates the bot that the settings select."""
 
-import logging
-
 from app.bots.greeter import Greeter
 from app.bots.installed import installed_bot
 from app.bots.simulator import Simulator
 from app.chat.errors import BotNotConfigured
 from app.chat.ports import Bot
 from app.settings import Settings
-
-_logger = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 5.0
 _PART_OF_FIRST_WORD = 0.75
@@ -55,10 +51,6 @@ def _openai(settings: Settings) -> Bot:
     if settings.openai_base_url is None:
         msg = "the bot `openai` needs an engine. Next: set CHAT_OPENAI_BASE_URL, such as http://127.0.0.1:8080/v1"
         raise BotNotConfigured(msg)
-    for name in ("openai_first_byte_seconds", "openai_first_token_seconds", "openai_between_bytes_seconds"):
-        if getattr(settings, name) > settings.reply_seconds:
-            what = "CHAT_%s is longer than CHAT_REPLY_SECONDS, which ends a reply before that"
-            _logger.warning(what, name.upper())
     return OpenAI(
         Engine(
             base_url=str(settings.openai_base_url),

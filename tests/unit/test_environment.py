@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from app.contradictions import contradictions
 from app.environment.links import is_service_link
 from app.settings import Settings
 
@@ -134,3 +135,29 @@ def test_what_kubernetes_sets_for_a_service_is_known(monkeypatch: pytest.MonkeyP
     for name in ("CHAT_HOST", "CHAT_SERVICE_HOSTS", "CHAT_PORTS", "CHAT_PORT_8000"):
         assert not is_service_link(name, "10.0.0.1")
         assert not is_service_link(name, "tcp://10.0.0.1:8000")
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"heartbeat_seconds": 130}, ["CHAT_HEARTBEAT_SECONDS", "CHAT_KEEP_ALIVE_SECONDS"]),
+        ({"bot_silence_seconds": 700}, ["CHAT_BOT_SILENCE_SECONDS", "CHAT_REPLY_SECONDS"]),
+        ({"streams_per_client": 3_000}, ["CHAT_STREAMS_PER_CLIENT", "CHAT_MAX_OPEN_STREAMS"]),
+        ({"openai_base_url": "http://127.0.0.1/v1"}, ["CHAT_OPENAI_BASE_URL", "CHAT_BOT=openai"]),
+        ({"local_slots": 2}, ["CHAT_LOCAL_SLOTS", "CHAT_BOT=local"]),
+        ({"bot": "openai", "openai_queue_seconds": 2}, ["CHAT_OPENAI_QUEUE_SECONDS", "CHAT_FIRST_WORD_SECONDS"]),
+        ({"bot": "openai", "reply_seconds": 299, "openai_first_token_seconds": 9}, ["CHAT_OPENAI_FIRST_BYTE_SECONDS"]),
+        ({"bot": "local", "max_tokens": 4_000}, ["CHAT_MAX_TOKENS", "CHAT_LOCAL_CONTEXT_TOKENS"]),
+        ({"jwt_issuer": "x", "jwt_audience": "x", "jwt_keys_url": "http://example.org/"}, ["CHAT_JWT_KEYS_URL"]),
+        ({}, []),
+        ({"jwt_issuer": "x", "jwt_audience": "x", "jwt_keys_url": "http://127.0.0.1/"}, []),
+        ({"bot": "openai", "openai_queue_seconds": 1.9}, []),
+        ({"bot": "local", "max_tokens": 2_048}, []),
+    ],
+    ids=str,
+)
+def test_settings_that_do_not_work_together_are_told(settings: dict[str, Any], named: list[str]) -> None:
+    """One sentence each, with both names or what to set."""
+    told = list(contradictions(Settings(**settings)))
+    assert len(told) == bool(named)
+    assert all(name in told[0] and "Next: " in told[0] for name in named)
