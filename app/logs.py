@@ -18,7 +18,7 @@ class _Lossy(Generic[AnyStr]):
     """Loses lines that cannot be written: a full disk or a reader that has gone is no reason to refuse a request."""
 
     def __init__(self, stream: IO[AnyStr]) -> None:
-        self._stream = stream
+        self._stream: IO[AnyStr] = stream
 
     def write(self, line: AnyStr) -> None:
         with suppress(OSError):
