@@ -127,7 +127,8 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None) -> Fast
 def _verifier(settings: Settings) -> Verifier | None:
     if settings.jwt_issuer is None or settings.jwt_audience is None:
         return None
-    from app.access.tokens import Issuer, TokenVerifier  # noqa: PLC0415 - a tenth of a second that most do not need
+    from app.access.issuers import Issuer  # noqa: PLC0415 - as below
+    from app.access.tokens import TokenVerifier  # noqa: PLC0415 - a tenth of a second that most do not need
 
     return TokenVerifier(
         Issuer(settings.jwt_issuer, settings.jwt_audience, str(settings.jwt_keys_url), settings.jwt_algorithms)

@@ -190,3 +190,25 @@ def test_only_loopback_is_known_to_be_private(host: str, is_loopback: bool | Non
     assert is_public(sockets) is not (host.startswith("127.") if is_loopback is None else is_loopback)
     for made in sockets:
         made.close()
+
+
+def test_the_log_says_why_a_key_was_refused() -> None:
+    """Unknown, revoked, or of an issuer that is not set: once in a while, and nothing of the key."""
+    url = fresh_database_url()
+    shown, key_id = asyncio.run(made_key(url))
+    asyncio.run(revoke(url, key_id))
+    with LiveServer(database_url=url) as server, Wire(server.port) as wire:
+        for token in (shown, "canary", "canary.canary.canary", f"{shown[:-1]}_"):
+            for _ in range(3):
+                wire.send(get("/api/conversations", {"Authorization": f"Bearer {token}"}))
+                assert wire.answer().status == 401
+        server.terminate()
+        server.wait()
+        told = [str(entry["event"]) for entry in server.log_entries() if "refused" in str(entry["event"])]
+    assert told == [
+        "an API key was refused: revoked",
+        "an API key was refused: unknown",
+        "a JSON Web Token was refused: no issuer is set. Next: set all CHAT_JWT_..., or send a key",
+    ]
+    assert "canary" not in server.log()
+    assert shown not in server.log()
