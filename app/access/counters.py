@@ -32,7 +32,7 @@ class FlatCounters(Storage):
 
     async def incr(self, key: str, expiry: float, amount: int = 1) -> int:
         """Count, in a window of `expiry` seconds. Returns how many there are now."""
-        now = time.time()
+        now = self.now()
         window = self._windows.setdefault(expiry, OrderedDict())
         ends_at, count = window.get(key, (now, 0))
         if ends_at <= now:
@@ -46,8 +46,12 @@ class FlatCounters(Storage):
         """How many there are."""
         return self._find(key)[1]
 
+    def now(self) -> float:
+        """Seconds on a clock that only goes forward: when the machine's is set, windows stay as long as they are."""
+        return time.monotonic()
+
     async def get_expiry(self, key: str) -> float:
-        """When the window ends, in seconds since 1970."""
+        """When the window ends, by the clock of `now`."""
         return self._find(key)[0]
 
     async def check(self) -> bool:
@@ -71,7 +75,7 @@ class FlatCounters(Storage):
             window.popitem(last=False)
 
     def _find(self, key: str) -> tuple[float, int]:
-        now = time.time()
+        now = self.now()
         for window in self._windows.values():
             if key in window and window[key][0] > now:
                 return window[key]

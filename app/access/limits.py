@@ -5,7 +5,6 @@ Said in each response as the IETF's draft "RateLimit header fields for HTTP" has
 
 import asyncio
 import math
-import time
 from collections import Counter
 from dataclasses import dataclass
 
@@ -34,7 +33,8 @@ class Limits:
         """Nobody has asked for anything yet."""
         self._allowance = allowance
         self._streams: Counter[str] = Counter()
-        self._counter = FixedWindowRateLimiter(FlatCounters())
+        self._counters = FlatCounters()
+        self._counter = FixedWindowRateLimiter(self._counters)
         self._charging: set[asyncio.Task[bool]] = set()
         self.are_set = bool(allowance.requests or allowance.streams)
         self.counts_streams = bool(allowance.streams)
@@ -86,7 +86,7 @@ class Limits:
     async def _window(self, item: RateLimitItem, client: str) -> tuple[int, int]:
         """In how many seconds there is more, and how much there is now."""
         stats = await self._counter.get_window_stats(item, client)
-        return max(1, math.ceil(stats.reset_time - time.time())), stats.remaining
+        return max(1, math.ceil(stats.reset_time - self._counters.now())), stats.remaining
 
 
 @dataclass(frozen=True, slots=True)
