@@ -97,12 +97,12 @@ def serve(settings: Settings, app: FastAPI) -> int:
         if must_ask and not gate.is_locked:
             raise Misconfigured(_PUBLIC)
         listen(sockets, settings.host)
-        announce(settings, url(sockets, settings.host), has_keys=gate.has_keys)
+        announce(settings, url(sockets, settings.host), app.state.database, has_keys=gate.has_keys)
 
     use(config, Lifespan(app, begin))
     server = Server(config, app.state.replies, settings.drain_seconds)
     try:
-        if must_ask and not keys.may_be_needed(settings):
+        if must_ask and not keys.are_needed(settings):
             raise Misconfigured(_PUBLIC)  # before a database is made that may not be the one that is meant
         server.run(sockets)
     except KeyboardInterrupt:

@@ -1,7 +1,6 @@
 """What the log says when the service has started: one line each for the bot, the database, the access and the place."""
 
-from pathlib import Path
-from urllib.parse import urlsplit
+from collections.abc import Mapping
 
 import structlog
 
@@ -12,15 +11,15 @@ from app.settings import Settings, service_links
 _log = structlog.get_logger()
 
 
-def announce(settings: Settings, url: str, *, has_keys: bool) -> None:
-    """Log them. `url` is what to open; none of them holds a secret."""
+def announce(settings: Settings, url: str, database: Mapping[str, str], *, has_keys: bool) -> None:
+    """Log them. `url` is what to open; `database`, what to call it. None of them holds a secret."""
     if links := service_links():
         _log.info("variables that Kubernetes sets for a service are not settings, and were ignored", names=links)
     for contradiction in contradictions(settings):
         _log.warning(contradiction)
     bot = {"bot": settings.bot} | model_of(settings)
     _log.info("replies come from the bot", **bot)
-    _log.info("conversations are stored in the database", **_database(settings.database_url))
+    _log.info("conversations are stored in the database", **database)
     kinds = [
         *(["API keys"] if has_keys else []),
         *([f"tokens of {settings.jwt_issuer}"] if settings.jwt_issuer else []),
@@ -30,11 +29,3 @@ def announce(settings: Settings, url: str, *, has_keys: bool) -> None:
     else:
         _log.info("no credentials are required. Next: python -m app keys create NAME, if they should be")
     _log.info(f"the service is running on {url}")
-
-
-def _database(url: str) -> dict[str, str]:
-    """What kind, and where; without user, password and parameters."""
-    parts = urlsplit(url)
-    if parts.scheme == "sqlite":
-        return {"kind": "SQLite", "file": str(Path(parts.path.removeprefix("/")).absolute())}
-    return {"kind": "PostgreSQL", "host": parts.netloc.rpartition("@")[2], "name": parts.path.removeprefix("/")}

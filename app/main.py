@@ -36,7 +36,8 @@ from app.routers.health import HealthRouter
 from app.routers.replies import RepliesRouter
 from app.settings import Settings
 from app.start_errors import exit_status, lines, tell
-from app.storage.database import Database, database_url
+from app.storage.address import Address, PostgresServers, SqliteFile, database_url
+from app.storage.database import Database
 
 
 def create_app(settings: Settings | None = None, bot: Bot | None = None) -> FastAPI:
@@ -48,7 +49,8 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None) -> Fast
     settings = settings or Settings()
     contract = Contract.load()
     problems = Problems(contract.problems, contract.reference("streamChat", to="getReply"))
-    database = Database(database_url(settings.database_url), settings.storage_seconds)
+    address = database_url(settings.database_url)
+    database = Database(address, settings.storage_seconds)
     bot = bot or chosen_bot(settings)
     keys = KeyRing(database.keys)
     limits = Limits(_allowance(settings))
@@ -84,6 +86,7 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None) -> Fast
     )
     app.state.replies = replies
     app.state.gate = gate
+    app.state.database = _place(address)
     pacing = Pacing(settings.first_word_seconds, settings.heartbeat_seconds)
     chat = ChatRouter(
         replies=replies,
@@ -122,6 +125,15 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None) -> Fast
         checks=[proxies.believe, hosts.refuse_others],
     )
     return app
+
+
+def _place(address: Address) -> dict[str, str]:
+    """What to call the database, without what is secret."""
+    match address:
+        case SqliteFile():
+            return {"kind": "SQLite", "file": str(address.path.absolute())}
+        case PostgresServers():
+            return {"kind": "PostgreSQL", "servers": address.shown, "name": address.database or ""}
 
 
 def _verifier(settings: Settings) -> Verifier | None:

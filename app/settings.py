@@ -42,11 +42,8 @@ def _any_case(words: Any) -> BeforeValidator:  # noqa: ANN401 - a `Literal` has 
 
 HeaderName = Annotated[str, AfterValidator(values.header_name)]
 
-_DATABASE = re.compile(
-    r"sqlite:///[^:?]+"
-    r"|postgres(ql)?://(?=.)([^:/]*(:[^@]*)?@)?(\[[^/?]+\]|[^/:?]+)?(:[0-9]*)?(/[^?]*)?(\?.*)?"
-)
-"""As SQLAlchemy parses it, but for the port: what is no number there may be half of a password."""
+_DATABASE = re.compile(r"(sqlite(\+\w+)?:///|postgres(ql)?(\+\w+)?://).+", re.DOTALL | re.IGNORECASE)
+"""What it says more exactly, storage knows."""
 
 
 def _without_credentials(url: HttpUrl | None) -> HttpUrl | None:

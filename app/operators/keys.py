@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import os
 import re
 import sys
 import time
@@ -10,11 +9,9 @@ from datetime import UTC, datetime, timedelta
 
 from app.access.keys import new_key
 from app.chat.access import ApiKey
-from app.chat.errors import CannotStart, StorageUnavailable
 from app.operators.arguments import Parser
-from app.operators.opened import opened
+from app.operators.opened import NeverUsed, opened, told
 from app.settings import Settings
-from app.storage.database import database_url
 from app.storage.keys import SqlKeyStore
 
 
@@ -32,26 +29,22 @@ def main(arguments: list[str], settings: Settings) -> int:
     )
     commands["revoke"].add_argument("key_id", help="the id that `list` prints")
     given = parser.parse(arguments)
-    try:
-        match given.command:
-            case "create":
-                return asyncio.run(_create(settings, given.name, given.expires))
-            case "list":
-                return asyncio.run(_list(settings))
-            case _:
-                return asyncio.run(_revoke(settings, given.key_id))
-    except StorageUnavailable:
-        sys.stderr.write("The database does not answer, or the service has never used it. Check CHAT_DATABASE_URL.\n")
-        return 1
+    match given.command:
+        case "create":
+            return told(lambda: asyncio.run(_create(settings, given.name, given.expires)))
+        case "list":
+            return told(lambda: asyncio.run(_list(settings)))
+        case _:
+            return told(lambda: asyncio.run(_revoke(settings, given.key_id)))
 
 
-def may_be_needed(settings: Settings) -> bool:
-    """Whether the service would ask for credentials, as far as that can be known before it starts."""
+def are_needed(settings: Settings) -> bool:
+    """Whether the service would ask for credentials; in a new database, there are none.
+
+    Raises `CannotStart` for a database that cannot be opened, and `StorageUnavailable`.
+    """
     if settings.jwt_issuer is not None:
         return True
-    url = database_url(settings.database_url)
-    if url.get_backend_name() == "sqlite" and not os.path.exists(url.database or ""):  # noqa: PTH110 - whatever it is
-        return False
 
     async def has_keys() -> bool:
         async with opened(settings) as transactions:
@@ -59,8 +52,8 @@ def may_be_needed(settings: Settings) -> bool:
 
     try:
         return asyncio.run(has_keys())
-    except (CannotStart, StorageUnavailable):
-        return True  # what is wrong with the database is told when it is opened in earnest
+    except NeverUsed:
+        return False
 
 
 async def _create(settings: Settings, name: str, expires_ms: int | None) -> int:

@@ -4,7 +4,6 @@ import json
 import re
 import sys
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
@@ -83,15 +82,8 @@ def _masked(value: dict[str, Any]) -> dict[str, Any]:
 
 def _masked_url(text: str) -> str:
     """Without a password, and without the values of the query, which are keys for some engines."""
-    try:
-        url = urlsplit(text)
-    except ValueError:
-        return _MASK
-    user, at, place = url.netloc.rpartition("@")
-    name, colon, _ = user.partition(":")
-    query = re.sub("=[^&]*", f"={_MASK}", url.query)
-    path = url.path if url.netloc else f"//{url.path}"  # SQLite's has three slashes
-    return urlunsplit((url.scheme, f"{name}{colon and f':{_MASK}'}{at}{place}", path, query, ""))
+    address, mark, query = re.sub(r"(://[^:@]*):.*@", rf"\1:{_MASK}@", text, flags=re.DOTALL).partition("?")
+    return address + mark + re.sub("=[^&]*", f"={_MASK}", query)
 
 
 def _short(text: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from app.operators.keys import may_be_needed
+from app.operators.keys import are_needed
 from app.server.listening import bound, is_public
 from tests.support.addresses import WHOLE, events_of
 from tests.support.databases import fresh_database_url
@@ -164,12 +164,12 @@ def test_a_public_address_is_allowed_where_credentials_are_asked_for_or_everybod
     """For a key that has been revoked, too: from the first key on, the service asks for one."""
     url = fresh_database_url()
     assert _started(CHAT_DATABASE_URL=url, CHAT_ALLOW_ANYONE="1")[0] is None
-    assert not may_be_needed(Settings(database_url=url))
+    assert not are_needed(Settings(database_url=url))
     asyncio.run(revoke(url, asyncio.run(made_key(url))[1]))
     assert _started(CHAT_DATABASE_URL=url)[0] is None
-    assert may_be_needed(Settings(database_url=url))
+    assert are_needed(Settings(database_url=url))
     issuer = {"jwt_issuer": "x", "jwt_audience": "x", "jwt_keys_url": "http://127.0.0.1:1/"}
-    assert may_be_needed(Settings.model_validate(issuer))
+    assert are_needed(Settings.model_validate(issuer))
 
 
 @pytest.mark.parametrize(

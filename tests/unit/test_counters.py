@@ -12,7 +12,7 @@ from limits.aio.strategies import FixedWindowRateLimiter
 from app.access import counters
 from app.access.counters import FlatCounters
 from app.access.limits import Allowance, Limits
-from app.chat.errors import ChatError
+from app.chat.errors import RateLimited, WordLimitReached
 from tests.support.growth import assert_linear
 
 
@@ -95,10 +95,13 @@ async def test_a_window_is_as_long_as_it_is_when_the_clock_is_set(hours: int, mo
     await asyncio.sleep(0)
     wall_clock = time.time
     monkeypatch.setattr(time, "time", lambda: wall_clock() + 3600 * hours)
-    for ask in (lambda: limits.count("client", []), lambda: limits.allow_words("client")):
-        with pytest.raises(ChatError) as refused:
-            await ask()
+    for _ in range(2):
+        with pytest.raises(RateLimited) as refused:
+            await limits.count("client", [])
         assert refused.value.retry_after_seconds == 1
+        with pytest.raises(WordLimitReached) as empty:
+            await limits.allow_words("client")
+        assert empty.value.retry_after_seconds == 1
     await asyncio.sleep(1.01)
     await limits.count("client", [])
     await limits.allow_words("client")
