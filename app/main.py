@@ -18,7 +18,7 @@ from app.access.keys import KeyRing
 from app.access.limits import Allowance, Limits
 from app.access.origins import Origins
 from app.access.proxies import Proxies
-from app.bot_choice import chosen_bot
+from app.bot_choice import chosen_bot, own_proxy
 from app.chat.bounds import Bounds, ReplyBounds
 from app.chat.ports import Bot
 from app.chat.replies import Replies
@@ -142,8 +142,9 @@ def _verifier(settings: Settings) -> Verifier | None:
     from app.access.issuers import Issuer  # noqa: PLC0415 - as below
     from app.access.tokens import TokenVerifier  # noqa: PLC0415 - a tenth of a second that most do not need
 
+    url = str(settings.jwt_keys_url)
     return TokenVerifier(
-        Issuer(settings.jwt_issuer, settings.jwt_audience, str(settings.jwt_keys_url), settings.jwt_algorithms)
+        Issuer(settings.jwt_issuer, settings.jwt_audience, url, settings.jwt_algorithms, proxy=own_proxy(url))
     )
 
 

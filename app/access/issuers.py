@@ -6,7 +6,7 @@ import logging
 import math
 import ssl
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import aiohttp
 
@@ -20,6 +20,7 @@ _OK = 200
 _REDIRECTS = range(300, 400)
 _TOLD_SECONDS = 300.0
 _NEXT = "check CHAT_JWT_KEYS_URL"
+_PROXY_HINT = "check HTTPS_PROXY or HTTP_PROXY and its password, or add the issuer to NO_PROXY"
 
 _logger = logging.getLogger(__name__)
 
@@ -37,6 +38,8 @@ class Issuer:
     """So long its keys are taken as they are; a key that it has withdrawn lasts as long."""
     pause_seconds: float = 10.0
     """A token with a key that nobody has heard of makes us ask the issuer again, but not more often than this."""
+    proxy: str | None = field(default=None, repr=False)
+    """What requests go through. There may be a password in it."""
 
 
 class _NotHad(Exception):
@@ -110,7 +113,7 @@ class IssuerKeys:
                 headers={"Accept-Encoding": "identity"},  # what is compressed may have any size
                 auto_decompress=False,
             ) as session,
-            session.get(self._issuer.keys_url, allow_redirects=False) as response,
+            session.get(self._issuer.keys_url, allow_redirects=False, proxy=self._issuer.proxy) as response,
         ):
             if response.status in _REDIRECTS:
                 what = f"it answered {response.status}, a redirect, which is not followed"
@@ -148,6 +151,10 @@ def _reason(error: BaseException) -> str:  # noqa: PLR0911 - a cause each
     match error:
         case _NotHad():
             return str(error)
+        case aiohttp.ClientHttpProxyError():
+            return str(_NotHad(f"the proxy answered {error.status}", _PROXY_HINT))
+        case aiohttp.ClientProxyConnectionError():
+            return str(_NotHad("the proxy cannot be reached", _PROXY_HINT))
         case aiohttp.ClientConnectorCertificateError() | ssl.SSLCertVerificationError():
             hint = "let its certificate be signed by an authority that is known here, or name that in SSL_CERT_FILE"
             return str(_NotHad("its certificate is not trusted", hint))
