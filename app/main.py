@@ -9,8 +9,9 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from functools import cache
 
 from fastapi import FastAPI
-from limits import RateLimitItemPerDay, RateLimitItemPerMinute
+from limits import RateLimitItemPerMinute
 
+from app.access.budgets import WordBudgets
 from app.access.gate import Gate
 from app.access.grants import Verifier
 from app.access.hosts import Hosts
@@ -53,7 +54,8 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None) -> Fast
     database = Database(address, settings.storage_seconds)
     bot = bot or chosen_bot(settings)
     keys = KeyRing(database.keys)
-    limits = Limits(_allowance(settings))
+    budgets = WordBudgets(settings.words_per_day, database.budgets) if settings.words_per_day else None
+    limits = Limits(_allowance(settings, budgets))
     origins = Origins(settings.allowed_origins)
     gate = Gate(keys, _verifier(settings), limits, origins)
     proxies = Proxies(settings.trusted_proxies)
@@ -70,6 +72,8 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None) -> Fast
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(database)  # closes last
             await stack.enter_async_context(keys)
+            if budgets is not None:
+                await stack.enter_async_context(budgets)
             if isinstance(bot, AbstractAsyncContextManager):
                 await stack.enter_async_context(bot)
             await stack.enter_async_context(replies)
@@ -148,11 +152,11 @@ def _verifier(settings: Settings) -> Verifier | None:
     )
 
 
-def _allowance(settings: Settings) -> Allowance:
+def _allowance(settings: Settings, words: WordBudgets | None) -> Allowance:
     return Allowance(
         requests=RateLimitItemPerMinute(settings.requests_per_minute) if settings.requests_per_minute else None,
         streams=settings.streams_per_client,
-        words=RateLimitItemPerDay(settings.words_per_day) if settings.words_per_day else None,
+        words=words,
     )
 
 

@@ -4,6 +4,7 @@ Its own keep all clients in one table and look through it with every request; he
 clients there are. Windows of one length end in the order in which they began, so those that are over are at the front.
 """
 
+import math
 import time
 from collections import OrderedDict
 
@@ -31,6 +32,10 @@ class FlatCounters(Storage):
         return ValueError
 
     async def incr(self, key: str, expiry: float, amount: int = 1) -> int:
+        """See `add`."""
+        return self.add(key, expiry, amount)
+
+    def add(self, key: str, expiry: float, amount: int) -> int:
         """Count, in a window of `expiry` seconds. Returns how many there are now."""
         now = self.now()
         window = self._windows.setdefault(expiry, OrderedDict())
@@ -41,6 +46,27 @@ class FlatCounters(Storage):
             ends_at, count = now + expiry, 0
         window[key] = ends_at, count + amount
         return count + amount
+
+    def put(self, key: str, expiry: float, seconds: float, count: int) -> None:
+        """Set what there is of a window of `expiry` seconds; one that is not known yet ends in so many `seconds`."""
+        now = self.now()
+        window = self._windows.setdefault(expiry, OrderedDict())
+        ends_at, _ = window.get(key, (now, 0))
+        if ends_at <= now:
+            window.pop(key, None)
+            self._make_room(window, now)
+            ends_at = now + seconds
+        if ends_at > now:
+            window[key] = ends_at, count
+
+    def is_over(self, key: str, expiry: float) -> bool:
+        """Whether there was a window of `expiry` seconds that has ended."""
+        ends_at, _ = self._windows.get(expiry, {}).get(key, (math.inf, 0))
+        return ends_at <= self.now()
+
+    def window(self, key: str) -> tuple[float, int]:
+        """When it ends, by the clock of `now`, and how many there are in it."""
+        return self._find(key)
 
     async def get(self, key: str) -> int:
         """How many there are."""

@@ -16,6 +16,7 @@ from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from app.storage.address import Address, SqliteFile
+from app.storage.budgets import SqlBudgetStore
 from app.storage.keys import SqlKeyStore
 from app.storage.migration import migrate
 from app.storage.opening import look_for_files, opening
@@ -49,6 +50,7 @@ class Database:
         self._exits = AsyncExitStack()
         self.store = SqlStore(self._transactions, self._writer)
         self.keys = SqlKeyStore(self._transactions)
+        self.budgets = SqlBudgetStore(self._transactions)
 
     async def __aenter__(self) -> Self:
         """Begin.

@@ -78,3 +78,14 @@ api_keys = Table(
     Column("revoked_ms", BigInteger),
     sqlite_with_rowid=False,
 )
+
+word_budgets = Table(
+    "word_budgets",
+    metadata,
+    # What a client, of which there is only a digest, has received in the window that ends then.
+    Column("client", String(64), primary_key=True),
+    Column("words", BigInteger, nullable=False),
+    Column("ends_ms", BigInteger, nullable=False),
+    Index(None, "ends_ms"),
+    sqlite_with_rowid=False,
+)
