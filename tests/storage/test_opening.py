@@ -180,10 +180,12 @@ async def test_commands_tell_the_same(tmp_path: Path, capsys: pytest.CaptureFixt
     assert _names(tmp_path) == ["folder"]
 
 
+@pytest.mark.parametrize("kind", KINDS)
 async def test_a_database_that_the_service_has_never_used_is_told(
-    database_url: str, capsys: pytest.CaptureFixture[str]
+    kind: Kind, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It may be the wrong one. After an update, the service has to migrate it first."""
+    database_url = empty_database_url(kind)
     if database_url.startswith("sqlite"):
         sqlite_file(database_url).write_bytes(b"")
     settings = Settings(database_url=database_url)
