@@ -15,7 +15,7 @@ from app.operators import conversations, keys
 from app.settings import Settings
 from app.storage.address import database_url as parsed
 from app.storage.database import Database
-from tests.support.databases import Postgres, run_sql, sqlite_file
+from tests.support.databases import KINDS, Kind, Postgres, empty_database_url, run_sql, sqlite_file
 from tests.support.talk import service
 
 _PATIENCE_SECONDS = 2.0
