@@ -51,7 +51,7 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None) -> Fast
     contract = Contract.load()
     problems = Problems(contract.problems, contract.reference("streamChat", to="getReply"))
     address = database_url(settings.database_url)
-    database = Database(address, settings.storage_seconds)
+    database = Database(address, settings.storage_seconds, settings.lease_seconds)
     bot = bot or chosen_bot(settings)
     keys = KeyRing(database.keys)
     budgets = WordBudgets(settings.words_per_day, database.budgets) if settings.words_per_day else None
@@ -66,6 +66,8 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None) -> Fast
         open_paths={operation.path for operation in contract.operations.values() if not operation.is_guarded},
     )
     replies = Replies(bot, _bounds(settings), database.store, MemoryReplyLog)
+
+    database.on_death = replies.interrupt
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

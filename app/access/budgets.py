@@ -29,7 +29,10 @@ class WordBudgets:
     """Counts. An async context manager: as long as it lasts, what is counted is stored."""
 
     def __init__(self, words: int, store: BudgetStore | None = None, window_seconds: float = _DAY_SECONDS) -> None:
-        """`words` are allowed in a window, which begins with a client's first word. Without a `store`, until the end."""
+        """`words` are allowed in a window, which begins with a client's first word.
+
+        Without a `store`, the end of the process forgets them.
+        """
         self._words = words
         self._store = store
         self._window_seconds = window_seconds

@@ -4,7 +4,6 @@ Its own keep all clients in one table and look through it with every request; he
 clients there are. Windows of one length end in the order in which they began, so those that are over are at the front.
 """
 
-import math
 import time
 from collections import OrderedDict
 
@@ -61,8 +60,8 @@ class FlatCounters(Storage):
 
     def is_over(self, key: str, expiry: float) -> bool:
         """Whether there was a window of `expiry` seconds that has ended."""
-        ends_at, _ = self._windows.get(expiry, {}).get(key, (math.inf, 0))
-        return ends_at <= self.now()
+        window = self._windows.get(expiry)
+        return window is not None and key in window and window[key][0] <= self.now()
 
     def window(self, key: str) -> tuple[float, int]:
         """When it ends, by the clock of `now`, and how many there are in it."""

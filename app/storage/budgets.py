@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import ColumnElement, Connection, case, delete, or_, select
+from sqlalchemy import Connection, case, delete, literal, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app.chat.access import Charge, Spent
@@ -10,7 +10,6 @@ from app.storage.schema import word_budgets
 from app.storage.transactions import Transactions, answered
 
 _MOST_CLIENTS = 100_000
-_UPSERTS = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 
 
 class SqlBudgetStore:
@@ -42,11 +41,10 @@ class SqlBudgetStore:
 
 
 def _spend(connection: Connection, charge: Charge, now_ms: int, window_ms: int) -> Spent:
-    new = _UPSERTS[connection.dialect.name](word_budgets).values(
-        client=charge.client, words=charge.words, ends_ms=now_ms + window_ms
-    )
+    upsert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    new = upsert(word_budgets).values(client=charge.client, words=charge.words, ends_ms=now_ms + window_ms)
     old = word_budgets.c
-    is_over: ColumnElement[bool] = or_(old.ends_ms <= now_ms, old.ends_ms > now_ms + window_ms, charge.begins_anew)
+    is_over = or_(old.ends_ms <= now_ms, old.ends_ms > now_ms + window_ms, literal(charge.begins_anew))
     statement = new.on_conflict_do_update(
         index_elements=["client"],
         set_={

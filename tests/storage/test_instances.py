@@ -68,20 +68,6 @@ async def test_a_reply_that_runs_elsewhere_cannot_be_read_here_yet() -> None:
         await cancelled(second, reply_id)
 
 
-async def test_an_instance_that_starts_leaves_the_replies_of_others_alone() -> None:
-    """Their owners live: each holds a lock that PostgreSQL would have taken away from the dead."""
-    url = fresh_database_url("postgresql")
-    bot = GatedBot()
-    bot.let_through(2)
-    running = "SELECT count(*) FROM messages WHERE state = 'running'"
-    async with service(url, bot) as (client, _), client.stream("POST", "/api/chat", json={"user_message": "go on"}):
-        async with service(url):
-            assert await run_sql(url, running) == [(1,)]
-        await run_sql(url, "UPDATE messages SET owner = :dead WHERE state = 'running'", dead="0" * 32)
-        async with service(url):
-            assert await run_sql(url, running) == [(0,)]
-
-
 @pytest.mark.parametrize("is_tried_again", [False, True], ids=["given up", "given up, and tried again"])
 async def test_what_another_instance_has_given_up_is_not_completed(*, is_tried_again: bool) -> None:
     """Its readers were told that it was interrupted; so are those that its owner still has, whatever it says yet."""

@@ -10,6 +10,7 @@ from limits import RateLimitItemPerMinute, RateLimitItemPerSecond
 from limits.aio.strategies import FixedWindowRateLimiter
 
 from app.access import counters
+from app.access.budgets import WordBudgets
 from app.access.counters import FlatCounters
 from app.access.limits import Allowance, Limits
 from app.chat.errors import RateLimited, WordLimitReached
@@ -88,7 +89,7 @@ async def test_windows_of_two_lengths_do_not_mix() -> None:
 @pytest.mark.parametrize("hours", [-2, 2], ids=["back", "forward"])
 async def test_a_window_is_as_long_as_it_is_when_the_clock_is_set(hours: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Back, nobody is locked out for longer; forward, nobody gets twice as much."""
-    limits = Limits(Allowance(requests=RateLimitItemPerSecond(2), words=RateLimitItemPerSecond(2)))
+    limits = Limits(Allowance(requests=RateLimitItemPerSecond(2), words=WordBudgets(2, window_seconds=1)))
     for _ in range(2):
         await limits.count("client", [])
     limits.charge("client", 2)
@@ -100,8 +101,8 @@ async def test_a_window_is_as_long_as_it_is_when_the_clock_is_set(hours: int, mo
             await limits.count("client", [])
         assert refused.value.retry_after_seconds == 1
         with pytest.raises(WordLimitReached) as empty:
-            await limits.allow_words("client")
+            limits.allow_words("client")
         assert empty.value.retry_after_seconds == 1
     await asyncio.sleep(1.01)
     await limits.count("client", [])
-    await limits.allow_words("client")
+    limits.allow_words("client")
