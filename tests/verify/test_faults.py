@@ -39,7 +39,13 @@ async def test_a_fault_is_found_and_told(name: str, server: LiveServer) -> None:
     said = await _found(CASES[name], server)
     account = " ".join(said.split())
     assert re.search(CASES[name].told, account), said
-    for part in ("sent: ", "came: ", "due: ", "again: --seed 1 --law", "BREAKS THE CONTRACT: " + CASES[name].law):
+    for part in (
+        "sent: ",
+        "received: ",
+        "expected: ",
+        "repeat: --seed 1 --law",
+        "BREAKS THE CONTRACT: " + CASES[name].law,
+    ):
         assert part in account
 
 

@@ -49,7 +49,7 @@ async def test_a_broken_law_fails_with_its_account(tmp_path: Path) -> None:
             done = await asyncio.to_thread(_pytest, tmp_path, "--chat-verify-url", proxy.url, "-k", "head")
     assert done.returncode == 1, done.stdout
     assert "chat-verify::head FAILED" in done.stdout
-    assert "sent:  HEAD /api/health" in done.stdout
+    assert "sent:     HEAD /api/health" in done.stdout
     assert "Traceback" not in done.stdout
 
 

@@ -78,14 +78,14 @@ async def test_a_certificate_that_nobody_trusts_and_the_same_one_trusted(server:
         report = await verified(Place(proxy.url, ca=ca), "grammar", "cancel")
         assert report.exit_status() == 0, as_text(report)
         assert {finding.verdict.value for finding in report.findings.values()} == {"held"}
-        assert "Next: is it https://" in await _why(proxy.url.replace("https", "http"))
+        assert "Next: check the scheme (https://?)" in await _why(proxy.url.replace("https", "http"))
 
 
 async def test_a_key_that_is_missing_or_wrong() -> None:
     """Each is said as such."""
     database_url, *_ = await two_keys()
     with LiveServer("simulator", database_url=database_url) as server:
-        assert "asks for a key (401)" in await _why(server.url)
+        assert "requires a key (401)" in await _why(server.url)
         assert "does not accept the key of --key (401)" in await _why(server.url, "chat_0123456789abcdef_" + "x" * 43)
 
 
