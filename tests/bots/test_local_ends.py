@@ -152,7 +152,7 @@ async def test_a_process_that_ends_before_it_is_told_what_to_do_is_tried_again(
                 await anyio.lowlevel.checkpoint()
 
         group.start_soon(slow_down)
-        with anyio.fail_after(20):
+        with anyio.fail_after(60):
             while not any("the model will be restarted in 2 s" in message for message in caplog.messages):
                 await anyio.sleep(0.001)
         assert not bot.is_ready

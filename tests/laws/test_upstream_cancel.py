@@ -74,7 +74,7 @@ class _Service:
         """When the engine's connection ended, by `time.monotonic`."""
 
         async def until_closed() -> None:
-            with anyio.fail_after(10):
+            with anyio.fail_after(60):
                 await self.engine.until(lambda: exchange.closed_at is not None)
 
         self.portal.call(until_closed)

@@ -74,7 +74,7 @@ def test_a_key_is_shown_once_and_stored_as_a_hash(server: LiveServer) -> None:
     command = [sys.executable, "-m", "app", "keys", "create", "somebody"]
     environment = os.environ | {"CHAT_DATABASE_URL": server.database_url}
     created = subprocess.run(
-        command, cwd=_ROOT, env=environment, capture_output=True, encoding="utf-8", timeout=60, check=True
+        command, cwd=_ROOT, env=environment, capture_output=True, encoding="utf-8", timeout=120, check=True
     )
     match = _KEY.fullmatch(created.stdout)
     assert match

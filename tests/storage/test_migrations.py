@@ -21,13 +21,19 @@ from app.storage.database import database_url as parsed
 from app.storage.migration import alembic_config
 from app.storage.schema import REVISION, metadata
 from tests.support.addresses import events_of, reply_at
-from tests.support.databases import fresh_database_url, run_sql
+from tests.support.databases import KINDS, empty_database_url, run_sql
 from tests.support.talk import Echo, ask, got, messages, problem, replied, service
 
 _SCRIPTS = ScriptDirectory(str(Path(app.storage.__file__).parent / "migrations"))
 _REVISIONS = [script.revision for script in _SCRIPTS.walk_revisions()][::-1]
 
 Result = TypeVar("Result")
+
+
+@pytest.fixture(params=KINDS)
+def database_url(request: pytest.FixtureRequest) -> str:
+    """An empty database."""
+    return empty_database_url(request.param)
 
 
 async def _do(url: str, work: Callable[[Connection], Result]) -> Result:
@@ -128,7 +134,7 @@ async def test_a_migration_that_fails_leaves_nothing_behind(database_url: str) -
 
 async def test_instances_that_start_together_migrate_once() -> None:
     """All come up, on a PostgreSQL database that was empty."""
-    database_url = fresh_database_url("postgresql")
+    database_url = empty_database_url("postgresql")
 
     async def start() -> None:
         async with service(database_url) as (client, _):

@@ -51,7 +51,7 @@ def test_a_conversation_is_exported_as_json(server: LiveServer, run: Run) -> Non
     conversation_id = _said(server, *texts)
     command = [sys.executable, "-m", "app", "conversations", "export", conversation_id]
     environment = os.environ | {"CHAT_DATABASE_URL": server.database_url, "PYTHONIOENCODING": "ascii"}
-    exported = subprocess.run(command, cwd=_ROOT, env=environment, capture_output=True, timeout=60, check=True)
+    exported = subprocess.run(command, cwd=_ROOT, env=environment, capture_output=True, timeout=120, check=True)
     assert exported.stderr == b""
     assert run(server.database_url, "export", conversation_id) == (0, exported.stdout.decode(), "")
     conversation = json.loads(exported.stdout)

@@ -29,7 +29,7 @@ from tests.support.databases import KINDS, fresh_database_url
 
 _MANY = 10_000
 _FAILED = 10
-_PATIENCE_SECONDS = 20.0
+_PATIENCE_SECONDS = 60.0
 _SOMEBODY, _SOMEBODY_ELSE = Principal("key:somebody"), Principal("key:somebody else")
 
 

@@ -16,7 +16,7 @@ from tests.support.stream import Parser, check_stream
 from tests.support.talk import ask, problem
 
 _GOOD = {"running", "completed", "cancelled"}
-_PATIENCE_SECONDS = 20.0
+_PATIENCE_SECONDS = 60.0
 _PATIENCE = 100
 """So often a request is repeated: more often than what it meets can go wrong."""
 

@@ -15,7 +15,7 @@ from tests.support.asgi import Client
 from tests.support.bots import open_replies
 from tests.support.settings import Settings
 
-_PATIENCE_SECONDS = 20.0
+_PATIENCE_SECONDS = 60.0
 
 Leaves = Literal["never", "at once", "after the head", "after a word"]
 
