@@ -38,7 +38,7 @@ _MESSAGES = ["hello", f"say {_FORBIDDEN}", "x" * 250, "y" * (_MOST + 1)]
 
 
 class _Strict(FakeEngine):
-    """Judges each request before its script is played."""
+    """Checks each request before it plays its script."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class _Strict(FakeEngine):
     def _judged(self) -> Iterator[Script]:
         while True:
             if self.exchanges[-1].method == "GET":
-                yield answer(404)  # it has no list of models
+                yield answer(404)  # it does not list models
                 continue
             messages = self.exchanges[-1].body["messages"]
             roles = [message["role"] for message in messages]
@@ -72,7 +72,7 @@ async def engine() -> AsyncGenerator[_Strict, None]:
 
 @pytest.fixture(scope="module")
 async def client(engine: _Strict) -> AsyncGenerator[Client, None]:
-    """One service for all examples; each is a conversation of its own."""
+    """One service for all examples; each has its own conversation."""
     own = {"bot": "openai", "openai_base_url": engine.url, "openai_model": "m", "first_word_seconds": 60}
     async with Client(create_app(Settings.model_validate(own))) as client:
         yield client
