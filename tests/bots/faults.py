@@ -1,6 +1,6 @@
 """Everything that may go wrong behind the bot, and the expected error, which must not contain the engine's own text.
 
-Whatever an engine says here besides the reply's text has a CANARY in it.
+Everything that an engine sends here, except the reply's text, contains a CANARY.
 """
 
 import itertools

@@ -1,6 +1,6 @@
 """Many replies of the real model, eight at a time, a third of them abandoned or cancelled: none fails, nothing leaks.
 
-`--laws 10000` makes it 600 replies; by default there are sixteen.
+By default there are sixteen replies; with `--laws 10000`, 600.
 """
 
 import logging

@@ -1,7 +1,7 @@
 """The service, broken on purpose: `python -m tests.contract.broken --host HOST --port PORT --bot BOT`.
 
-A test that cannot fail tests nothing. Each flaw is one that a contract rules out; `test_the_tests_bite` sees it caught.
-The first part of the path says which flaw it should be: `/no-done/api/chat`.
+A test that cannot fail tests nothing. The contract rules out each of these flaws; `test_the_tests_bite` checks that it
+is caught. The first part of the path selects the flaw: `/no-done/api/chat`.
 """
 
 import argparse
@@ -139,8 +139,8 @@ FLAWS: dict[str, tuple[Callable[[Whole], bool], Callable[[Whole], Whole]]] = {
 }
 """The responses that each flaw affects, and the function that breaks them.
 
-Some are in the request: `deaf-delete` deletes nothing; the last three take somebody for the one who came first: who has
-no key; who has a wrong one; who has a key and knows the id of what is another's.
+Some affect the request: `deaf-delete` deletes nothing; the last three treat a client like the first one: a client
+without a key; with a wrong one; with a key of its own and the id of another's data.
 """
 
 

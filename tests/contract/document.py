@@ -122,7 +122,7 @@ def _without_its_case(problem: dict[str, Any]) -> dict[str, Any]:
 def check_response(answer: Whole, operation_id: str, *, after: int = 0) -> None:
     """Check a response against everything the document says: status, media type, headers, schema, stream.
 
-    `after` is how many words the request said that it had. Raises an exception group, of one failure a check.
+    `after` is how many words the request says it has read. Raises an exception group, with one failure per check.
     """
     method, path = PLACES[operation_id]
     ids = dict.fromkeys(re.findall("{([^}]*)}", path), "0" * 32)

@@ -1,6 +1,6 @@
 """Runs schemathesis like its users do: from its command line, against a running server.
 
-`CONTRACT_SEED` repeats a run, `CONTRACT_MAX_EXAMPLES` makes it longer: so many random cases an operation.
+`CONTRACT_SEED` repeats a run, `CONTRACT_MAX_EXAMPLES` makes it longer: this many random cases per operation.
 """
 
 import json
@@ -61,7 +61,7 @@ def closed_document(folder: Path) -> str:
 def locked_document(folder: Path) -> str:
     """The same for a service that requires credentials: anonymous access is no longer an alternative.
 
-    schemathesis looks for operations that forget to ask only where the document leaves no choice.
+    schemathesis checks that operations require credentials only if the document has no alternative.
     """
     ways = [way for way in CLOSED["security"] if way]
     if len(ways) == len(CLOSED["security"]):
@@ -100,8 +100,8 @@ class Fuzzing:
     ) -> None:
         """`folder` gets its output files.
 
-        Of the `keys`, the first one is shown with each request; who has the second one must see nothing of what comes
-        of it (`checks.what_is_anothers_is_as_nothing`).
+        The first of the `keys` is sent with each request; the second one must not open anything created with the first
+        (`checks.what_is_anothers_is_as_nothing`).
         """
         self._report = folder / "report.json"
         signed = ["--header", f"Authorization: {bearer(keys[0])}"] if keys else []

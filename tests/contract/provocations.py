@@ -63,7 +63,7 @@ def fresh(asked: Request, bot: Raising | None = None, **settings: object) -> Pro
 def after(said: Request, asked: Request, *, restart: bool = False, **settings: object) -> Provocation:
     """Send a request to a service with data; optionally after a clean restart.
 
-    What is asked may have `{reply_id}` and `{conversation_id}` in it.
+    The request may contain `{reply_id}` and `{conversation_id}`.
     """
 
     @asynccontextmanager

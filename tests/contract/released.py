@@ -10,7 +10,7 @@ Contract = dict[str, Any]
 Change = Callable[[Contract], None]
 
 RELEASED: Contract = copy.deepcopy(DOCUMENT)
-"""Today's, and what it does not have: a field of a request that takes one of a few words, an open request, and a closed
+"""Today's contract, plus what it does not have: a request field with an enum, an open request, and a closed
 response."""
 _request: Contract = RELEASED["components"]["schemas"]["ChatRequest"]
 _request["properties"]["mood"] = {"type": "string", "enum": ["kind", "stern"]}

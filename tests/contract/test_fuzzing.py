@@ -47,7 +47,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, tupl
 def test_fuzzing_finds_no_failure_and_no_warning(name: str, runs: Mapping[str, tuple[LiveServer, Fuzzing]]) -> None:
     """Whatever is sent, the service responds as documented, including streams.
 
-    Where there are keys, it does so for who has one, and no operation forgets to ask, or shows one what is another's.
+    With keys, this holds for a client with a key; every operation requires one, and none returns another's data.
     """
     server, fuzzing = runs[name]
     verdict = fuzzing.verdict()

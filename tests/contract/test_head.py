@@ -1,6 +1,6 @@
 """`HEAD` over real sockets: for every `GET`, the same status and headers, and not one byte after them.
 
-RFC 9110, section 9.3.2. `test_statuses` asks for the headers of each error, in this process.
+RFC 9110, section 9.3.2. `test_statuses` requests the headers of each error, in-process.
 """
 
 import re

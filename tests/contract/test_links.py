@@ -1,6 +1,6 @@
 """Each link of the document is followed once, by a program that knows nothing but the document.
 
-The fuzzing follows them too, in walks of its own.
+The fuzzer also follows them, in walks of its own.
 """
 
 import itertools

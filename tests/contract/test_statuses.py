@@ -1,6 +1,6 @@
 """Law 5: documented statuses are exactly the provoked ones, for each operation; each response is as documented.
 
-`tests.contract.sending`, `reading` and `refusals` say how each is provoked. `HEAD` is asked in the same situations.
+`tests.contract.sending`, `reading` and `refusals` define how each is provoked. `HEAD` is sent in the same situations.
 """
 
 from collections.abc import Iterator

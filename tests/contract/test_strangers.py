@@ -1,6 +1,6 @@
 """Exactly `schemathesis run openapi.yaml --url ...`: no configuration, no hook, no exclusion, any seed.
 
-`CONTRACT_MAX_EXAMPLES` makes the runs longer than they are here, for time. schemathesis tells the seed of each.
+`CONTRACT_MAX_EXAMPLES` makes the runs longer; they are short here to save time. schemathesis prints the seed of each.
 """
 
 import asyncio

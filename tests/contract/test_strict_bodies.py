@@ -1,6 +1,6 @@
 """The raw body is parsed as strictly as the contract describes it: everything wrong gets its documented 4xx.
 
-Every request is full of canaries. None may come back.
+Every request is full of canaries. None may be returned.
 """
 
 import itertools

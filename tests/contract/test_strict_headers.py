@@ -1,6 +1,6 @@
-"""`Last-Event-ID`, `lastEventId` and `Idempotency-Key` are taken as strictly as the contract describes them.
+"""`Last-Event-ID`, `lastEventId` and `Idempotency-Key` are accepted as strictly as the contract describes them.
 
-Nearly every wrong one has a canary. None may come back.
+Nearly every wrong one has a canary. None may be returned.
 """
 
 from collections.abc import Iterator

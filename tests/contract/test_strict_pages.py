@@ -1,6 +1,6 @@
 """Page queries are accepted as strictly as the contract describes them, and every position in a list is valid.
 
-Nearly every wrong one has a canary. None may come back.
+Nearly every wrong one has a canary. None may be returned.
 """
 
 from collections.abc import Iterator

@@ -1,6 +1,6 @@
 """The laws hold with every bot, including a real model: all readers get what it generates, and it can be stopped.
 
-Elsewhere in this folder each law is tried with any text; here with the bots and engines that people run.
+The rest of this folder tests each law with any text; this file, with the bots and engines that people run.
 """
 
 import itertools

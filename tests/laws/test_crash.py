@@ -148,7 +148,7 @@ def _check_stored(database_url: str, exchanges: list[_Exchange]) -> dict[str, st
 def _check_served(server: LiveServer, exchange: _Exchange) -> None:
     """Resume a reply after the crash like its client would, with the last id; then retry the message.
 
-    It is answered anew, unless the reply was complete.
+    It gets a new reply, unless the first one was complete.
     """
     address, seen = events_of(exchange.reply_id), len(exchange.words)
     whole = _ask(server, get(address))

@@ -1,6 +1,6 @@
 """Law 2: every stream is `word* (done | failed)`, however its reply ends. `check_stream` reads each to the last byte.
 
-The bots here are everything that other people's code may be. Whatever one does ends its own reply, and nothing else.
+The bots here do everything that third-party code may do. Whatever one does ends its own reply, and nothing else.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """A conversation is never dead: whatever has become of its replies, a harmless message gets an answer.
 
-The engine here is as strict as any: roles alternate, the first one is the user's, no more than so many characters, and
-not a word that its filter forbids. It says no in the words of real ones, and fails in between as real ones do.
+The engine here is as strict as any real one: alternating roles, the user's first, a limit on characters, and a content
+filter. It refuses in the words of real engines, and sometimes fails like they do.
 """
 
 import json

@@ -120,7 +120,7 @@ async def test_a_stream_that_is_cut_anywhere_is_whole_when_it_is_resumed(
 ) -> None:
     """Whatever the text and the end. The reply is generated once; later readers get the same words with the same ids.
 
-    Only of a reply that has failed, whose id was not even known, it is asked again.
+    Only a reply that failed before the client knew its id is generated again.
     """
     resumer = service.say(deltas, ending)
     await service.read(resumer, cuts)

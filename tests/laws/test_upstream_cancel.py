@@ -1,6 +1,6 @@
 """Law 4 up to the engine: however and whenever a reply is stopped, the engine's connection is closed within 100 ms.
 
-Measured by the engine, over real sockets, with the service as it is run.
+Measured by the engine, over real sockets, with the service as a real process.
 """
 
 import asyncio
