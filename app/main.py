@@ -34,7 +34,8 @@ from app.routers.documents import document_routes
 from app.routers.health import HealthRouter
 from app.routers.replies import RepliesRouter
 from app.settings import Settings
-from app.storage.database import Database, database_url
+from app.storage.address import database_url
+from app.storage.database import Database
 
 
 def create_app(settings: Settings | None = None, bot: Bot | None = None) -> FastAPI:

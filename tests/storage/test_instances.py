@@ -10,8 +10,8 @@ import pytest
 
 from app.chat.errors import BotFailed
 from app.chat.model import Conversation
+from app.storage.address import database_url as parsed
 from app.storage.database import Database
-from app.storage.database import database_url as parsed
 from app.storage.owner import DatabaseInUse
 from tests.support.addresses import CHAT, WHOLE, cancel_of, events_of, reply_at
 from tests.support.asgi import Client, Whole

@@ -7,8 +7,8 @@ import anyio
 import pytest
 from sqlalchemy import Connection, insert
 
+from app.storage.address import database_url as parsed
 from app.storage.database import create_engine, transactions_on
-from app.storage.database import database_url as parsed
 from app.storage.schema import metadata
 from tests.support.databases import fresh_database_url, run_sql
 

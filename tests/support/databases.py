@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import psutil
 from sqlalchemy import text
 
-from app.storage.database import create_engine, database_url
+from app.storage.address import database_url
+from app.storage.database import create_engine
 from app.storage.migration import migrate
 from tests.support.folder import folder, remove
 
@@ -137,6 +138,12 @@ class Postgres:
         """Run SQL as an operator would, with psql and its variables."""
         settings = "".join(f"\\set {name} {value}\n" for name, value in variables.items())
         self._server.psql(f"\\set ON_ERROR_STOP on\n{settings}{sql};\n")
+
+    def require_password(self, user: str) -> None:
+        """Let a user in with a password only."""
+        file = Path(self._folder.name) / "pg_hba.conf"
+        file.write_text(f"local all {user} scram-sha-256\n" + file.read_text())
+        self.run("SELECT pg_reload_conf()")
 
     def stop(self) -> None:
         """Take it away from whoever is connected, in good order, as for an update."""
