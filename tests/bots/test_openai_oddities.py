@@ -42,7 +42,7 @@ def _together(steps: list[Step]) -> bytes:
 
 
 ODDITIES: dict[str, list[Step]] = {
-    # Lines and fields: WHATWG's rules for event streams hold, whoever breaks its own habits.
+    # Lines and fields: the WHATWG's rules for event streams hold, however unusual.
     "comments": stream(b": OPENROUTER PROCESSING\n\n", _HI, b":\n\n: x\n", _THERE, b": data: x\n", finish(), DONE),
     "CR LF": stream(_BODY.replace(b"\n", b"\r\n")),
     "CR": stream(_BODY.replace(b"\n", b"\r")),

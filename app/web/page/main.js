@@ -223,7 +223,7 @@ addEventListener("keydown", (event) => {
   if (!closeSidebar() && open.turn) stop();
 });
 
-addEventListener("popstate", openWhatIsNamed); // also when the part behind the # changes
+addEventListener("popstate", openWhatIsNamed); // also when the URL's hash changes
 others.addEventListener("message", (/** @type {any} */ { data: { begun, deleted } }) => {
   void list.refresh();
   if (deleted === open.id && deleted) begin();
