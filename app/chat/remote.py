@@ -92,6 +92,7 @@ class RemoteReplies:
             raise ReplyInterrupted  # its conversation has been deleted
         message = found[1]
         reply.record.usage = message.usage
-        reply.log.append(words_of(message.text)[len(reply.log) :])
+        if words := words_of(message.text)[len(reply.log) :]:
+            reply.log.append(words)
         if message.state != "running":
             reply.log.close(end_of(message))

@@ -18,6 +18,7 @@ from app.chat.bounds import Bounds
 from app.chat.earlier import EarlierReplies
 from app.chat.errors import (
     Draining,
+    ReplyInterrupted,
     TooManyStreams,
 )
 from app.chat.model import Conversation, Failed, KeyedReply, Message, ReplyRecord, ReplyRequest, Snapshot
@@ -163,6 +164,11 @@ class Replies:
         for reply_id in reply_ids:
             if (reply := self._registry.with_id(reply_id)) is not None:
                 reply.stop("cancelled")
+
+    def interrupt(self) -> None:
+        """End what runs: another instance has taken this one for dead, and told readers that it is interrupted."""
+        for reply in self._registry.running:
+            reply.stop(ReplyInterrupted())
 
     async def drain(self, seconds: float) -> None:
         """Refuse new replies, give running ones `seconds` to finish, then end the rest with `Draining`."""
