@@ -47,7 +47,7 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None) -> Fast
     settings = settings or Settings()
     contract = Contract.load()
     problems = Problems(contract.problems, contract.reference("streamChat", to="getReply"))
-    database = Database(database_url(settings.database_url), settings.storage_seconds)
+    database = Database(database_url(settings.database_url), settings.storage_seconds, settings.lease_seconds)
     bot = bot or chosen_bot(settings)
     keys = KeyRing(database.keys)
     limits = Limits(_allowance(settings))
@@ -61,6 +61,8 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None) -> Fast
         open_paths={operation.path for operation in contract.operations.values() if not operation.is_guarded},
     )
     replies = Replies(bot, _bounds(settings), database.store, MemoryReplyLog)
+
+    database.generated = replies
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

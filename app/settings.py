@@ -163,6 +163,13 @@ class Settings(BaseSettings):
     storage_seconds: Seconds = Field(
         5, description="Longest time that the database may take before a request fails with 503"
     )
+    lease_seconds: float = Field(
+        8,
+        ge=1,
+        le=3600,
+        description="Time without a sign of life after which an instance counts as dead, and others end its replies; "
+        "PostgreSQL only",
+    )
     history_messages: int = Field(100, ge=0, description="Earlier messages of a conversation that a bot receives")
     history_characters: int = Field(
         100_000,

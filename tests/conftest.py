@@ -43,6 +43,7 @@ _SLOW = {
         "live/test_slow_clients.py",
         "sdk",
         "storage/test_keys.py",  # programs
+        "storage/test_leases.py",  # waits for leases to end
         "storage/test_migrations.py",
         "storage/test_opening.py",  # servers of its own
         "storage/test_operators.py",  # programs

@@ -6,6 +6,7 @@ a transaction.
 """
 
 import ssl
+import time
 from typing import Any
 
 import asyncpg
@@ -42,8 +43,17 @@ class Connector:
         self.prepares = servers.prepares
         self._servers = servers
         self._first = 0
+        self._trusted_since = 0.0
         self._connect_seconds = servers.connect_seconds or patience_seconds
         self._statement_seconds = patience_seconds
+
+    def distrust(self) -> None:
+        """The database did not answer: connections that were made before now may be dead, and not know it."""
+        self._trusted_since = time.monotonic()
+
+    def trusts(self, made_at: float) -> bool:
+        """Whether a connection that was made at that time, of the monotonic clock, may be used."""
+        return made_at >= self._trusted_since
 
     async def connect(self) -> asyncpg.Connection:
         """Raises what the driver does for the server that was tried last, and `BehindPooler` once."""

@@ -10,7 +10,7 @@ PRINCIPAL_LENGTH = 80
 RUNNING = text("state = 'running'")
 """Of a message. To the letter, not as a parameter: else no plan could use the index that has only these."""
 
-REVISION = "0004"
+REVISION = "0006"
 """Of the migrations that lead to these tables."""
 
 metadata = MetaData(
@@ -64,6 +64,25 @@ idempotency_keys = Table(
     Column("created_ms", BigInteger, nullable=False),
     Index(None, "created_ms"),
     Index(None, "reply_id", unique=True),
+    sqlite_with_rowid=False,
+)
+
+instances = Table(
+    "instances",
+    metadata,
+    # Who generates replies, and the last sign of life; by the database's clock, and for how long it is good.
+    Column("owner", String(ID_LENGTH), primary_key=True),
+    Column("seen_ms", BigInteger, nullable=False),
+    Column("lease_ms", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+cancellations = Table(
+    "cancellations",
+    metadata,
+    # Replies that other instances than their owner were asked to cancel. The owner takes the rows away.
+    Column("owner", String(ID_LENGTH), primary_key=True),
+    Column("reply_id", String(ID_LENGTH), primary_key=True),
     sqlite_with_rowid=False,
 )
 

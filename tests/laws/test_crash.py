@@ -6,6 +6,7 @@ import json
 import logging
 import random
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -122,6 +123,14 @@ def _rows(database_url: str) -> list[_Row]:
     return [_Row(*row) for row in asyncio.run(run_sql(database_url, sql))]
 
 
+def _wait_for_sealing(database_url: str) -> None:
+    """What a crash has left running ends when the dead one's lease has."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while any(row.state == "running" for row in _rows(database_url)):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
 def _check_stored(database_url: str, exchanges: list[_Exchange]) -> dict[str, str]:
     """Compare what is stored with what the clients have received. Returns the states of the replies."""
     rows = _rows(database_url)
@@ -201,7 +210,8 @@ def test_kill_9_loses_nothing_that_was_acknowledged(kind: Kind, pytestconfig: py
     talkers = [_Talker(f"{kind}-{n}") for n in range(_CLIENTS)]
     states: list[str] = []
     for life in range(kills + 1):
-        with LiveServer(database_url=url, save_every_seconds=0.05) as server:
+        with LiveServer(database_url=url, save_every_seconds=0.05, lease_seconds=1) as server:
+            _wait_for_sealing(url)
             stored = _check_stored(url, [exchange for talker in talkers for exchange in talker.exchanges])
             states += stored.values()
             for talker in talkers:

@@ -141,8 +141,6 @@ def test_a_postgresql_that_is_restarted(postgres: Postgres) -> None:
         _fails_in_the_stream(wire, upstream)
         postgres.start()
         _recovers(server)
-        locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted"
-        _wait_until(lambda: asyncio.run(run_sql(url, locks)) == [(1,)])
         with Wire(server.port) as running:
             _begin(running, upstream)
             with LiveServer(database_url=url) as other:

@@ -20,8 +20,9 @@ from app.chat.access import Principal
 from app.chat.model import Idempotency, ReplyRecord
 from app.storage.address import database_url as parsed
 from app.storage.database import Database, create_engine, transactions_on
+from app.storage.instances import enter, leave, others, seal
 from app.storage.keys import SqlKeyStore
-from app.storage.owner import seal_orphans
+from app.storage.owner import Owner, seal_all
 from app.storage.records import record_writer
 from app.storage.schema import api_keys, conversations, idempotency_keys, messages
 from app.storage.sql import SqlStore
@@ -108,7 +109,11 @@ async def _ask_everything(engine: AsyncEngine) -> None:
     transactions = transactions_on(engine, _PATIENCE_SECONDS)
     writer = GroupWriter(transactions)
     store = SqlStore(transactions, writer)
-    async with writer.writing(record_writer(_id(2), engine.dialect.name)):
+    is_postgresql = engine.dialect.name == "postgresql"
+    owner = Owner()
+    if is_postgresql:
+        await transactions.run(lambda connection: enter(connection, owner.name, 1))
+    async with writer.writing(record_writer(owner, 1 if is_postgresql else None)):
         first = ReplyRecord(_id(_MANY), _id(_MANY), 0, "hello", _MANY, _SOMEBODY, Idempotency("key", "f"))
         later = ReplyRecord(_id(_MANY + 1), _id(6), 2, "hello", _MANY, _SOMEBODY)
         again = ReplyRecord(_id(_MANY + 2), _id(_FAILED), 0, "hello", _MANY, _SOMEBODY, replaces=_id(_FAILED))
@@ -133,7 +138,13 @@ async def _ask_everything(engine: AsyncEngine) -> None:
     _, key = new_key("somebody", None)
     await keys.add_key(key)
     assert await keys.revoke_key(key.key_id, _MANY)
-    assert await seal_orphans(transactions, _id(3)) == 3
+    if is_postgresql:
+        await transactions.run(lambda connection: others(connection, _id(3), 1))
+        assert await transactions.run(lambda connection: seal(connection, [(owner.name, 0)])) == 0
+        await transactions.run(lambda connection: leave(connection, owner.name))
+        assert await transactions.run(lambda connection: seal(connection, [(owner.name, 0)])) == 3
+    else:
+        assert await transactions.run(seal_all) == 3
     await transactions.close()
 
 
