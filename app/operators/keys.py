@@ -39,7 +39,7 @@ def main(arguments: list[str], settings: Settings) -> int:
 
 
 def are_needed(settings: Settings) -> bool:
-    """Whether the service would ask for credentials; in a new database, there are none.
+    """Whether the service would require credentials; with a new database, it would not.
 
     Raises `CannotStart` for a database that cannot be opened, and `StorageUnavailable`.
     """

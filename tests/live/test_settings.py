@@ -1,4 +1,4 @@
-"""How the process begins: with settings that are understood, or not at all."""
+"""How the process starts: with valid settings, or not at all."""
 
 import json
 import os
@@ -298,14 +298,14 @@ def _row(line: str) -> tuple[str, str, str]:
 
 
 def test_flags_win_over_the_environment() -> None:
-    """The nearer one counts."""
+    """The more specific source wins."""
     with LiveServer(port=1) as server, Wire(server.port) as wire:
         wire.send(get("/api/ready"))
         assert wire.answer().status == 200
 
 
 def test_the_default_bot_greets() -> None:
-    """Word by word; with its pace set to nothing, at once."""
+    """Word by word; with a pace of 0, at once."""
     with LiveServer(bot="greeter", greeter_pace_ms=0) as server, Wire(server.port) as wire:
         wire.send(post("hello"))
         transcript = wire.answer().transcript()
@@ -313,6 +313,6 @@ def test_the_default_bot_greets() -> None:
 
 
 def test_a_server_that_does_not_start_is_told_with_its_log() -> None:
-    """Of the tests' own support: it must fail loudly."""
+    """A test of the tests' own support: it must fail loudly."""
     with pytest.raises(AssertionError, match="ended with 2"), LiveServer(log_level="loud"):
         pass
