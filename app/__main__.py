@@ -25,7 +25,7 @@ from app.server.files import allow_files
 from app.server.lifespan import Lifespan, use
 from app.server.listening import bound, is_public, listen, url
 from app.server.refusals import Refusals
-from app.server.streams import open_standard_streams
+from app.server.surroundings import look_for_working_directory, open_standard_streams
 from app.settings import Settings, variable_name
 from app.start_errors import told
 
@@ -126,12 +126,14 @@ def flagged_settings(arguments: Sequence[str]) -> Settings:
 
 
 def _serve(arguments: Sequence[str]) -> int:
+    look_for_working_directory()
     settings = flagged_settings(arguments)
     logs.configure(settings.log_level, settings.log_format)
     return serve(settings, create_app(settings))
 
 
 def _command(arguments: Sequence[str], *, has_output: bool) -> int:
+    look_for_working_directory()
     name, *others = arguments
     if name not in _OPERATORS:
         Parser(prog="python -m app").refuse(f"{name!r} is not a command", name, _OPERATORS)

@@ -12,14 +12,14 @@ from collections.abc import Callable
 
 from pydantic import ValidationError
 
-from app.chat.errors import BotNotConfigured, CannotStart
+from app.chat.errors import BotNotConfigured, CannotStart, StorageUnavailable
 from app.environment.variables import PREFIX
 
 _INTERRUPTED = 130
 """As shells have it: 128, and the number of SIGINT."""
 
 
-def lines(error: BaseException) -> list[str]:
+def lines(error: BaseException) -> list[str]:  # noqa: PLR0911 - a kind each
     """One for each problem. Of an error that nobody foresaw, only the kind: its text may hold a secret."""
     match error:
         case ValidationError():
@@ -29,6 +29,8 @@ def lines(error: BaseException) -> list[str]:
             return [f"{PREFIX}BOT: {_line(error)}"]
         case CannotStart():
             return [_line(error)]
+        case StorageUnavailable():
+            return [f"{PREFIX}DATABASE_URL: the database does not answer any more. Next: see its log, and try again"]
         case BaseExceptionGroup():
             return [line for part in error.exceptions for line in lines(part)]
         case OSError() if error.strerror:
@@ -77,7 +79,8 @@ def tell(error: BaseException) -> None:
     for line in lines(error):
         print(line, file=sys.stderr)
     if logging.getLogger().isEnabledFor(logging.DEBUG):
-        print("".join(traceback.format_tb(error.__traceback__)), end="", file=sys.stderr)
+        cause = error.__cause__ or error
+        print("".join(traceback.format_tb(cause.__traceback__)), end="", file=sys.stderr)
 
 
 def _drop_output() -> None:

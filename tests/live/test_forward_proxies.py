@@ -195,8 +195,8 @@ def test_an_issuer_is_asked_through_a_tunnel(
 ) -> None:
     """The proxy sees where to, and nothing else; whom not to trust is told as without a proxy."""
     context, file = authority
-    with Issuer(rsa_key(), context=context) as issuer, ForwardProxy() as proxy:
-        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
+    with Issuer(rsa_key(), context=context) as issuer, ForwardProxy("somebody:a secret") as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://somebody:a%20secret@127.0.0.1:{proxy.port}")
         if is_trusted:
             monkeypatch.setenv("SSL_CERT_FILE", str(file))
         url = f"https://issuer.test:{issuer.port}/keys"

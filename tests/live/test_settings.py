@@ -209,13 +209,13 @@ def test_a_server_of_others_is_told_as_briefly(tmp_path: Path) -> None:
         ("APP settings >/dev/full", 3, "No space left on device"),
         ("(APP settings; echo $? >&2) | true", 0, "[01]"),
         ("APP settings <&- 2>&- | grep -q CHAT_PORT", 0, ""),
+        ('mkdir "$GONE"; cd "$GONE"; rmdir "$GONE"; APP', 3, "the working directory does not exist. Next: "),
     ],
 )
-def test_a_standard_stream_that_is_closed_or_full_is_no_traceback(
-    command: str, status: int, told: str, tmp_path: Path
-) -> None:
-    """Supervisors close them, `head` leaves, disks are full."""
-    ended = _program(command, CHAT_DATABASE_URL=f"sqlite:///{tmp_path}/chat.db")
+def test_surroundings_that_are_missing_are_no_traceback(command: str, status: int, told: str, tmp_path: Path) -> None:
+    """Supervisors close streams, `head` leaves, disks are full, folders are deleted."""
+    surroundings = {"GONE": f"{tmp_path}/gone", "PYTHONPATH": str(_ROOT)}
+    ended = _program(command, CHAT_DATABASE_URL=f"sqlite:///{tmp_path}/chat.db", **surroundings)
     assert ended.returncode == status
     assert re.match(told, ended.stderr)
     assert ended.stderr.count("\n") == bool(told)

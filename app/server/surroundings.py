@@ -1,10 +1,21 @@
-"""Standard streams that a supervisor has left closed.
+"""What a process gets from whoever starts it: a working directory, and standard streams, which may be closed.
 
-What is opened next would take their numbers, so that a stray line could end up in the database's file.
+What is opened next would take the numbers of closed streams, so that a stray line could end up in the database's file.
 """
 
 import os
 import sys
+from pathlib import Path
+
+from app.chat.errors import CannotStart
+
+
+def look_for_working_directory() -> None:
+    """Raise `CannotStart` if it was deleted: relative paths, such as that of the database, would lead nowhere."""
+    try:
+        Path.cwd()
+    except OSError:
+        raise CannotStart("the working directory does not exist. Next: change to one that does") from None
 
 
 def open_standard_streams() -> bool:
