@@ -34,6 +34,7 @@ _SLOW = {
         "laws/test_bots.py",
         "laws/test_crash.py",
         "live/test_drain.py",
+        "live/test_forward_proxies.py",  # programs
         "live/test_node.py",
         "live/test_retries.py",
         "live/test_openai_secrets.py",
