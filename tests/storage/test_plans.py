@@ -48,8 +48,8 @@ class _Statements:
     def see(self, _: Connection, __: object, statement: str, parameters: Any, ___: object, many: bool) -> None:  # noqa: ANN401, FBT001
         """As SQLAlchemy's event."""
         is_ours = re.match(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b", statement)
-        # Of instances there are a few, and all of them are read.
-        if is_ours and not re.search("pg_catalog|pg_locks|instances", statement):
+        # Of instances and cancellations there are a few, and all of them are read.
+        if is_ours and not re.search("pg_catalog|pg_locks|instances|DELETE FROM cancellations", statement):
             self.seen.setdefault(statement, parameters[0] if many else parameters)
 
 
