@@ -50,13 +50,14 @@ def main() -> int:
         return operator(sys.argv[2:], settings)
     try:
         app = create_app(settings)
+        is_open = not settings.allow_anyone and not _is_loopback(settings.host) and not keys.are_needed(settings)
     except BotNotConfigured as error:
         print(f"{PREFIX}BOT: {error}", file=sys.stderr)
         return error.exit_status
     except CannotStart as error:
         print(error, file=sys.stderr)
         return error.exit_status
-    if not settings.allow_anyone and not _is_loopback(settings.host) and not keys.are_needed(settings):
+    if is_open:
         print(_PUBLIC, file=sys.stderr)
         return 2
     return serve(settings, app)

@@ -1,4 +1,4 @@
-"""Makes the bot that the settings name."""
+"""Creates the bot that the settings select."""
 
 import logging
 
@@ -13,13 +13,13 @@ _logger = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 5.0
 _PART_OF_FIRST_WORD = 0.75
-"""Who waits for an engine no longer than this part of the wait for the first word can be told by the status line."""
+"""The queue's share of the wait for the first word: a full queue can still be reported by the status line."""
 
 
 def chosen_bot(settings: Settings) -> Bot:
-    """One of the service's own, or one that another package brings.
+    """A bot of the service, or one from another package.
 
-    Raises `BotNotConfigured`. What only one bot needs is not imported for the others.
+    Raises `BotNotConfigured`. Imports only what the chosen bot needs.
     """
     match settings.bot:
         case "greeter":

@@ -1,7 +1,7 @@
-"""Structured logs on standard error: one JSON object a line, or coloured lines on a terminal.
+"""Structured logs on standard error: one JSON object per line, or coloured lines on a terminal.
 
-Our own lines go straight from structlog to the stream; through the standard library's logging, as uvicorn's do, a line
-costs several times as much, and there is one for every request.
+Our own lines go straight from structlog to the stream. Through the standard library's logging, as uvicorn's do, a line
+would cost several times as much, and every request has one.
 """
 
 import logging
@@ -14,7 +14,7 @@ from pydantic_core import to_json
 
 
 def configure(level: Literal["debug", "info", "warning", "error"], style: Literal["auto", "json", "console"]) -> None:
-    """Set up structlog and the standard library's logging alike."""
+    """Set up structlog and the standard library's logging in the same way."""
     numeric_level = logging.getLevelNamesMapping()[level.upper()]
     shared: list[structlog.typing.Processor] = [
         structlog.processors.add_log_level,
@@ -46,7 +46,7 @@ def configure(level: Literal["debug", "info", "warning", "error"], style: Litera
 
 
 def _without_words(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """Of an exception the kind and the frames only: its text may hold what a user or a model said."""
+    """Reduce an exception to its type and frames: its text may contain text of a user or a model."""
     kind, _, trace = event.pop("exc_info", None) or (None, None, None)
     if kind is not None:
         event["error"] = kind.__qualname__

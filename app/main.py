@@ -18,9 +18,9 @@ from app.access.limits import Allowance, Limits
 from app.access.origins import Origins
 from app.access.proxies import Proxies
 from app.bot_choice import chosen_bot
+from app.chat.bounds import Bounds, ReplyBounds
 from app.chat.ports import Bot
-from app.chat.production import ReplyBounds
-from app.chat.replies import Bounds, Replies
+from app.chat.replies import Replies
 from app.contract import Contract
 from app.eventlog.memory import MemoryReplyLog
 from app.http.application import Application
@@ -34,7 +34,8 @@ from app.routers.documents import document_routes
 from app.routers.health import HealthRouter
 from app.routers.replies import RepliesRouter
 from app.settings import Settings
-from app.storage.database import Database, database_url
+from app.storage.address import database_url
+from app.storage.database import Database
 
 
 def create_app(settings: Settings | None = None, bot: Bot | None = None) -> FastAPI:

@@ -21,11 +21,8 @@ Host = Annotated[str, Field(pattern=r"^((\*\.)?[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\
 Origin = Annotated[str, Field(pattern=r"^https?://[a-z0-9.:\[\]-]+$")]
 
 
-_DATABASE = re.compile(
-    r"sqlite:///[^:?]+"
-    r"|postgres(ql)?://(?=.)([^:/]*(:[^@]*)?@)?(\[[^/?]+\]|[^/:?]+)?(:[0-9]*)?(/[^?]*)?(\?.*)?"
-)
-"""As SQLAlchemy parses it, but for the port: what is no number there may be half of a password."""
+_DATABASE = re.compile(r"(sqlite(\+\w+)?:///|postgres(ql)?(\+\w+)?://).+", re.DOTALL | re.IGNORECASE)
+"""What it says more exactly, storage knows."""
 
 
 def _without_credentials(url: HttpUrl | None) -> HttpUrl | None:

@@ -44,6 +44,7 @@ _SLOW = {
         "sdk",
         "storage/test_keys.py",  # programs
         "storage/test_migrations.py",
+        "storage/test_opening.py",  # servers of its own
         "storage/test_operators.py",  # programs
         "storage/test_plans.py",
         "verify",

@@ -1,4 +1,4 @@
-"""Replies that have ended, to be read again: for a while from memory, and from the store for as long as it has them."""
+"""Replies that have ended, for reading again: from memory for a while, then from the store."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,28 +7,28 @@ from app.chat.access import Principal
 from app.chat.errors import ReplyElsewhere, ReplyInterrupted, ReplyNotFound, error_with_code
 from app.chat.model import Done, End, Failed, ReplyRecord, Snapshot, StoredMessage
 from app.chat.ports import ReplyLog, Store
-from app.chat.production import RunningReply
+from app.chat.running import RunningReply
 from app.chat.words import WordSplitter
 
 _MOST_REPLIES = 1_000
 _MOST_WORDS = 200_000
-"""So much is kept in memory, however short the time since it was said: some ten megabytes."""
+"""Limits on what is kept in memory, whatever its age: about ten megabytes."""
 
 
 class PastReplies:
-    """Owns no task: what is too old goes when `forget_old` is called."""
+    """Owns no task: replies expire when `forget_old` is called."""
 
     def __init__(self, store: Store, new_log: Callable[[], ReplyLog], retention_seconds: float) -> None:
-        """They stay in memory for `retention_seconds`; `new_log` makes the log of one that is read back."""
+        """Replies stay in memory for `retention_seconds`; `new_log` creates the log of one read from the store."""
         self._store = store
         self._new_log = new_log
         self._retention_seconds = retention_seconds
-        self._ended: dict[str, tuple[float, RunningReply]] = {}  # when, oldest first
-        self._words = 0  # of them all
+        self._ended: dict[str, tuple[float, RunningReply]] = {}  # with the time of their end, oldest first
+        self._words = 0  # in all of them
         self._keys: dict[str, RunningReply] = {}  # by idempotency key
 
     def remember(self, reply: RunningReply) -> None:
-        """Keep a reply that has just ended, and that the store has."""
+        """Keep a reply that has just ended and has been stored."""
         self._ended[reply.reply_id] = asyncio.get_running_loop().time(), reply
         self._words += len(reply.log)
         if reply.record.idempotency is not None:
@@ -38,15 +38,15 @@ class PastReplies:
         self.forget_old()
 
     def find(self, reply_id: str) -> RunningReply | None:
-        """What memory has under this id, whose ever it is."""
+        """The reply in memory with this id, whoever owns it."""
         return self._ended[reply_id][1] if reply_id in self._ended else None
 
     def with_key(self, key: str) -> RunningReply | None:
-        """What memory has under this idempotency key."""
+        """The reply in memory for this idempotency key."""
         return self._keys.get(key)
 
     def forget_old(self) -> None:
-        """Leave to the store what nobody has come for in time."""
+        """Drop from memory what is older than the retention time."""
         too_old = asyncio.get_running_loop().time() - self._retention_seconds
         while self._ended:
             reply_id, (ended_at, _) = next(iter(self._ended.items()))
@@ -55,18 +55,18 @@ class PastReplies:
             self._forget(reply_id)
 
     def forget(self, reply_id: str) -> None:
-        """Another reply has taken its place."""
+        """Drop a reply that another one has replaced."""
         if reply_id in self._ended:
             self._forget(reply_id)
 
     def forget_conversation(self, conversation_id: str) -> None:
-        """What was said there has been deleted."""
+        """Drop the replies of a deleted conversation."""
         for reply_id, (_, reply) in list(self._ended.items()):
             if reply.record.conversation_id == conversation_id:
                 self._forget(reply_id)
 
     async def read_back(self, reply_id: str, principal: Principal) -> RunningReply:
-        """A reply from the store, with the words that it had when it was made.
+        """A reply from the store, split into the same words as when it was generated.
 
         Raises `ReplyNotFound`, `ReplyElsewhere` if it has not ended, and `StorageUnavailable`.
         """
@@ -82,7 +82,7 @@ class PastReplies:
         return reply
 
     async def snapshot(self, reply_id: str, principal: Principal) -> Snapshot:
-        """A reply as the store has it, which may be behind what the instance that makes it has.
+        """A reply as stored, which may be behind the instance that is generating it.
 
         Raises `ReplyNotFound` and `StorageUnavailable`.
         """

@@ -1,4 +1,4 @@
-"""The FastAPI application with no more layers than it needs."""
+"""The FastAPI application with only the layers that it needs."""
 
 from collections.abc import Awaitable
 
@@ -10,23 +10,23 @@ from app.http.direct import DirectRoute
 
 
 class Application(FastAPI):
-    """FastAPI's own stack has six layers, and every message of every stream passes most of them.
+    """FastAPI's default stack has six layers, and every message of every stream passes through most of them.
 
-    They turn exceptions into responses (`app.http.middleware` does), limit bodies (`app.http.body` does) and report to
-    OpenTelemetry (which has an ASGI middleware of its own for that). The one that stays is what FastAPI's routes need.
+    They turn exceptions into responses (`app.http.middleware` does that here), limit bodies (`app.http.body` does) and
+    report to OpenTelemetry (which has its own ASGI middleware). FastAPI's routes require the one kept here.
     """
 
     def build_middleware_stack(self) -> ASGIApp:
-        """The middleware that was added, then the routes."""
+        """The added middleware, then the routes."""
         stack = self._with_short_cuts(AsyncExitStackMiddleware(self.router))
         for middleware, arguments, options in reversed(self.user_middleware):
             stack = middleware(stack, *arguments, **options)
         return stack
 
     def _with_short_cuts(self, routes: ASGIApp) -> ASGIApp:
-        """Find direct routes without parameters in one look; the router's way there is six calls deep.
+        """Find direct routes without parameters in one dict lookup; through the router, they are six calls deep.
 
-        A stream keeps those frames for as long as it lasts, and each of its words passes them all.
+        A stream holds those frames for as long as it lasts, and each of its words passes through all of them.
         """
         short_cuts = {
             (method, route.path): route

@@ -6,10 +6,10 @@ import json
 import sys
 import time
 
-from app.chat.errors import ConversationNotFound, StorageUnavailable
+from app.chat.errors import ConversationNotFound
 from app.chat.model import StoredConversation, StoredMessage
 from app.http.shapes import conversation_shape, message_shape, time_text
-from app.operators.opened import opened
+from app.operators.opened import opened, told
 from app.settings import Settings
 from app.storage.sql import SqlStore
 from app.storage.transactions import Transactions
@@ -29,6 +29,10 @@ def main(arguments: list[str], settings: Settings) -> int:
     purge = commands.add_parser("purge", help="delete conversations whose last message is older than this")
     purge.add_argument("--older-than", type=_days, required=True, metavar="DAYS")
     given = parser.parse_args(arguments)
+    return told(lambda: _done(settings, given))
+
+
+def _done(settings: Settings, given: argparse.Namespace) -> int:
     try:
         match given.command:
             case "export":
@@ -39,9 +43,6 @@ def main(arguments: list[str], settings: Settings) -> int:
                 sys.stdout.write(f"{gone} conversations deleted\n")
     except ConversationNotFound:
         sys.stderr.write("No conversation has this id. GET /api/conversations lists all conversations.\n")
-        return 1
-    except StorageUnavailable:
-        sys.stderr.write("The database does not answer, or the service has never used it. Check CHAT_DATABASE_URL.\n")
         return 1
     return 0
 

@@ -9,8 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from app.access.keys import new_key
 from app.chat.access import ApiKey
-from app.chat.errors import StorageUnavailable
-from app.operators.opened import opened
+from app.operators.opened import NeverUsed, opened, told
 from app.settings import Settings
 from app.storage.keys import SqlKeyStore
 
@@ -28,21 +27,20 @@ def main(arguments: list[str], settings: Settings) -> int:
     revoke = commands.add_parser("revoke", help="revoke a key; open streams that use it are closed")
     revoke.add_argument("key_id", help="the id that `list` prints")
     given = parser.parse_args(arguments)
-    try:
-        match given.command:
-            case "create":
-                return asyncio.run(_create(settings, given.name, given.expires))
-            case "list":
-                return asyncio.run(_list(settings))
-            case _:
-                return asyncio.run(_revoke(settings, given.key_id))
-    except StorageUnavailable:
-        sys.stderr.write("The database does not answer, or the service has never used it. Check CHAT_DATABASE_URL.\n")
-        return 1
+    match given.command:
+        case "create":
+            return told(lambda: asyncio.run(_create(settings, given.name, given.expires)))
+        case "list":
+            return told(lambda: asyncio.run(_list(settings)))
+        case _:
+            return told(lambda: asyncio.run(_revoke(settings, given.key_id)))
 
 
 def are_needed(settings: Settings) -> bool:
-    """Whether the service would ask for credentials. A database that does not answer has nothing to go by."""
+    """Whether the service would ask for credentials; in a new database, there are none.
+
+    Raises `CannotStart` for a database that cannot be opened, and `StorageUnavailable`.
+    """
     if settings.jwt_issuer is not None:
         return True
 
@@ -52,7 +50,7 @@ def are_needed(settings: Settings) -> bool:
 
     try:
         return asyncio.run(has_keys())
-    except StorageUnavailable:
+    except NeverUsed:
         return False
 
 

@@ -11,13 +11,16 @@ from typing import Any, Self
 
 from sqlalchemy import Engine, event
 from sqlalchemy import create_engine as create_sync_engine
-from sqlalchemy.engine import URL, ExceptionContext, make_url
+from sqlalchemy.engine import URL, ExceptionContext
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from app.storage.address import Address, SqliteFile
 from app.storage.keys import SqlKeyStore
 from app.storage.migration import migrate
+from app.storage.opening import look_for_files, opening
 from app.storage.owner import ownership, seal_orphans
+from app.storage.postgres import Connector, Dialect
 from app.storage.records import record_writer
 from app.storage.sql import SqlStore
 from app.storage.transactions import AsyncTransactions, ThreadTransactions, Transactions
@@ -25,7 +28,6 @@ from app.storage.writer import GroupWriter
 
 _logger = logging.getLogger(__name__)
 
-_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
 KEYS_SECONDS = 24 * 3600
 """How long an idempotency key is remembered."""
 
@@ -35,25 +37,13 @@ _PRIMARY = 0xFF
 """Of an error code of SQLite's, the part that all errors of a kind share."""
 
 
-def database_url(text: str) -> URL:
-    """The URL as SQLAlchemy takes it, with the driver that we use.
-
-    Raises `ValueError` for a database that we do not know.
-    """
-    url = make_url(text)
-    name = url.drivername.partition("+")[0]
-    if name not in _DRIVERS:
-        msg = f"{name} is not a database that is supported"
-        raise ValueError(msg)
-    return url.set(drivername=_DRIVERS[name])
-
-
 class Database:
     """A database in use. An async context manager: entering it migrates, and seals what a crash has left behind."""
 
-    def __init__(self, url: URL, patience_seconds: float) -> None:
+    def __init__(self, address: Address, patience_seconds: float) -> None:
         """No connection is made before it is entered; whatever is done with it may take `patience_seconds`."""
-        self._engine = create_engine(url, patience_seconds)
+        self._address = address
+        self._engine = create_engine(address, patience_seconds)
         self._transactions = transactions_on(self._engine, patience_seconds)
         self._writer = GroupWriter(self._transactions)
         self._exits = AsyncExitStack()
@@ -63,14 +53,16 @@ class Database:
     async def __aenter__(self) -> Self:
         """Begin.
 
-        Raises `DatabaseInUse`, and SQLAlchemy's errors for a database that cannot be reached.
+        Raises `CannotStart`.
         """
         async with AsyncExitStack() as exits:
             exits.push_async_callback(self._engine.dispose)
             exits.push_async_callback(self._transactions.close)
-            owner = await exits.enter_async_context(ownership(self._engine))
-            await migrate(self._engine)
-            await seal_orphans(self._transactions, owner)
+            with opening(self._address):
+                look_for_files(self._address)
+                owner = await exits.enter_async_context(ownership(self._engine))
+                await migrate(self._engine)
+                await seal_orphans(self._transactions, owner)
             await exits.enter_async_context(self._writer.writing(record_writer(owner, self._engine.dialect.name)))
             await exits.enter_async_context(self._housekeeping(owner))
             self._exits = exits.pop_all()
@@ -103,18 +95,19 @@ class Database:
             await asyncio.gather(task, return_exceptions=True)
 
 
-def create_engine(url: URL, patience_seconds: float) -> AsyncEngine:
+def create_engine(address: Address, patience_seconds: float) -> AsyncEngine:
     """An engine with the settings that we rely on."""
     logging.getLogger("aiosqlite").setLevel(logging.WARNING)  # at debug it would log what people said
-    if url.get_backend_name() == "sqlite":
+    if isinstance(address, SqliteFile):
+        url = URL.create("sqlite+aiosqlite", database=str(address.path))
         engine = create_async_engine(url, **_sqlite_options(patience_seconds))
         _set_up(engine.sync_engine)
         return engine
     engine = create_async_engine(
-        url,
+        Dialect.register(),
         pool_size=_CONNECTIONS,
         pool_timeout=patience_seconds,
-        connect_args={"timeout": patience_seconds, "command_timeout": patience_seconds},
+        connect_args={"connector": Connector(address, patience_seconds)},
     )
     event.listen(engine.sync_engine, "checkout", _lend_no_dead_ones)
     return engine
@@ -142,11 +135,15 @@ def _set_up(engine: Engine) -> None:
 
 
 def _set_up_sqlite(connection: Any, _: object) -> None:  # noqa: ANN401 - a DBAPI connection has no common type
-    cursor = connection.cursor()
-    # WAL: readers do not wait for the writer. FULL: what was committed survives a power cut, not only a crash.
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
+    try:
+        cursor = connection.cursor()
+        # WAL: readers do not wait for the writer. FULL: what was committed survives a power cut, not only a crash.
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+    except BaseException:
+        connection.close()  # the pool does not know it yet, and there may be a thread behind it
+        raise
 
 
 def _lend_no_dead_ones(connection: Any, *_: object) -> None:  # noqa: ANN401 - as above

@@ -16,6 +16,8 @@ from sqlalchemy import Connection, func, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.chat.errors import CannotStart, Misconfigured
+from app.storage.address import SETTING
 from app.storage.schema import RUNNING, messages
 from app.storage.transactions import Transactions
 
@@ -25,8 +27,8 @@ _LOOK_SECONDS = 2.0
 _logger = logging.getLogger(__name__)
 
 
-class DatabaseInUse(Exception):
-    """Another process serves from this SQLite file; the message says what to do."""
+class DatabaseInUse(CannotStart):
+    """Another process serves from this SQLite file."""
 
 
 @asynccontextmanager
@@ -105,14 +107,20 @@ def _key(owner: str) -> int:
 
 
 def _file_lock(database: str) -> FileLock:
-    Path(database).parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(f"{database}.lock")
+    """Beside the file itself, by whatever name it was found."""
+    file = Path(database).resolve()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if file.is_file() and file.stat().st_nlink > 1:
+        raise Misconfigured(
+            f"{SETTING}: {file} has more than one name (hard links), which SQLite must not be used with. "
+            "Next: copy it, and name the copy; or remove the other names."
+        )
+    lock = FileLock(f"{file}.lock")
     try:
         lock.acquire(blocking=False)
     except Timeout:
-        msg = (
-            f"Another process serves from {database}. Stop it, name another file in CHAT_DATABASE_URL, "
-            "or use PostgreSQL, which serves many."
-        )
-        raise DatabaseInUse(msg) from None
+        raise DatabaseInUse(
+            f"{SETTING}: another process serves from {file}. "
+            "Next: stop it, name another file, or use PostgreSQL, which serves many."
+        ) from None
     return lock

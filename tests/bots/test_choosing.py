@@ -94,7 +94,7 @@ def test_the_operator_is_told_what_to_do(bot: str, settings: dict[str, str], tol
         env=os.environ | settings,
         capture_output=True,
         encoding="utf-8",
-        timeout=30,
+        timeout=120,
         check=False,
     )
     assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", f"CHAT_BOT: {told}\n")

@@ -33,7 +33,7 @@ def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
     """At once, with its name."""
     path = tmp_path / "model.gguf"
     path.write_bytes(b"PK\3\4" + b"x" * 1000)
-    assert _refusal(path) == f"{path} is no model in GGUF format. Next: check CHAT_LOCAL_MODEL_PATH"
+    assert _refusal(path) == f"{path} is not a model in GGUF format. Next: check CHAT_LOCAL_MODEL_PATH"
 
 
 @pytest.mark.parametrize(("name", "why"), [("none.gguf", "No such file or directory"), ("", "Is a directory")])
@@ -66,7 +66,7 @@ def test_more_context_than_any_machine_has_is_refused() -> None:
 def _told(server: LiveServer) -> str:
     """What the log says of a model that cannot be loaded. The service goes on without it, and tries it again."""
     line = server.wait_for_log(lambda line: "the model could not be loaded" in line, 30)
-    server.wait_for_log(lambda line: "the model is started again in 2 s" in line)
+    server.wait_for_log(lambda line: "the model will be restarted in 2 s" in line)
     assert ask(server, get("/api/health")).status == 200
     for sent in (get("/api/ready"), chat("hello")):
         refused = ask(server, sent)
@@ -91,7 +91,7 @@ def test_a_model_that_is_cut_off_is_told_of(tmp_path: Path, kept: int, why: str)
     with local_server(local_model_path=path) as server:
         event = _told(server)
     assert why in event
-    assert event.endswith(". Next: check that CHAT_LOCAL_MODEL_PATH is complete, and of a kind that llama.cpp knows")
+    assert event.endswith(". Next: check that CHAT_LOCAL_MODEL_PATH is complete, and that llama.cpp supports the model")
 
 
 def test_too_little_memory_for_the_context_is_told_of() -> None:

@@ -148,7 +148,7 @@ async def test_a_message_that_a_filter_forbids_is_refused(refusal: Script) -> No
     heard, requests = await hear(refusal)
     assert isinstance(heard.error, MessageRefused)
     assert requests == 1
-    assert heard.error.reason == "A filter of the model refuses this. Say it in other words."
+    assert heard.error.reason == "The model's content filter rejected this. Rephrase it."
 
 
 @pytest.mark.parametrize("refusal", FILTERED.values(), ids=FILTERED.keys())

@@ -85,7 +85,7 @@ async def test_stop_waits_for_the_connection(chromium: Browser, server: LiveServ
         await expect(person.note).to_contain_text("Connection lost")
         await person.stop.click()
         cable.join()
-        await expect(person.note).to_have_text("Stopped.", timeout=15_000)
+        await expect(person.note).to_have_text("Stopped.", timeout=60_000)
 
 
 async def test_a_reply_that_nobody_read_is_told_from_one_that_was_stopped(chromium: Browser) -> None:

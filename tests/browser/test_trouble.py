@@ -107,7 +107,7 @@ async def test_a_server_that_was_killed_is_found_again(chromium: Browser) -> Non
             first.wait()
             with LiveServer(database_url=first.database_url) as second:
                 cable.lead_to(second.port)
-                await expect(person.reply.locator(".note")).to_contain_text("The server stopped", timeout=15_000)
+                await expect(person.reply.locator(".note")).to_contain_text("The server stopped", timeout=60_000)
                 assert "some words stay ".startswith(await person.hears_the_end())
                 await person.reply.get_by_role("button", name="Try again").click()
                 await expect(person.reply).to_have_attribute("aria-busy", "true")
@@ -189,4 +189,4 @@ async def test_where_a_key_is_asked_for_people_are_asked_for_it(chromium: Browse
             await person.say("/simulate stall_after=3\nsome words that stay unsaid")
             await person.hears("some words")
             await revoke(url, key_id)
-            await expect(person.reply.get_by_role("alert")).to_be_visible(timeout=15_000)
+            await expect(person.reply.get_by_role("alert")).to_be_visible(timeout=60_000)

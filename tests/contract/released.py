@@ -196,17 +196,17 @@ def with_a_problem_that_is_worth_no_retry(contract: Contract) -> None:
 
 
 OVERLOOKED: dict[Change, tuple[str, str]] = {
-    without_an_event: ("POST /api/chat 200", "The event `failed` is gone from the stream."),
+    without_an_event: ("POST /api/chat 200", "The event `failed` was removed from the stream."),
     with_two_ends: ("POST /api/chat 200", "`maxContains` of the stream as a whole changed."),
-    without_types_of_events: ("POST /api/chat 200", "`text/event-stream` has no `itemSchema` any more."),
-    without_a_type_of_the_stream: ("POST /api/chat 200", "`text/event-stream` has no `schema` any more."),
-    with_a_header_that_may_be_missing: ("POST /api/chat 200", "The header `Content-Location` may be missing now."),
-    without_a_way_to_be_let_in: ("GET /api/conversations", "`token` lets nobody in any more."),
+    without_types_of_events: ("POST /api/chat 200", "`text/event-stream` lost its `itemSchema`."),
+    without_a_type_of_the_stream: ("POST /api/chat 200", "`text/event-stream` lost its `schema`."),
+    with_a_header_that_may_be_missing: ("POST /api/chat 200", "The header `Content-Location` is no longer required."),
+    without_a_way_to_be_let_in: ("GET /api/conversations", "`token` is no longer accepted."),
     with_another_default: (
         "GET /api/conversations",
         "The default of the parameter `query limit` changed from '20' to '10'.",
     ),
-    without_a_problem: ("Problems", "The problem `urn:problem:reply-not-found` is gone."),
+    without_a_problem: ("Problems", "The problem `urn:problem:reply-not-found` was removed."),
     with_a_problem_that_is_worth_no_retry: (
         "Problems",
         "`retryable` of the problem `urn:problem:conversation-busy` changed from 'True' to 'False'.",

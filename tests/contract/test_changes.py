@@ -109,23 +109,23 @@ def test_a_breaking_change_needs_a_version_that_says_so(
     if not is_enough:
         least = "0.2.0" if before == "0.1.0" else "2.0.0"
         assert said.splitlines() == [
-            f"openapi.yaml is of version {now} and breaks {before}, which was released:",
+            f"openapi.yaml has version {now} and breaks the released version {before}:",
             "  POST /api/chat 409: Response `409` was removed.",
-            "  Problems: The problem `urn:problem:reply-not-found` is gone.",
-            f"Take that back; or make it at least version {least}, in openapi.yaml and CHANGELOG.md.",
+            "  Problems: The problem `urn:problem:reply-not-found` was removed.",
+            f"Next: undo these changes, or raise the version to at least {least} in openapi.yaml and CHANGELOG.md.",
         ]
 
 
 def test_a_version_does_not_go_back(tmp_path: Path) -> None:
     """Not even without a change."""
-    assert "older than what was released" in complaint(project(tmp_path, RELEASED, changed(version="0.0.9")))
+    assert "lower than the last release" in complaint(project(tmp_path, RELEASED, changed(version="0.0.9")))
 
 
 def test_a_release_is_in_both_places(tmp_path: Path) -> None:
     """To delete the contract that was released, or never to have kept it, does not help."""
     folder = project(tmp_path, RELEASED, changed())
     before_in(folder).unlink()
-    assert "generated/released/ that nothing was" in complaint(folder)
+    assert "but missing in generated/released/" in complaint(folder)
 
 
 def test_a_release_keeps_the_contract_and_has_a_date(tmp_path: Path) -> None:

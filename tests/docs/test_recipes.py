@@ -169,11 +169,11 @@ async def test_the_recipe_for_event_source_survives_cuts(server: LiveServer) -> 
         await page.evaluate(f"(async () => {{ {script.replace(ADDRESS, cable.url)} }})()")
         for word in ("word3", "word20"):
             with anyio.fail_after(_PATIENCE_SECONDS):
-                while not any(word in line for line in said):  # noqa: ASYNC110 - the page prints when it likes
+                while not any(word in line for line in said):
                     await asyncio.sleep(0.01)
             cable.shake()
         with anyio.fail_after(_PATIENCE_SECONDS):
-            while TEXT not in said:  # noqa: ASYNC110
+            while TEXT not in said:
                 await asyncio.sleep(0.01)
     words = [line for line in said if "net::ERR" not in line]
     assert "".join(words[:-1]) == TEXT

@@ -157,7 +157,7 @@ async def test_leaving_before_the_first_word_stops_the_bot(talker: Subject, path
     count = len(talker.bot.said) + 1
     body = {"user_message": talker.message}
     async with talker.client.open("POST", path, json=body):
-        with anyio.fail_after(20):
+        with anyio.fail_after(60):
             while len(talker.bot.said) < count:
                 await anyio.lowlevel.checkpoint()
             await talker.behind.asked(count)
@@ -195,7 +195,7 @@ async def _until_the_third_word(response: Response) -> bytes:
 async def _stops(talker: Subject) -> Said:
     """The bot has been closed, before its end, and what works behind it has nothing to do for it any more."""
     said = talker.bot.said[-1]
-    with anyio.fail_after(5):
+    with anyio.fail_after(60):
         await said.closed.wait()
     await talker.behind.left(len(talker.bot.said))
     await no_open_reply(talker.app)

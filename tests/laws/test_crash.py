@@ -24,7 +24,7 @@ _CLIENTS = 8
 _EXAMPLES_A_KILL = 50
 """The option `--laws` counts examples; a kill takes as long as so many."""
 
-_PATIENCE_SECONDS = 30.0
+_PATIENCE_SECONDS = 60.0
 
 
 @dataclass(slots=True)

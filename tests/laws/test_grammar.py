@@ -342,7 +342,7 @@ async def test_a_reply_that_ends_within_the_drain_is_done() -> None:
 
     bot.script = script
     async with Client(app) as client, client.open("POST", "/api/chat", json=_ASK) as response:
-        with anyio.fail_after(10):
+        with anyio.fail_after(60):
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(app.state.replies.drain, 3600)
                 await anyio.lowlevel.checkpoint()

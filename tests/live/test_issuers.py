@@ -35,7 +35,7 @@ from tests.support.issuer import (
 async def _verifier(issuer: Issuer, keys_seconds: float = 0, pause_seconds: float = 0) -> AsyncIterator[TokenVerifier]:
     """One that asks the issuer with each token, if it is not to wait for longer."""
     trusted = tokens.Issuer(NAME, AUDIENCE, issuer.url, ["RS256", "ES256", "EdDSA"], keys_seconds, pause_seconds)
-    with anyio.fail_after(20):
+    with anyio.fail_after(60):
         yield TokenVerifier(trusted)
 
 

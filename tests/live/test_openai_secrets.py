@@ -72,7 +72,7 @@ def _run(setting: tuple[str, str]) -> subprocess.CompletedProcess[str]:
         env=os.environ | dict([setting]),
         capture_output=True,
         encoding="utf-8",
-        timeout=30,
+        timeout=120,
         check=False,
     )
 

@@ -21,7 +21,7 @@ from tests.support.upstream import Upstream
 from tests.support.wire import Answer, Wire, get, post
 
 _STORED = "SELECT text, state FROM messages WHERE role = 'assistant' ORDER BY created_ms"
-_PATIENCE_SECONDS = 20.0
+_PATIENCE_SECONDS = 60.0
 _QUICKLY: dict[str, Any] = {"storage_seconds": 0.5, "save_every_seconds": 0.2}
 
 

@@ -19,7 +19,7 @@ from tests.support.stream import check_stream
 from tests.support.upstream import Upstream
 from tests.support.wire import Wire, cancel, post
 
-_PATIENCE_SECONDS = 30.0
+_PATIENCE_SECONDS = 60.0
 _numbers = itertools.count(1)
 
 State = Literal["none", "failed", "running", "good"]

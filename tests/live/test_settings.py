@@ -18,7 +18,7 @@ def _run(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     """Run until it ends by itself."""
     command = [sys.executable, "-m", "app", *arguments]
     return subprocess.run(
-        command, cwd=_ROOT, env=os.environ | settings, capture_output=True, encoding="utf-8", timeout=30, check=False
+        command, cwd=_ROOT, env=os.environ | settings, capture_output=True, encoding="utf-8", timeout=120, check=False
     )
 
 

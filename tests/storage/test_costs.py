@@ -19,20 +19,26 @@ _STATES = {"abandoned": "cancelled", "stopped": "failed"}
 _USAGE = {"prompt_tokens": 7, "completion_tokens": 2}
 
 
-async def _says(conversation: Conversation) -> AsyncGenerator[str | Usage | Finish, None]:
-    """Two words and what they have cost, told as they come; then what the message asks for."""
-    yield Usage(7, 1)
-    yield "one "
-    yield "two "
-    yield Usage(7, 2)
-    yield "three "  # the splitter keeps it until something follows
-    match conversation.user_message:
-        case "failed":
-            raise BotFailed
-        case "completed":
-            yield Finish("length")
-        case _:
-            await anyio.sleep_forever()
+def _bot(sealed: anyio.Event) -> ScriptedBot:
+    """Says two words and what they have cost, told as they come; then does what the message asks for."""
+
+    async def says(conversation: Conversation) -> AsyncGenerator[str | Usage | Finish, None]:
+        yield Usage(7, 1)
+        yield "one "
+        yield "two "
+        yield Usage(7, 2)
+        yield "three "  # the splitter keeps it until something follows
+        match conversation.user_message:
+            case "failed":
+                raise BotFailed
+            case "completed":
+                yield Finish("length")
+            case "interrupted":
+                await sealed.wait()
+            case _:
+                await anyio.sleep_forever()
+
+    return ScriptedBot(says)
 
 
 async def _fails_at_once(_: Conversation) -> AsyncGenerator[str | Usage | Finish, None]:
@@ -63,10 +69,10 @@ async def _end(client: Client, how: How, stopped: anyio.Event) -> dict[str, Any]
 @pytest.mark.parametrize("how", ["completed", "cancelled", "abandoned", "failed", "stopped", "interrupted"])
 async def test_words_and_usage_are_told_however_a_reply_ends(how: How, database_url: str) -> None:
     """In the end of its stream, in the reply, in the stored message; from memory and from the store."""
-    stopped = anyio.Event()
+    stopped, sealed = anyio.Event(), anyio.Event()
     settings = {"save_every_seconds": 0.02, "retention_seconds": 60, "resume_window_seconds": 0}
-    settings["resume_window_seconds"] = 60 if how == "interrupted" else 0
-    async with service(database_url, ScriptedBot(_says), **settings) as (client, app):
+    settings["resume_window_seconds"] = 600 if how == "interrupted" else 0
+    async with service(database_url, _bot(sealed), **settings) as (client, app):
         async with anyio.create_task_group() as group:
 
             async def stop() -> None:
@@ -78,10 +84,11 @@ async def test_words_and_usage_are_told_however_a_reply_ends(how: How, database_
             group.cancel_scope.cancel()
         reply_id = end["reply_id"]
         if how == "interrupted":
-            with anyio.fail_after(5):
+            with anyio.fail_after(60):
                 while (await run_sql(database_url, "SELECT words FROM messages WHERE position = 1")) != [(2,)]:
-                    await anyio.lowlevel.checkpoint()
+                    await anyio.sleep(0.001)
             await run_sql(database_url, "UPDATE messages SET state = 'interrupted' WHERE position = 1")
+            sealed.set()
         await no_open_reply(app)
         words = 2 if how == "interrupted" else 3
         from_memory = await _told(client, reply_id, how, words)

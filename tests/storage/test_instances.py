@@ -10,8 +10,8 @@ import pytest
 
 from app.chat.errors import BotFailed
 from app.chat.model import Conversation
+from app.storage.address import database_url as parsed
 from app.storage.database import Database
-from app.storage.database import database_url as parsed
 from app.storage.owner import DatabaseInUse
 from tests.support.addresses import CHAT, WHOLE, cancel_of, events_of, reply_at
 from tests.support.asgi import Client, Whole
@@ -19,7 +19,7 @@ from tests.support.bots import GatedBot, ScriptedBot
 from tests.support.databases import fresh_database_url, run_sql
 from tests.support.talk import Echo, ask, cancelled, got, messages, problem, replied, service
 
-_PATIENCE_SECONDS = 5.0
+_PATIENCE_SECONDS = 60.0
 
 
 @asynccontextmanager
@@ -119,7 +119,7 @@ async def test_what_is_tried_again_at_two_instances_at_once_is_one_reply() -> No
             failing.script = Echo().reply
 
             async def insist(client: Client, conversation_id: str | None, key: str) -> str:
-                with anyio.fail_after(5):
+                with anyio.fail_after(60):
                     while (answer := await ask(client, "hello", conversation_id, idempotency_key=key)).status != 200:
                         assert problem(answer) == (503, "reply-elsewhere")
                 return answer.content.decode()
@@ -159,9 +159,9 @@ async def test_a_reply_that_runs_elsewhere_can_be_looked_at() -> None:
         bot.let_through(2)
         async with first.stream("POST", CHAT, json={"user_message": "go on"}) as response:
             path = reply_at(response.headers["reply-id"])
-            with anyio.fail_after(5):
+            with anyio.fail_after(60):
                 while (await got(second, path))["words"] < 3:
-                    await anyio.lowlevel.checkpoint()
+                    await anyio.sleep(0.001)
             reply = await got(second, path)
             assert (reply["state"], reply["text"]) == ("running", "word1 word2 word3 ")
             assert not {"finish_reason", "problem"} & reply.keys()
@@ -198,7 +198,7 @@ async def test_a_key_that_comes_to_two_instances_at_once_gets_one_reply() -> Non
         for n in range(10):
 
             async def insist(client: Client, key: str) -> str:
-                with anyio.fail_after(5):
+                with anyio.fail_after(60):
                     while (answer := await ask(client, "hello", idempotency_key=key)).status != 200:
                         assert problem(answer) == (503, "reply-elsewhere")
                 return answer.content.decode()

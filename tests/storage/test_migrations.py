@@ -13,21 +13,27 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect
-from sqlalchemy.exc import DBAPIError
 
 import app.storage
+from app.chat.errors import CannotStart
+from app.storage.address import database_url as parsed
 from app.storage.database import Database, create_engine
-from app.storage.database import database_url as parsed
 from app.storage.migration import alembic_config
 from app.storage.schema import REVISION, metadata
 from tests.support.addresses import events_of, reply_at
-from tests.support.databases import fresh_database_url, run_sql
+from tests.support.databases import KINDS, empty_database_url, run_sql
 from tests.support.talk import Echo, ask, got, messages, problem, replied, service
 
 _SCRIPTS = ScriptDirectory(str(Path(app.storage.__file__).parent / "migrations"))
 _REVISIONS = [script.revision for script in _SCRIPTS.walk_revisions()][::-1]
 
 Result = TypeVar("Result")
+
+
+@pytest.fixture(params=KINDS)
+def database_url(request: pytest.FixtureRequest) -> str:
+    """An empty database."""
+    return empty_database_url(request.param)
 
 
 async def _do(url: str, work: Callable[[Connection], Result]) -> Result:
@@ -117,7 +123,7 @@ async def test_a_migration_that_fails_leaves_nothing_behind(database_url: str) -
     """Nor does one that a crash ends: all of it is one transaction, and can be tried again."""
     await run_sql(database_url, "CREATE TABLE messages (of_somebody_else INTEGER)")  # in the way of the last step
     for _ in range(2):
-        with pytest.raises(DBAPIError):
+        with pytest.raises(CannotStart, match="CHAT_DATABASE_URL: "):
             async with Database(parsed(database_url), 5):
                 pass
         assert await _do(database_url, _tables) == {"messages"}
@@ -128,7 +134,7 @@ async def test_a_migration_that_fails_leaves_nothing_behind(database_url: str) -
 
 async def test_instances_that_start_together_migrate_once() -> None:
     """All come up, on a PostgreSQL database that was empty."""
-    database_url = fresh_database_url("postgresql")
+    database_url = empty_database_url("postgresql")
 
     async def start() -> None:
         async with service(database_url) as (client, _):
@@ -144,7 +150,7 @@ async def test_a_database_of_a_newer_version_is_left_alone(database_url: str) ->
     async with service(database_url) as (client, _):
         await replied(client, "hello")
     await run_sql(database_url, "UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(Exception, match="9999"):
+    with pytest.raises(CannotStart, match="revision 9999"):
         async with Database(parsed(database_url), 5):
             pass
     assert await run_sql(database_url, "SELECT count(*) FROM messages") == [(2,)]

@@ -17,8 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.access.keys import new_key
 from app.chat.access import Principal
 from app.chat.model import Idempotency, ReplyRecord
+from app.storage.address import database_url as parsed
 from app.storage.database import Database, create_engine, transactions_on
-from app.storage.database import database_url as parsed
 from app.storage.keys import SqlKeyStore
 from app.storage.owner import seal_orphans
 from app.storage.records import record_writer
@@ -29,7 +29,7 @@ from tests.support.databases import KINDS, fresh_database_url
 
 _MANY = 10_000
 _FAILED = 10
-_PATIENCE_SECONDS = 20.0
+_PATIENCE_SECONDS = 60.0
 _SOMEBODY, _SOMEBODY_ELSE = Principal("key:somebody"), Principal("key:somebody else")
 
 

@@ -61,5 +61,5 @@ async def browsing(**options: Any) -> AsyncIterator[Page]:  # noqa: ANN401 - see
 async def until(page: Page, expression: str) -> None:
     """Wait until it is true. Playwright has its own way, which compiles text in the page: a policy forbids that."""
     with anyio.fail_after(_PATIENCE_SECONDS):
-        while not await page.evaluate(expression):  # noqa: ASYNC110 - a page has no event for everything
+        while not await page.evaluate(expression):
             await asyncio.sleep(0.05)

@@ -15,7 +15,7 @@ from tests.support.asgi import Client
 from tests.support.bots import open_replies
 from tests.support.settings import Settings
 
-_PATIENCE_SECONDS = 20.0
+_PATIENCE_SECONDS = 60.0
 
 Leaves = Literal["never", "at once", "after the head", "after a word"]
 
@@ -149,7 +149,7 @@ class Service:
         """Wait until what runs waits for the test, and all else has ended."""
         with anyio.fail_after(_PATIENCE_SECONDS):
             while open_replies(self.app) != self.bot.waiting:
-                await anyio.lowlevel.checkpoint()
+                await anyio.sleep(0.001)
 
     async def _start(self) -> None:
         self.app = create_app(self._settings, self.bot)

@@ -216,7 +216,7 @@ async def subject(kind: Kind, llama: LlamaServer, *, is_long: bool) -> AsyncIter
             (process,) = [process for process in psutil.Process().children() if process not in others]
             behind = _Process(process)
         with anyio.fail_after(_PATIENCE_SECONDS):
-            while not bot.is_ready:  # noqa: ASYNC110 - it has no event for that
+            while not bot.is_ready:
                 await anyio.sleep(0.02)
         yield Subject(client, app, bot, message, kind not in {"greeter", "simulator"}, behind)
 

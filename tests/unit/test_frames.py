@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from app.chat.access import EVERYBODY
 from app.chat.errors import BotTimeout
 from app.chat.model import Done, End, Failed, ReplyRecord
-from app.chat.production import RunningReply
+from app.chat.running import RunningReply
 from app.chat.words import WordSplitter
 from app.contract import Contract
 from app.eventlog.memory import MemoryReplyLog

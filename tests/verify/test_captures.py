@@ -113,7 +113,7 @@ def test_the_command_reads_a_pipe(tmp_path: Path) -> None:
         env=environment(),
         input=_WORDS.encode(),
         capture_output=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert done.returncode == 1, done.stderr

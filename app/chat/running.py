@@ -1,0 +1,179 @@
+"""One reply while it is generated and while it is read afterwards: its state, and what may end it."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Literal
+
+from app.chat.bounds import ReplyBounds
+from app.chat.errors import (
+    BotTimeout,
+    ChatError,
+    CursorAhead,
+    CursorExpired,
+    ReplyElsewhere,
+    ReplyInterrupted,
+    StorageUnavailable,
+)
+from app.chat.model import Done, Failed, ReplyRecord, ReplyState, Snapshot
+from app.chat.ports import ReplyLog, Store
+
+STOPPED = {"cancelled", "abandoned"}
+
+Stopped = Literal["cancelled", "abandoned"]
+Verdict = ChatError | Stopped
+
+
+class RunningReply:
+    """A reply that is being generated, or has ended and can still be read."""
+
+    __slots__ = (
+        "_held",
+        "_saved_words",
+        "acknowledged",
+        "heard_at",
+        "is_pumping",
+        "is_refused",
+        "leaving",
+        "log",
+        "readers",
+        "record",
+        "stored",
+        "task",
+        "unread_seconds",
+        "verdict",
+        "watchdog",
+    )
+
+    def __init__(self, record: ReplyRecord, log: ReplyLog, unread_seconds: float = 0) -> None:
+        """`record` goes to the store, `log` to readers; without readers the reply runs for `unread_seconds`."""
+        self.record = record
+        self.log = log
+        self.unread_seconds = unread_seconds
+        self.readers = 0
+        self.acknowledged = False  # the store has the message
+        self.stored = False  # the store also has the end of the reply
+        self.heard_at = 0.0
+        self.task: asyncio.Task[None] | None = None
+        self.watchdog: asyncio.TimerHandle | None = None
+        self.leaving: asyncio.TimerHandle | None = None
+        self._held: list[str] = []  # words held back until the store has the message that they answer
+        self._saved_words = 0
+        self.verdict: Verdict | None = None  # why it was stopped
+        self.is_pumping = False  # its task is reading from the bot
+        self.is_refused = False  # the store rejected the message
+
+    @property
+    def reply_id(self) -> str:
+        """The reply's id."""
+        return self.record.reply_id
+
+    @property
+    def conversation_id(self) -> str:
+        """The id of the conversation that it belongs to."""
+        return self.record.conversation_id
+
+    def snapshot(self) -> Snapshot:
+        """The reply as its readers see it at this moment."""
+        record, end = self.record, self.log.end
+        common = (record.reply_id, record.conversation_id)
+        match end:
+            case None:
+                return Snapshot(*common, "running", self.log.text(), len(self.log), usage=record.usage)
+            case Done():
+                state: ReplyState = "cancelled" if end.finish_reason in STOPPED else "completed"
+                return Snapshot(
+                    *common,
+                    state,
+                    end.text,
+                    len(self.log),
+                    end.finish_reason,
+                    end.usage,
+                    omitted_messages=end.omitted_messages,
+                )
+            case Failed():
+                state = "interrupted" if isinstance(end.error, ReplyInterrupted) else "failed"
+                text = self.log.text()
+                return Snapshot(*common, state, text, len(self.log), usage=record.usage, error=end.error)
+
+    def stop(self, verdict: Verdict) -> None:
+        """End the reply now and cancel the bot. Does nothing if it has ended or is being stopped."""
+        if self.verdict is None and self.log.end is None:
+            self.verdict = verdict
+            if self.is_pumping and self.task is not None:
+                self.task.cancel()
+
+    def watch(self, loop: asyncio.AbstractEventLoop, bounds: ReplyBounds) -> None:
+        """From now on, stop the reply if the bot is silent for too long or takes too long in total."""
+        self.heard_at = loop.time()
+        self._watch(loop, bounds.silence_seconds, self.heard_at + bounds.seconds)
+
+    def _watch(self, loop: asyncio.AbstractEventLoop, silence_seconds: float, ends_at: float) -> None:
+        """One timer per reply, rescheduled only when it fires, so that a delta costs nothing."""
+        due = min(self.heard_at + silence_seconds, ends_at)
+        if loop.time() >= due:
+            self.stop(BotTimeout())
+        else:
+            self.watchdog = loop.call_at(due, self._watch, loop, silence_seconds, ends_at)
+
+    def forget_timers(self) -> None:
+        """Cancel the timers of a reply that has ended."""
+        for timer in (self.watchdog, self.leaving):
+            if timer is not None:
+                timer.cancel()
+
+    def check_cursor(self, after: int) -> None:
+        """Return if a reader can resume after the first `after` words. Raises `CursorAhead` and `CursorExpired`."""
+        if after > len(self.log):
+            end = self.log.end
+            if isinstance(end, Failed) and isinstance(end.error, ReplyInterrupted):
+                raise CursorExpired  # the word may have existed
+            raise CursorAhead
+
+    def take_receipt(self, saved: "asyncio.Future[None]") -> None:
+        """Callback for the store's answer to saving the message."""
+        error = saved.exception()
+        if error is None:
+            self.acknowledge()
+        else:
+            self.refuse(error if isinstance(error, ChatError) else StorageUnavailable())
+
+    def acknowledge(self) -> None:
+        """The store has the message: release the words held back so far."""
+        if not self.acknowledged:
+            self.acknowledged = True
+            self.log.append(self._held)
+            self._held = []
+
+    def refuse(self, error: ChatError) -> None:
+        """The store rejected the message. No word has been sent, so the reply simply fails with this error."""
+        if not self.acknowledged:
+            self.is_refused = True
+            self.stop(error)
+
+    def save_progress(self, store: Store) -> None:
+        """Save the words since the last call, in case the process dies before the reply ends."""
+        if self.acknowledged and len(self.log) > self._saved_words and self.record.state == "running":
+            self._saved_words = len(self.log)
+            self.record_text()
+            store.save(self.record).add_done_callback(self._look)
+
+    def _look(self, saved: "asyncio.Future[None]") -> None:
+        """A failed save is retried with the next one, unless this instance no longer owns the reply."""
+        if isinstance(saved.exception(), ReplyElsewhere):
+            self.stop(ReplyInterrupted())
+
+    def emit(self, words: Sequence[str]) -> None:
+        """Add words that the bot has generated."""
+        if self.acknowledged:
+            self.log.append(words)
+        else:
+            self._held += words
+
+    def text(self) -> str:
+        """The whole text so far."""
+        return self.log.text() + "".join(self._held)
+
+    def record_text(self) -> None:
+        """Copy the text so far into the record."""
+        self.record.text = self.text()
+        self.record.words = len(self.log) + len(self._held)
