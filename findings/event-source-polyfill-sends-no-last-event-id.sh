@@ -5,7 +5,7 @@
 # Expected: a polyfill of EventSource reconnects as EventSource does, with the header Last-Event-ID.
 # Seen:     it never sends the header. It appends `?lastEventId=1` to the URL (another name can be set). A server that
 #           follows the standard starts over, and each reconnection delivers the same events again.
-# Matters:  to streams that are resumed, since this package is what pages use to send an Authorization header with
+# Matters:  to streams that are resumed: pages use this package to send an Authorization header, which they cannot with
 #           EventSource. A contract that validates its query parameters even answers 400 to each reconnection.
 # Needs:    Node 20 or later with npm
 set -eu

@@ -7,7 +7,7 @@
 #           has been sent. The client gets 200 with an empty, unfinished body, the log an ExceptionGroup; handlers
 #           registered for the exception are not asked. Moved into a dependency, the same line answers 404.
 # Matters:  to streams that look something up first (a conversation, a quota): the 404, 409 and 429 of the contract
-#           cannot be answered from there. EventSource and most SDKs take the outcome for a lost connection and retry.
+#           cannot be answered from there. EventSource takes the outcome for a lost connection and asks again.
 # Needs:    Python 3.11
 set -eu
 dir=$(mktemp -d)
