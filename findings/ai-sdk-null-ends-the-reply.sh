@@ -3,8 +3,8 @@
 #
 # Version:  ai 7.0.173 (npm), pydantic 2.14.4 (PyPI)
 # Expected: a reader that ignores unknown fields takes `"providerMetadata": null` for the field's absence.
-# Seen:     the schema allows the field to be missing, not to be null. The chunk fails its validation and the stream ends
-#           there: of "hello world" the user keeps "hello". An unknown field with null does no harm.
+# Seen:     the schema allows the field to be missing, not to be null. The chunk fails its validation, and the stream
+#           ends there: of "hello world" the user keeps "hello". An unknown field with null does no harm.
 # Matters:  to servers in Python: pydantic writes None as null unless told `exclude_none=True`, and generated models
 #           fill in each optional field. The server's own schema, where null is allowed, passes all of its tests.
 # Needs:    Python 3.11, Node 20 or later with npm

@@ -3,8 +3,8 @@
 #
 # Version:  Apache httpd 2.4.71 (Debian 12)
 # Expected: HTTP lets a server answer before it has read the body. The proxy passes the answer on.
-# Seen:     mod_proxy_http reads the answer only after it has sent the whole body. A server that answers and closes makes
-#           that fail, and the client gets 502, although the answer lies in the socket. A direct client reads the 401.
+# Seen:     mod_proxy_http reads the answer only after it has sent the whole body. A server that answers and closes
+#           makes that fail, and the client gets 502, although the answer has arrived. A direct client reads the 401.
 #           Small bodies work, because they fit into the socket's buffers: tests with small bodies pass.
 # Matters:  to contracts that promise 401 or 413 and limit the body's size: behind Apache, read (a bounded part of) the
 #           body before you answer. A 502 is also one that clients repeat, with the same large body.
@@ -23,7 +23,7 @@ import threading
 import time
 
 listener = socket.create_server(("127.0.0.1", 0))
-upstream = listener.getsockname()[1]
+direct = listener.getsockname()[1]
 
 
 def refuse(connection):
@@ -37,19 +37,19 @@ def refuse(connection):
     connection.close()
 
 
-def serve():
+def upstream():
     while True:
         threading.Thread(target=refuse, args=(listener.accept()[0],), daemon=True).start()
 
 
-threading.Thread(target=serve, daemon=True).start()
+threading.Thread(target=upstream, daemon=True).start()
 with socket.create_server(("127.0.0.1", 0)) as free:
     proxy = free.getsockname()[1]
 modules = ("mpm_event", "authz_core", "proxy", "proxy_http")
 loaded = "".join(f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so\n" for name in modules)
 pathlib.Path("apache.conf").write_text(
     f"ServerRoot {pathlib.Path.cwd()}\nServerName localhost\nListen 127.0.0.1:{proxy}\nPidFile pid\nErrorLog errors\n"
-    f"{loaded}ProxyPass / http://127.0.0.1:{upstream}/\n"
+    f"{loaded}ProxyPass / http://127.0.0.1:{direct}/\n"
 )
 
 
@@ -70,7 +70,7 @@ def status(port, size):
 
 apache = subprocess.Popen(["apache2", "-X", "-f", str(pathlib.Path("apache.conf").resolve())])
 try:
-    seen = [status(port, size) for size in (100, 8_000_000) for port in (upstream, proxy)]
+    seen = [status(port, size) for size in (100, 8_000_000) for port in (direct, proxy)]
 finally:
     apache.terminate()
     apache.wait()

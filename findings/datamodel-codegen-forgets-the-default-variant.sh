@@ -4,8 +4,8 @@
 # Version:  datamodel-code-generator 0.89.0, pydantic 2.14.4 (PyPI)
 # Expected: `discriminator.defaultMapping: Word` says which variant an object without the discriminating property is.
 #           The model for it even has the default, `event: Literal["word"] = "word"`, and accepts the object by itself.
-# Seen:     the generator drops defaultMapping without a word and writes `Field(discriminator="event")`. pydantic looks
-#           for the property in the input, not at the default: union_tag_not_found. Alone: accepted. In the union: refused.
+# Seen:     the generator drops defaultMapping and writes `Field(discriminator="event")`. pydantic looks for the
+#           property in the input and not at the default: union_tag_not_found. Alone accepted, in the union refused.
 # Matters:  to event streams, where an event without a name is `message`: the first plain event fails to parse, while
 #           validators of the schema accept it. Fill in the property before parsing.
 # Needs:    Python 3.11
@@ -18,7 +18,8 @@ python3 -m venv venv
 venv/bin/python -m pip install -q datamodel-code-generator==0.89.0 pydantic==2.14.4
 cat >openapi.json <<'JSON'
 {"openapi": "3.2.0", "info": {"title": "Events", "version": "1"}, "paths": {}, "components": {"schemas": {
-  "Word": {"type": "object", "required": ["data"], "properties": {"event": {"const": "word"}, "data": {"type": "string"}}},
+  "Word": {"type": "object", "required": ["data"],
+    "properties": {"event": {"const": "word"}, "data": {"type": "string"}}},
   "Done": {"type": "object", "required": ["event"], "properties": {"event": {"const": "done"}}},
   "Event": {"oneOf": [{"$ref": "#/components/schemas/Word"}, {"$ref": "#/components/schemas/Done"}],
     "discriminator": {"propertyName": "event", "defaultMapping": "Word",

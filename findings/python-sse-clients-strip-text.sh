@@ -1,5 +1,5 @@
 #!/bin/sh
-# Two Python SSE clients strip the white space around an event's data: a streamed text loses indentation and line breaks.
+# Two Python SSE clients strip white space around an event's data: streamed text loses indentation and line breaks.
 #
 # Version:  requests-sse 0.5.3, aiohttp-sse-client2 0.3.0 (PyPI)
 # Expected: the standard removes one space behind `data:` and one line feed at the end of the data, and nothing else.

@@ -1,5 +1,5 @@
 #!/bin/sh
-# `redocly diff` calls it a patch to remove the whole schema of a response, and a major change to widen one number in it.
+# `redocly diff` rates the removal of a response's whole schema as a patch, and widening one number in it as major.
 #
 # Version:  @redocly/cli 2.77.0 (npm); the command is marked experimental
 # Expected: removing a schema breaks more than loosening it: without one, a response may be anything.
