@@ -7,7 +7,7 @@
 #           makes that fail, and the client gets 502, although the answer has arrived. A direct client reads the 401.
 #           Small bodies work, because they fit into the socket's buffers: tests with small bodies pass.
 # Matters:  to contracts that promise 401 or 413 and limit the body's size: behind Apache, read (a bounded part of) the
-#           body before you answer. A 502 is also one that clients repeat, with the same large body.
+#           body before you answer. Many clients repeat a 502, with the same large body.
 # Needs:    Python 3.11; apache2 on PATH with its modules, as Debian installs them
 set -eu
 dir=$(mktemp -d)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# event-source-polyfill resumes without a Last-Event-ID header: the id is in the query, where nobody looks.
+# event-source-polyfill resumes without a Last-Event-ID header: it puts the id into the query.
 #
 # Version:  event-source-polyfill 1.0.31 (npm)
 # Expected: a polyfill of EventSource reconnects as EventSource does, with the header Last-Event-ID.

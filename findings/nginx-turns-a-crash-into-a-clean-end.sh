@@ -6,8 +6,8 @@
 # Seen:     nginx asks the upstream with HTTP/1.0, where closing the connection *is* the end. It then sends the client a
 #           proper last chunk, and logs nothing. With `proxy_http_version 1.1` the same death reaches the client as an
 #           incomplete read, and the log. (From 1.29.7 on nginx asks with 1.1 by default.)
-# Matters:  to those who tell "finished" from "crashed" by the transport: it works in development, and stops behind the
-#           most common proxy. A stream needs an end of its own (an event), and clients must wait for it.
+# Matters:  to those who tell "finished" from "crashed" by the transport: it works in development, and stops behind
+#           this proxy. A stream needs an end of its own (an event), and clients must wait for it.
 # Needs:    Python 3.11, nginx on PATH
 set -eu
 dir=$(mktemp -d)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The usual way to describe a stream in OpenAPI, `schema: {type: string}`, makes schemathesis fail each right answer.
+# The usual way to describe a stream in OpenAPI, `schema: {type: string}`, makes schemathesis fail each correct answer.
 #
 # Version:  schemathesis 4.32.5 (PyPI)
 # Expected: a body of text/event-stream is a text, and `type: string` describes it: in OpenAPI 3.1 it is what most

@@ -4,7 +4,7 @@
 # Version:  schemathesis 4.32.5 (PyPI)
 # Expected: a stream that lacks the final event which its `schema` (OpenAPI 3.2, for the stream as a whole) demands
 #           fails, or the report says that it was not checked.
-# Seen:     behind 20 events schemathesis stops reading and leaves the schema of the whole unchecked. With 2 events
+# Seen:     after 20 events schemathesis stops reading and leaves the schema of the whole unchecked. With 2 events
 #           and no "done" it fails (ST108); with 30 events and no "done" the run passes, exit 0, "No issues found".
 # Matters:  to contracts that say how a stream ends: test data is short, real replies are long, and the check goes away
 #           without a word. Set `max-stream-events` above the longest stream, and check `response.stream_cut_short`.
