@@ -4,6 +4,7 @@ But for the list of all keys, which is read as a whole: there are as many as ope
 """
 
 import itertools
+import json
 import re
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
@@ -149,7 +150,7 @@ async def test_every_statement_uses_an_index(engine: AsyncEngine) -> None:
                 assert all(_SQLITE_STEP.fullmatch(step) for step in steps), (statement, steps)
             else:
                 plan = await connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {statement}", tuple(parameters))
-                nodes = set(_nodes(plan.scalar_one()[0]["Plan"]))
+                nodes = set(_nodes(json.loads(plan.scalar_one())[0]["Plan"]))
                 assert nodes <= _POSTGRES_NODES, (statement, nodes)
 
 
@@ -189,4 +190,4 @@ async def test_the_explanation_would_tell(engine: AsyncEngine) -> None:
                 assert not all(_SQLITE_STEP.fullmatch(row.detail) for row in plan)
             else:
                 plan = await connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {statement}")
-                assert not set(_nodes(plan.scalar_one()[0]["Plan"])) <= _POSTGRES_NODES
+                assert not set(_nodes(json.loads(plan.scalar_one())[0]["Plan"])) <= _POSTGRES_NODES
