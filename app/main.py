@@ -62,7 +62,7 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None) -> Fast
     )
     replies = Replies(bot, _bounds(settings), database.store, MemoryReplyLog)
 
-    database.on_death = replies.interrupt
+    database.generated = replies
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from app.chat.access import Principal
-from app.chat.errors import ReplyElsewhere, ReplyInterrupted, ReplyNotFound, error_with_code
+from app.chat.errors import ReplyInterrupted, ReplyNotFound, error_with_code
 from app.chat.model import Done, End, Failed, ReplyRecord, Snapshot, StoredMessage
 from app.chat.ports import ReplyLog, Store
 from app.chat.running import RunningReply
@@ -68,17 +68,17 @@ class PastReplies:
     async def read_back(self, reply_id: str, principal: Principal) -> RunningReply:
         """A reply from the store, split into the same words as when it was generated.
 
-        Raises `ReplyNotFound`, `ReplyElsewhere` if it has not ended, and `StorageUnavailable`.
+        One that another instance still generates has the words that are stored so far, and no end. Raises
+        `ReplyNotFound` and `StorageUnavailable`.
         """
         conversation_id, message = await self._stored(reply_id, principal)
-        if message.state == "running":
-            raise ReplyElsewhere
         record = ReplyRecord(reply_id, conversation_id, 0, "", message.created_ms, principal, usage=message.usage)
         reply = RunningReply(record, self._new_log())
         reply.acknowledge()
-        splitter = WordSplitter()
-        reply.log.append(splitter.feed(message.text) + splitter.flush())
-        reply.log.close(_end(message))
+        reply.log.append(words_of(message.text))
+        reply.is_remote = message.state == "running"
+        if not reply.is_remote:
+            reply.log.close(end_of(message))
         return reply
 
     async def snapshot(self, reply_id: str, principal: Principal) -> Snapshot:
@@ -89,9 +89,8 @@ class PastReplies:
         conversation_id, message = await self._stored(reply_id, principal)
         words = message.words
         if words is None:
-            splitter = WordSplitter()
-            words = len(splitter.feed(message.text) + splitter.flush())
-        end = None if message.state == "running" else _end(message)
+            words = len(words_of(message.text))
+        end = None if message.state == "running" else end_of(message)
         return Snapshot(
             reply_id,
             conversation_id,
@@ -116,7 +115,14 @@ class PastReplies:
             del self._keys[reply.record.idempotency.key]
 
 
-def _end(message: StoredMessage) -> End:
+def words_of(text: str) -> list[str]:
+    """The words that a stored text had when it was generated."""
+    splitter = WordSplitter()
+    return splitter.feed(text) + splitter.flush()
+
+
+def end_of(message: StoredMessage) -> End:
+    """How a stored reply ended."""
     match message.state:
         case "completed" | "cancelled":
             return Done(message.text, message.finish_reason or "stop", message.usage)

@@ -116,6 +116,10 @@ class Store(Protocol):
         """A principal's reply and its conversation's id."""
         ...
 
+    async def request_cancellation(self, reply_id: str, principal: Principal) -> None:
+        """Ask the instance that generates a principal's running reply to cancel it."""
+        ...
+
     async def reply_for(self, key: str) -> KeyedReply | None:
         """The reply for an idempotency key."""
         ...

@@ -8,7 +8,7 @@ the task is cancelled, and the bot with it.
 import asyncio
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from types import TracebackType
 from typing import Self
@@ -26,6 +26,7 @@ from app.chat.past import PastReplies
 from app.chat.ports import Bot, Meter, ReplyLog, Store
 from app.chat.production import produce
 from app.chat.registry import Registry
+from app.chat.remote import RemoteReplies
 from app.chat.running import RunningReply
 from app.chat.unsaved import UnsavedEnds
 
@@ -46,6 +47,7 @@ class Replies:
         self._registry = Registry()
         self._past = PastReplies(store, new_log, bounds.retention_seconds)
         self._earlier = EarlierReplies(self._registry, self._past, store)
+        self._remote = RemoteReplies(store, bounds.save_every_seconds)
         self._unsaved = UnsavedEnds(store)
         self._tasks: asyncio.TaskGroup
         self._saver: asyncio.Task[None]
@@ -66,6 +68,7 @@ class Replies:
         """Stop the replies that are still running, and wait for them."""
         self.accepting = False
         self._saver.cancel()
+        self._remote.stop()
         for reply in self._registry.running:
             reply.stop(Draining())
         await self._tasks.__aexit__(kind, error, trace)
@@ -97,12 +100,15 @@ class Replies:
     async def open(self, reply_id: str, principal: Principal, after: int = 0) -> RunningReply:
         """Attach to a principal's reply, live or stored, after its first `after` words. The caller must call `leave`.
 
-        Raises `ReplyNotFound`, `ReplyElsewhere`, `CursorAhead`, `CursorExpired`, `TooManyStreams` and
-        `StorageUnavailable`.
+        One that another instance generates is followed as that saves it. Raises `ReplyNotFound`, `CursorAhead`,
+        `CursorExpired`, `TooManyStreams` and `StorageUnavailable`.
         """
         if self._find(reply_id, principal) is None and len(self._registry) >= self._bounds.open_streams:
             raise TooManyStreams
-        return self._attach(await self.look(reply_id, principal, after))
+        reply = await self.look(reply_id, principal, after)
+        if reply.is_remote and reply.log.end is None:
+            reply = self._remote.follow(reply, self._tasks, self._registry.discard_if_over)
+        return self._attach(reply)
 
     async def look(self, reply_id: str, principal: Principal, after: int = 0) -> RunningReply:
         """The reply that `open` would attach to. The caller does not become a reader, so it does not keep it running.
@@ -121,10 +127,14 @@ class Replies:
     async def cancel(self, reply_id: str, principal: Principal) -> None:
         """Stop a principal's reply and wait for its end; does nothing if it has ended.
 
-        Raises `ReplyNotFound`, `ReplyElsewhere` and `StorageUnavailable`.
+        Raises `ReplyNotFound`, `StorageUnavailable`, and `ReplyElsewhere` if the instance that generates it does not
+        cancel it in time.
         """
         reply = self._find(reply_id, principal) or await self._past.read_back(reply_id, principal)
-        await self._cancelled(reply)
+        if not reply.is_remote:
+            await self._cancelled(reply)
+        elif reply.log.end is None:
+            await self._remote.cancel(reply_id, principal, _CANCEL_SECONDS)
 
     async def delete_conversation(self, conversation_id: str, principal: Principal) -> None:
         """Stop the reply running in a principal's conversation, and delete the conversation.
@@ -142,10 +152,18 @@ class Replies:
         if reply.readers == 0:
             if reply.log.end is not None:
                 self._registry.discard_if_over(reply)
+            elif reply.is_remote:
+                self._remote.unfollow(reply)
             elif reply.unread_seconds:
                 reply.leaving = self._loop.call_later(reply.unread_seconds, reply.stop, "abandoned")
             else:
                 reply.stop("abandoned")
+
+    def cancel_all(self, reply_ids: Iterable[str]) -> None:
+        """Cancel these replies: clients have asked other instances to."""
+        for reply_id in reply_ids:
+            if (reply := self._registry.with_id(reply_id)) is not None:
+                reply.stop("cancelled")
 
     def interrupt(self) -> None:
         """End what runs: another instance has taken this one for dead, and told readers that it is interrupted."""
@@ -210,7 +228,7 @@ class Replies:
 
     def _find(self, reply_id: str, principal: Principal) -> RunningReply | None:
         """A principal's reply in memory; another principal's is `None`, as if it did not exist."""
-        reply = self._registry.with_id(reply_id) or self._past.find(reply_id)
+        reply = self._registry.with_id(reply_id) or self._past.find(reply_id) or self._remote.find(reply_id)
         return reply if reply is not None and reply.record.principal == principal else None
 
     async def _silence(self, conversation_id: str, principal: Principal) -> None:

@@ -33,6 +33,7 @@ class RunningReply:
         "heard_at",
         "is_pumping",
         "is_refused",
+        "is_remote",
         "leaving",
         "log",
         "readers",
@@ -61,6 +62,7 @@ class RunningReply:
         self.verdict: Verdict | None = None  # why it was stopped
         self.is_pumping = False  # its task is reading from the bot
         self.is_refused = False  # the store rejected the message
+        self.is_remote = False  # another instance generates it
 
     @property
     def reply_id(self) -> str:
@@ -123,8 +125,9 @@ class RunningReply:
 
     def check_cursor(self, after: int) -> None:
         """Return if a reader can resume after the first `after` words. Raises `CursorAhead` and `CursorExpired`."""
-        if after > len(self.log):
-            end = self.log.end
+        end = self.log.end
+        is_behind = self.is_remote and end is None  # the store may have fewer words than the reader
+        if after > len(self.log) and not is_behind:
             if isinstance(end, Failed) and isinstance(end.error, ReplyInterrupted):
                 raise CursorExpired  # the word may have existed
             raise CursorAhead

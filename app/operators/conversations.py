@@ -20,7 +20,7 @@ _DAY_MS = 24 * 3600 * 1000
 
 
 def main(arguments: list[str], settings: Settings) -> int:
-    """Do what the arguments say. Returns the exit status."""
+    """Run the command. Returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m app conversations", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     export = commands.add_parser("export", help="print a conversation")

@@ -15,7 +15,7 @@ from app.storage.keys import SqlKeyStore
 
 
 def main(arguments: list[str], settings: Settings) -> int:
-    """Do what the arguments say. Returns the exit status."""
+    """Run the command. Returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m app keys", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     create = commands.add_parser("create", help="create a key, and print it this once")
@@ -37,7 +37,7 @@ def main(arguments: list[str], settings: Settings) -> int:
 
 
 def are_needed(settings: Settings) -> bool:
-    """Whether the service would ask for credentials; in a new database, there are none.
+    """Whether the service would require credentials; with a new database, it would not.
 
     Raises `CannotStart` for a database that cannot be opened, and `StorageUnavailable`.
     """

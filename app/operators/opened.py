@@ -1,4 +1,4 @@
-"""The database, opened for a command."""
+"""Opens the database for a command."""
 
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -16,14 +16,14 @@ from app.storage.transactions import Transactions
 
 
 class NeverUsed(CannotStart):
-    """There is no database, or nothing of ours in it."""
+    """The database does not exist, or the service has never used it."""
 
 
 @asynccontextmanager
 async def opened(settings: Settings, *, create: bool = False) -> AsyncIterator[Transactions]:
-    """What to run transactions in. `create` makes the database and its tables if they are not there.
+    """Open the database for transactions. `create` creates the database and its tables if they do not exist.
 
-    Raises `CannotStart`; without `create`, `NeverUsed` too.
+    Raises `CannotStart`; without `create`, also `NeverUsed`.
     """
     address = database_url(settings.database_url)
     engine = create_engine(address, settings.storage_seconds)
@@ -44,19 +44,19 @@ async def opened(settings: Settings, *, create: bool = False) -> AsyncIterator[T
 
 
 def told(command: Callable[[], int]) -> int:
-    """The exit status of a command; what is wrong with the database is said in one line."""
+    """Run a command and return its exit status; errors of the database become one line."""
     try:
         return command()
     except CannotStart as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_status
     except StorageUnavailable:
-        sys.stderr.write(f"{SETTING}: the database does not answer any more. Next: see its log, and try again.\n")
+        sys.stderr.write(f"{SETTING}: the database no longer answers. Next: check its log, and try again.\n")
         return CannotStart.exit_status
 
 
 def _look_for(file: Path, *, create: bool) -> None:
-    """SQLite makes a file that is not there, whoever asks for what; and it makes no folder."""
+    """Check that the file exists: SQLite would create it, even for reading. With `create`, create its folder."""
     if create:
         file.parent.mkdir(parents=True, exist_ok=True)
     elif not file.exists():
@@ -71,5 +71,5 @@ def _check(revision: str | None, address: Address) -> None:
         )
     if revision < REVISION:
         raise CannotStart(
-            f"{SETTING}: an older version of the service made this database. Next: start the service once."
+            f"{SETTING}: an older version of the service created this database. Next: start the service once."
         )

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from types import TracebackType
 from typing import Any, Self
@@ -20,8 +20,13 @@ from app.storage.address import Address, PostgresServers, SqliteFile
 from app.storage.failures import file_trouble, spoils_session
 from app.storage.instances import touch, write_something
 from app.storage.keys import SqlKeyStore
+<<<<<<< HEAD
 from app.storage.leases import Lease
 from app.storage.migration import check_encoding, migrate
+=======
+from app.storage.leases import Generated, Lease
+from app.storage.migration import migrate
+>>>>>>> main
 from app.storage.opening import look_for_files, opening
 from app.storage.owner import Owner, file_lock, seal_all
 from app.storage.postgres import Connector, Dialect
@@ -51,8 +56,8 @@ class Database:
 
         Where several instances share it, one that gives no sign of life for `lease_seconds` is dead.
         """
-        self.on_death: Callable[[], None] = _nobody_cares
-        """Called when other instances took this one for dead, and told readers of its replies so."""
+        self.generated: Generated = _Nothing()
+        """What other instances may end here."""
         self._address = address
         self._lease_seconds = lease_seconds
         self._connector = Connector(address, patience_seconds) if isinstance(address, PostgresServers) else None
@@ -99,7 +104,7 @@ class Database:
         assert self._connector is not None  # noqa: S101 - it is PostgreSQL
         await check_encoding(self._engine)
         await migrate(self._engine)
-        lease = Lease(self._engine, self._connector, owner, self._lease_seconds, self.on_death)
+        lease = Lease(self._engine, self._connector, owner, self._lease_seconds, self.generated)
         await exits.enter_async_context(lease)
         return record_writer(owner, self._lease_seconds)
 
@@ -129,8 +134,14 @@ class Database:
             await asyncio.gather(task, return_exceptions=True)
 
 
-def _nobody_cares() -> None:
-    """The default of `Database.on_death`."""
+class _Nothing:
+    """Of a process that generates no replies."""
+
+    def interrupt(self) -> None:
+        """Nothing is there to be ended."""
+
+    def cancel_all(self, reply_ids: Iterable[str]) -> None:
+        """As above."""
 
 
 def create_engine(address: Address, patience_seconds: float, connector: Connector | None = None) -> AsyncEngine:

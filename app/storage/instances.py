@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import BigInteger, Connection, and_, cast, delete, exists, func, insert, or_, select, update
 from sqlalchemy.dialects import sqlite
 
-from app.storage.schema import RUNNING, instances, messages
+from app.storage.schema import RUNNING, cancellations, instances, messages
 
 _NOW_MS = cast(func.extract("epoch", func.clock_timestamp()) * 1000, BigInteger)
 _STARTED_MS = cast(func.extract("epoch", func.pg_postmaster_start_time()) * 1000, BigInteger)
@@ -97,8 +97,15 @@ def seal(connection: Connection, suspects: Sequence[Stamp]) -> int:
         *connection.scalars(gone).all(),
         *(name for name, seen_ms in suspects if not seen_ms and _is_free(connection, name)),
     ]
+    connection.execute(delete(cancellations).where(cancellations.c.owner.in_(names)))
     sealed = update(messages).where(RUNNING, messages.c.owner.in_(names)).values(state="interrupted")
     return connection.execute(sealed).rowcount if names else 0
+
+
+def take_cancellations(connection: Connection, owner: str) -> list[str]:
+    """The replies of this instance that others were asked to cancel, each once."""
+    taken = delete(cancellations).where(cancellations.c.owner == owner).returning(cancellations.c.reply_id)
+    return list(connection.scalars(taken).all())
 
 
 def lock_for_old_versions(connection: Connection, owner: str) -> None:

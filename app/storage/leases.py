@@ -11,15 +11,25 @@ PostgreSQL ends them all; neither is the death of an instance.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Iterable
 from contextlib import suppress
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.storage.instances import Fenced, Stamp, enter, leave, lock_for_old_versions, others, seal, touch
+from app.storage.instances import (
+    Fenced,
+    Stamp,
+    enter,
+    leave,
+    lock_for_old_versions,
+    others,
+    seal,
+    take_cancellations,
+    touch,
+)
 from app.storage.owner import Owner, told_of
 from app.storage.postgres import Connector
 
@@ -34,23 +44,32 @@ _TROUBLE = (SQLAlchemyError, OSError, TimeoutError)
 _logger = logging.getLogger(__name__)
 
 
+class Generated(Protocol):
+    """The replies that this instance generates."""
+
+    def interrupt(self) -> None:
+        """End them all: this instance was declared dead, and readers elsewhere were told that they are interrupted."""
+        ...
+
+    def cancel_all(self, reply_ids: Iterable[str]) -> None:
+        """Cancel these: clients have asked other instances to."""
+        ...
+
+
 class Lease:
     """Keeps an instance alive. An async context manager."""
 
     def __init__(
-        self, engine: AsyncEngine, connector: Connector, owner: Owner, seconds: float, on_death: Callable[[], None]
+        self, engine: AsyncEngine, connector: Connector, owner: Owner, seconds: float, generated: Generated
     ) -> None:
-        """`seconds` without a sign of life are death.
-
-        `on_death` is called when this instance was declared dead, and has a new name.
-        """
+        """`seconds` without a sign of life are death; `generated` is what others may end here."""
         self.is_held = False
         """Whether the last beat was written."""
         self._engine = engine
         self._connector = connector
         self._owner = owner
         self._seconds = seconds
-        self._on_death = on_death
+        self._generated = generated
         self._since: dict[Stamp, float] = {}  # nothing has changed
         self._trusts_at = 0.0
         self._task: asyncio.Task[None]
@@ -101,11 +120,13 @@ class Lease:
         except Fenced:
             _logger.error("this instance was taken for dead: its running replies end")  # noqa: TRY400 - as it is
             self._owner.rename()
-            self._on_death()
+            self._generated.interrupt()
             await connection.run_sync(enter, self._owner.name, self._seconds)
             await self._lock(connection)
+        cancelled = await connection.run_sync(take_cancellations, self._owner.name)
         await connection.commit()
         self.is_held = True
+        self._generated.cancel_all(cancelled)
 
     async def _lock(self, connection: AsyncConnection) -> None:
         if self._connector.prepares:  # with a pooler, the session is nobody's

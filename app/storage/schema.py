@@ -10,7 +10,7 @@ PRINCIPAL_LENGTH = 80
 RUNNING = text("state = 'running'")
 """Of a message. To the letter, not as a parameter: else no plan could use the index that has only these."""
 
-REVISION = "0005"
+REVISION = "0006"
 """Of the migrations that lead to these tables."""
 
 metadata = MetaData(
@@ -74,6 +74,15 @@ instances = Table(
     Column("owner", String(ID_LENGTH), primary_key=True),
     Column("seen_ms", BigInteger, nullable=False),
     Column("lease_ms", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+cancellations = Table(
+    "cancellations",
+    metadata,
+    # Replies that other instances than their owner were asked to cancel. The owner takes the rows away.
+    Column("owner", String(ID_LENGTH), primary_key=True),
+    Column("reply_id", String(ID_LENGTH), primary_key=True),
     sqlite_with_rowid=False,
 )
 

@@ -1,4 +1,4 @@
-"""The table of the fifth law, for the operations that take no message: how each problem of theirs is provoked."""
+"""The table of the fifth law for operations without a message: how to provoke each of their problems."""
 
 from tests.contract.asking import CANARY, NOBODY, Request, cancel, chat, delete, get
 from tests.contract.provocations import (

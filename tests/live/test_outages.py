@@ -1,4 +1,4 @@
-"""A database that fails under a running service: a true 503, nothing half-written, and all is well when it is back."""
+"""A database that fails under a running service: 503, nothing half-written, and full recovery when it is back."""
 
 import asyncio
 import contextlib
@@ -45,7 +45,7 @@ def _wait_until(is_so: Callable[[], bool]) -> None:
 
 
 def _refuses(server: LiveServer) -> None:
-    """New messages get a true 503, as a stream and as JSON; the process is well."""
+    """New messages get 503, as a stream and as JSON; the process stays up."""
     for path in BOTH:
         refused = _ask(server, post("refused", path=path))
         assert (refused.status, refused.problem_code()) == (503, "storage-unavailable")
@@ -60,7 +60,7 @@ def _is_unready(server: LiveServer) -> None:
 
 
 def _begin(wire: Wire, upstream: Upstream) -> None:
-    """A reply that is being made, and has a word."""
+    """A running reply with one word."""
     wire.send(post(upstream.message))
     upstream.accept()
     upstream.say("one")
@@ -69,7 +69,7 @@ def _begin(wire: Wire, upstream: Upstream) -> None:
 
 
 def _fails_in_the_stream(wire: Wire, upstream: Upstream) -> None:
-    """When it ends, the status is long out; so the stream tells."""
+    """Its status has long been sent, so the stream reports the failure."""
     upstream.finish()
     rest = wire.receive_until(b"0\r\n\r\n")
     assert b"data: two\n" in rest
@@ -79,7 +79,7 @@ def _fails_in_the_stream(wire: Wire, upstream: Upstream) -> None:
 
 
 def _recovers(server: LiveServer) -> None:
-    """By itself: what was refused has left no trace, and what was promised is kept."""
+    """By itself: what was refused has left no trace, and what was acknowledged is kept."""
     _wait_until(lambda: _ask(server, post("hello")).status == 200)
     _wait_until(lambda: _stored(server)[0] == ("one\ntwo\n", "completed"))
     assert set(_stored(server)[1:]) == {("hello", "completed")}
@@ -88,7 +88,7 @@ def _recovers(server: LiveServer) -> None:
 
 
 def test_a_full_disk() -> None:
-    """Not a byte more may be written; what is there can still be read."""
+    """Nothing more can be written; what is stored can still be read."""
     with (
         LiveServer(program=SERVICE, **_QUICKLY, database_url=fresh_database_url("sqlite")) as server,
         Upstream() as upstream,
@@ -108,7 +108,7 @@ def test_a_full_disk() -> None:
 
 
 def test_a_file_that_must_not_be_written(tmp_path: Path) -> None:
-    """Of another owner, say, after somebody has restored it. When that is put right, no restart is needed."""
+    """With another owner, for example, after a restore. When that is fixed, no restart is needed."""
     url = f"sqlite:///{tmp_path}/chat.db"
     with LiveServer(database_url=url) as server:
         assert _ask(server, post("hello")).status == 200
@@ -119,7 +119,7 @@ def test_a_file_that_must_not_be_written(tmp_path: Path) -> None:
         _refuses(server)
         listed = _ask(server, get("/api/conversations"))
         assert [conversation["title"] for conversation in listed.json()["conversations"]] == ["hello"]
-        for path in tmp_path.glob("chat.db*"):  # SQLite's other files get the permissions that this one has
+        for path in tmp_path.glob("chat.db*"):  # SQLite's other files inherit this file's permissions
             path.chmod(0o644)
         _wait_until(lambda: _ask(server, post("again")).status == 200)
         for _ in range(20):
@@ -155,13 +155,13 @@ def _run(*command: str) -> int:
 
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[Postgres]:
-    """A PostgreSQL to be ill-treated."""
+    """A PostgreSQL for destructive tests."""
     with Postgres() as postgres:
         yield postgres
 
 
 def test_a_postgresql_that_is_restarted(postgres: Postgres) -> None:
-    """And is gone for a while. The instance owns its replies again afterwards: another one leaves them alone."""
+    """And is down for a while. Afterwards the instance owns its replies again: another one leaves them alone."""
     url = postgres.database_url()
     with (
         LiveServer(program=SERVICE, **_QUICKLY, database_url=url, first_word_seconds=0.1) as server,
@@ -184,7 +184,7 @@ def test_a_postgresql_that_is_restarted(postgres: Postgres) -> None:
 
 
 def test_a_postgresql_that_does_not_answer(postgres: Postgres) -> None:
-    """It holds its connections and is silent, as behind a network that loses all packets."""
+    """It keeps its connections open without responding, as behind a network that drops all packets."""
     with (
         LiveServer(program=SERVICE, **_QUICKLY, database_url=postgres.database_url()) as server,
         Upstream() as upstream,
@@ -201,7 +201,7 @@ def test_a_postgresql_that_does_not_answer(postgres: Postgres) -> None:
 
 
 def test_a_postgresql_that_takes_no_more_connections(postgres: Postgres) -> None:
-    """A refusal is an outage like others."""
+    """A refusal is an outage like any other."""
     url = postgres.database_url()
     name = url.partition("?")[0].rpartition("/")[2]
     with (

@@ -1,4 +1,4 @@
-"""How the process begins: with settings that are understood, or not at all."""
+"""How the process starts: with valid settings, or not at all."""
 
 import os
 import socket
@@ -15,7 +15,7 @@ _ROOT = Path(__file__).parent.parent.parent
 
 
 def _run(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    """Run until it ends by itself."""
+    """Run until it exits by itself."""
     command = [sys.executable, "-m", "app", *arguments]
     return subprocess.run(
         command, cwd=_ROOT, env=os.environ | settings, capture_output=True, encoding="utf-8", timeout=120, check=False
@@ -44,7 +44,7 @@ def _run(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     ids=lambda value: "=".join(*value.items()) if isinstance(value, dict) else "",
 )
 def test_a_setting_that_is_not_understood_is_refused_with_a_hint(settings: dict[str, str], hint: str) -> None:
-    """A typo must not silently mean the default."""
+    """A typo must not silently select the default."""
     ended = _run(**settings)
     assert ended.returncode == 2
     assert hint in ended.stderr
@@ -53,7 +53,7 @@ def test_a_setting_that_is_not_understood_is_refused_with_a_hint(settings: dict[
 
 
 def test_a_flag_that_is_not_understood_is_refused() -> None:
-    """By its name, or by its value."""
+    """By its name or its value."""
     assert _run("--prot", "1").returncode == 2
     ended = _run("--port", "many")
     assert ended.returncode == 2
@@ -61,7 +61,7 @@ def test_a_flag_that_is_not_understood_is_refused() -> None:
 
 
 def test_help_names_the_flags() -> None:
-    """And ends well."""
+    """And exits with 0."""
     ended = _run("--help")
     assert ended.returncode == 0
     for flag in ("--host", "--port", "--bot"):
@@ -69,7 +69,7 @@ def test_help_names_the_flags() -> None:
 
 
 def test_a_port_that_is_taken_is_no_traceback(tmp_path: Path) -> None:
-    """The commonest mistake of all."""
+    """The most common mistake."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = str(listener.getsockname()[1])
         ended = _run("--port", port, CHAT_DATABASE_URL=f"sqlite:///{tmp_path}/chat.db")
@@ -79,14 +79,14 @@ def test_a_port_that_is_taken_is_no_traceback(tmp_path: Path) -> None:
 
 
 def test_flags_win_over_the_environment() -> None:
-    """The nearer one counts."""
+    """The more specific source wins."""
     with LiveServer(port=1) as server, Wire(server.port) as wire:
         wire.send(get("/api/ready"))
         assert wire.answer().status == 200
 
 
 def test_the_default_bot_greets() -> None:
-    """Word by word; with its pace set to nothing, at once."""
+    """Word by word; with a pace of 0, at once."""
     with LiveServer(bot="greeter", greeter_pace_ms=0) as server, Wire(server.port) as wire:
         wire.send(post("hello"))
         transcript = wire.answer().transcript()
@@ -94,6 +94,6 @@ def test_the_default_bot_greets() -> None:
 
 
 def test_a_server_that_does_not_start_is_told_with_its_log() -> None:
-    """Of the tests' own support: it must fail loudly."""
+    """A test of the tests' own support: it must fail loudly."""
     with pytest.raises(AssertionError, match="ended with 2"), LiveServer(log_level="loud"):
         pass

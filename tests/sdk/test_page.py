@@ -1,4 +1,4 @@
-"""The page's clients print the reply, are strictly typed, and the recommended ones are made by the script it names."""
+"""The page's clients print the reply and are strictly typed; its script generates the recommended ones."""
 
 import asyncio
 import shutil
@@ -16,7 +16,7 @@ from tests.support.server import LiveServer
 
 _SCRIPT = ROOT / "scripts" / "sdk"
 _FOR_NODE = "Object.assign(globalThis, { window: globalThis, document: { removeEventListener() {} } });\n"
-"""What fetch-event-source wants of a browser."""
+"""What fetch-event-source requires of a browser."""
 _SAID = ["Hi ", "there! ", "How ", "can ", "I ", "help ", "you ", "today?", "stop"]
 
 
@@ -25,7 +25,7 @@ def _sdk(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_script_makes_the_recommended_clients(tmp_path: Path) -> None:
-    """In build/sdk, or where it is told to; and says where they are."""
+    """In build/sdk or another folder; and prints where they are."""
     there, elsewhere = _sdk(), _sdk("typescript", "--out", str(tmp_path / "sdk"))
     assert (there.returncode, elsewhere.returncode) == (0, 0), there.stdout + elsewhere.stdout
     rows = [line.split() for done in (there, elsewhere) for line in done.stdout.splitlines()]
@@ -39,7 +39,7 @@ def test_the_script_makes_the_recommended_clients(tmp_path: Path) -> None:
 
 
 def test_the_script_names_the_clients_that_there_are() -> None:
-    """To who asks for another one, and to who asks for help."""
+    """In the error for an unknown one, and in the help."""
     refused, helped = _sdk("cobol"), _sdk("--help")
     assert (refused.returncode, helped.returncode) == (2, 0)
     for name in KINDS:
@@ -48,7 +48,7 @@ def test_the_script_names_the_clients_that_there_are() -> None:
 
 
 def test_a_client_that_is_not_strictly_typed_is_found_out(tmp_path: Path) -> None:
-    """And a program that fails is told of, with what it has said."""
+    """And a failing program is reported with its output."""
 
     def untyped(folder: Path, _: Path) -> None:
         (folder / "untyped.py").write_text("def reply(text):\n    return text\n", "utf-8")
@@ -74,7 +74,7 @@ def test_a_folder_of_somebody_elses_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_a_client_is_made_once(tmp_path: Path) -> None:
-    """Until what it is made of changes."""
+    """Until its sources change."""
     made = []
 
     def noted(folder: Path, _: Path) -> None:
@@ -86,7 +86,7 @@ def test_a_client_is_made_once(tmp_path: Path) -> None:
 
 
 def test_the_python_client_prints_the_reply(tmp_path: Path) -> None:
-    """As it stands there."""
+    """As on the page."""
     code = _code("python", "Python")
     shutil.copytree(make("python").folder / "chat_client", tmp_path / "chat_client")
     with LiveServer("greeter", greeter_pace_ms=1) as server:
@@ -97,7 +97,7 @@ def test_the_python_client_prints_the_reply(tmp_path: Path) -> None:
 
 
 async def test_the_typescript_clients_print_the_reply(tmp_path: Path) -> None:
-    """As they stand there, in Node; fetch-event-source's connection is lost twice, once cleanly."""
+    """As on the page, in Node; fetch-event-source's connection is lost twice, once cleanly."""
     shutil.copytree(make("typescript").folder, tmp_path, symlinks=True, dirs_exist_ok=True)
     client, recipe = _code("ts", "TypeScript"), _code("ts", "fetch-event-source")
 

@@ -13,7 +13,7 @@ from app.chat.model import Conversation
 from app.storage.address import database_url as parsed
 from app.storage.database import Database
 from app.storage.owner import DatabaseInUse
-from tests.support.addresses import CHAT, WHOLE, cancel_of, events_of, reply_at
+from tests.support.addresses import CHAT, WHOLE, events_of, reply_at
 from tests.support.asgi import Client, Whole
 from tests.support.bots import GatedBot, ScriptedBot
 from tests.support.databases import fresh_database_url, run_sql
@@ -49,15 +49,11 @@ async def test_a_sqlite_file_serves_one_process() -> None:
         await replied(client, "hello")
 
 
-async def test_a_reply_that_runs_elsewhere_cannot_be_read_here_yet() -> None:
-    """Nor cancelled, nor overtaken; the client is told to come back, and gets all of it when it is there."""
+async def test_a_conversation_is_busy_on_every_instance() -> None:
+    """The client is told which reply it has to wait for, and can read that wherever it asks."""
     async with _two() as (first, second, bot):
         async with first.stream("POST", "/api/chat", json={"user_message": "go on"}) as response:
             reply_id = response.headers["reply-id"]
-            for method, path in (("GET", events_of(reply_id)), ("POST", cancel_of(reply_id))):
-                answer = await second.request(method, path)
-                assert problem(answer) == (503, "reply-elsewhere")
-                assert int(answer.headers["retry-after"]) >= 1
             busy = await ask(second, "and this", response.headers["conversation-id"])
             assert problem(busy) == (409, "conversation-busy")
             assert urljoin(WHOLE, busy.headers["location"]) == reply_at(reply_id)

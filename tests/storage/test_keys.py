@@ -201,24 +201,24 @@ def test_a_key_expires_in_so_many_days(days: int, database_url: str, run: Run) -
         "",
     ],
 )
-def test_an_expiry_that_is_none_is_refused(text: str, database_url: str, run: Run) -> None:
+def test_an_expiry_that_is_none_is_refused(text: str, empty_url: str, run: Run) -> None:
     """Also one that has passed; and no key is made."""
-    assert run(database_url, "list")[0] == 3  # not even a table
-    status, shown, told = run(database_url, "create", "somebody", f"--expires={text}")
+    assert run(empty_url, "list")[0] == 3  # not even a table
+    status, shown, told = run(empty_url, "create", "somebody", f"--expires={text}")
     assert (status, shown) == (2, "")
     assert "not in the future" in told or "neither a number of days nor a date" in told
-    assert run(database_url, "list")[0] == 3
+    assert run(empty_url, "list")[0] == 3
 
 
 @pytest.mark.parametrize(
     "name", ["", " ", "two words", ".hidden", "_", "naïve", "n" * 64, "line\n", "a/b", "a:b", "a\0b", "<script>"]
 )
-def test_a_name_of_another_form_is_refused(name: str, database_url: str, run: Run) -> None:
+def test_a_name_of_another_form_is_refused(name: str, empty_url: str, run: Run) -> None:
     """It is part of what conversations belong to, and is printed to terminals."""
-    status, shown, told = run(database_url, "create", name)
+    status, shown, told = run(empty_url, "create", name)
     assert (status, shown) == (2, "")
     assert _FORM in told
-    assert run(database_url, "list")[0] == 3
+    assert run(empty_url, "list")[0] == 3
 
 
 def test_keys_of_one_name_are_as_many_as_are_made(database_url: str, run: Run) -> None:

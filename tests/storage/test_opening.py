@@ -15,7 +15,7 @@ from app.operators import conversations, keys
 from app.settings import Settings
 from app.storage.address import database_url as parsed
 from app.storage.database import Database
-from tests.support.databases import KINDS, Kind, Postgres, empty_database_url, run_sql, sqlite_file
+from tests.support.databases import Postgres, run_sql, sqlite_file
 from tests.support.talk import service
 
 _PATIENCE_SECONDS = 2.0
@@ -190,20 +190,18 @@ async def test_commands_tell_the_same(tmp_path: Path, capsys: pytest.CaptureFixt
     assert _names(tmp_path) == ["folder"]
 
 
-@pytest.mark.parametrize("kind", KINDS)
 async def test_a_database_that_the_service_has_never_used_is_told(
-    kind: Kind, capsys: pytest.CaptureFixture[str]
+    empty_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It may be the wrong one. After an update, the service has to migrate it first."""
-    database_url = empty_database_url(kind)
-    if database_url.startswith("sqlite"):
-        sqlite_file(database_url).write_bytes(b"")
-    settings = Settings(database_url=database_url)
+    if empty_url.startswith("sqlite"):
+        sqlite_file(empty_url).write_bytes(b"")
+    settings = Settings(database_url=empty_url)
     assert await _run_aside(keys.main, ["list"], settings) == 3
     assert "has never used this database" in capsys.readouterr().err
-    async with service(database_url):
+    async with service(empty_url):
         pass
-    await run_sql(database_url, "UPDATE alembic_version SET version_num = '0001'")
+    await run_sql(empty_url, "UPDATE alembic_version SET version_num = '0001'")
     assert await _run_aside(keys.main, ["list"], settings) == 3
     assert "an older version of the service" in capsys.readouterr().err
 

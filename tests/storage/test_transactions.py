@@ -1,4 +1,4 @@
-"""SQLite's transactions run in threads, which nobody can cancel; who gives one up must be able to rely on that."""
+"""SQLite's transactions run in threads, which cannot be cancelled; an abandoned one must never commit."""
 
 import asyncio
 import threading
@@ -21,7 +21,7 @@ def _add(connection: Connection) -> None:
 
 @pytest.mark.parametrize("patience_seconds", [1.0, 20.0])
 async def test_what_was_given_up_is_not_committed(patience_seconds: float) -> None:
-    """Neither when time is up nor when the caller is cancelled; nobody waits for the thread, and it leaves nothing."""
+    """Neither on timeout nor on cancellation; nobody waits for the thread, and it leaves nothing behind."""
     url = fresh_database_url("sqlite")
     transactions = transactions_on(create_engine(parsed(url), patience_seconds), patience_seconds)
     await transactions.run(metadata.create_all)

@@ -37,7 +37,7 @@ _default: Kind = "sqlite"
 
 
 def use(kind: Kind) -> None:
-    """From now on, who does not mind gets a database of this kind."""
+    """Set the kind of database for tests that do not choose one."""
     global _default  # noqa: PLW0603 - the one thing that the whole run has to know
     _default = kind
 
@@ -46,7 +46,7 @@ _starting = threading.Lock()
 
 
 def fresh_database_url(kind: Kind | None = None) -> str:
-    """A database that nobody has used, with all tables. It is gone when the tests are."""
+    """A new database with all tables. It is removed after the tests."""
     url = empty_database_url(kind, template=_TEMPLATE)
     if url.startswith("sqlite"):
         sqlite_file(url).write_bytes(_migrated_file())
@@ -54,7 +54,7 @@ def fresh_database_url(kind: Kind | None = None) -> str:
 
 
 def empty_database_url(kind: Kind | None = None, template: str | None = None) -> str:
-    """A database without any table, as an operator has it before the first start; or a copy of a `template`."""
+    """A database without tables, as before the service's first start; or a copy of a `template`."""
     if (kind or _default) == "postgresql":
         with _starting:
             server = _postgres()
@@ -76,7 +76,7 @@ def sqlite_file(url: str) -> Path:
 
 
 async def run_sql(url: str, sql: str, **parameters: object) -> list[tuple[Any, ...]]:
-    """Run a statement beside the service, and give back its rows."""
+    """Run a statement independently of the service, and return its rows."""
     engine = create_engine(database_url(url), _PATIENCE_SECONDS)
     try:
         async with engine.begin() as connection:
@@ -88,7 +88,7 @@ async def run_sql(url: str, sql: str, **parameters: object) -> list[tuple[Any, .
 
 @asynccontextmanager
 async def locked(url: str) -> AsyncIterator[None]:
-    """Let nobody else write, as a backup or somebody's forgotten transaction may."""
+    """Block all other writes, as a backup or a forgotten transaction may."""
     engine = create_engine(database_url(url), _PATIENCE_SECONDS)
     try:
         async with engine.connect() as connection:
@@ -103,10 +103,10 @@ async def locked(url: str) -> AsyncIterator[None]:
 
 
 class Postgres:
-    """A PostgreSQL server, for tests to do with as they like. A context manager."""
+    """A PostgreSQL server for a test's exclusive use. A context manager."""
 
     def __enter__(self) -> Self:
-        """Start it."""
+        """Start the server."""
         self._folder = tempfile.TemporaryDirectory(prefix="pg-", dir=folder(), ignore_cleanup_errors=True)
         self._server = _embedded(self._folder.name)
         return self
@@ -114,7 +114,7 @@ class Postgres:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop it, and forget what it stored."""
+        """Stop the server, and delete its data."""
         self.close()
 
     def close(self) -> None:
@@ -130,7 +130,7 @@ class Postgres:
         return self._server.get_uri(name)
 
     def make_template(self) -> None:
-        """Make the database that others are copies of: migrating each would take a tenth of a second."""
+        """Create the template database: migrating each database would take a tenth of a second."""
         self.run("CREATE DATABASE :name", name=_TEMPLATE)
         _migrate(self._server.get_uri(_TEMPLATE))
 
@@ -140,18 +140,18 @@ class Postgres:
         return Path(self._server.get_uri("x").partition("host=")[2])
 
     def run(self, sql: str, **variables: str) -> str:
-        """Run SQL as an operator would, with psql and its variables. Returns what it prints."""
+        """Run SQL like an operator would, with psql and its variables. Returns what it prints."""
         settings = "".join(f"\\set {name} {value}\n" for name, value in variables.items())
         return self._server.psql(f"\\set ON_ERROR_STOP on\n{settings}{sql};\n")
 
     def require_password(self, user: str) -> None:
-        """Let a user in with a password only."""
+        """Require a password for a user's logins."""
         file = Path(self._folder.name) / "pg_hba.conf"
         file.write_text(f"local all {user} scram-sha-256\n" + file.read_text())
         self.run("SELECT pg_reload_conf()")
 
     def stop(self) -> None:
-        """Take it away from whoever is connected, in good order, as for an update."""
+        """Stop it cleanly, disconnecting its clients, as for an update."""
         postmaster = psutil.Process(self._server.get_pid())
         postmaster.send_signal(signal.SIGINT)
         postmaster.wait(_PATIENCE_SECONDS)
@@ -163,16 +163,16 @@ class Postgres:
                 process.kill()
 
     def start(self) -> None:
-        """Bring it back."""
+        """Start it again."""
         self._server.ensure_postgres_running()
 
     def freeze(self) -> None:
-        """Let it keep its connections and answer on none of them."""
+        """Suspend it: connections stay open without any response."""
         for process in self._processes():
             process.suspend()
 
     def thaw(self) -> None:
-        """Let it go on."""
+        """Resume it."""
         for process in self._processes():
             with suppress(psutil.NoSuchProcess):  # it may have ended by itself meanwhile
                 process.resume()
@@ -209,7 +209,7 @@ def _migrated_file() -> bytes:
 
 
 def _migrate(url: str) -> None:
-    """Make all tables. In a thread, because there may be a loop in this one."""
+    """Create all tables. In a thread, because this one may have an event loop."""
 
     async def make() -> None:
         engine = create_engine(database_url(url), _PATIENCE_SECONDS)

@@ -17,7 +17,7 @@ _SSL_REQUEST = bytes.fromhex("0000000804d2162f")
 
 
 def certificate(folder: Path, *names: str) -> tuple[Path, Path]:
-    """A certificate that signs itself, and its key, for names and addresses."""
+    """A self-signed certificate for names and addresses, and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
     now = dt.datetime.now(dt.UTC)
@@ -49,9 +49,9 @@ def certificate(folder: Path, *names: str) -> tuple[Path, Path]:
 
 @asynccontextmanager
 async def tls_in_front(socket: str, files: tuple[Path, Path] | None) -> AsyncIterator[tuple[int, list[bool]]]:
-    """A port that leads to a server's socket, and for each connection whether it was encrypted.
+    """A port that forwards to a server's socket, and for each connection whether it was encrypted.
 
-    Without `files`, TLS is refused, as by a server that has none.
+    Without `files`, TLS is refused, like by a server without it.
     """
     context = None
     if files is not None:

@@ -1,4 +1,4 @@
-"""Imported before servers are forked: they share the contract, read already."""
+"""Imported before servers are forked, so that they share the parsed contract."""
 
 from app.contract import Contract
 

@@ -1,4 +1,4 @@
-"""The counters hold no more than they must, whoever asks and how often, and cost the same however many have asked."""
+"""The counters are bounded, whoever sends requests and how often; the cost is independent of the number of clients."""
 
 import asyncio
 import itertools
@@ -13,11 +13,11 @@ from tests.support.growth import assert_linear
 
 
 def _held(storage: FlatCounters) -> int:
-    return sum(map(len, storage._windows.values()))  # noqa: SLF001 - nobody but a test wants to know
+    return sum(map(len, storage._windows.values()))  # noqa: SLF001 - only tests need it
 
 
 async def test_two_hundred_thousand_clients_take_a_bounded_room() -> None:
-    """Names are cheap for who wants to fill our memory. The newest are kept, for they are at it."""
+    """Names are cheap for an attacker who wants to fill the memory. The newest are kept, because they are active."""
     storage = FlatCounters()
     for n in range(200_000):
         await storage.incr(f"address:{n}", 60)
@@ -30,7 +30,7 @@ async def test_two_hundred_thousand_clients_take_a_bounded_room() -> None:
 
 
 async def test_what_is_over_is_forgotten() -> None:
-    """With the next requests, whoever sends them; what is not over is not."""
+    """With the next requests, from any client; what has not expired is kept."""
     storage = FlatCounters()
     limiter = FixedWindowRateLimiter(storage)
     short, long = RateLimitItemPerSecond(1), RateLimitItemPerMinute(1)
@@ -47,12 +47,12 @@ async def test_what_is_over_is_forgotten() -> None:
 
 
 def test_a_request_costs_the_same_however_many_clients_there_are() -> None:
-    """Nothing looks through all of them."""
+    """Nothing iterates over all of them."""
     assert_linear(lambda clients: asyncio.run(_asked(FlatCounters(), clients)), 500)
 
 
 def test_nobody_has_to_clear_up_behind_a_flood() -> None:
-    """When the windows of very many clients are over, which they are at about the same time."""
+    """When the windows of very many clients expire, at about the same time."""
 
     async def flood(clients: int) -> None:
         storage = FlatCounters()
@@ -64,13 +64,13 @@ def test_nobody_has_to_clear_up_behind_a_flood() -> None:
 
 
 async def _asked(storage: FlatCounters, clients: int, name: str = "address") -> None:
-    """Let so many clients ask."""
+    """Send requests from this many clients."""
     for n in range(clients):
         await storage.incr(f"{name}:{n}", 0.3)
 
 
 async def test_windows_of_two_lengths_do_not_mix() -> None:
-    """A client's minute and its day are counted apart."""
+    """A client's minute and day are counted separately."""
     limiter = FixedWindowRateLimiter(FlatCounters())
     minute, second = RateLimitItemPerMinute(2), RateLimitItemPerSecond(5)
     for _ in range(2):
