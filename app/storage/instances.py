@@ -1,9 +1,11 @@
 """The statements about instances: each has a row, with the last sign of its life by the database's clock."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import BigInteger, Connection, and_, cast, delete, exists, func, insert, or_, select, update
+from sqlalchemy.dialects import sqlite
 
 from app.storage.schema import RUNNING, cancellations, instances, messages
 
@@ -51,6 +53,12 @@ def touch(connection: Connection, owner: str, lease_seconds: float) -> None:
     """Give a sign of life. Raises `Fenced`."""
     fence(connection, owner, lease_seconds)
     connection.execute(update(instances).where(instances.c.owner == owner).values(seen_ms=_NOW_MS))
+
+
+def write_something(connection: Connection) -> None:
+    """Into SQLite, whose one instance has no row: so that it is known that a write works."""
+    row = sqlite.insert(instances).values(owner="this", seen_ms=time.time_ns() // 1_000_000, lease_ms=0)
+    connection.execute(row.on_conflict_do_update(index_elements=["owner"], set_={"seen_ms": row.excluded.seen_ms}))
 
 
 def leave(connection: Connection, owner: str) -> None:
