@@ -7,10 +7,26 @@ would cost several times as much, and every request has one.
 import logging
 import sys
 import traceback
-from typing import Literal
+from contextlib import suppress
+from typing import IO, AnyStr, Generic, Literal
 
 import structlog
 from pydantic_core import to_json
+
+
+class _Lossy(Generic[AnyStr]):
+    """Loses lines that cannot be written: a full disk or a reader that has gone is no reason to refuse a request."""
+
+    def __init__(self, stream: IO[AnyStr]) -> None:
+        self._stream: IO[AnyStr] = stream
+
+    def write(self, line: AnyStr) -> None:
+        with suppress(OSError):
+            self._stream.write(line)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
 
 
 def configure(level: Literal["debug", "info", "warning", "error"], style: Literal["auto", "json", "console"]) -> None:
@@ -24,12 +40,13 @@ def configure(level: Literal["debug", "info", "warning", "error"], style: Litera
     for_people = style == "console" or (style == "auto" and sys.stderr.isatty())
     structlog.configure(
         processors=[*shared, console if for_people else _json_bytes],
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr)
+        logger_factory=structlog.WriteLoggerFactory(_Lossy(sys.stderr))  # type: ignore[arg-type]  # has what it calls
         if for_people
-        else structlog.BytesLoggerFactory(sys.stderr.buffer),
+        else structlog.BytesLoggerFactory(_Lossy(sys.stderr.buffer)),  # type: ignore[arg-type]  # as above
         wrapper_class=structlog.make_filtering_bound_logger(numeric_level),
         cache_logger_on_first_use=True,
     )
+    logging.raiseExceptions = False  # as `_Lossy`
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import settings
 
 from app import logs
-from app.settings import PREFIX
+from app.environment.variables import PREFIX
 from tests.support import forks
 from tests.support.databases import KINDS, fresh_database_url, remove_all, use
 from tests.support.progress import Progress

@@ -28,6 +28,9 @@ _ERROR_PATIENCE = Patience(5)
 _ERROR_SECONDS = 10
 _OK = 200
 _REDIRECTS = range(300, 400)
+_PROXY_AUTHENTICATION = 407
+_PROXY_REFUSALS = {403, 405, _PROXY_AUTHENTICATION}
+_PROXY_HINT = "check HTTPS_PROXY or HTTP_PROXY and its password, or add the engine to NO_PROXY"
 
 
 class EngineClient:
@@ -97,8 +100,20 @@ class EngineClient:
         try:
             async with asyncio.timeout(seconds):
                 return await session.request(
-                    method, url, data=data, allow_redirects=False, trace_request_ctx=connection
+                    method,
+                    url,
+                    data=data,
+                    allow_redirects=False,
+                    proxy=self._engine.proxy,
+                    trace_request_ctx=connection,
                 )
+        except aiohttp.ClientHttpProxyError as error:
+            what = f"the proxy answered {error.status}"
+            kind = BotMisconfigured if error.status in _PROXY_REFUSALS else BotUnavailable
+            raise Trouble(kind(), what, _PROXY_HINT, again_seconds=Trouble.RETRY_SECONDS) from None
+        except aiohttp.ClientProxyConnectionError:
+            what = "the proxy cannot be reached"
+            raise Trouble(BotUnavailable(), what, _PROXY_HINT, again_seconds=Trouble.RETRY_SECONDS) from None
         except aiohttp.ClientConnectionError as error:  # also if connecting takes too long
             what = f"it cannot be reached: {type(error).__name__}"
             hint = "check that it runs, and CHAT_OPENAI_BASE_URL"
@@ -113,6 +128,8 @@ class EngineClient:
     async def _refusal(self, response: aiohttp.ClientResponse, body: Body) -> Trouble:
         """The error for a status other than 200."""
         what = f"it answered {response.status}"
+        if response.status == _PROXY_AUTHENTICATION and self._engine.proxy:
+            return Trouble(BotMisconfigured(), f"the proxy answered {response.status}", _PROXY_HINT)
         if response.status in _REDIRECTS:
             hint = "set CHAT_OPENAI_BASE_URL to its target"
             return Trouble(BotMisconfigured(), f"{what}, a redirect, which is not followed", hint)

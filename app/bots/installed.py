@@ -16,7 +16,11 @@ def installed_bot(name: str) -> Bot:
     found = entry_points(group=GROUP)
     match list(found.select(name=name)):
         case [entry_point]:
-            bot: Bot = entry_point.load()()
+            try:
+                bot: Bot = entry_point.load()()
+            except Exception as error:  # whatever another package raises
+                msg = f"the bot {name} could not be created: {type(error).__qualname__}"
+                raise BotNotConfigured(f"{msg}. Next: CHAT_LOG_LEVEL=debug shows where that was raised") from error
             return bot
         case []:
             names = ", ".join(sorted({"greeter", "simulator", "openai", "local", *found.names}))

@@ -25,6 +25,8 @@ class Engine:
     """Added to each request; `None` removes a field."""
     context_tokens: int | None = None
     """The model's context size; `None` relies on what the engine reports."""
+    proxy: str | None = field(default=None, repr=False)
+    """What requests go through. There may be a password in it."""
     connect_seconds: float = 5
     queue_seconds: float = 1.5
     """How long a reply may wait in the queue."""

@@ -1,6 +1,6 @@
 """Principals, and the API keys that identify them: what the domain and its store know about access."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -31,6 +31,39 @@ class ApiKey:
     def is_good(self, now_ms: int) -> bool:
         """Whether the key is valid at this moment."""
         return self.revoked_ms is None and (self.expires_ms is None or now_ms < self.expires_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What a client has had in a window that has not ended."""
+
+    client: str
+    """A digest: it says who only to those who know already."""
+    words: int
+    ends_ms: int
+    """Since 1970."""
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What a client has had in addition."""
+
+    client: str
+    words: int
+    begins_anew: bool
+    """Whether its last window has ended, whatever the wall clock says."""
+
+
+class BudgetStore(Protocol):
+    """Where it is kept what clients have had. All methods raise `StorageUnavailable` if the database fails."""
+
+    async def spent(self, now_ms: int) -> Iterable[Spent]:
+        """All windows that have not ended, those that end first at the front; others are forgotten."""
+        ...
+
+    async def spend(self, charges: Sequence[Charge], now_ms: int, window_ms: int) -> Iterable[Spent]:
+        """Add to what clients have had, in a window of so many milliseconds if none is open. Returns what they have."""
+        ...
 
 
 class KeyStore(Protocol):

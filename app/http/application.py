@@ -1,10 +1,12 @@
 """The FastAPI application with only the layers that it needs."""
 
-from collections.abc import Awaitable
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.http.direct import DirectRoute
 
@@ -15,6 +17,22 @@ class Application(FastAPI):
     They turn exceptions into responses (`app.http.middleware` does that here), limit bodies (`app.http.body` does) and
     report to OpenTelemetry (which has its own ASGI middleware). FastAPI's routes require the one kept here.
     """
+
+    def __init__(self, *, explain_failure: Callable[[BaseException], str], **options: Any) -> None:  # noqa: ANN401
+        """`explain_failure` says what kept it from starting; a server logs that instead of a traceback."""
+        self._explain_failure = explain_failure
+        super().__init__(**options)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """As FastAPI's, but for what is said of a start that failed."""
+
+        async def send_explained(message: Message) -> None:
+            error = sys.exception()
+            if message["type"] == "lifespan.startup.failed" and error is not None:
+                message = {**message, "message": self._explain_failure(error)}
+            await send(message)
+
+        await super().__call__(scope, receive, send_explained if scope["type"] == "lifespan" else send)
 
     def build_middleware_stack(self) -> ASGIApp:
         """The added middleware, then the routes."""

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.storage.address import Address, PostgresServers, SqliteFile
+from app.storage.budgets import SqlBudgetStore
 from app.storage.failures import file_trouble, spoils_session
 from app.storage.instances import touch, write_something
 from app.storage.keys import SqlKeyStore
@@ -65,6 +66,7 @@ class Database:
         self._exits = AsyncExitStack()
         self.store = SqlStore(self._transactions, self._writer, self._writability)
         self.keys = SqlKeyStore(self._transactions)
+        self.budgets = SqlBudgetStore(self._transactions)
 
     async def __aenter__(self) -> Self:
         """Begin.

@@ -106,10 +106,10 @@ def seal(connection: Connection, suspects: Sequence[Stamp]) -> int:
     # One that is writing at this moment is no dead one.
     dead = select(instances.c.owner).where(unchanged).with_for_update(skip_locked=True)
     gone = delete(instances).where(instances.c.owner.in_(dead)).returning(instances.c.owner)
-    names = [
-        *connection.scalars(gone).all(),
-        *(name for name, seen_ms in suspects if not seen_ms and _is_free(connection, name)),
-    ]
+    nameless = {name for name, seen_ms in suspects if not seen_ms}
+    if nameless:  # it may have its row by now
+        nameless -= set(connection.scalars(select(instances.c.owner).where(instances.c.owner.in_(nameless))).all())
+    names = [*connection.scalars(gone).all(), *(name for name in nameless if _is_free(connection, name))]
     connection.execute(delete(cancellations).where(cancellations.c.owner.in_(names)))
     sealed = update(messages).where(RUNNING, messages.c.owner.in_(names)).values(state="interrupted")
     return connection.execute(sealed).rowcount if names else 0

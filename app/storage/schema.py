@@ -10,7 +10,7 @@ PRINCIPAL_LENGTH = 80
 RUNNING = text("state = 'running'")
 """Of a message. To the letter, not as a parameter: else no plan could use the index that has only these."""
 
-REVISION = "0006"
+REVISION = "0007"
 """Of the migrations that lead to these tables."""
 
 metadata = MetaData(
@@ -95,5 +95,16 @@ api_keys = Table(
     Column("created_ms", BigInteger, nullable=False),
     Column("expires_ms", BigInteger),
     Column("revoked_ms", BigInteger),
+    sqlite_with_rowid=False,
+)
+
+word_budgets = Table(
+    "word_budgets",
+    metadata,
+    # What a client, of which there is only a digest, has received in the window that ends then.
+    Column("client", String(64), primary_key=True),
+    Column("words", BigInteger, nullable=False),
+    Column("ends_ms", BigInteger, nullable=False),
+    Index(None, "ends_ms"),
     sqlite_with_rowid=False,
 )

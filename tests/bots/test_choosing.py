@@ -100,6 +100,22 @@ def test_the_operator_is_told_what_to_do(bot: str, settings: dict[str, str], tol
     assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", f"CHAT_BOT: {told}\n")
 
 
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [
+        ("parrot:Nobody", "AttributeError"),
+        ("nowhere:Parrot", "ModuleNotFoundError"),
+        ("parrot:Parrot.reply", "TypeError"),
+    ],
+)
+def test_a_bot_that_cannot_be_created_is_told_by_its_name(
+    place: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever another package raises; what it says may be a secret."""
+    _install(tmp_path, monkeypatch, "parrot", f"polly = {place}")
+    assert _refusal(bot="polly").startswith(f"the bot polly could not be created: {told}. Next: CHAT_LOG_LEVEL=debug")
+
+
 @pytest.mark.parametrize("name", ["Parrot", "Nervous", "made"])
 async def test_an_installed_bot_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """A class, a class of context managers, or a factory function."""

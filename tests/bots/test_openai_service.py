@@ -105,14 +105,3 @@ async def test_a_reply_that_is_stopped_tells_what_it_has_cost_so_far() -> None:
     done = json.loads(raw.rpartition(b"data: ")[2])
     assert done["finish_reason"] == "cancelled"
     assert done["usage"] == {"prompt_tokens": 7, "completion_tokens": 2}
-
-
-@pytest.mark.parametrize("seconds", [599, 601])
-def test_a_wait_that_the_whole_reply_does_not_allow_is_told_at_start(
-    seconds: float, caplog: pytest.LogCaptureFixture
-) -> None:
-    """The setting would have no effect."""
-    own = {"bot": "openai", "openai_base_url": "http://127.0.0.1:1/v1", "openai_first_token_seconds": seconds}
-    create_app(Settings.model_validate(own))
-    told = ["CHAT_OPENAI_FIRST_TOKEN_SECONDS is longer than CHAT_REPLY_SECONDS, which ends a reply before that"]
-    assert caplog.messages == (told if seconds > 600 else [])

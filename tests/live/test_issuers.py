@@ -10,8 +10,8 @@ from http.server import BaseHTTPRequestHandler
 import anyio
 import pytest
 
-from app.access import tokens
 from app.access.grants import Grant
+from app.access.issuers import Issuer as TrustedIssuer
 from app.access.tokens import TokenVerifier
 from app.chat.errors import AccessUnavailable
 from tests.support.issuer import (
@@ -33,8 +33,8 @@ from tests.support.issuer import (
 
 @asynccontextmanager
 async def _verifier(issuer: Issuer, keys_seconds: float = 0, pause_seconds: float = 0) -> AsyncIterator[TokenVerifier]:
-    """A verifier that asks the issuer for each token, unless told to wait longer."""
-    trusted = tokens.Issuer(NAME, AUDIENCE, issuer.url, ["RS256", "ES256", "EdDSA"], keys_seconds, pause_seconds)
+    """One that asks the issuer with each token, if it is not to wait for longer."""
+    trusted = TrustedIssuer(NAME, AUDIENCE, issuer.url, ["RS256", "ES256", "EdDSA"], keys_seconds, pause_seconds)
     with anyio.fail_after(60):
         yield TokenVerifier(trusted)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -9,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from app.__main__ import _is_loopback
 from app.operators.keys import are_needed
+from app.server.listening import bound, is_public
 from tests.support.addresses import WHOLE, events_of
 from tests.support.databases import fresh_database_url
 from tests.support.keys import bearer, made_key, revoke
@@ -180,13 +181,34 @@ def test_a_public_address_is_allowed_where_credentials_are_asked_for_or_everybod
         "localhost": True,
         "0.0.0.0": False,  # noqa: S104 - as above
         "::": False,
-        "": False,
-        "192.168.0.7": False,
-        "::ffff:10.0.0.1": False,
-        "localhost.example.org": False,
-        "chat": False,
+        socket.gethostbyname(socket.gethostname()): None,
     }.items(),
 )
-def test_only_loopback_is_known_to_be_private(host: str, is_loopback: bool) -> None:  # noqa: FBT001 - of a table
-    """Nobody else can connect there, so trying out the service needs no setup."""
-    assert _is_loopback(host) is is_loopback
+def test_only_loopback_is_known_to_be_private(host: str, is_loopback: bool | None) -> None:  # noqa: FBT001 - of a table
+    """Nobody else can connect there, so trying out the service needs no setup. For a name, its addresses count."""
+    sockets = bound(host, 0)
+    assert is_public(sockets) is not (host.startswith("127.") if is_loopback is None else is_loopback)
+    for made in sockets:
+        made.close()
+
+
+def test_the_log_says_why_a_key_was_refused() -> None:
+    """Unknown, revoked, or of an issuer that is not set: once in a while, and nothing of the key."""
+    url = fresh_database_url()
+    shown, key_id = asyncio.run(made_key(url))
+    asyncio.run(revoke(url, key_id))
+    with LiveServer(database_url=url) as server, Wire(server.port) as wire:
+        for token in (shown, "canary", "canary.canary.canary", f"{shown[:-1]}_"):
+            for _ in range(3):
+                wire.send(get("/api/conversations", {"Authorization": f"Bearer {token}"}))
+                assert wire.answer().status == 401
+        server.terminate()
+        server.wait()
+        told = [str(entry["event"]) for entry in server.log_entries() if "refused" in str(entry["event"])]
+    assert told == [
+        "an API key was refused: revoked",
+        "an API key was refused: unknown",
+        "a JSON Web Token was refused: no issuer is set. Next: set all CHAT_JWT_..., or send a key",
+    ]
+    assert "canary" not in server.log()
+    assert shown not in server.log()

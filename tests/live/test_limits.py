@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from limits import RateLimitItem, RateLimitItemPerSecond
 
+from app.access.budgets import WordBudgets
 from app.access.limits import Allowance, Headers, Limits
 from app.chat.errors import ChatError
 from tests.support.addresses import WHOLE, events_of
@@ -318,7 +319,7 @@ async def test_who_waits_as_long_as_it_is_told_is_let_in(what: str) -> None:
     async def is_let_in(limits: Limits) -> int | None:
         try:
             await limits.count("client", headers)
-            await limits.allow_words("client")
+            limits.allow_words("client")
         except ChatError as error:
             return error.retry_after_seconds
         limits.charge("client", 3)
@@ -327,7 +328,9 @@ async def test_who_waits_as_long_as_it_is_told_is_let_in(what: str) -> None:
 
     headers: Headers = []
     window: RateLimitItem = RateLimitItemPerSecond(3)
-    limits = Limits(Allowance(requests=window) if what == "requests" else Allowance(words=window))
+    limits = Limits(
+        Allowance(requests=window) if what == "requests" else Allowance(words=WordBudgets(3, window_seconds=1))
+    )
     for _ in range(2):
         refusals = [await is_let_in(limits) for _ in range(5)]
         assert refusals[0] is None

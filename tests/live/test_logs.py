@@ -1,5 +1,16 @@
 """The log is one JSON object per line, and contains no text of users or bots."""
 
+import os
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.docs.pages import ROOT
 from tests.support.addresses import BOTH, WHOLE
 from tests.support.server import LiveServer
 from tests.support.service import SERVICE
@@ -91,3 +102,24 @@ def test_a_request_that_belongs_to_a_trace_says_so_in_its_line() -> None:
         traces = [entry.get("trace_id") for entry in server.log_entries() if entry["event"] == "request"]
         assert traces == [_TRACE] * 2 * len(good) + [None] * 2 * len(bad)
         assert _CANARY not in server.log()
+
+
+def test_a_log_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
+    """Its disk is full, or whoever read it has gone."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    program = ["sh", "-c", f"exec {sys.executable} -m app --bot simulator --port {port} 2>/dev/full"]
+    environment = os.environ | {"CHAT_DATABASE_URL": f"sqlite:///{tmp_path}/chat.db"}
+    with subprocess.Popen(program, cwd=ROOT, env=environment) as process:
+        try:
+            deadline = time.monotonic() + 60
+            while process.poll() is None and time.monotonic() < deadline:
+                with suppress(ConnectionRefusedError), Wire(port) as wire:
+                    for _ in range(3):
+                        wire.send(post("hello there"))
+                        assert wire.answer().transcript().text == "hello there"
+                    return
+                time.sleep(0.1)
+            pytest.fail(f"it ended with {process.returncode}")
+        finally:
+            process.kill()

@@ -32,7 +32,7 @@ def test_nothing_that_is_secret_is_told_or_logged() -> None:
             "openai",
             log_level="debug",
             openai_base_url=engine.url,
-            openai_model=canaries["field"],
+            openai_model="a-model",
             openai_api_key=canaries["key"],
             openai_headers=json.dumps({"X-Secret": canaries["header"]}),
             openai_extra_body=json.dumps({canaries["field"]: canaries["field"]}),

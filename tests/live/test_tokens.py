@@ -104,10 +104,10 @@ _REFUSED: dict[str, Callable[[], str]] = {
     "another issuer": lambda: _with(iss=NAME + "evil"),
     "another audience": lambda: _with(aud="mail"),
     "other audiences": lambda: _with(aud=["mail", AUDIENCE + " "]),
-    "long over": lambda: _with(exp=time.time() - 60),
-    "over for ten seconds": lambda: _with(exp=time.time() - 10),
-    "not yet good": lambda: _with(nbf=time.time() + 60),
-    "issued in the future": lambda: _with(iat=time.time() + 60),
+    "long over": lambda: _with(exp=time.time() - 600),
+    "over for more than a minute": lambda: _with(exp=time.time() - 65),
+    "not yet good": lambda: _with(nbf=time.time() + 90),
+    "issued in the future": lambda: _with(iat=time.time() + 90),
     "without an end": lambda: _without("exp"),
     "without a subject": lambda: _without("sub"),
     "without an issuer": lambda: _without("iss"),
@@ -120,7 +120,8 @@ _REFUSED: dict[str, Callable[[], str]] = {
     "a subject of half a character": lambda: _with_text("sub", '"\\ud800"'),
     "claims that are no object": lambda: rsa_key().token("[]"),
     "claims in deep brackets": lambda: rsa_key().token("[" * 5_000),
-    "nine kilobytes": lambda: _with(padding="x" * 9_000),
+    "a logout token": lambda: rsa_key().token(typ="logout+jwt"),
+    "a type that is no text": lambda: rsa_key().token(typ=["JWT"]),
     "half a signature": lambda: _mangled(lambda head, claims, signature: f"{head}.{claims}.{signature[:20]}"),
     "changed claims": lambda: _mangled(lambda head, _, signature: f"{head}.{encoded(b'{}')}.{signature}"),
     "four parts": lambda: _mangled(lambda *parts: ".".join([*parts, "x"])),
@@ -140,9 +141,9 @@ def test_a_token_that_is_not_good_in_all_respects_is_refused(server: LiveServer,
     assert refused.headers["www-authenticate"] == _INVALID
 
 
-def test_clocks_may_differ_by_a_few_seconds(server: LiveServer) -> None:
-    """In both directions; a stream with such a token lasts as long as requests with it are accepted."""
-    for token in (_with(exp=time.time() - 2), _with(nbf=time.time() + 2), _with(iat=time.time() + 2)):
+def test_clocks_may_differ(server: LiveServer) -> None:
+    """Both ways, by up to a minute; a stream with such a token lasts as long as a request is let in with it."""
+    for token in (_with(exp=time.time() - 40), _with(nbf=time.time() + 55), _with(iat=time.time() + 55)):
         assert _asked(server, token).status == 200
         with Wire(server.port) as wire:
             wire.send(post("hello", {"Authorization": f"Bearer {token}"}))
@@ -151,8 +152,8 @@ def test_clocks_may_differ_by_a_few_seconds(server: LiveServer) -> None:
 
 @pytest.mark.parametrize("path", BOTH)
 def test_a_stream_ends_when_its_token_does(server: LiveServer, path: str) -> None:
-    """With `failed`, or with 401 if nothing was sent yet. With a new token, the reply can be resumed."""
-    token = rsa_key().token(good_claims(seconds=-4))
+    """With `failed`, or with 401 where nothing was sent yet. With a new token, the reply goes on where it was."""
+    token = rsa_key().token(good_claims(seconds=-57))
     with Wire(server.port) as wire:
         wire.send(post(_STALLED, {"Authorization": f"Bearer {token}"}, path))
         answer = wire.answer()

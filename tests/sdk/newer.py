@@ -11,7 +11,7 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import logs
-from app.__main__ import _settings, serve
+from app.__main__ import flagged_settings, serve
 from app.main import create_app
 
 NEWER = ("-m", "tests.sdk.newer")
@@ -89,8 +89,8 @@ def _newer(node: Any) -> Any:  # noqa: ANN401 - as JSON has it
 
 
 def main() -> int:
-    """Serve, with the flags of `python -m app`."""
-    settings = _settings()
+    """Serve, with the flags that `python -m app` has."""
+    settings = flagged_settings(sys.argv[1:])
     logs.configure(settings.log_level, settings.log_format)
     app = create_app(settings)
     app.add_middleware(Newer)

@@ -271,8 +271,10 @@ def test_a_database_that_cannot_be_made_is_told(tmp_path: Path, run: Run) -> Non
 
 @pytest.mark.parametrize("arguments", [(), ("create",), ("revoke",), ("delete", _NOBODY), ("create", "a", "b")])
 def test_what_is_not_understood_is_told(arguments: tuple[str, ...], tmp_path: Path, run: Run) -> None:
-    """With the usage, as always."""
+    """In one line, with what to do next."""
     status, shown, told = run(f"sqlite:///{tmp_path}/chat.db", *arguments)
     assert (status, shown) == (2, "")
-    assert "usage: python -m app keys" in told
+    assert told.startswith("python -m app keys")
+    assert "Next: " in told or "did you mean" in told
+    assert told.count("\n") == 1
     assert list(tmp_path.iterdir()) == []

@@ -130,7 +130,9 @@ def test_a_database_that_there_is_not_is_told_and_not_made(
     "arguments", [(), ("purge",), ("purge", "--older-than", "-1"), ("purge", "--older-than", "nan"), ("export",)]
 )
 def test_what_is_not_understood_is_told(arguments: tuple[str, ...], tmp_path: Path, run: Run) -> None:
-    """With the usage, as always."""
+    """In one line, with what to do next."""
     status, _, told = run(f"sqlite:///{tmp_path}/chat.db", *arguments)
     assert status == 2
-    assert "usage: python -m app conversations" in told
+    assert told.startswith("python -m app conversations")
+    assert "Next: " in told or "did you mean" in told
+    assert told.count("\n") == 1

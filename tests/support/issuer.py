@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -101,8 +102,9 @@ def encoded(data: bytes) -> str:
 class Issuer:
     """The server. A context manager."""
 
-    def __init__(self, *keys: SigningKey, port: int = 0) -> None:
-        """`keys` are published first."""
+    def __init__(self, *keys: SigningKey, port: int = 0, context: ssl.SSLContext | None = None) -> None:
+        """Those keys are published, until others are. With a `context`, it speaks TLS."""
+        self._context = context
         self.keys = list(keys)
         self.handler: Handler | None = None
         """Handles requests instead of publishing the keys, if set."""
@@ -122,6 +124,8 @@ class Issuer:
                 """Log nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", self.port), Listener)
+        if self._context is not None:
+            self._server.socket = self._context.wrap_socket(self._server.socket, server_side=True)
         self.port = self._server.server_port
         threading.Thread(target=self._server.serve_forever, args=[0.01], name="issuer", daemon=True).start()
         return self

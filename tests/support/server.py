@@ -22,7 +22,7 @@ FROM_SCRATCH = ("-u", "-m", "app")
 """`LiveServer(program=FROM_SCRATCH)`: for tests of the start-up itself, including imports, or of memory: a fork shares
 memory with others at first, so it seems to grow."""
 
-_LISTENS = re.compile(r"running on http://[^ ]+:([0-9]+)")
+_LISTENS = re.compile(r"running on http://[^ /]+:([0-9]+)")
 
 
 class LiveServer:
@@ -42,7 +42,7 @@ class LiveServer:
         assembled differently; a module (`-m`) runs in a fork of a process that has imported the service.
         """
         self._program = program
-        self._arguments = ["--host", "127.0.0.1", "--port", "0", "--bot", bot]
+        self._arguments = ["--host", str(settings.pop("host", "127.0.0.1")), "--port", "0", "--bot", bot]
         self._environment = {name: value for name, value in os.environ.items() if not name.upper().startswith("CHAT_")}
         self._environment |= {f"CHAT_{name.upper()}": str(value) for name, value in settings.items()}
         self._start_seconds = start_seconds

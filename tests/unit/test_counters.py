@@ -2,13 +2,18 @@
 
 import asyncio
 import itertools
+import time
 from sys import getsizeof
 
+import pytest
 from limits import RateLimitItemPerMinute, RateLimitItemPerSecond
 from limits.aio.strategies import FixedWindowRateLimiter
 
 from app.access import counters
+from app.access.budgets import WordBudgets
 from app.access.counters import FlatCounters
+from app.access.limits import Allowance, Limits
+from app.chat.errors import RateLimited, WordLimitReached
 from tests.support.growth import assert_linear
 
 
@@ -79,3 +84,25 @@ async def test_windows_of_two_lengths_do_not_mix() -> None:
     assert not await limiter.test(minute, "client")
     assert await limiter.test(second, "client")
     assert not await limiter.test(second, "client", cost=2)
+
+
+@pytest.mark.parametrize("hours", [-2, 2], ids=["back", "forward"])
+async def test_a_window_is_as_long_as_it_is_when_the_clock_is_set(hours: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Back, nobody is locked out for longer; forward, nobody gets twice as much."""
+    limits = Limits(Allowance(requests=RateLimitItemPerSecond(2), words=WordBudgets(2, window_seconds=1)))
+    for _ in range(2):
+        await limits.count("client", [])
+    limits.charge("client", 2)
+    await asyncio.sleep(0)
+    wall_clock = time.time
+    monkeypatch.setattr(time, "time", lambda: wall_clock() + 3600 * hours)
+    for _ in range(2):
+        with pytest.raises(RateLimited) as refused:
+            await limits.count("client", [])
+        assert refused.value.retry_after_seconds == 1
+        with pytest.raises(WordLimitReached) as empty:
+            limits.allow_words("client")
+        assert empty.value.retry_after_seconds == 1
+    await asyncio.sleep(1.01)
+    await limits.count("client", [])
+    limits.allow_words("client")
