@@ -4,7 +4,7 @@
 # Version:  @assistant-ui/react-ai-sdk 1.4.12 with @assistant-ui/ai-sdk 0.0.7 (npm)
 # Expected: `{"type": "finish"}` and `{"type":"finish"}` are the same JSON; both end the reply.
 # Seen:     the transport searches the raw bytes for `"type":"finish"` without a space. Python's json.dumps writes one
-#           by default: then the stored stream id is never cleared, and each later visit resumes a finished reply.
+#           by default: then the stored stream id stays, and the next visit asks to resume a reply that is finished.
 #           With a space: the stream id stays. Without: it is cleared. The text arrives in both cases.
 # Matters:  to servers of the AI SDK's message stream that are not written in JavaScript. Pass separators=(",", ":").
 # Needs:    Node 20 or later with npm

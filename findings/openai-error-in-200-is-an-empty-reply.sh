@@ -42,7 +42,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.end_headers()
-        self.wfile.write(b'{"error": {"message": "The model is overloaded.", "type": "server_error", "code": "overloaded"}}')
+        self.wfile.write(b'{"error": {"message": "The model is overloaded.", "type": "server_error", "code": null}}')
 
     def log_message(self, *arguments):
         pass

@@ -3,7 +3,7 @@
 #
 # Version:  openai 3.57.0 (PyPI)
 # Expected: `: ping` and a blank line are nothing: an event without data is not dispatched. It is the usual heartbeat.
-# Seen:     the decoder remembers the last id, and takes each blank line behind it for an event with empty data, which
+# Seen:     the decoder remembers the last id, and takes each later blank line for an event with empty data, which
 #           is then parsed as JSON. Without ids the same heartbeat does no harm, so each half passes its own test.
 #           Heard: "Hello", then JSONDecodeError: Expecting value: line 1 column 1 (char 0)
 # Matters:  to servers that speak OpenAI's protocol and add ids (so that a stream can be resumed) and heartbeats (so

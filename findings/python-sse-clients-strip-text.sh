@@ -1,8 +1,8 @@
 #!/bin/sh
-# Two Python SSE clients strip the white space around an event's data: a streamed text loses indentation and line breaks.
+# Two Python SSE clients strip white space around an event's data: streamed text loses indentation and line breaks.
 #
 # Version:  requests-sse 0.5.3, aiohttp-sse-client2 0.3.0 (PyPI)
-# Expected: the standard removes one space behind `data:` and one line feed at the end of the data, and nothing else.
+# Expected: the standard removes one space after `data:` and one line feed at the end of the data, and nothing else.
 # Seen:     both remove all blanks at the start of each data line, and all line breaks at the end of the data. Of the
 #           pieces "def f():", "\n\n", "    return", " 1" they deliver "def f():", "", "return", "1". No error.
 # Matters:  to those who stream text in pieces without JSON around it: the code above arrives as "def f():return1".

@@ -34,6 +34,7 @@ _SLOW = {
         "laws/test_bots.py",
         "laws/test_crash.py",
         "live/test_drain.py",
+        "live/test_failover.py",  # servers of its own
         "live/test_forward_proxies.py",  # programs
         "live/test_node.py",
         "live/test_retries.py",
@@ -49,6 +50,7 @@ _SLOW = {
         "storage/test_opening.py",  # servers of its own
         "storage/test_operators.py",  # programs
         "storage/test_plans.py",
+        "storage/test_pooler.py",  # programs
         "verify",
     )
 }

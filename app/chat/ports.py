@@ -92,7 +92,7 @@ class Store(Protocol):
     """Conversations that outlive the process. All methods raise `StorageUnavailable` if the database fails."""
 
     async def check(self) -> None:
-        """Return if the database answers."""
+        """Return if the database answers, and would take a write."""
         ...
 
     def save(self, record: ReplyRecord) -> "asyncio.Future[None]":

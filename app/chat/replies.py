@@ -32,6 +32,8 @@ from app.chat.unsaved import UnsavedEnds
 
 _CANCEL_SECONDS = 10.0
 """How long to wait for a cancelled reply: a bot may ignore its cancellation, and the store may be slow."""
+_CANCEL_ELSEWHERE_SECONDS = 5.0
+"""The same for a reply of another instance, which looks every two seconds."""
 
 
 class Replies:
@@ -134,7 +136,7 @@ class Replies:
         if not reply.is_remote:
             await self._cancelled(reply)
         elif reply.log.end is None:
-            await self._remote.cancel(reply_id, principal, _CANCEL_SECONDS)
+            await self._remote.cancel(reply_id, principal, _CANCEL_ELSEWHERE_SECONDS)
 
     async def delete_conversation(self, conversation_id: str, principal: Principal) -> None:
         """Stop the reply running in a principal's conversation, and delete the conversation.

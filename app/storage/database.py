@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import Engine, event
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy import create_engine as create_sync_engine
 from sqlalchemy.engine import URL, ExceptionContext
 from sqlalchemy.exc import InvalidatePoolError
@@ -18,15 +18,18 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.storage.address import Address, PostgresServers, SqliteFile
 from app.storage.budgets import SqlBudgetStore
+from app.storage.failures import file_trouble, spoils_session
+from app.storage.instances import touch, write_something
 from app.storage.keys import SqlKeyStore
 from app.storage.leases import Generated, Lease
-from app.storage.migration import migrate
+from app.storage.migration import check_encoding, migrate
 from app.storage.opening import look_for_files, opening
 from app.storage.owner import Owner, file_lock, seal_all
 from app.storage.postgres import Connector, Dialect
 from app.storage.records import record_writer
 from app.storage.sql import SqlStore
 from app.storage.transactions import AsyncTransactions, ThreadTransactions, Transactions
+from app.storage.writability import Writability
 from app.storage.writer import GroupWriter, Prepare
 
 _logger = logging.getLogger(__name__)
@@ -39,8 +42,6 @@ LEASE_SECONDS = 8.0
 
 _HOUSEKEEPING_SECONDS = 60
 _CONNECTIONS = 5
-_PRIMARY = 0xFF
-"""Of an error code of SQLite's, the part that all errors of a kind share."""
 
 
 class Database:
@@ -59,8 +60,11 @@ class Database:
         self._engine = create_engine(address, patience_seconds, self._connector)
         self._transactions = transactions_on(self._engine, patience_seconds)
         self._writer = GroupWriter(self._transactions)
+        self._owner = Owner()
+        self._writability = Writability(self._transactions, self._probe)
+        self._writer.on_write = self._writability.note
         self._exits = AsyncExitStack()
-        self.store = SqlStore(self._transactions, self._writer)
+        self.store = SqlStore(self._transactions, self._writer, self._writability)
         self.keys = SqlKeyStore(self._transactions)
         self.budgets = SqlBudgetStore(self._transactions)
 
@@ -88,17 +92,24 @@ class Database:
 
     async def _owned(self, exits: AsyncExitStack) -> Prepare:
         """Migrate, and take care of what nobody generates any more. Returns what writes replies as ours."""
-        owner = Owner()
+        owner = self._owner
         if isinstance(self._address, SqliteFile):
             exits.enter_context(file_lock(self._address))
             await migrate(self._engine)
             await self._transactions.run(seal_all)
-            return record_writer(owner, None)
+            return record_writer(owner, is_fenced=False)
         assert self._connector is not None  # noqa: S101 - it is PostgreSQL
+        await check_encoding(self._engine)
         await migrate(self._engine)
         lease = Lease(self._engine, self._connector, owner, self._lease_seconds, self.generated)
         await exits.enter_async_context(lease)
-        return record_writer(owner, self._lease_seconds)
+        return record_writer(owner, is_fenced=True)
+
+    def _probe(self, connection: Connection) -> None:
+        if isinstance(self._address, SqliteFile):
+            write_something(connection)
+        else:
+            touch(connection, self._owner.name)
 
     @asynccontextmanager
     async def _housekeeping(self) -> AsyncIterator[None]:
@@ -145,6 +156,7 @@ def create_engine(address: Address, patience_seconds: float, connector: Connecto
         pool_timeout=patience_seconds,
         connect_args={"connector": connector},
     )
+    event.listen(engine.sync_engine, "handle_error", _distrust_the_server)
     _lend_no_dead_ones(engine.sync_engine, connector)
     return engine
 
@@ -198,6 +210,11 @@ def _lend_no_dead_ones(engine: Engine, connector: Connector) -> None:
 
 def _distrust_the_file(context: ExceptionContext) -> None:
     """A connection that was opened while the file could not be written stays so: open it anew."""
-    error = context.original_exception
-    if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & _PRIMARY == sqlite3.SQLITE_READONLY:
+    if file_trouble(context.original_exception) == sqlite3.SQLITE_READONLY:
+        context.is_disconnect = True
+
+
+def _distrust_the_server(context: ExceptionContext) -> None:
+    """A session on what was the primary, or was set up while writes were forbidden, stays so: open it anew."""
+    if spoils_session(context.original_exception):
         context.is_disconnect = True

@@ -47,6 +47,17 @@ async def migrate(engine: AsyncEngine) -> None:
             await connection.exec_driver_sql("PRAGMA foreign_keys = ON")
 
 
+async def check_encoding(engine: AsyncEngine) -> None:
+    """Raises `CannotStart` for a PostgreSQL database that cannot hold whatever people and models write."""
+    async with engine.connect() as connection:
+        encoding = await connection.scalar(text("SHOW server_encoding"))
+    if encoding != "UTF8":
+        raise CannotStart(
+            f"{SETTING}: the database is encoded in {encoding}, which does not have all characters. "
+            "Next: create one with ENCODING 'UTF8' TEMPLATE template0, and copy what is in this one."
+        )
+
+
 async def revision_of(engine: AsyncEngine) -> str | None:
     """The revision that the database has; `None` where nothing of ours is in it."""
     async with engine.connect() as connection:

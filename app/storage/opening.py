@@ -13,10 +13,8 @@ from sqlalchemy.exc import DBAPIError
 
 from app.chat.errors import CannotStart, Misconfigured
 from app.storage.address import SETTING, Address, PostgresServers, SqliteFile
+from app.storage.failures import file_trouble
 from app.storage.troubles import Told, told_by_code, told_of_network
-
-_PRIMARY = 0xFF
-"""Of an error code of SQLite's, the part that all errors of a kind share."""
 
 
 @contextmanager
@@ -26,9 +24,9 @@ def opening(address: Address) -> Iterator[None]:
         yield
     except CannotStart:
         raise
-    except Exception as error:  # what drivers raise may be anything
+    except Exception as error:  # noqa: BLE001 - what drivers raise may be anything
         what, next_step = _told(error, address)
-        raise CannotStart(f"{SETTING}: {what}. Next: {next_step}.") from error
+        raise CannotStart(f"{SETTING}: {what}. Next: {next_step}.") from None
 
 
 def look_for_files(address: Address) -> None:
@@ -72,8 +70,7 @@ def _told_of_file(causes: list[BaseException], address: SqliteFile) -> Told:
         return f"{path} is a folder", "name a file in it, as sqlite:///FOLDER/chat.db"
     for cause in causes:
         if isinstance(cause, sqlite3.Error):
-            code = getattr(cause, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & _PRIMARY
-            told = _FILE_TROUBLES.get(code)
+            told = _FILE_TROUBLES.get(file_trouble(cause))
             return told(path) if told else (_unusable(cause, path), "restore a backup, or name another file")
     for cause in causes:
         if isinstance(cause, OSError):

@@ -36,6 +36,7 @@ from app.chat.model import (
 )
 from app.storage.schema import RUNNING, cancellations, conversations, idempotency_keys, messages
 from app.storage.transactions import Transactions, answered
+from app.storage.writability import Writability
 from app.storage.writer import GroupWriter
 
 Result = TypeVar("Result")
@@ -49,18 +50,21 @@ _FAILED = {"failed", "interrupted"}
 class SqlStore:
     """`app.chat.model.Store`."""
 
-    def __init__(self, transactions: Transactions, writer: GroupWriter) -> None:
+    def __init__(self, transactions: Transactions, writer: GroupWriter, writability: Writability | None = None) -> None:
         """`writer` writes replies, with `app.storage.records`; the rest is done here."""
         self._transactions = transactions
         self._writer = writer
+        self._writability = writability
 
     async def check(self) -> None:
-        """Return if the database answers."""
+        """Return if the database answers, and would take a write."""
 
         def read(connection: Connection) -> None:
             connection.execute(select(1))
 
         await self._connected(read)
+        if self._writability is not None:
+            await self._writability.check()
 
     def save(self, record: ReplyRecord) -> "asyncio.Future[None]":
         """Done when what the record said at some moment since the call is safe on disk."""

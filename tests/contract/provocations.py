@@ -134,7 +134,7 @@ def without_database(asked: Request) -> Provocation:
 
 
 def elsewhere(asked: Request) -> Provocation:
-    """Send a request to the wrong one of two servers."""
+    """Send a request to a server next to one that hangs."""
     return Provocation(asked, _on_stage(lambda stage: stage.elsewhere))
 
 

@@ -71,7 +71,6 @@ STREAMS = [
         "streamReply", "an outage", "bot-unavailable", after(chat("/simulate status=503\n"), get(EVENTS), restart=True)
     ),
     Way("streamReply", "no database", "storage-unavailable", without_database(get(NO_EVENTS))),
-    Way("streamReply", "made elsewhere", "reply-elsewhere", elsewhere(get(EVENTS))),
     Way("streamReply", "all streams taken", "too-many-streams", during(get(EVENTS), said=HELLO, max_open_streams=1)),
     Way("streamReply", "a silence", "bot-timeout", after(chat("/simulate status=504\n"), get(EVENTS), restart=True)),
     Way("streamReply", "as many streams as one may", "stream-limit-reached", during(get(EVENTS), streams_per_client=1)),

@@ -71,7 +71,6 @@ RESUMING = [
     Way("streamChat", "the rest of nothing", "reply-not-found", fresh(chat("hello", Last_Event_ID=f"{NOBODY}:0"))),
     Way("streamChat", "a word that was lost", "cursor-expired", crashed(chat("hello", Last_Event_ID="{reply_id}:2"))),
     Way("streamChat", "no word before a crash", "reply-interrupted", crashed(chat("a", Last_Event_ID="{reply_id}:0"))),
-    Way("streamChat", "the rest of what runs elsewhere", "reply-elsewhere", elsewhere(chat("a", Last_Event_ID=CURSOR))),
     Way("streamChat", "a page is wanted", "stream-only", fresh(chat("hello", accept="text/html"))),
     Way("streamChat", "JSON is wanted", "stream-only", fresh(chat("hello", accept="application/json"))),
     Way("createReply", "a page is wanted", "json-only", fresh(chat("hello", accept="text/html").finished())),

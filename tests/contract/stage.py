@@ -1,5 +1,6 @@
 """The situations that need processes: a server that drains, has crashed, has lost its database, or is not alone."""
 
+import signal
 import socket
 import time
 from collections.abc import Mapping
@@ -54,11 +55,13 @@ class Stage:
 
     @cached_property
     def elsewhere(self) -> tuple[LiveServer, Mapping[str, str]]:
-        """A server next to one that generates a reply, with the same database; and the ids of that reply."""
+        """A server next to one with the same database, which hangs while it generates a reply; and the reply's ids."""
         url = self._exits.enter_context(Postgres()).database_url()
-        other = self._exits.enter_context(LiveServer(database_url=url, **_PATIENT))
+        other = self._exits.enter_context(LiveServer(database_url=url, lease_seconds=600, **_PATIENT))
         running = self._exits.enter_context(socket.create_connection(("127.0.0.1", other.port), PATIENCE_SECONDS))
-        return self._exits.enter_context(LiveServer(database_url=url)), begin(running)
+        ids = begin(running)
+        other.process.send_signal(signal.SIGSTOP)
+        return self._exits.enter_context(LiveServer(database_url=url)), ids
 
     @cached_property
     def crashed(self) -> tuple[LiveServer, Mapping[str, str]]:

@@ -168,6 +168,12 @@ def test_the_layout_is_what_is_there() -> None:
     assert {path.relative_to(ROOT) for path in [*parts, *tests]} <= set(listed)
 
 
+def test_every_finding_is_listed() -> None:
+    """Under its own name, and no other."""
+    listed = [row[0].strip("`") for table in Page(ROOT / "findings" / "README.md").all_tables() for row in table]
+    assert sorted(listed) == sorted(path.stem for path in (ROOT / "findings").glob("*.sh"))
+
+
 @ALL_PAGES
 def test_every_file_that_is_named_exists(page: Page) -> None:
     """By its path in the project."""

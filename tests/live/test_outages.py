@@ -1,8 +1,11 @@
 """A database that fails under a running service: 503, nothing half-written, and full recovery when it is back."""
 
 import asyncio
+import contextlib
+import os
 import resource
 import sqlite3
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -48,6 +51,12 @@ def _refuses(server: LiveServer) -> None:
         assert (refused.status, refused.problem_code()) == (503, "storage-unavailable")
         assert int(refused.headers["retry-after"]) >= 1
     assert _ask(server, get("/api/health")).status == 200
+    _is_unready(server)
+
+
+def _is_unready(server: LiveServer) -> None:
+    unready = _ask(server, get("/api/ready"))
+    assert (unready.status, unready.problem_code()) == (503, "storage-unavailable")
 
 
 def _begin(wire: Wire, upstream: Upstream) -> None:
@@ -118,6 +127,32 @@ def test_a_file_that_must_not_be_written(tmp_path: Path) -> None:
         assert {text for text, _ in _stored(server)} == {"hello", "again"}
 
 
+def test_readiness_finds_out_by_itself_that_nothing_can_be_written(tmp_path: Path) -> None:
+    """On a disk that is really full, and before anybody's message is refused; and that there is room again."""
+    if os.geteuid() != 0 or _run("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(tmp_path)):
+        pytest.skip("this needs a small disk, which only root can mount")
+    try:
+        with LiveServer(database_url=f"sqlite:///{tmp_path}/chat.db", **_QUICKLY) as server:
+            assert _ask(server, get("/api/ready")).status == 200
+            filler = tmp_path / "filler"
+            with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+                while True:
+                    file.write(bytes(512))
+            _wait_until(lambda: _ask(server, get("/api/ready")).status == 503)
+            _refuses(server)
+            filler.unlink()
+            _wait_until(lambda: _ask(server, get("/api/ready")).status == 200)
+            assert _ask(server, post("hello")).status == 200
+            for _ in range(20):
+                assert _ask(server, get("/api/ready")).status == 200
+    finally:
+        assert _run("umount", "-l", str(tmp_path)) == 0
+
+
+def _run(*command: str) -> int:
+    return subprocess.run(command, capture_output=True, check=False).returncode
+
+
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[Postgres]:
     """A PostgreSQL for destructive tests."""
@@ -136,8 +171,6 @@ def test_a_postgresql_that_is_restarted(postgres: Postgres) -> None:
         _begin(wire, upstream)
         postgres.stop()
         _refuses(server)
-        unready = _ask(server, get("/api/ready"))
-        assert (unready.status, unready.problem_code()) == (503, "storage-unavailable")
         _fails_in_the_stream(wire, upstream)
         postgres.start()
         _recovers(server)
@@ -161,7 +194,6 @@ def test_a_postgresql_that_does_not_answer(postgres: Postgres) -> None:
         postgres.freeze()
         try:
             _refuses(server)
-            assert _ask(server, get("/api/ready")).status == 503
             _fails_in_the_stream(wire, upstream)
         finally:
             postgres.thaw()
@@ -183,4 +215,24 @@ def test_a_postgresql_that_takes_no_more_connections(postgres: Postgres) -> None
         _refuses(server)
         _fails_in_the_stream(wire, upstream)
         postgres.run("ALTER DATABASE :name ALLOW_CONNECTIONS true", name=name)
+        _recovers(server)
+
+
+def test_a_postgresql_that_takes_no_writes_for_a_while(postgres: Postgres) -> None:
+    """Its sessions are of no use afterwards, though they are open: a restart is not needed."""
+    url = postgres.database_url()
+    name = url.partition("?")[0].rpartition("/")[2]
+    with (
+        LiveServer(program=SERVICE, **_QUICKLY, lease_seconds=2, database_url=url) as server,
+        Upstream() as upstream,
+        Wire(server.port) as wire,
+    ):
+        _begin(wire, upstream)
+        postgres.run("ALTER DATABASE :name SET default_transaction_read_only = on", name=name)
+        postgres.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :'name'", name=name)
+        _refuses(server)
+        assert _ask(server, get("/api/conversations")).status == 200
+        postgres.run("ALTER DATABASE :name SET default_transaction_read_only = off", name=name)
+        upstream.finish()
+        wire.receive_until(b"0\r\n\r\n")
         _recovers(server)

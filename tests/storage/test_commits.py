@@ -94,6 +94,40 @@ async def test_replies_that_are_written_at_the_same_time_share_a_transaction(dat
         assert await run_sql(database_url, "SELECT count(*) FROM messages WHERE state = 'completed'") == [(200,)]
 
 
+_CURSES = {
+    "sqlite": (
+        (
+            "CREATE TRIGGER curse BEFORE INSERT ON messages WHEN new.text LIKE '%curse%'"
+            " BEGIN SELECT abs(-9223372036854775807 - 1); END"
+        ),
+    ),
+    "postgresql": (
+        (
+            "CREATE FUNCTION curse() RETURNS trigger LANGUAGE plpgsql AS"
+            " 'BEGIN RAISE EXCEPTION USING ERRCODE = ''22P05''; END'"
+        ),
+        (
+            "CREATE TRIGGER curse BEFORE INSERT ON messages FOR EACH ROW WHEN (new.text LIKE '%curse%')"
+            " EXECUTE FUNCTION curse()"
+        ),
+    ),
+}
+"""Of each database, how a row cannot be stored, and it is the row's fault."""
+
+
+async def test_one_that_cannot_be_stored_fails_nobody_else(database_url: str) -> None:
+    """Though they share its transaction; and they still share those in which they go through."""
+    for sql in _CURSES[database_url.partition(":")[0]]:
+        await run_sql(database_url, sql)
+    async with service(database_url, Echo()) as (client, _):
+        with _commits() as commits:
+            answers = await asyncio.gather(*(ask(client, f"{'curse' if n == 17 else 'hello'} {n}") for n in range(60)))
+        assert len(commits) < 40
+        assert problem(answers.pop(17)) == (503, "storage-unavailable")
+        assert {answer.status for answer in answers} == {200}
+    assert await run_sql(database_url, "SELECT count(*) FROM messages WHERE state = 'completed'") == [(59,)]
+
+
 async def test_the_head_waits_for_the_message_to_be_stored(database_url: str) -> None:
     """Although the first word is long there; as soon as the message is stored, both are sent."""
     said = asyncio.Event()

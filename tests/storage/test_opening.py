@@ -136,6 +136,16 @@ async def test_what_a_server_has_against_it_is_told(postgres: Postgres) -> None:
     assert "takes no connections" in await _told(url)
 
 
+async def test_an_encoding_that_has_not_all_characters_is_told(postgres: Postgres) -> None:
+    """Before anything is stored in it; a model's quotation marks are not in LATIN1."""
+    url = postgres.database_url()
+    name = url.partition("?")[0].rpartition("/")[2]
+    postgres.run("CREATE DATABASE latin ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0")
+    line = await _told(url.replace(f"/{name}", "/latin"))
+    assert "encoded in LATIN1" in line
+    assert "ENCODING 'UTF8'" in line
+
+
 async def test_passwords_and_addresses_are_told(postgres: Postgres) -> None:
     """By the server's list of who may come from where."""
     url = postgres.database_url()

@@ -134,10 +134,15 @@ class Postgres:
         self.run("CREATE DATABASE :name", name=_TEMPLATE)
         _migrate(self._server.get_uri(_TEMPLATE))
 
-    def run(self, sql: str, **variables: str) -> None:
-        """Run SQL like an operator would, with psql and its variables."""
+    @property
+    def socket(self) -> Path:
+        """The folder of its socket."""
+        return Path(self._server.get_uri("x").partition("host=")[2])
+
+    def run(self, sql: str, **variables: str) -> str:
+        """Run SQL like an operator would, with psql and its variables. Returns what it prints."""
         settings = "".join(f"\\set {name} {value}\n" for name, value in variables.items())
-        self._server.psql(f"\\set ON_ERROR_STOP on\n{settings}{sql};\n")
+        return self._server.psql(f"\\set ON_ERROR_STOP on\n{settings}{sql};\n")
 
     def require_password(self, user: str) -> None:
         """Require a password for a user's logins."""
@@ -150,6 +155,12 @@ class Postgres:
         postmaster = psutil.Process(self._server.get_pid())
         postmaster.send_signal(signal.SIGINT)
         postmaster.wait(_PATIENCE_SECONDS)
+
+    def kill(self) -> None:
+        """End it without any order, as when its machine dies."""
+        for process in self._processes():
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
 
     def start(self) -> None:
         """Start it again."""
