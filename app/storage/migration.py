@@ -14,6 +14,8 @@ from app.storage.schema import REVISION
 if TYPE_CHECKING:
     from alembic.config import Config
 
+_logger = logging.getLogger(__name__)
+
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _MIGRATING = 0x636861742D646221
 """Names the lock that keeps instances which start together from migrating together."""
@@ -43,6 +45,7 @@ async def migrate(engine: AsyncEngine) -> None:
             await connection.exec_driver_sql("BEGIN IMMEDIATE")
         await connection.run_sync(_upgrade)
         await connection.commit()
+        _logger.info("the database was brought to revision %s", REVISION, extra={"before": revision})
         if engine.dialect.name == "sqlite":
             await connection.exec_driver_sql("PRAGMA foreign_keys = ON")
 
@@ -75,7 +78,7 @@ def alembic_config(connection: Connection) -> "Config":
 
 
 def _upgrade(connection: Connection) -> None:
-    logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)  # it lists them all
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it has a line for each step
     from alembic import command  # noqa: PLC0415 - as above
 
     command.upgrade(alembic_config(connection), "head")
