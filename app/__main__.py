@@ -13,6 +13,7 @@ from app.announcement import announce
 from app.chat.errors import CannotStart, Misconfigured
 from app.contract import Contract
 from app.environment.cleaned import cleaned
+from app.environment.source import variable_name
 from app.http.problems import Problems
 from app.main import create_app
 from app.operators import conversations, keys
@@ -26,7 +27,7 @@ from app.server.lifespan import Lifespan, use
 from app.server.listening import bound, is_public, listen, url
 from app.server.refusals import Refusals
 from app.server.surroundings import look_for_working_directory, open_standard_streams
-from app.settings import Settings, variable_name
+from app.settings import Settings
 from app.start_errors import told
 
 _CLOSING_SECONDS = 2

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from app.settings import Settings, variable_name
+from app.environment.source import variable_name
+from app.settings import Settings
 
 _OPENAI_SECONDS = ("openai_first_byte_seconds", "openai_first_token_seconds", "openai_between_bytes_seconds")
 _LOOPBACK = {"localhost", "127.0.0.1", "[::1]"}

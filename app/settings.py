@@ -12,17 +12,13 @@ from pydantic import (
     HttpUrl,
     ModelWrapValidatorHandler,
     SecretStr,
-    ValidationError,
     field_validator,
     model_validator,
 )
-from pydantic.fields import FieldInfo
-from pydantic_core import InitErrorDetails, PydanticCustomError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from app.environment import values
-from app.environment.variables import PREFIX, Variable, found
-from app.environment.wording import worded
+from app.environment.source import EnvironmentSettings, validated
+from app.environment.variables import Variable, found
 
 Milliseconds = Annotated[float, Field(ge=0, le=60_000)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
@@ -53,10 +49,8 @@ def _without_credentials(url: HttpUrl | None) -> HttpUrl | None:
     return url
 
 
-class Settings(BaseSettings):
+class Settings(EnvironmentSettings):
     """The defaults run. Raises `ValidationError`, for all that is wrong at once; its text repeats no value."""
-
-    model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     host: Annotated[str, AfterValidator(values.listen_address)] = Field(
         "127.0.0.1",
@@ -275,65 +269,7 @@ class Settings(BaseSettings):
     @model_validator(mode="wrap")
     @classmethod
     def _tell_all_problems(cls, given: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:  # noqa: ANN401
-        given = dict(given) if isinstance(given, dict) else given
-        problems: list[tuple[str, str]] = given.pop(_PROBLEMS, []) if isinstance(given, dict) else []
-        try:
-            settings = handler(given)
-        except ValidationError as error:
-            problems += [
-                (variable_name(str(detail["loc"][0])) if detail["loc"] else "", worded(detail))
-                for detail in error.errors(include_url=False, include_input=False)
-            ]
-        else:
-            if not problems:
-                return settings
-        raise ValidationError.from_exception_data(
-            "Settings",
-            [
-                InitErrorDetails(type=PydanticCustomError("setting", "{text}", {"text": text}), loc=(name,), input=None)
-                for name, text in problems
-            ],
-            hide_input=True,
-        )
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        *_: PydanticBaseSettingsSource,
-        **__: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, _Environment(settings_cls)
-
-
-class _Environment(PydanticBaseSettingsSource):
-    """Reads the environment: see `app.environment.variables`."""
-
-    def __call__(self) -> dict[str, Any]:
-        """The values as text, and under a name that no setting has what is wrong with others."""
-        findings = found(os.environ, self.settings_cls.model_fields)
-        values: dict[str, Any] = {_PROBLEMS: findings.problems}
-        for setting, variable in findings.variables.items():
-            if setting in self.current_state:
-                continue
-            try:
-                values[setting] = variable.value()
-            except ValueError as error:
-                findings.problems.append((variable.name, str(error)))
-        return values
-
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        """Not used: all values are found at once."""
-        raise NotImplementedError
-
-
-_PROBLEMS = "problems!"
-
-
-def variable_name(setting: str) -> str:
-    """The name of the environment variable of a setting."""
-    return PREFIX + setting.upper()
+        return validated(given, handler)
 
 
 def variables() -> dict[str, Variable]:

@@ -8,8 +8,9 @@ from typing import Any
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
+from app.environment.source import variable_name
 from app.operators.arguments import Parser
-from app.settings import Settings, variable_name, variables
+from app.settings import Settings, variables
 
 _MASK = "********"
 _SECRET = re.compile("key|password|secret|(^|_)token$|authorization", re.IGNORECASE)
