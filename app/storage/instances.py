@@ -15,6 +15,7 @@ _FENCE = "SELECT pg_advisory_xact_lock_shared($1, $2) FROM instances WHERE owner
 _WRITERS = text(
     "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2 AND classid = :space"
     " AND objid = :number AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    " AND pid IN (SELECT pid FROM pg_stat_activity WHERE usename = current_user)"  # others may not be ended
 )
 _SPACE = 0x63686174
 """Of the locks that writers hold during a transaction; among them, each instance has a number."""

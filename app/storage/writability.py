@@ -9,6 +9,7 @@ import asyncio
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.chat.errors import StorageUnavailable
+from app.storage.instances import Fenced
 from app.storage.transactions import Transactions
 from app.storage.writer import Work
 
@@ -45,7 +46,7 @@ class Writability:
                 return
             try:
                 await self._transactions.run(self._work)
-            except (SQLAlchemyError, OSError, TimeoutError):
+            except (Fenced, SQLAlchemyError, OSError, TimeoutError):
                 self.note(worked=False)
                 raise StorageUnavailable from None
             self.note(worked=True)

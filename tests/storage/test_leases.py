@@ -145,6 +145,10 @@ async def test_nothing_is_begun_under_the_name_of_a_dead_one() -> None:
             bot.let_through(1)
             transcript = Whole(200, {}, await response.read()).transcript()
             assert transcript.problem.type == "urn:problem:reply-interrupted"
+        await run_sql(url, "DELETE FROM instances")
+        with anyio.fail_after(_PATIENCE_SECONDS):
+            while (ready := await client.request("GET", "/api/ready")).status != 200:
+                assert ready.json()["type"] == "urn:problem:storage-unavailable"
         with anyio.fail_after(_PATIENCE_SECONDS):
             bot.let_through(1000)
             while (answer := await client.request("POST", CHAT, json={"user_message": "again"})).status != 200:

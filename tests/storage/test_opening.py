@@ -3,6 +3,8 @@
 import os
 import socket
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -18,6 +20,7 @@ from app.storage.database import Database
 from tests.support.databases import Postgres, run_sql, sqlite_file
 from tests.support.talk import service
 
+_ROOT = Path(__file__).parent.parent.parent
 _PATIENCE_SECONDS = 2.0
 _SECRET = "s3cr3t"  # noqa: S105 - of a user in a test
 
@@ -159,6 +162,26 @@ async def test_a_server_that_is_down_or_starting_is_told() -> None:
         url = postgres.database_url()
         postgres.stop()
         assert "no server listens on a socket" in await _told(url)
+
+
+def test_the_service_tells_the_same(tmp_path: Path) -> None:
+    """As the only line besides its log, without a traceback."""
+    command = [sys.executable, "-m", "app"]
+    url = f"postgresql://chat:{_SECRET}@/chat?host={tmp_path}"
+    environment = {"CHAT_DATABASE_URL": url, "CHAT_PORT": "0", "CHAT_LOG_LEVEL": "warning"}
+    ended = subprocess.run(
+        command,
+        cwd=_ROOT,
+        env=os.environ | environment,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=120,
+        check=False,
+    )
+    assert ended.returncode == 3
+    assert ended.stdout == ""
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith(f"CHAT_DATABASE_URL: no server listens on a socket at {tmp_path}. Next: ")
 
 
 async def test_commands_tell_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,6 +14,8 @@ from tests.support.databases import fresh_database_url, run_sql
 
 _ROW = {"id": "0" * 32, "title": "hello", "created_ms": 1, "updated_ms": 1}
 
+_TAKE_NO_WRITES = "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY"
+
 
 def _add(connection: Connection) -> None:
     connection.execute(insert(metadata.tables["conversations"]), _ROW)
@@ -44,5 +46,15 @@ async def test_what_was_given_up_is_not_committed(patience_seconds: float) -> No
     await transactions.close()
     assert await run_sql(url, "SELECT count(*) FROM conversations") == [(0,)]
     await transactions.run(_add)  # it can be used again
+    await transactions.close()
+    assert await run_sql(url, "SELECT count(*) FROM conversations") == [(1,)]
+
+
+async def test_a_session_that_takes_no_writes_is_replaced() -> None:
+    """Like one on a server that is no longer the primary: the write works on another session, at once."""
+    url = fresh_database_url("postgresql")
+    transactions = transactions_on(create_engine(parsed(url), 20), 20)
+    await transactions.run(lambda connection: connection.exec_driver_sql(_TAKE_NO_WRITES).close())
+    await transactions.run(_add)
     await transactions.close()
     assert await run_sql(url, "SELECT count(*) FROM conversations") == [(1,)]
