@@ -3,6 +3,7 @@
 import asyncio
 import random
 from contextlib import aclosing
+from time import perf_counter
 
 from .lab import Lab
 from .talk import Client, Heard
@@ -43,8 +44,10 @@ async def reading(lab: Lab) -> str:
     whole = _Running(client, _long_prompt(lab))
     running = _Running(client, _long_prompt(lab))
     async with asyncio.TaskGroup() as group:
+        begin = perf_counter()
         group.create_task(whole.run())
         await whole.first_word.wait()
+        takes = perf_counter() - begin
         await client.cancel(whole.heard.reply_id)
         await lab.worker.seconds_until_idle(_MOST_SECONDS)
         group.create_task(running.run())
@@ -52,7 +55,6 @@ async def reading(lab: Lab) -> str:
         is_quick = await _within(0.3, running.first_word)
         await client.cancel(running.heard.reply_id)
         seconds = await lab.worker.seconds_until_idle(_MOST_SECONDS)
-    takes = whole.heard.first_seconds or 0.0
     return "reads too fast to tell" if is_quick else f"{_verdict(seconds)}; reading takes {takes:.0f} s"
 
 
@@ -94,6 +96,7 @@ class _Running:
         self.accepted = asyncio.Event()
         """There is a status, and an id to cancel it by."""
         self.first_word = asyncio.Event()
+        """There is one, or there will be none."""
 
     async def run(self) -> None:
         async with aclosing(self._client.listen(self.heard, self._message)) as moments:

@@ -36,7 +36,8 @@ class Engine:
     """The same, for the trials."""
     limits: Sequence[str] = ()
     key_option: Sequence[str] = ()
-    """What sets its key; nothing if it has none."""
+    """What sets its key, if an option does."""
+    has_key: bool = True
     settings: Mapping[str, str] = field(default_factory=dict)
     """Of the service, by name without the prefix, besides the address."""
     notes: str
@@ -92,8 +93,10 @@ TRANSFORMERS = Engine(
     title="`transformers serve`",
     requirements=("transformers[serving]==5.24.0", TORCH, "gguf==0.19.0", "accelerate==1.15.0"),
     documented="transformers serve MODEL --continuous-batching --port 8080",
-    notes="",
+    notes="`stop` has no effect; the first request sets the sampling of "
+    "all; no limit of the context: lower `CHAT_HISTORY_CHARACTERS` to three times the tokens that the model takes",
     command=("{bin}/transformers", "serve", "{folder}", "--continuous-batching", "--port", "{port}"),
+    has_key=False,
     context_tokens=None,
     slots=None,
     ready_path="/health",
@@ -121,6 +124,7 @@ MLX = Engine(
     command=("{bin}/mlx_lm.server", "--model", "{folder}", "--port", "{port}"),
     settings={"OPENAI_MODEL": "default_model"},
     notes="set `CHAT_OPENAI_MODEL=default_model`",
+    has_key=False,
     context_tokens=None,
     slots=None,
     ready_path="/health",
@@ -134,11 +138,11 @@ LITELLM = Engine(
     command=("{bin}/litellm", "--config", "{here}/litellm.yaml", "--port", "{port}"),
     settings={"OPENAI_MODEL": "local"},
     notes="set `CHAT_OPENAI_API_KEY`, and `CHAT_OPENAI_MODEL` to a name in its configuration",
-    key_option=("--config", "{here}/litellm.yaml"),
     environment={"UPSTREAM_BASE": "{upstream}", "LITELLM_MASTER_KEY": KEY, "UPSTREAM_KEY": KEY},
     behind="llama.cpp",
     ready_path="/health/liveliness",
 )
 
-ENGINES: Mapping[str, Engine] = {engine.name: engine for engine in (LLAMA_CPP,)}
+_ORDER = (TRANSFORMERS, LLAMA_CPP)
+ENGINES: Mapping[str, Engine] = {engine.name: engine for engine in _ORDER}
 """In the order of the table."""

@@ -44,7 +44,7 @@ class Lab:
 
     @property
     def key(self) -> str | None:
-        return KEY if self.engine.key_option else None
+        return KEY if self.engine.has_key else None
 
     @property
     def worker(self) -> Program:

@@ -4,7 +4,6 @@ import json
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
-from time import perf_counter
 from types import TracebackType
 from typing import Any, Self
 
@@ -26,8 +25,6 @@ class Heard:
     """`done`, `failed` or `refused`; nothing while it runs."""
     said: dict[str, Any] = field(default_factory=dict)
     """The reply, or the problem."""
-    first_seconds: float | None = None
-    """Until the first word."""
 
     @property
     def text(self) -> str:
@@ -75,7 +72,6 @@ class Client:
     ) -> AsyncGenerator[None, None]:
         """Yields whenever `heard` has grown: first when there is a status."""
         body = {"user_message": message} | ({"conversation_id": conversation_id} if conversation_id else {})
-        begin = perf_counter()
         async with self._http.stream("POST", "/api/chat", json=body) as response:
             heard.status = response.status_code
             if response.status_code != _OK:
@@ -93,7 +89,6 @@ class Client:
                         _take(heard, event)
                     if len(heard.words) > before:
                         heard.reads += 1
-                        heard.first_seconds = heard.first_seconds or perf_counter() - begin
                     yield
 
     async def cancel(self, reply_id: str) -> None:
