@@ -143,6 +143,6 @@ LITELLM = Engine(
     ready_path="/health/liveliness",
 )
 
-_ORDER = (TRANSFORMERS, LLAMA_CPP)
+_ORDER = (TRANSFORMERS, LLAMA_CPP, LITELLM)
 ENGINES: Mapping[str, Engine] = {engine.name: engine for engine in _ORDER}
 """In the order of the table."""

@@ -74,6 +74,14 @@ class Program:
                     report(f"starts, {now - begin:.0f} s")
                 await asyncio.sleep(_POLL_SECONDS)
 
+    @property
+    def ended(self) -> str:
+        """By what signal or with what status it has ended by itself; nothing if it runs, or was killed."""
+        status = self._process.poll() if self._process else None
+        if status is None:
+            return ""
+        return signal.Signals(-status).name if status < 0 else f"status {status}"
+
     def kill(self) -> None:
         """At once, and all that it has started."""
         if self._process is None:

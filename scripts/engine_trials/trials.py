@@ -15,6 +15,7 @@ from .sampling import stop, temperature
 from .talking import max_tokens, streaming, turns
 
 TRIAL_SECONDS = 420
+_MOST_DEATHS = 2
 
 TRIALS: Mapping[str, Callable[[Lab], Awaitable[str]]] = {
     "A reply is streamed": streaming,
@@ -38,11 +39,21 @@ TRIALS: Mapping[str, Callable[[Lab], Awaitable[str]]] = {
 
 
 async def tried(lab: Lab, names: list[str]) -> dict[str, str]:
-    """What came of each of these trials. One that fails does not keep the others from being made."""
+    """What came of each of these trials. One that fails does not keep the others from being made.
+
+    Raises `TrialFailed` if the engine does not survive them.
+    """
     results: dict[str, str] = {}
+    deaths = 0
     for number, name in enumerate(names, 1):
         lab.report(f"{number}/{len(names)} {name} ...")
         results[name] = await _one(lab, name)
+        if ended := lab.worker.ended:
+            deaths += 1
+            if deaths > _MOST_DEATHS:
+                raise TrialFailed(f"it ends again and again: {ended}\n{lab.worker.tail()}")
+            results[name] = f"THE ENGINE ENDED: {ended}"
+            await lab.worker.start(lab.report)
         lab.report(f"{number}/{len(names)} {name}: {results[name]}")
     return results
 
