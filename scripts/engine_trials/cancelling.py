@@ -41,8 +41,7 @@ async def queued(lab: Lab) -> str:
 async def reading(lab: Lab) -> str:
     """A reply is cancelled while the engine reads its prompt, after another one has shown how long that takes."""
     client = await lab.lengthy_service()
-    whole = _Running(client, _long_prompt(lab))
-    running = _Running(client, _long_prompt(lab))
+    whole, running = _Running(client, _long_prompt()), _Running(client, _long_prompt())
     async with asyncio.TaskGroup() as group:
         begin = perf_counter()
         group.create_task(whole.run())
@@ -108,9 +107,8 @@ class _Running:
         self.first_word.set()
 
 
-def _long_prompt(lab: Lab) -> str:
-    count = _PROMPT_WORDS if lab.engine.context_tokens else 4 * _PROMPT_WORDS
-    return " ".join(random.choices(_VOCABULARY, k=count))  # noqa: S311 - no secret
+def _long_prompt() -> str:
+    return " ".join(random.choices(_VOCABULARY, k=_PROMPT_WORDS))  # noqa: S311 - no secret
 
 
 async def _within(seconds: float, event: asyncio.Event) -> bool:

