@@ -40,7 +40,8 @@ def main() -> int:
                     keep({name: result})
     except (KeyboardInterrupt, asyncio.CancelledError):
         return 130
-    print(tables({**kept(), **results} if options.write else results) if results else "")
+    if results:
+        print(tables(kept() if options.write else results))
     if options.write:
         print(f"{PAGE} is written.", file=sys.stderr)
     return int(len(results) < len(options.engine or ENGINES))

