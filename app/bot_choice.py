@@ -1,25 +1,24 @@
-"""Makes the bot that the settings name."""
+"""Creates the bot that the settings select."""
 
-import logging
+import os
 
 from app.bots.greeter import Greeter
 from app.bots.installed import installed_bot
 from app.bots.simulator import Simulator
-from app.chat.errors import BotNotConfigured
+from app.chat.errors import BotNotConfigured, Misconfigured
 from app.chat.ports import Bot
+from app.environment.proxies import proxy_for
 from app.settings import Settings
-
-_logger = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 5.0
 _PART_OF_FIRST_WORD = 0.75
-"""Who waits for an engine no longer than this part of the wait for the first word can be told by the status line."""
+"""The queue's share of the wait for the first word: a full queue can still be reported by the status line."""
 
 
 def chosen_bot(settings: Settings) -> Bot:
-    """One of the service's own, or one that another package brings.
+    """A bot of the service, or one from another package.
 
-    Raises `BotNotConfigured`. What only one bot needs is not imported for the others.
+    Raises `BotNotConfigured`. Imports only what the chosen bot needs.
     """
     match settings.bot:
         case "greeter":
@@ -34,6 +33,30 @@ def chosen_bot(settings: Settings) -> Bot:
             return installed_bot(name)
 
 
+def own_proxy(url: str) -> str | None:
+    """The proxy for requests of the service's own to this URL. Raises `Misconfigured` for one that cannot be used."""
+    try:
+        return proxy_for(url, os.environ)
+    except ValueError as error:
+        raise Misconfigured(str(error)) from None
+
+
+def model_of(settings: Settings) -> dict[str, str]:
+    """Which model replies, as far as the settings tell, and where; nothing for a bot that has none."""
+    match settings.bot:
+        case "openai":
+            url = settings.openai_base_url
+            model = settings.openai_model or "the first one that the engine lists"
+            told = {"model": model, "engine": f"{url.scheme}://{url.host}:{url.port}{url.path}" if url else ""}
+            proxy = own_proxy(str(url))
+            return told | ({"proxy": proxy.rpartition("@")[2]} if proxy else {})
+        case "local":
+            path = settings.local_model_path
+            return {"model": path.name if path else "the small one that comes with it"}
+        case _:
+            return {}
+
+
 def _openai(settings: Settings) -> Bot:
     from app.bots.openai import OpenAI  # noqa: PLC0415
     from app.bots.request import Engine  # noqa: PLC0415
@@ -41,10 +64,6 @@ def _openai(settings: Settings) -> Bot:
     if settings.openai_base_url is None:
         msg = "the bot `openai` needs an engine. Next: set CHAT_OPENAI_BASE_URL, such as http://127.0.0.1:8080/v1"
         raise BotNotConfigured(msg)
-    for name in ("openai_first_byte_seconds", "openai_first_token_seconds", "openai_between_bytes_seconds"):
-        if getattr(settings, name) > settings.reply_seconds:
-            what = "CHAT_%s is longer than CHAT_REPLY_SECONDS, which ends a reply before that"
-            _logger.warning(what, name.upper())
     return OpenAI(
         Engine(
             base_url=str(settings.openai_base_url),
@@ -52,6 +71,7 @@ def _openai(settings: Settings) -> Bot:
             model=settings.openai_model,
             headers={name: value.get_secret_value() for name, value in settings.openai_headers.items()},
             extra_body=settings.openai_extra_body,
+            proxy=own_proxy(str(settings.openai_base_url)),
             connect_seconds=settings.openai_connect_seconds,
             queue_seconds=settings.openai_queue_seconds or _PART_OF_FIRST_WORD * settings.first_word_seconds,
             first_byte_seconds=settings.openai_first_byte_seconds,

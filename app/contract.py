@@ -1,7 +1,7 @@
-"""Reads `openapi.yaml`, the source of truth, and makes the application obey it.
+"""Reads `openapi.yaml`, the source of truth, and binds the application to it.
 
-Handlers are bound by `operationId`: a path, a method or a status is written in the document and nowhere in the code.
-Problems too are the document's: each example of an error response is what the service sends, to the letter.
+Handlers are bound by `operationId`: paths, methods and statuses are only in the document, never in the code. So are
+problems: the service sends the examples of the error responses verbatim.
 """
 
 import json
@@ -9,6 +9,7 @@ import posixpath
 import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,23 +24,23 @@ PROBLEM = "application/problem+json"
 STREAM = "text/event-stream"
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace", "query")
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's, where it is there: ten times as fast
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's, if installed: ten times as fast
 
 _SERVED_FROM = """
 servers:
   - url: ./
     description: The server that serves this document.
 """
-"""What the document says besides when a server serves it: its operations are below the folder that it is in.
+"""Added to the document when a server serves it: its operations are relative to the document's own URL.
 
-In a file, which is in no server's folder, it would only confuse: schemathesis, for one, warns of it.
+A file on disk has no such URL, and tools would be confused: schemathesis, for one, warns about it.
 """
 
 Handler = Callable[..., Awaitable[Any]]
 
 
 class ContractError(Exception):
-    """The document and the code do not fit together; the message says where."""
+    """The document and the code do not match; the message says where."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +52,20 @@ class Operation:
     path: str
     statuses: frozenset[int]
     is_guarded: bool
-    """Whether it wants credentials, where there are any."""
+    """Whether it requires credentials when access control is on."""
     is_stream: bool
     """Whether it lasts as long as a reply."""
     may_repeat: bool
-    """Whether a request may tell, by an idempotency key, that it repeats an earlier one."""
+    """Whether it accepts an idempotency key."""
 
     @property
     def success(self) -> int:
-        """The status of a good end."""
+        """The status of a successful response."""
         return min(self.statuses)
 
     @property
     def is_head(self) -> bool:
-        """Whether it is `GET` without a body: then the handler of `GET` answers it, and the server drops the body."""
+        """Whether it is HEAD: then the handler of GET answers it, and the server drops the body."""
         return self.method == "HEAD"
 
     @property
@@ -77,7 +78,7 @@ class Contract:
     """The parsed document."""
 
     def __init__(self, text: str, derived_json: str) -> None:
-        """`text` is `openapi.yaml`'s; `derived_json` is what `scripts/generate` derived for tools that refuse 3.2."""
+        """`text` is `openapi.yaml`; `derived_json` is what `scripts/generate` derives for tools without 3.2 support."""
         self.text = text + _SERVED_FROM
         self.document: dict[str, Any] = yaml.load(self.text, Loader=_LOADER)  # noqa: S506 - it is a safe loader
         self.json = _compact(self.document)
@@ -86,16 +87,17 @@ class Contract:
         self.problems = self._problems()
 
     @classmethod
+    @cache
     def load(cls) -> "Contract":
-        """Read the documents that this checkout has."""
+        """Read the documents that this checkout has, once: parsing them takes a tenth of a second."""
         return cls(
             (ROOT / "openapi.yaml").read_text("utf-8"), (ROOT / "generated" / "openapi-3.1.json").read_text("utf-8")
         )
 
     def bind(self, app: FastAPI, handlers: Iterable[Handler], gate: Gate) -> None:
-        """Route every operation to the handler that bears its name; the gate guards those that the document secures.
+        """Route every operation to the handler with its name; the gate guards those that the document secures.
 
-        Raises `ContractError` if an operation has no handler, or a handler no operation.
+        Raises `ContractError` if an operation has no handler, or a handler has no operation.
         """
         by_name = {handler.__name__: handler for handler in handlers}
         wanted = {operation.handler_name: operation for operation in self.operations.values() if not operation.is_head}
@@ -118,14 +120,14 @@ class Contract:
             )
             route = app.router.routes[-1]
             if operation.is_guarded and isinstance(route, DirectRoute):
-                opens = operation.is_stream or operation.may_repeat  # who waits for a whole reply has it open, too
+                opens = operation.is_stream or operation.may_repeat  # waiting for a JSON reply counts, too
                 route.guard(gate, is_stream=opens, may_repeat=operation.may_repeat)
         app.openapi = lambda: self.document  # type: ignore[method-assign]  # FastAPI's documented way to replace it
 
     def reference(self, operation_id: str, *, to: str) -> Callable[[str], str]:
-        """What makes the relative reference from an operation to another one that has one parameter.
+        """A function that returns the relative reference from one operation to another, given its only parameter.
 
-        Relative to the URL of the request (RFC 3986, section 5.2), so that it holds below any path of a proxy.
+        Relative to the request's URL (RFC 3986, section 5.2), so it also works below any path of a proxy.
         """
         here, there = self.operations[operation_id].path, self.operations[to].path
         before, _, rest = posixpath.relpath(there, posixpath.dirname(here)).partition("{")
@@ -133,7 +135,7 @@ class Contract:
         return (lambda value: f"{before}{value}{after}") if rest else (lambda _: before)
 
     def allowed_methods(self, path: str) -> list[str]:
-        """The methods that the document has for a concrete path."""
+        """The methods that the document defines for a concrete path."""
         return sorted(
             operation.method for operation in self.operations.values() if _path_pattern(operation.path).fullmatch(path)
         )

@@ -1,20 +1,36 @@
-"""Structured logs on standard error: one JSON object a line, or coloured lines on a terminal.
+"""Structured logs on standard error: one JSON object per line, or coloured lines on a terminal.
 
-Our own lines go straight from structlog to the stream; through the standard library's logging, as uvicorn's do, a line
-costs several times as much, and there is one for every request.
+Our own lines go straight from structlog to the stream. Through the standard library's logging, as uvicorn's do, a line
+would cost several times as much, and every request has one.
 """
 
 import logging
 import sys
 import traceback
-from typing import Literal
+from contextlib import suppress
+from typing import IO, AnyStr, Generic, Literal
 
 import structlog
 from pydantic_core import to_json
 
 
+class _Lossy(Generic[AnyStr]):
+    """Loses lines that cannot be written: a full disk or a reader that has gone is no reason to refuse a request."""
+
+    def __init__(self, stream: IO[AnyStr]) -> None:
+        self._stream: IO[AnyStr] = stream
+
+    def write(self, line: AnyStr) -> None:
+        with suppress(OSError):
+            self._stream.write(line)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
+
+
 def configure(level: Literal["debug", "info", "warning", "error"], style: Literal["auto", "json", "console"]) -> None:
-    """Set up structlog and the standard library's logging alike."""
+    """Set up structlog and the standard library's logging in the same way."""
     numeric_level = logging.getLevelNamesMapping()[level.upper()]
     shared: list[structlog.typing.Processor] = [
         structlog.processors.add_log_level,
@@ -24,12 +40,13 @@ def configure(level: Literal["debug", "info", "warning", "error"], style: Litera
     for_people = style == "console" or (style == "auto" and sys.stderr.isatty())
     structlog.configure(
         processors=[*shared, console if for_people else _json_bytes],
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr)
+        logger_factory=structlog.WriteLoggerFactory(_Lossy(sys.stderr))  # type: ignore[arg-type]  # has what it calls
         if for_people
-        else structlog.BytesLoggerFactory(sys.stderr.buffer),
+        else structlog.BytesLoggerFactory(_Lossy(sys.stderr.buffer)),  # type: ignore[arg-type]  # as above
         wrapper_class=structlog.make_filtering_bound_logger(numeric_level),
         cache_logger_on_first_use=True,
     )
+    logging.raiseExceptions = False  # as `_Lossy`
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
@@ -46,7 +63,7 @@ def configure(level: Literal["debug", "info", "warning", "error"], style: Litera
 
 
 def _without_words(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """Of an exception the kind and the frames only: its text may hold what a user or a model said."""
+    """Reduce an exception to its type and frames: its text may contain text of a user or a model."""
     kind, _, trace = event.pop("exc_info", None) or (None, None, None)
     if kind is not None:
         event["error"] = kind.__qualname__

@@ -3,13 +3,15 @@
 `uvicorn app.main:app` works; importing this module does no work, the application is made when it is first asked for.
 """
 
+import sys
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import cache
 
 from fastapi import FastAPI
-from limits import RateLimitItemPerDay, RateLimitItemPerMinute
+from limits import RateLimitItemPerMinute
 
+from app.access.budgets import WordBudgets
 from app.access.gate import Gate
 from app.access.grants import Verifier
 from app.access.hosts import Hosts
@@ -17,7 +19,7 @@ from app.access.keys import KeyRing
 from app.access.limits import Allowance, Limits
 from app.access.origins import Origins
 from app.access.proxies import Proxies
-from app.bot_choice import chosen_bot
+from app.bot_choice import chosen_bot, own_proxy
 from app.chat.bounds import Bounds, ReplyBounds
 from app.chat.ports import Bot
 from app.chat.replies import Replies
@@ -34,22 +36,26 @@ from app.routers.documents import document_routes
 from app.routers.health import HealthRouter
 from app.routers.replies import RepliesRouter
 from app.settings import Settings
-from app.storage.database import Database, database_url
+from app.start_errors import exit_status, lines, tell
+from app.storage.address import Address, PostgresServers, SqliteFile, database_url
+from app.storage.database import Database
 
 
 def create_app(settings: Settings | None = None, bot: Bot | None = None) -> FastAPI:
     """Make the application.
 
     `settings` are read from the environment if left out; `bot` takes the place of the one that they name. Raises
-    `BotNotConfigured` if that one cannot be had.
+    `CannotStart`, and pydantic's `ValidationError` for settings that are not good.
     """
     settings = settings or Settings()
     contract = Contract.load()
     problems = Problems(contract.problems, contract.reference("streamChat", to="getReply"))
-    database = Database(database_url(settings.database_url), settings.storage_seconds)
+    address = database_url(settings.database_url)
+    database = Database(address, settings.storage_seconds, settings.lease_seconds)
     bot = bot or chosen_bot(settings)
     keys = KeyRing(database.keys)
-    limits = Limits(_allowance(settings))
+    budgets = WordBudgets(settings.words_per_day, database.budgets) if settings.words_per_day else None
+    limits = Limits(_allowance(settings, budgets))
     origins = Origins(settings.allowed_origins)
     gate = Gate(keys, _verifier(settings), limits, origins)
     proxies = Proxies(settings.trusted_proxies)
@@ -61,11 +67,15 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None) -> Fast
     )
     replies = Replies(bot, _bounds(settings), database.store, MemoryReplyLog)
 
+    database.generated = replies
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(database)  # closes last
             await stack.enter_async_context(keys)
+            if budgets is not None:
+                await stack.enter_async_context(budgets)
             if isinstance(bot, AbstractAsyncContextManager):
                 await stack.enter_async_context(bot)
             await stack.enter_async_context(replies)
@@ -78,9 +88,11 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None) -> Fast
         openapi_url=None,
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # see Application
+        explain_failure=lambda error: "\n".join(lines(error)),
     )
     app.state.replies = replies
     app.state.gate = gate
+    app.state.database = _place(address)
     pacing = Pacing(settings.first_word_seconds, settings.heartbeat_seconds)
     chat = ChatRouter(
         replies=replies,
@@ -121,21 +133,32 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None) -> Fast
     return app
 
 
+def _place(address: Address) -> dict[str, str]:
+    """What to call the database, without what is secret."""
+    match address:
+        case SqliteFile():
+            return {"kind": "SQLite", "file": str(address.path.absolute())}
+        case PostgresServers():
+            return {"kind": "PostgreSQL", "servers": address.shown, "name": address.database or ""}
+
+
 def _verifier(settings: Settings) -> Verifier | None:
     if settings.jwt_issuer is None or settings.jwt_audience is None:
         return None
-    from app.access.tokens import Issuer, TokenVerifier  # noqa: PLC0415 - a tenth of a second that most do not need
+    from app.access.issuers import Issuer  # noqa: PLC0415 - as below
+    from app.access.tokens import TokenVerifier  # noqa: PLC0415 - a tenth of a second that most do not need
 
+    url = str(settings.jwt_keys_url)
     return TokenVerifier(
-        Issuer(settings.jwt_issuer, settings.jwt_audience, str(settings.jwt_keys_url), settings.jwt_algorithms)
+        Issuer(settings.jwt_issuer, settings.jwt_audience, url, settings.jwt_algorithms, proxy=own_proxy(url))
     )
 
 
-def _allowance(settings: Settings) -> Allowance:
+def _allowance(settings: Settings, words: WordBudgets | None) -> Allowance:
     return Allowance(
         requests=RateLimitItemPerMinute(settings.requests_per_minute) if settings.requests_per_minute else None,
         streams=settings.streams_per_client,
-        words=RateLimitItemPerDay(settings.words_per_day) if settings.words_per_day else None,
+        words=words,
     )
 
 
@@ -158,7 +181,11 @@ def _bounds(settings: Settings) -> Bounds:
 
 @cache
 def _app() -> FastAPI:
-    return create_app()
+    try:
+        return create_app()
+    except Exception as error:  # noqa: BLE001 - whatever it is, a server would print a traceback
+        tell(error)
+        sys.exit(exit_status(error))
 
 
 def __getattr__(name: str) -> FastAPI:

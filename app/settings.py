@@ -1,31 +1,49 @@
 """Every setting of the service, with its default and its unit. Read from the environment, prefix `CHAT_`."""
 
-import json
 import os
 import re
-from difflib import get_close_matches
-from ipaddress import ip_interface, ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import AfterValidator, Field, HttpUrl, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    HttpUrl,
+    ModelWrapValidatorHandler,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic.fields import FieldInfo
+from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-PREFIX = "CHAT_"
+from app.environment import values
+from app.environment.variables import PREFIX, Variable, found
+from app.environment.wording import worded
 
 Milliseconds = Annotated[float, Field(ge=0, le=60_000)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
 
-Host = Annotated[str, Field(pattern=r"^((\*\.)?[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])$")]
-Origin = Annotated[str, Field(pattern=r"^https?://[a-z0-9.:\[\]-]+$")]
+Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
+Level = Literal["debug", "info", "warning", "error"]
+Style = Literal["auto", "json", "console"]
+
+Listed = BeforeValidator(values.listed)
+JsonObject = BeforeValidator(values.json_object)
 
 
-_DATABASE = re.compile(
-    r"sqlite:///[^:?]+"
-    r"|postgres(ql)?://(?=.)([^:/]*(:[^@]*)?@)?(\[[^/?]+\]|[^/:?]+)?(:[0-9]*)?(/[^?]*)?(\?.*)?"
-)
-"""As SQLAlchemy parses it, but for the port: what is no number there may be half of a password."""
+def _any_case(words: Any) -> BeforeValidator:  # noqa: ANN401 - a `Literal` has no type of its own
+    return BeforeValidator(values.one_of(*get_args(words)))
+
+
+HeaderName = Annotated[str, AfterValidator(values.header_name)]
+
+_DATABASE = re.compile(r"(sqlite(\+\w+)?:///|postgres(ql)?(\+\w+)?://).+", re.DOTALL | re.IGNORECASE)
+"""What it says more exactly, storage knows."""
 
 
 def _without_credentials(url: HttpUrl | None) -> HttpUrl | None:
@@ -36,11 +54,11 @@ def _without_credentials(url: HttpUrl | None) -> HttpUrl | None:
 
 
 class Settings(BaseSettings):
-    """The defaults run."""
+    """The defaults run. Raises `ValidationError`, for all that is wrong at once; its text repeats no value."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    host: str = Field(
+    host: Annotated[str, AfterValidator(values.listen_address)] = Field(
         "127.0.0.1",
         description="Address to listen on. Set 0.0.0.0 in a container; the service then requires API keys, a "
         "token issuer or `CHAT_ALLOW_ANYONE`",
@@ -65,10 +83,10 @@ class Settings(BaseSettings):
     openai_model: str | None = Field(
         None, description="Model to ask the engine for; unset, the first one that it lists"
     )
-    openai_headers: Annotated[dict[str, SecretStr], NoDecode] = Field(
+    openai_headers: Annotated[dict[HeaderName, SecretStr], JsonObject] = Field(
         {}, description="Additional request headers for the engine, as a JSON object"
     )
-    openai_extra_body: Annotated[dict[str, Any], NoDecode] = Field(
+    openai_extra_body: Annotated[dict[str, Any], JsonObject] = Field(
         {}, description="Additional fields of each request to the engine, as a JSON object; `null` removes a field"
     )
     openai_connect_seconds: Seconds = Field(5, description="Time to connect to the engine")
@@ -166,6 +184,13 @@ class Settings(BaseSettings):
     storage_seconds: Seconds = Field(
         5, description="Longest time that the database may take before a request fails with 503"
     )
+    lease_seconds: float = Field(
+        8,
+        ge=1,
+        le=3600,
+        description="Time without a sign of life after which an instance counts as dead, and others end its replies; "
+        "PostgreSQL only",
+    )
     history_messages: int = Field(100, ge=0, description="Earlier messages of a conversation that a bot receives")
     history_characters: int = Field(
         100_000,
@@ -184,8 +209,11 @@ class Settings(BaseSettings):
     )
     jwt_audience: str | None = Field(None, min_length=1, description="The `aud` that tokens of the issuer must have")
     jwt_keys_url: HttpUrl | None = Field(None, description="URL at which the issuer publishes its keys (JWKS)")
-    jwt_algorithms: list[Literal["RS256", "PS256", "ES256", "EdDSA"]] = Field(
-        ["RS256", "PS256", "ES256", "EdDSA"], min_length=1, description="Signature algorithms to accept, as a JSON list"
+    jwt_algorithms: Annotated[list[Annotated[Algorithm, _any_case(Algorithm)]], Listed] = Field(
+        ["RS256", "PS256", "ES256", "EdDSA"],
+        min_length=1,
+        description="Signature algorithms to accept, a list. `RS384`, `RS512`, `PS384`, `PS512`, `ES384` and `ES512` "
+        "can be added",
     )
     requests_per_minute: int = Field(
         0,
@@ -197,35 +225,29 @@ class Settings(BaseSettings):
         0, ge=0, description="Streams that a client may have open at the same time; 0 is no limit"
     )
     words_per_day: int = Field(0, ge=0, description="Words that a client may receive per day; 0 is no limit")
-    trusted_proxies: list[str] = Field(
+    trusted_proxies: Annotated[list[Annotated[str, AfterValidator(values.proxy)]], Listed] = Field(
         [],
-        description="IP addresses and networks of reverse proxies whose `X-Forwarded-...` headers are "
-        "trusted, as a JSON list",
+        description="IP addresses and networks of reverse proxies whose `X-Forwarded-...` headers are trusted, a list",
     )
-    allowed_hosts: list[Host] = Field(
+    allowed_hosts: Annotated[list[Annotated[str, AfterValidator(values.host_name)]], Listed] = Field(
         [],
-        description="Host names to serve, as a JSON list; `*.example.org` covers all subdomains. Empty: any "
+        description="Host names to serve, a list; `*.example.org` covers all subdomains. Unset: any "
         "host if credentials are required, else only names of this machine",
     )
-    allowed_origins: list[Origin] = Field(
-        [], description="Origins whose web pages may use the service (CORS), as a JSON list"
+    allowed_origins: Annotated[list[Annotated[str, AfterValidator(values.origin)]], Listed] = Field(
+        [], description="Origins whose web pages may use the service (CORS), a list such as `https://example.org`"
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
+    log_level: Annotated[Level, _any_case(Level)] = Field(
         "info", description="Least severe level that is logged: `debug`, `info`, `warning` or `error`"
     )
-    log_format: Literal["auto", "json", "console"] = Field(
+    log_format: Annotated[Style, _any_case(Style)] = Field(
         "auto", description="`json`, `console` for people, or `auto`: console on a terminal, else JSON"
     )
 
-    @field_validator("openai_headers", "openai_extra_body", mode="before")
+    @field_validator("openai_headers")
     @classmethod
-    def _parse_json(cls, value: object) -> object:
-        """Here, and not by pydantic-settings: that raises something else, and there may be a key in it."""
-        try:
-            return json.loads(value) if isinstance(value, str) else value
-        except ValueError:
-            msg = "write a JSON object"
-            raise ValueError(msg) from None
+    def _fit_into_headers(cls, headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
+        return {name: SecretStr(values.header_value(name, value.get_secret_value())) for name, value in headers.items()}
 
     @field_validator("openai_api_key")
     @classmethod
@@ -234,22 +256,6 @@ class Settings(BaseSettings):
             msg = "a key has neither spaces nor line breaks"
             raise ValueError(msg)
         return key
-
-    @field_validator("trusted_proxies")
-    @classmethod
-    def _know_proxies_by_address(cls, proxies: list[str]) -> list[str]:
-        for proxy in proxies:
-            if proxy == "*":
-                continue
-            try:
-                network = ip_network(proxy, strict=False)
-            except ValueError:
-                msg = f"{proxy!r} is no address; write those of the proxies, or their networks, such as 10.0.0.0/8"
-                raise ValueError(msg) from None
-            if "/" in proxy and ip_interface(proxy).ip != network.network_address:
-                msg = f"{proxy} is an address within a network; write {network}, or the address alone"
-                raise ValueError(msg)
-        return proxies
 
     @field_validator("database_url")
     @classmethod
@@ -266,13 +272,75 @@ class Settings(BaseSettings):
             raise ValueError(msg)
         return self
 
-    @model_validator(mode="after")
-    def _know_all_names(self) -> Self:
-        known = {PREFIX + name.upper() for name in type(self).model_fields}
-        for name in os.environ:
-            if name.upper().startswith(PREFIX) and name.upper() not in known:
-                near = get_close_matches(name.upper(), known, n=1)
-                hint = f"; did you mean {near[0]}?" if near else ""
-                msg = f"{name} is not a setting{hint}"
-                raise ValueError(msg)
-        return self
+    @model_validator(mode="wrap")
+    @classmethod
+    def _tell_all_problems(cls, given: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:  # noqa: ANN401
+        given = dict(given) if isinstance(given, dict) else given
+        problems: list[tuple[str, str]] = given.pop(_PROBLEMS, []) if isinstance(given, dict) else []
+        try:
+            settings = handler(given)
+        except ValidationError as error:
+            problems += [
+                (variable_name(str(detail["loc"][0])) if detail["loc"] else "", worded(detail))
+                for detail in error.errors(include_url=False, include_input=False)
+            ]
+        else:
+            if not problems:
+                return settings
+        raise ValidationError.from_exception_data(
+            "Settings",
+            [
+                InitErrorDetails(type=PydanticCustomError("setting", "{text}", {"text": text}), loc=(name,), input=None)
+                for name, text in problems
+            ],
+            hide_input=True,
+        )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        *_: PydanticBaseSettingsSource,
+        **__: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, _Environment(settings_cls)
+
+
+class _Environment(PydanticBaseSettingsSource):
+    """Reads the environment: see `app.environment.variables`."""
+
+    def __call__(self) -> dict[str, Any]:
+        """The values as text, and under a name that no setting has what is wrong with others."""
+        findings = found(os.environ, self.settings_cls.model_fields)
+        values: dict[str, Any] = {_PROBLEMS: findings.problems}
+        for setting, variable in findings.variables.items():
+            if setting in self.current_state:
+                continue
+            try:
+                values[setting] = variable.value()
+            except ValueError as error:
+                findings.problems.append((variable.name, str(error)))
+        return values
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """Not used: all values are found at once."""
+        raise NotImplementedError
+
+
+_PROBLEMS = "problems!"
+
+
+def variable_name(setting: str) -> str:
+    """The name of the environment variable of a setting."""
+    return PREFIX + setting.upper()
+
+
+def variables() -> dict[str, Variable]:
+    """What sets each setting at the moment; those with defaults are not in it."""
+    return found(os.environ, Settings.model_fields).variables
+
+
+def service_links() -> list[str]:
+    """Names of environment variables that look like settings and are Kubernetes'."""
+    return found(os.environ, Settings.model_fields).service_links

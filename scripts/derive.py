@@ -1,16 +1,16 @@
-"""Derives `generated/openapi-3.1.json` from `openapi.yaml`, for SDK generators and viewers that refuse OpenAPI 3.2.
+"""Derives `generated/openapi-3.1.json` from `openapi.yaml`, for SDK generators and viewers without OpenAPI 3.2 support.
 
-3.1 has no word for a stream: there, the stream is a string, with the readable form as its example, and ReplyStream, its
-schema as a whole, is left out. (swagger-typescript-api would take it for the response of that name.) Some things
-are said in other words, because SDKs are made of this document:
+3.1 cannot describe a stream: there, the stream is a string, with its serialised form as the example, and ReplyStream,
+the schema of the whole stream, is omitted. (swagger-typescript-api would take it for the response of that name.) Some
+things are expressed differently, because SDKs are generated from this document:
 
-- `HEAD` is left out. It is `GET` without the body, which every HTTP client can send; as operations of their own, these
-  would double the functions of each SDK.
-- An enum that later versions may extend (`anyOf` of an enum and a string) is a plain string: generators make a wrapper
-  object of such an `anyOf`, or lose its value. The present problem types are a schema of their own, KnownProblemType.
-  (A KnownFinishReason would keep openapi-generator's client for Go from compiling: ReplyState has `cancelled`, too.)
-- A property has no `default`: openapi-typescript takes that for "required". Its description says it.
-- Request bodies stand where they are used: of a reference, swagger-typescript-api does not see the content type.
+- `HEAD` is omitted. It is `GET` without the body, which every HTTP client can send; as separate operations, these would
+  double the functions of each SDK.
+- An enum that later versions may extend (`anyOf` of an enum and a string) is a plain string: generators turn such an
+  `anyOf` into a wrapper object, or lose its value. The current problem types get their own schema, KnownProblemType. (A
+  KnownFinishReason would break openapi-generator's client for Go: ReplyState also has `cancelled`.)
+- A property has no `default`, which openapi-typescript takes for "required". Its description states it.
+- Request bodies are inlined: swagger-typescript-api does not see the content type behind a reference.
 
 `--check` writes nothing; it prints a diff and fails if the file is stale.
 """
@@ -34,7 +34,7 @@ _KNOWN = {"ProblemType": "KnownProblemType"}
 
 
 def derive(document: dict[str, Any]) -> dict[str, Any]:
-    """The same contract in the words that 3.1 has."""
+    """The same contract in OpenAPI 3.1."""
     derived: dict[str, Any] = _without_news(document)
     derived["openapi"] = "3.1.1"
     for tag in derived["tags"]:
@@ -79,17 +79,17 @@ def _without_news(node: Any) -> Any:  # noqa: ANN401 - any JSON
 def _member(key: str, value: Any) -> Any:  # noqa: ANN401 - any JSON
     if key == "content" and STREAM in value:
         value = value | {STREAM: _stream_as_string(value[STREAM])}
-    if key == "links":  # openapi-generator takes nothing but a string for the body of one, against 3.1
+    if key == "links":  # openapi-generator accepts only a string as a link's body, contrary to 3.1
         value = {name: {key: link[key] for key in link if key != "requestBody"} for name, link in value.items()}
     return _without_news(value)
 
 
 def _is_news(key: str, node: dict[str, Any]) -> bool:
-    """Whether a member is 3.2's, or one that many tools for 3.1 trip over.
+    """Whether a member is new in 3.2, or one that many tools for 3.1 cannot handle.
 
-    A Response Object is known by what it has; its `summary` is new. PCRE, Go and Rust refuse ECMA-262's escapes in a
-    pattern; the server checks such a pattern all the same. openapi-generator's client for PHP compares a pattern beside
-    `date-time` with an object, and refuses each time. Generators make nothing of `contentSchema`.
+    A Response Object is recognised by its members; its `summary` is new. PCRE, Go and Rust reject ECMA-262's escapes in
+    a pattern; the server still checks such a pattern. openapi-generator's client for PHP matches a pattern next to
+    `date-time` against an object, and rejects every time. Generators ignore `contentSchema`.
     """
     is_response = "description" in node and ("content" in node or "headers" in node)
     is_pattern_of_ecma = key == "pattern" and isinstance(node[key], str) and "\\u" in node[key]

@@ -1,4 +1,4 @@
-"""`scripts/screenshots`: pictures of the chat page during a reply, for the README."""
+"""`scripts/screenshots`: screenshots of the chat page during a reply, for the README."""
 
 import asyncio
 import sys
@@ -44,7 +44,7 @@ A stream that ends without one of these was"""
 
 
 async def main() -> None:
-    """One picture for each screen, light and dark."""
+    """Take one screenshot per screen and colour scheme."""
     PLACE.mkdir(exist_ok=True)
     async with browser() as chromium:
         for (name, screen), scheme in product(SCREENS.items(), ("light", "dark")):
@@ -55,14 +55,14 @@ async def main() -> None:
 
 
 async def take(page: Page, picture: Path) -> None:
-    """Ask, and look before the last word is there."""
+    """Send a message, and take the screenshot before the last word arrives."""
     engine = FakeEngine(*[speaks("Gladly.") for _ in EARLIER], begun(chunk(REPLY)))  # then it is silent
     with engine_beside(engine), LiveServer("openai", openai_base_url=engine.url, openai_model="m") as server:
         await page.goto(f"{server.url}/")
         for message in EARLIER:
             await ask(page, message)
             await expect(page.locator(".reply")).to_have_attribute("aria-busy", "false")
-            await page.locator("#new").evaluate("(button) => button.click()")  # on a phone it is out of sight
+            await page.locator("#new").evaluate("(button) => button.click()")  # on a phone it is hidden
         await ask(page, QUESTION)
         await expect(page.locator(".reply .text")).to_contain_text("without one of")
         await expect(page.locator("#conversations li")).to_have_count(len(EARLIER) + 1)
@@ -70,7 +70,7 @@ async def take(page: Page, picture: Path) -> None:
 
 
 async def ask(page: Page, message: str) -> None:
-    """As people do."""
+    """Send a message through the page's controls."""
     await page.get_by_label("Message", exact=True).fill(message)
     await page.get_by_role("button", name="Send").click()
 

@@ -1,4 +1,4 @@
-"""What all tests share: asyncio as the one event loop, a database, and how many examples a law is tried with."""
+"""What all tests share: asyncio as the only event loop, a database, and the number of examples for each law."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import settings
 
 from app import logs
-from app.settings import PREFIX
+from app.environment.variables import PREFIX
 from tests.support import forks
 from tests.support.databases import KINDS, fresh_database_url, remove_all, use
 from tests.support.progress import Progress
@@ -35,6 +35,7 @@ _SLOW = {
         "laws/test_bots.py",
         "laws/test_crash.py",
         "live/test_drain.py",
+        "live/test_failover.py",  # servers of its own
         "live/test_node.py",
         "live/test_retries.py",
         "live/test_openai_secrets.py",
@@ -44,13 +45,16 @@ _SLOW = {
         "live/test_slow_clients.py",
         "sdk",
         "storage/test_keys.py",  # programs
+        "storage/test_leases.py",  # waits for leases to end
         "storage/test_migrations.py",
+        "storage/test_opening.py",  # servers of its own
         "storage/test_operators.py",  # programs
         "storage/test_plans.py",
+        "storage/test_pooler.py",  # programs
         "verify",
     )
 }
-"""What `--fast` leaves out, unless it is asked for by name."""
+"""What `--fast` leaves out, unless requested by name."""
 _LONG = [
     _HERE / name
     for name in (
@@ -72,32 +76,32 @@ _LONG = [
         "verify/test_reaching.py",
     )
 ]
-"""The files that take longest. Where several run at once they come first, so that none of them is the last."""
+"""The slowest files. With parallel workers they start first, so that none of them runs last."""
 _LAWS, _LAWS_FAST = 100, 25
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--laws 10000` tries each law with so many examples; `--database postgresql` stores all conversations there."""
+    """`--laws 10000` tries each law with this many examples; `--database postgresql` stores all conversations there."""
     parser.addoption("--fast", action="store_true", help="leave out what takes long, and try laws with few examples")
     parser.addoption("--laws", type=int, metavar="N", help=f"examples for each law (default: {_LAWS})")
     parser.addoption("--database", choices=KINDS, default=KINDS[0], help="where it does not matter (default: sqlite)")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the profile that the laws take: `@settings(settings.get_profile("laws"))`."""
+    """Create the profile for the laws: `@settings(settings.get_profile("laws"))`."""
     if config.option.laws is None:
         config.option.laws = _LAWS_FAST if config.option.fast else _LAWS
     settings.register_profile("laws", max_examples=config.option.laws, deadline=None)
-    settings.register_profile("untimed", deadline=None)  # a busy machine is no reason to fail
+    settings.register_profile("untimed", deadline=None)  # a busy machine must not fail a test
     settings.load_profile("untimed")
     use(config.getoption("database"))
-    logs.configure("error", "json")  # not a line for each of thousands of requests
+    logs.configure("error", "json")  # not one line for each of thousands of requests
     for name in [name for name in os.environ if name.upper().startswith(PREFIX)]:
-        del os.environ[name]  # settings of whoever runs the tests are not for the tests
+        del os.environ[name]  # the user's own settings must not affect the tests
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Tell of each file when it is done; where other processes run the tests, only the one tells that reports."""
+    """Report each file when it is done; with workers, only in the reporting process."""
     terminal = session.config.pluginmanager.get_plugin("terminalreporter")
     option = session.config.option
     if terminal is not None and option.verbose == 0 and not option.collectonly:
@@ -105,25 +109,25 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_unconfigure() -> None:
-    """Leave no process behind, and no database."""
+    """Leave no process or database behind."""
     forks.close()
     remove_all()
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave out what is slow, if that is wanted."""
+    """Leave out slow tests on request."""
     return True if config.option.fast and collection_path in _SLOW else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Put long files first, where other processes run the tests."""
+    """Put slow files first, with parallel workers."""
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: _LONG.index(item.path) if item.path in _LONG else len(_LONG))
 
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
-    """The service runs on asyncio alone."""
+    """The service runs only on asyncio."""
     return "asyncio"
 
 

@@ -31,8 +31,12 @@ class FlatCounters(Storage):
         return ValueError
 
     async def incr(self, key: str, expiry: float, amount: int = 1) -> int:
+        """See `add`."""
+        return self.add(key, expiry, amount)
+
+    def add(self, key: str, expiry: float, amount: int) -> int:
         """Count, in a window of `expiry` seconds. Returns how many there are now."""
-        now = time.time()
+        now = self.now()
         window = self._windows.setdefault(expiry, OrderedDict())
         ends_at, count = window.get(key, (now, 0))
         if ends_at <= now:
@@ -42,12 +46,37 @@ class FlatCounters(Storage):
         window[key] = ends_at, count + amount
         return count + amount
 
+    def put(self, key: str, expiry: float, seconds: float, count: int) -> None:
+        """Set what there is of a window of `expiry` seconds; one that is not known yet ends in so many `seconds`."""
+        now = self.now()
+        window = self._windows.setdefault(expiry, OrderedDict())
+        ends_at, _ = window.get(key, (now, 0))
+        if ends_at <= now:
+            window.pop(key, None)
+            self._make_room(window, now)
+            ends_at = now + seconds
+        if ends_at > now:
+            window[key] = ends_at, count
+
+    def is_over(self, key: str, expiry: float) -> bool:
+        """Whether there was a window of `expiry` seconds that has ended."""
+        window = self._windows.get(expiry)
+        return window is not None and key in window and window[key][0] <= self.now()
+
+    def window(self, key: str) -> tuple[float, int]:
+        """When it ends, by the clock of `now`, and how many there are in it."""
+        return self._find(key)
+
     async def get(self, key: str) -> int:
         """How many there are."""
         return self._find(key)[1]
 
+    def now(self) -> float:
+        """Seconds on a clock that only goes forward: when the machine's is set, windows stay as long as they are."""
+        return time.monotonic()
+
     async def get_expiry(self, key: str) -> float:
-        """When the window ends, in seconds since 1970."""
+        """When the window ends, by the clock of `now`."""
         return self._find(key)[0]
 
     async def check(self) -> bool:
@@ -71,7 +100,7 @@ class FlatCounters(Storage):
             window.popitem(last=False)
 
     def _find(self, key: str) -> tuple[float, int]:
-        now = time.time()
+        now = self.now()
         for window in self._windows.values():
             if key in window and window[key][0] > now:
                 return window[key]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address, ip_address, ip_network
 
+import structlog
 from starlette.types import Scope
 
 from app.access.errors import CredentialsMissing, InvalidToken
@@ -14,11 +15,15 @@ from app.access.grants import Grant, Verifier
 from app.access.keys import KeyRing
 from app.access.limits import Headers, Limits
 from app.access.origins import Origins
+from app.access.seldom import Seldom
 from app.chat.access import EVERYBODY, Principal
 from app.chat.errors import ChatError, RateLimited
 
 _IPV6_PREFIX = 64
 """Of an IPv6 address, so many bits are a client's network; the rest it makes up as it likes."""
+
+
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +52,17 @@ class Gate:
         self._limits = limits
         self._origins = origins
         self._open = Grant(EVERYBODY)
+        self._seldom = Seldom()
 
     @property
     def is_locked(self) -> bool:
         """Whether credentials are asked for."""
         return self._verify is not None or self._keys.has_keys
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether there are keys of ours."""
+        return self._keys.has_keys
 
     @property
     def counts_streams(self) -> bool:
@@ -103,8 +114,19 @@ class Gate:
         if grant is None and self._verify is not None:
             grant = await self._verify(token)
         if grant is None or grant.is_over:
+            self._tell(token)
             raise InvalidToken
         return grant
+
+    def _tell(self, token: str) -> None:
+        """Why, in the log, and nothing of the token; a verifier tells by itself."""
+        is_jwt = token.count(".") == 2  # noqa: PLR2004 - three parts
+        if is_jwt and self._verify is not None:
+            return
+        reason = "no issuer is set. Next: set all CHAT_JWT_..., or send a key" if is_jwt else self._keys.why_not(token)
+        if count := self._seldom.count(reason):
+            kind = "a JSON Web Token" if is_jwt else "an API key"
+            _log.warning(f"{kind} was refused: {reason}", count=count)
 
 
 def admission_of(scope: Scope) -> Admission:

@@ -78,6 +78,14 @@ class KeyRing:
                 del self._grants[key_id]
                 grant.end()
 
+    def why_not(self, presented: str) -> str:
+        """In a word, why a key opens nothing."""
+        match = _KEY.fullmatch(presented)
+        key = self._keys.get(match[1]) if match else None
+        if key is None or match is None or not hmac.compare_digest(_hash(match[2]), key.secret_hash):
+            return "unknown"
+        return "revoked" if key.revoked_ms is not None else "expired"
+
     def grant(self, presented: str) -> Grant | None:
         """What a key opens; `None` if it is none of ours, or no longer good."""
         match = _KEY.fullmatch(presented)

@@ -3,17 +3,16 @@
 Said in each response as the IETF's draft "RateLimit header fields for HTTP" has it.
 """
 
-import asyncio
 import math
-import time
 from collections import Counter
 from dataclasses import dataclass
 
 from limits import RateLimitItem
 from limits.aio.strategies import FixedWindowRateLimiter
 
+from app.access.budgets import WordBudgets
 from app.access.counters import FlatCounters
-from app.chat.errors import ChatError, RateLimited, StreamLimitReached, WordLimitReached
+from app.chat.errors import ChatError, RateLimited, StreamLimitReached
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -24,7 +23,7 @@ class Allowance:
 
     requests: RateLimitItem | None = None
     streams: int = 0
-    words: RateLimitItem | None = None
+    words: WordBudgets | None = None
 
 
 class Limits:
@@ -34,8 +33,8 @@ class Limits:
         """Nobody has asked for anything yet."""
         self._allowance = allowance
         self._streams: Counter[str] = Counter()
-        self._counter = FixedWindowRateLimiter(FlatCounters())
-        self._charging: set[asyncio.Task[bool]] = set()
+        self._counters = FlatCounters()
+        self._counter = FixedWindowRateLimiter(self._counters)
         self.are_set = bool(allowance.requests or allowance.streams)
         self.counts_streams = bool(allowance.streams)
 
@@ -69,24 +68,20 @@ class Limits:
         """What counts a client's words, if they are counted; it allows nothing where there is a `refusal`."""
         return Meter(self, client, refusal) if refusal or self._allowance.words is not None else None
 
-    async def allow_words(self, client: str) -> None:
-        """Raise `WordLimitReached` for who has been told as many as it may be."""
-        words = self._allowance.words
-        if words is not None and not await self._counter.test(words, client):
-            seconds, _ = await self._window(words, client)
-            raise WordLimitReached(retry_after_seconds=seconds)
+    def allow_words(self, client: str) -> None:
+        """Raise `WordLimitReached` if the client has received as many as it may."""
+        if self._allowance.words is not None:
+            self._allowance.words.allow(client)
 
     def charge(self, client: str, words: int) -> None:
-        """The client was told so many more."""
-        if self._allowance.words is not None and words:
-            task = asyncio.ensure_future(self._counter.hit(self._allowance.words, client, cost=words))
-            self._charging.add(task)
-            task.add_done_callback(self._charging.discard)
+        """The client has received so many more."""
+        if self._allowance.words is not None:
+            self._allowance.words.charge(client, words)
 
     async def _window(self, item: RateLimitItem, client: str) -> tuple[int, int]:
         """In how many seconds there is more, and how much there is now."""
         stats = await self._counter.get_window_stats(item, client)
-        return max(1, math.ceil(stats.reset_time - time.time())), stats.remaining
+        return max(1, math.ceil(stats.reset_time - self._counters.now())), stats.remaining
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +96,7 @@ class Meter:
         """See `app.chat.replies.Meter`."""
         if self.refusal is not None:
             raise self.refusal
-        await self.limits.allow_words(self.client)
+        self.limits.allow_words(self.client)
 
     def charge(self, words: int) -> None:
         """See `app.chat.replies.Meter`."""

@@ -1,1 +1,1 @@
-"""One module a bot. A bot knows `app.chat.model` and what it talks to, nothing else of this project."""
+"""One module per bot. A bot knows `app.chat.model` and its own backend, and nothing else of this project."""

@@ -1,7 +1,7 @@
-"""How a reply is asked for until the engine takes it: shorter, in another manner, of another model, or a little later.
+"""Adapts and retries a request until the engine accepts it: shorter, with other fields, for another model, or later.
 
-Each change makes the request less than it was, or happens once; so it comes to an end. What an engine has refused, or
-told of itself, is remembered for the replies that follow.
+Each change makes the request smaller or happens only once, so this terminates. What an engine has refused or reported
+about itself is remembered for later replies.
 """
 
 import asyncio
@@ -24,13 +24,13 @@ from app.bots.window import Window, shorter, size
 from app.chat.model import Message, Usage
 
 _LONGEST_WAIT_SECONDS = 1
-"""Who is told to come back later than this passes it on: the client can wait as well."""
+"""A longer `Retry-After` is passed on: the client can wait instead."""
 
 _WORTH_A_LOOK_BYTES = 1024
-"""No model takes less than this: whoever sends no more need not know how much it takes."""
+"""Every model accepts this much, so smaller conversations do not require knowing the model's context size."""
 
 _LEAST_TOKENS = 256
-"""What is told to be less is not believed."""
+"""A smaller reported context size is ignored as implausible."""
 
 _LOOK_SECONDS = 2
 
@@ -39,12 +39,12 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Turn:
-    """One reply's request, as it stands."""
+    """The current state of one reply's request."""
 
     talk: Sequence[Message]
-    """What could be sent. It alternates."""
+    """All messages that could be sent, with alternating roles."""
     messages: Sequence[Message] = ()
-    """What is."""
+    """The messages that are sent."""
     manner: Manner = field(default_factory=Manner)
     model: str = ""
     has_waited: bool = False
@@ -58,10 +58,10 @@ class Turn:
 
 
 class Asking:
-    """What is known of one engine, and the art of asking it."""
+    """What is known about one engine, and how to adapt requests to it."""
 
     def __init__(self, engine: Engine, client: EngineClient) -> None:
-        """Nothing is known but what was set."""
+        """Start with what the settings say."""
         self._engine = engine
         self._client = client
         self._model: str | None = engine.model
@@ -71,7 +71,7 @@ class Asking:
         self._fixed_bytes = size(Message("user", engine.system_prompt)) if engine.system_prompt else 0
 
     async def answer(self, turn: Turn) -> aiohttp.ClientResponse:
-        """The response to a turn's request, however it had to be put. Raises `Trouble`."""
+        """The response to a turn's request, adapted as often as necessary. Raises `Trouble`."""
         while True:
             try:
                 return await self._client.complete(await self._request(turn))
@@ -81,16 +81,16 @@ class Asking:
                 await self.adapt(turn, trouble)
 
     def learn(self, turn: Turn, usage: Usage) -> None:
-        """The engine has counted what it was sent."""
+        """Calibrate the estimate of tokens with the engine's count of the prompt."""
         self._window.learn_count(usage.prompt_tokens, self._sent_bytes(turn))
 
     async def adapt(self, turn: Turn, trouble: Trouble) -> None:
-        """Change the request so that it may be taken, or wait a little. Raises the trouble if there is no way."""
+        """Change the request so that the engine may accept it, or wait briefly. Raises `trouble` if neither helps."""
         match trouble.meaning:
             case (Meaning.TOO_LONG | Meaning.TOO_MANY_TOKENS) as meaning if trouble.said:
                 is_changed = self._make_room(turn, meaning, trouble.said)
             case Meaning.FILTERED if len(turn.messages) > 1:
-                turn.messages = turn.messages[-1:]  # it may have been something earlier
+                turn.messages = turn.messages[-1:]  # an earlier message may have triggered the filter
                 is_changed = True
             case Meaning.MODEL | Meaning.ADDRESS:
                 is_changed = await self._list_again(turn)
@@ -104,7 +104,7 @@ class Asking:
             raise trouble
 
     def shorten(self, turn: Turn) -> bool:
-        """Leave out the older half. Returns whether there was anything to leave out."""
+        """Drop the older half of the messages. Returns whether there was anything to drop."""
         before = len(turn.messages)
         turn.messages = shorter(turn.messages, math.inf)
         return len(turn.messages) < before
@@ -121,7 +121,7 @@ class Asking:
         return body(self._engine, manner, turn.model, turn.messages)
 
     async def _look(self, turn: Turn) -> None:
-        """Once, and only for a conversation that may be too long: ask how much the model takes."""
+        """Ask for the model's context size, once, and only for a conversation that may be too long."""
         if self._window.tokens is None and not self._has_looked and len(turn.talk) > 1:
             if sum(map(size, turn.talk)) < _WORTH_A_LOOK_BYTES:
                 return
@@ -143,7 +143,7 @@ class Asking:
         if most is not None and (meaning is Meaning.TOO_MANY_TOKENS if limit is None else most >= limit):
             self._manner = turn.manner.without(Meaning.TOO_MANY_TOKENS)
             _logger.warning(
-                "the model cannot generate CHAT_MAX_TOKENS; it is asked without. Next: lower CHAT_MAX_TOKENS"
+                "the model cannot generate CHAT_MAX_TOKENS tokens; no limit is sent. Next: lower CHAT_MAX_TOKENS"
             )
             return True
         is_told = limit is not None and given is not None and given > limit >= _LEAST_TOKENS
@@ -158,12 +158,12 @@ class Asking:
             turn.messages = shorter(turn.messages, room)
             return True
         if most is not None:
-            turn.sends_max_tokens = False  # what room there is belongs to the message
+            turn.sends_max_tokens = False  # leave all the room to the message
             return True
         return False
 
     async def _list_again(self, turn: Turn) -> bool:
-        """Behind the address there may be another model by now."""
+        """List the models again: the engine may have loaded another one."""
         if self._engine.model is not None or turn.has_listed or not turn.model:
             return False
         turn.has_listed = True
@@ -185,7 +185,7 @@ class Asking:
         if manner == turn.manner:
             return False
         self._manner = manner
-        _logger.info("the model refused a field and is asked without it from now on: %s", refused.name.lower())
+        _logger.info("the model refused a field, which is no longer sent: %s", refused.name.lower())
         return True
 
     def _sent_bytes(self, turn: Turn) -> int:

@@ -1,4 +1,4 @@
-"""The body of an engine's response, read with patience."""
+"""Reads the body of an engine's response, with a limit on silence."""
 
 import asyncio
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from app.bots.trouble import Trouble
 from app.chat.errors import BotFailed, BotTimeout
 
 _LOOK_SECONDS = 1.0
-"""aiohttp closes the connection when a chunk's framing is broken, but does not tell the one who reads: so look."""
+"""aiohttp closes the connection on broken chunk framing without telling the reader, so the connection is polled."""
 
 _MAX_BYTES = 2**22
 _CUT = "the connection was cut"
@@ -19,20 +19,20 @@ _CUT = "the connection was cut"
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a silence may last, and which setting says so."""
+    """How long a silence may last, and the setting that defines it."""
 
     seconds: float
     setting: str = ""
 
 
 class Body:
-    """A context manager: one timer lives inside it. It is moved only when it fires, so that a token costs none.
+    """A context manager that owns one timer, which is rescheduled only when it fires, so that a token costs nothing.
 
-    Read by one task.
+    Must be read by a single task.
     """
 
     def __init__(self, response: aiohttp.ClientResponse, look_seconds: float) -> None:
-        """A `read` returns after about `look_seconds` at the latest."""
+        """A `read` returns after at most about `look_seconds`."""
         self._response = response
         self._content = response.content
         self._look_seconds = look_seconds
@@ -45,26 +45,26 @@ class Body:
         self._cancelling = 0
 
     def __enter__(self) -> Self:
-        """Begin."""
+        """Start reading."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Hang up at once, unless all was read and the connection can be used again."""
+        """Close the connection, unless the body was read to its end and the connection can be reused."""
         if self._timer is not None:
             self._timer.cancel()
         self._response.release() if self.is_over else self._response.close()
 
     @property
     def is_over(self) -> bool:
-        """Whether all was read."""
+        """Whether the body was read to its end."""
         return self._content.at_eof()
 
     async def read(self, patience: Patience) -> bytes | None:
-        """All that has come since the last time; nothing at the end; `None` if there is nothing yet.
+        """The bytes received since the last call; empty at the end; `None` if nothing came within `look_seconds`.
 
-        Raises `Trouble` if there has been nothing for too long, and if it was cut off.
+        Raises `Trouble` if the silence lasts too long or the connection is cut.
         """
         self._read_at = now = self._loop.time()
         if not self._was_nudged:
@@ -83,18 +83,18 @@ class Body:
         except TimeoutError:
             what = f"it was silent for {patience.seconds:g} s"
             raise Trouble(BotTimeout(), what, patience.setting and f"raise {patience.setting}") from None
-        except (aiohttp.ClientError, RuntimeError):  # the second says that it was closed before this read began
-            raise Trouble(BotFailed(), _CUT, "check the engine's log, and proxies in front of it") from None
+        except (aiohttp.ClientError, RuntimeError):  # RuntimeError: it was closed before this read began
+            raise Trouble(BotFailed(), _CUT, "check the logs of the engine and of proxies in front of it") from None
         finally:
             self._is_reading = False
 
     async def read_all(self, patience: Patience) -> bytes:
-        """A body that is no stream. Raises as `read` does, and for one that is too large."""
+        """The whole body. Raises `Trouble` as `read` does, and for a body that is too large."""
         body = b""
         while (piece := await self.read(patience)) != b"":
             body += piece or b""
             if len(body) > _MAX_BYTES:
-                raise Trouble(BotFailed(), f"its answer is longer than {_MAX_BYTES} bytes")
+                raise Trouble(BotFailed(), f"its response is longer than {_MAX_BYTES} bytes")
         return body
 
     def _arm(self, now: float) -> None:
@@ -114,7 +114,7 @@ class Body:
         elif now >= self._deadline:
             self._content.set_exception(TimeoutError())
         elif now >= self._read_at + self._look_seconds:
-            self._was_nudged = True  # as `asyncio.timeout` does it
+            self._was_nudged = True  # interrupts the read like `asyncio.timeout` does
             self._cancelling = self._task.cancelling()
             self._task.cancel()
         else:

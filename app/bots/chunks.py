@@ -1,7 +1,7 @@
-"""What the chunks of a chat completion say: text, how it ended, and what it has cost. Knows nothing of bytes.
+"""Accumulates the chunks of a chat completion: text, finish reason and usage. Knows nothing about bytes.
 
-Strict about the end: only a finish reason is one, and only if no text comes behind it. Nothing that comes behind the
-end can make a whole text fail.
+Strict about the end: only a finish reason counts, and only if no text follows it. Nothing after the end can make a
+complete text fail.
 
 Source: OpenAI's API reference, "Chat completion chunk".
 """
@@ -22,36 +22,36 @@ _FAILURES = frozenset(
 )
 _THOUGHTS = ("reasoning_content", "reasoning", "thinking")
 _ENDS: dict[Meaning, FinishReason] = {Meaning.FILTERED: "content_filter", Meaning.TOO_LONG: "length"}
-"""Errors behind some text that are but another way to end it."""
+"""Errors after some text that merely end it."""
 
 
 class Completion:
-    """Grows by a chunk at a time."""
+    """A completion, built chunk by chunk."""
 
     def __init__(self) -> None:
-        """Nothing is said yet."""
+        """Start empty."""
         self.reason: FinishReason | None = None
         self.usage: Usage | None = None
         self.words = 0
-        """About how many there were so far."""
+        """Approximate number of words so far."""
         self.has_spoken = False
         self.has_begun = False
-        """Whether there was any chunk, be it a thought."""
+        """Whether there was any chunk, even if only of reasoning."""
         self.has_thought = False
         self.awaits_usage = False
-        """Whether nothing but the usage may come: not behind a reason that came with text, as some say it each time."""
+        """Whether only the usage may follow. Not after a reason sent with text: some engines send one in each chunk."""
         self.text: list[str] = []
-        """What was said and not taken yet."""
-        self._is_disproved = False  # text came behind a finish reason
-        self._whole = ""  # of messages that were no deltas
+        """Text that `taken` has not returned yet."""
+        self._is_disproved = False  # text came after a finish reason
+        self._whole = ""  # the text from whole messages (not deltas)
 
     @property
     def is_whole(self) -> bool:
-        """Whether there is an end that nothing has disproved: then whatever follows does not matter."""
+        """Whether a finish reason has come without any text after it: then whatever follows does not matter."""
         return self.reason is not None and not self._is_disproved
 
     def taken(self) -> str:
-        """The text that is new."""
+        """The text since the last call."""
         if not self.text:
             return ""
         text = "".join(self.text)
@@ -61,14 +61,14 @@ class Completion:
         return text
 
     def finish(self) -> Finish:
-        """How it ended. Raises `Trouble` if it did not: then it was cut off."""
+        """How it ended. Raises `Trouble` if there was no end: then it was cut off."""
         if self.reason is None:
-            what = "its answer ended without a finish reason" if self.has_begun else "its answer was empty"
+            what = "its response ended without a finish reason" if self.has_begun else "its response was empty"
             raise Trouble(BotFailed(), what, LOOK, is_empty=not (self.has_spoken or self.has_thought))
         return Finish(self.reason, self.usage)
 
     def take(self, chunk: dict[str, Any]) -> None:
-        """One more chunk. Raises `Trouble` for an error, and for JSON of another shape."""
+        """Add a chunk. Raises `Trouble` for an error, and for JSON of another shape."""
         if ("choices" not in chunk or chunk.get("error")) and (error := error_in(chunk)) is not None:
             self.fail(error)
             return
@@ -78,7 +78,7 @@ class Completion:
             self.refuse()
 
     def fail(self, error: object) -> None:
-        """The engine says that something is wrong. Raises `Trouble`, unless that is an end, or comes behind it."""
+        """Handle an error from the engine. Raises `Trouble`, unless it merely ends the text or comes after the end."""
         if self.is_whole:
             return
         said = understood(None, error)
@@ -87,12 +87,12 @@ class Completion:
             self.reason = _ENDS[said.meaning]
             self._is_disproved = False
             return
-        raise complained(said, "it broke off with an error" if has_text else "it gave an error")
+        raise complained(said, "it broke off with an error" if has_text else "it returned an error")
 
     def refuse(self) -> None:
-        """There is something that is no chunk. Raises `Trouble`, unless it comes behind the end."""
+        """Handle something that is not a chunk. Raises `Trouble`, unless it comes after the end."""
         if not self.is_whole:
-            raise Trouble(BotFailed(), "a part of its answer is no chunk of a chat completion", WRONG_PLACE)
+            raise Trouble(BotFailed(), "its response contains what is not a chat completion chunk", WRONG_PLACE)
 
     def _take(self, chunk: dict[str, Any]) -> None:
         choices = chunk.get("choices")
@@ -100,7 +100,7 @@ class Completion:
             self.usage = usage(chunk) or self.usage
         for choice in choices or ():
             if choice.get("index"):
-                continue  # one answer was asked for
+                continue  # only one choice was requested
             self.has_begun = True
             has_text = False
             if delta := choice.get("delta"):
@@ -129,22 +129,22 @@ class Completion:
             self.fail(choice["error"])
         elif not self.is_whole:
             name = f"`{said.lower()}`" if said.lower() in _FAILURES else "unknown"
-            raise Trouble(BotFailed(), f"its finish reason is {name}, which is no end of a text", LOOK)
+            raise Trouble(BotFailed(), f"its finish reason is {name}, which does not end a text", LOOK)
 
     def _say(self, content: object) -> bool:
-        """Returns whether there is text in it."""
+        """Add content. Returns whether it has text."""
         if isinstance(content, str):
             if content:
                 self.text.append(content)
                 return True
-        elif isinstance(content, list):  # of parts, of which the text is one kind
+        elif isinstance(content, list):  # content parts, some of which are text
             texts = [part["text"] for part in content if isinstance(part.get("text"), str)]
             self.text += texts
             return any(texts)
         return False
 
     def _say_whole(self, message: dict[str, Any] | None) -> bool:
-        """A message counts only where no delta gave text; where it grows, only by what is new in it."""
+        """Add a whole message. It counts only if no delta had text; of a growing one, only the new part is added."""
         if not message or ((self.has_spoken or self.text) and not self._whole):
             return False
         before = len(self.text)

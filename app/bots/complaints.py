@@ -1,6 +1,6 @@
-"""Reads an engine's error, whatever shape it has, and says what it means: by words, by numbers, by its status.
+"""Classifies an engine's error, whatever its shape, by its words, numbers and status.
 
-What is read here is never shown or logged: it may repeat a prompt or a key.
+The text of an error is never shown or logged: it may repeat a prompt or a key.
 """
 
 import re
@@ -12,19 +12,19 @@ from app.bots.dialects import Meaning, meaning
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """An error, understood."""
+    """A classified error."""
 
     meaning: Meaning
     context_tokens: int | None = None
-    """How many tokens the model takes, if the error told."""
+    """The model's context size in tokens, if the error says it."""
     prompt_tokens: int | None = None
-    """How many it was given."""
+    """How many tokens the request had."""
     retry_seconds: float | None = None
-    """After how long it wants to be asked again."""
+    """How long to wait before a retry."""
 
 
 def understood(status: int | None, error: object) -> Said:
-    """What an error means. `error` is JSON, parsed, or plain text; `status` is `None` inside of a stream."""
+    """Classify an error. `error` is parsed JSON or plain text; `status` is `None` inside a stream."""
     told = list(_told(error))
     text = "\n".join(word for _, word in told)
     means = meaning(text, _code(told) if status is None else status)
@@ -33,7 +33,7 @@ def understood(status: int | None, error: object) -> Said:
 
 
 def error_in(chunk: Mapping[str, object]) -> object:
-    """The error that a JSON object is, or has in it; `None` for one that is none. Not only `error` is a name for it."""
+    """The error that a JSON object is or contains, under any of several names; `None` if it is not an error."""
     if error := chunk.get("error"):
         return error if isinstance(error, str) else {**chunk, "error": error}
     if "choices" in chunk:
@@ -48,14 +48,14 @@ def error_in(chunk: Mapping[str, object]) -> object:
 
 _OF_LENGTH = frozenset({Meaning.TOO_LONG, Meaning.TOO_MANY_TOKENS})
 _ECHOES = frozenset({"input", "body", "request", "messages", "prompt", "ctx", "url", "headers", "choices"})
-"""What repeats the question."""
+"""Fields that repeat the request."""
 _CODES = frozenset({"code", "status", "status_code", "error_code", "http_status"})
 _MOST_CHARACTERS = 2048
 _DEPTH = 6
 
 
 def _told(error: object, name: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
-    """All words and numbers of an error, each with the name of its field."""
+    """All texts and numbers in an error, each with the name of its field."""
     if isinstance(error, dict) and depth < _DEPTH:
         for key, value in error.items():
             if str(key) not in _ECHOES:
@@ -81,9 +81,9 @@ _BOUND = re.compile(
 
 
 def _tokens(told: list[tuple[str, str]]) -> tuple[int | None, int | None]:
-    """How much the model takes, and how much it was given, where an error that something is too long has numbers.
+    """The model's context size and the request's size, from the numbers in an error about length.
 
-    Of the two largest, the smaller one is the bound. Where a sum is told instead, that is a little too careful.
+    Of the two largest numbers, the smaller one is the limit. If the error gives a sum, this is slightly too cautious.
     """
     named = {name: int(word) for name, word in told if name in {"n_ctx", "n_prompt_tokens"} and word.isdecimal()}
     if "n_ctx" in named:
@@ -108,7 +108,7 @@ _SPAN = re.compile(
 
 
 def _again(told: list[tuple[str, str]]) -> float | None:
-    """As hosted APIs write it into their errors: `try again in 1m2.5s`, or Gemini's `retryDelay`."""
+    """Seconds until a retry, from texts in errors of hosted APIs: `try again in 1m2.5s`, or Gemini's `retryDelay`."""
     for name, word in told:
         said = word if name in {"retryDelay", "retry_after"} else (m[1] if (m := _AGAIN.search(word)) else "")
         match = _SPAN.match(said)

@@ -1,7 +1,7 @@
-"""Reads the body of a chat completion, cut into pieces anywhere: by its first byte, and not by its label.
+"""Parses the body of a chat completion, split anywhere. The first byte decides the format, not the `Content-Type`.
 
-Server-Sent Events with a JSON chunk each, or JSON of an engine that does not stream. Lenient about form, for engines
-differ: any line ending, comments, empty or foreign events, signs of life where chunks should be, no final `[DONE]`.
+Either Server-Sent Events with a JSON chunk each, or JSON from an engine that does not stream. Lenient about form,
+because engines differ: any line ending, comments, empty or unknown events, keep-alives in place of chunks, no `[DONE]`.
 
 Source: HTML Living Standard, section 9.2 (Server-Sent Events).
 """
@@ -17,41 +17,41 @@ from app.bots.trouble import Trouble
 from app.chat.errors import BotFailed
 
 MAX_EVENT_BYTES = 2**20
-"""An engine that sends a longer event, or line, talks nonsense; what is kept of one is bounded."""
+"""A longer event or line is invalid; this bounds the buffer."""
 
 _MAX_JSON_BYTES = 2**22
 _BLANK = b"\xef\xbb\xbf \t\r\n"
-"""What may be before the first byte that tells: a byte order mark, and lines that keep a connection alive."""
+"""What may precede the first significant byte: a byte order mark, and blank lines sent as keep-alive."""
 
 _DONE = frozenset({b"DONE", b'"[DONE]"', b"[done]", b"done"})
-"""Besides `[DONE]`."""
+"""Variants of `[DONE]`."""
 
 _CHUNK_EVENTS = frozenset({b"", b"message"})
 
 
 class CompletionReader:
-    """Feeds on the body of one response."""
+    """Parses the body of one response."""
 
     def __init__(self) -> None:
         """Start before the first piece."""
         self.completion = Completion()
-        """What it has said so far."""
+        """What has been parsed so far."""
         self.is_over = False
-        """Whether the engine has said that no more comes."""
+        """Whether the engine has marked the end of the stream."""
         self.failure: Trouble | None = None
-        """What follows the text that was fed last, and ends it."""
-        self._is_json: bool | None = None  # once the first byte has told
+        """An error that follows the text returned last, and ends it."""
+        self._is_json: bool | None = None  # known from the first byte on
         self._after_cr = False
-        self._rest: list[bytes] = []  # of a line whose end has not come, or of a JSON object
+        self._rest: list[bytes] = []  # an incomplete line or JSON object
         self._rest_bytes = 0
-        self._data: list[bytes] = []  # of an event whose end has not come
+        self._data: list[bytes] = []  # data lines of an incomplete event
         self._data_bytes = 0
         self._event = b""
 
     def feed(self, piece: bytes) -> str:
         """The text that the next piece of the body completes, if any.
 
-        Raises `Trouble` for an error that the engine reports, and for what is no chat completion.
+        Raises `Trouble` for an error that the engine reports, and for anything that is not a chat completion.
         """
         if self._is_json is None:
             piece = self._begin(piece)
@@ -64,11 +64,11 @@ class CompletionReader:
         except Trouble as trouble:
             if not self.completion.text:
                 raise
-            self.failure = trouble  # what was said before is the reader's
+            self.failure = trouble  # readers get the text before it first
         return self.completion.taken()
 
     def close(self) -> str:
-        """The body is over: the text of what had no end, if it is whole otherwise."""
+        """End the body. The text of a last line or event without its line ending, if it is complete otherwise."""
         if self._is_json:
             self._objects(b"".join(self._rest))
         else:
@@ -78,11 +78,11 @@ class CompletionReader:
         return self.completion.taken()
 
     def _begin(self, piece: bytes) -> bytes:
-        """What there is behind the blanks. Once that is something, it tells how to read."""
+        """Strip leading blanks; the first byte after them decides the format."""
         rest = piece.lstrip(_BLANK)
         self._rest_bytes += len(piece) - len(rest)
         if self._rest_bytes > MAX_EVENT_BYTES:
-            raise Trouble(BotFailed(), "its answer is blank", LOOK)
+            raise Trouble(BotFailed(), "its response is blank", LOOK)
         if not rest:
             return b""
         self._rest_bytes = 0
@@ -92,25 +92,25 @@ class CompletionReader:
             case b"<":
                 raise Trouble(BotFailed(), "it answered with a web page", WRONG_PLACE)
             case b"\x1f":
-                raise Trouble(BotFailed(), "its answer is compressed, which was not requested", LOOK)
+                raise Trouble(BotFailed(), "its response is compressed, which was not requested", LOOK)
             case _:
                 self._is_json = False
         return rest
 
     def _objects(self, body: bytes) -> None:
-        """One JSON object, or one a line, as engines say it that do not speak Server-Sent Events."""
+        """One JSON object, or one per line, from engines that do not send Server-Sent Events."""
         try:
             chunks = [_parsed(body)]
         except ValueError:
             try:
                 chunks = [_parsed(line) for line in body.splitlines() if line.strip()]
             except ValueError:
-                raise Trouble(BotFailed(), "its answer is broken JSON", LOOK) from None
+                raise Trouble(BotFailed(), "its response is invalid JSON", LOOK) from None
         for chunk in chunks:
             match chunk:
                 case dict():
                     self.completion.take(chunk)
-                case [dict() as only] if error_in(only) is not None:  # as Gemini has it
+                case [dict() as only] if error_in(only) is not None:  # Gemini's form
                     self.completion.fail(only)
                 case _:
                     self.completion.refuse()
@@ -119,10 +119,10 @@ class CompletionReader:
         self._rest.append(rest)
         self._rest_bytes += len(rest)
         if self._rest_bytes > most:
-            raise Trouble(BotFailed(), f"a part of its answer is longer than {most} bytes", LOOK)
+            raise Trouble(BotFailed(), f"a part of its response is longer than {most} bytes", LOOK)
 
     def _lines(self, piece: bytes) -> list[bytes]:
-        """Those that the piece completes."""
+        """The lines that the piece completes."""
         if self._after_cr and piece:
             self._after_cr = False
             piece = piece.removeprefix(b"\n")
@@ -181,7 +181,7 @@ def _parsed(data: bytes) -> object:
         chunk: object = from_json(data)
     except ValueError:
         try:
-            chunk = json.loads(data)  # slower, and takes half of an emoji, which some engines send
+            chunk = json.loads(data)  # slower, but accepts lone surrogates, which some engines send
         except RecursionError:
             raise ValueError from None
     return chunk

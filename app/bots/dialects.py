@@ -1,6 +1,6 @@
-"""What engines, gateways and hosted APIs say, and what it means: the one table of their dialects.
+"""What engines, gateways and hosted APIs send, and what it means: the only table of their dialects.
 
-OpenAI's API is the letter; each engine has words of its own for an end, an error and a count. A row is added here and
+All claim OpenAI's API, but each has its own words for finish reasons, errors and usage. New variants are added here and
 nowhere else. Knows neither HTTP nor streams.
 """
 
@@ -17,32 +17,32 @@ class Meaning(enum.Enum):
     TOO_LONG = enum.auto()
     """The conversation does not fit into the model's context."""
     TOO_MANY_TOKENS = enum.auto()
-    """`max_tokens` does not."""
+    """`max_tokens` does not fit into the model's context."""
     FILTERED = enum.auto()
-    """Somebody's rules forbid the text."""
+    """A content filter rejects the text."""
     NO_MAX_TOKENS = enum.auto()
-    """The model does not know this field of the request, and so with the three that follow."""
+    """The model does not support this field of the request; the next three are alike."""
     NO_TEMPERATURE = enum.auto()
     NO_STREAM_OPTIONS = enum.auto()
     NO_SYSTEM_ROLE = enum.auto()
     KEY = enum.auto()
     MODEL = enum.auto()
     QUOTA = enum.auto()
-    """Nobody has paid."""
+    """The account has no credit."""
     ADDRESS = enum.auto()
-    """What answers there is no engine, or not at this path."""
+    """There is no engine at this URL, or it uses another path."""
     RATE = enum.auto()
     BUSY = enum.auto()
     SLOW = enum.auto()
-    """It, or what it stands in front of, took too long."""
+    """The engine, or a backend behind it, took too long."""
     REQUEST = enum.auto()
-    """It does not take the request, and nobody knows why."""
+    """The request was refused for an unknown reason."""
     BROKEN = enum.auto()
-    """It failed, and nobody knows why."""
+    """The engine failed for an unknown reason."""
 
 
 NOT_YET = frozenset({"", "null", "none", "not_finished", "in_progress", "finish_reason_unspecified", "unspecified"})
-"""What some put there until there is an end."""
+"""What some engines send as the finish reason before there is one."""
 
 _REASONS: Mapping[FinishReason, str] = {
     "stop": "stop eos eos_token end_turn end_of_turn stop_sequence stop_token stop_word stop_str end complete completed"
@@ -57,9 +57,9 @@ _REASON_OF: Mapping[str, FinishReason] = {word: reason for reason, words in _REA
 
 
 def finish_reason(said: str) -> FinishReason | None:
-    """What a finish reason stands for, in whatever case; `None` for what is no end of a text, such as `tool_calls`.
+    """The meaning of a finish reason, in any case; `None` for one that does not end a text, such as `tool_calls`.
 
-    Gemini puts its own behind OpenAI's: `content_filter: RECITATION`.
+    Gemini appends its own to OpenAI's: `content_filter: RECITATION`.
     """
     word = said.partition(":")[0].strip().lower().replace("-", "_")
     return _REASON_OF.get(word.rpartition(".")[2])
@@ -76,7 +76,7 @@ _MOST_TOKENS = 2**53 - 1
 
 
 def usage(holder: Mapping[str, object]) -> Usage | None:
-    """What a chunk, or a choice, tells about tokens. What is odd is none: nobody would lose a reply over its bill."""
+    """The token counts in a chunk or a choice. Invalid counts are ignored: they must not fail a reply."""
     for name in _USAGE:
         said = holder.get(name)
         if name == "x_groq" and isinstance(said, dict):
@@ -102,7 +102,7 @@ KEEP_ALIVE_EVENTS = frozenset({b"ping", b"keepalive", b"keep-alive", b"keep_aliv
 
 
 def is_keep_alive(data: bytes) -> bool:
-    """Whether what stands where a chunk should is but a sign of life: `: keepalive`, `[PING]`, `null`."""
+    """Whether data in place of a chunk is only a keep-alive: `: keepalive`, `[PING]`, `null`."""
     return _KEEP_ALIVE.fullmatch(data) is not None
 
 
@@ -114,13 +114,13 @@ _TOKENS = r"max_(?:completion_|output_|new_)?tokens"
 
 
 def _field(name: str) -> str:
-    """A pattern for text that says of a field that it is not taken, in whatever order. It is tried once a text."""
+    """A pattern for text that says that a field is not supported, in any word order. Anchored, so it is tried once."""
     return rf"\A(?=.*\b(?:{name})\b)(?=.*(?:{_REFUSES}))"
 
 
 _TABLE: tuple[tuple[Meaning, tuple[str, ...]], ...] = (
     (
-        Meaning.TOO_LONG,  # sums of both: the conversation is what can be cut
+        Meaning.TOO_LONG,  # the sum is too long: only the conversation can be shortened
         (r"tokens\W+\+\W+max_new_tokens", r"input length and \W?max_tokens", "request too large for model"),
     ),
     (
@@ -133,7 +133,7 @@ _TABLE: tuple[tuple[Meaning, tuple[str, ...]], ...] = (
         ),
     ),
     (
-        Meaning.RATE,  # before what is too long: "too many tokens, please wait"
+        Meaning.RATE,  # before the row of lengths: "too many tokens, please wait"
         ("throttl|please wait", "(?:tokens?|requests?) per (?:minute|day)"),
     ),
     (
@@ -206,7 +206,7 @@ _TABLE: tuple[tuple[Meaning, tuple[str, ...]], ...] = (
     ),
 )
 _MOST_CHARACTERS = 2048
-"""Of an error that are looked at: what it is about comes first."""
+"""How much of an error is read: its subject comes first."""
 
 _ROWS = tuple((means, re.compile("|".join(words), re.DOTALL)) for means, words in _TABLE)
 
@@ -228,7 +228,7 @@ _ABOUT_THE_REQUEST = range(400, 500)
 
 
 def meaning(text: str, status: int | None) -> Meaning:
-    """What an error is about: by its words where they are known, else by its status."""
+    """What an error is about: by its words if they are known, else by its status."""
     text = text[:_MOST_CHARACTERS].lower()
     for known, row in _ROWS:
         if row.search(text):

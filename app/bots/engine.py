@@ -1,6 +1,6 @@
-"""Asks an engine that speaks OpenAI's Chat Completions: one HTTP client, its bounds, and what refusals mean.
+"""The client of an engine with OpenAI's Chat Completions API: connections, time limits and errors.
 
-Nothing that an engine says about an error is shown or logged: it may repeat what it was told, keys included.
+The text of an engine's error is never shown or logged: it may repeat what it was sent, including keys.
 """
 
 import asyncio
@@ -22,19 +22,22 @@ from app.bots.trouble import Trouble, complained
 from app.chat.errors import BotFailed, BotMisconfigured, BotTimeout, BotUnavailable
 
 _KEEP_SECONDS = 4.0
-"""Most engines hang up on who has been idle for five seconds; a request that crosses that has to be repeated."""
+"""Most engines close connections that are idle for five seconds; a request sent just then has to be repeated."""
 
 _ERROR_PATIENCE = Patience(5)
 _ERROR_SECONDS = 10
 _OK = 200
 _REDIRECTS = range(300, 400)
+_PROXY_AUTHENTICATION = 407
+_PROXY_REFUSALS = {403, 405, _PROXY_AUTHENTICATION}
+_PROXY_HINT = "check HTTPS_PROXY or HTTP_PROXY and its password, or add the engine to NO_PROXY"
 
 
 class EngineClient:
-    """Sends requests. An async context manager: the connections live inside it."""
+    """Sends requests. An async context manager that owns the connections."""
 
     def __init__(self, engine: Engine) -> None:
-        """Nothing is asked of the engine yet."""
+        """Does not connect yet."""
         self._engine = engine
         base = URL(engine.base_url.rstrip("/"))
         self._completions = (base / "chat" / "completions").with_query(base.query)
@@ -43,7 +46,7 @@ class EngineClient:
         self._fresh: aiohttp.ClientSession
 
     async def __aenter__(self) -> Self:
-        """Make the pool of connections. It has no bound: who may ask has been let in before."""
+        """Create the connection pool. It is unbounded: `app.bots.line` limits the requests."""
         self._session = self._new_session(aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_SECONDS))
         self._fresh = self._new_session(aiohttp.TCPConnector(limit=0, force_close=True))
         return self
@@ -56,11 +59,11 @@ class EngineClient:
         await self._fresh.close()
 
     async def complete(self, body: Mapping[str, Any]) -> aiohttp.ClientResponse:
-        """Ask for a completion, as a stream. Who gets the response reads it with `body`. Raises `Trouble`."""
+        """Request a completion as a stream. The caller reads the response with `body`. Raises `Trouble`."""
         return await self._answered("POST", self._completions, json.dumps(body).encode())
 
     async def model(self, wanted: str | None) -> Model:
-        """A model, as the engine lists it. Raises `Trouble`."""
+        """A model from the engine's list. Raises `Trouble`."""
         with self.body(await self._answered("GET", self._models)) as body:
             said = await body.read_all(_ERROR_PATIENCE)
         try:
@@ -70,7 +73,7 @@ class EngineClient:
         return listed(answer, wanted)
 
     def body(self, response: aiohttp.ClientResponse) -> Body:
-        """What reads a response."""
+        """The reader for a response's body."""
         return Body(response, self._engine.look_seconds)
 
     async def _answered(self, method: str, url: URL, data: bytes | None = None) -> aiohttp.ClientResponse:
@@ -81,7 +84,7 @@ class EngineClient:
             raise await self._refusal(response, body)
 
     async def _sent(self, method: str, url: URL, data: bytes | None) -> aiohttp.ClientResponse:
-        """Send, and once more on a new connection where one that was used before has been closed meanwhile."""
+        """Send a request; if a reused connection turns out to be closed, send it once more on a new one."""
         connection = SimpleNamespace(is_reused=False)
         try:
             return await self._request(self._session, method, url, data, connection)
@@ -97,24 +100,38 @@ class EngineClient:
         try:
             async with asyncio.timeout(seconds):
                 return await session.request(
-                    method, url, data=data, allow_redirects=False, trace_request_ctx=connection
+                    method,
+                    url,
+                    data=data,
+                    allow_redirects=False,
+                    proxy=self._engine.proxy,
+                    trace_request_ctx=connection,
                 )
+        except aiohttp.ClientHttpProxyError as error:
+            what = f"the proxy answered {error.status}"
+            kind = BotMisconfigured if error.status in _PROXY_REFUSALS else BotUnavailable
+            raise Trouble(kind(), what, _PROXY_HINT, again_seconds=Trouble.RETRY_SECONDS) from None
+        except aiohttp.ClientProxyConnectionError:
+            what = "the proxy cannot be reached"
+            raise Trouble(BotUnavailable(), what, _PROXY_HINT, again_seconds=Trouble.RETRY_SECONDS) from None
         except aiohttp.ClientConnectionError as error:  # also if connecting takes too long
             what = f"it cannot be reached: {type(error).__name__}"
             hint = "check that it runs, and CHAT_OPENAI_BASE_URL"
             raise Trouble(BotUnavailable(), what, hint, again_seconds=Trouble.RETRY_SECONDS) from None
         except TimeoutError:
-            what = f"it did not begin to answer within {seconds:g} s"
+            what = f"it did not start to respond within {seconds:g} s"
             raise Trouble(BotTimeout(), what, "raise CHAT_OPENAI_FIRST_BYTE_SECONDS") from None
         except (aiohttp.ClientError, ValueError) as error:
-            what = f"its answer is no HTTP: {type(error).__name__}"
+            what = f"its response is not HTTP: {type(error).__name__}"
             raise Trouble(BotFailed(), what, "check CHAT_OPENAI_BASE_URL") from None
 
     async def _refusal(self, response: aiohttp.ClientResponse, body: Body) -> Trouble:
-        """What a status that is no success stands for."""
+        """The error for a status other than 200."""
         what = f"it answered {response.status}"
+        if response.status == _PROXY_AUTHENTICATION and self._engine.proxy:
+            return Trouble(BotMisconfigured(), f"the proxy answered {response.status}", _PROXY_HINT)
         if response.status in _REDIRECTS:
-            hint = "set CHAT_OPENAI_BASE_URL to where it leads"
+            hint = "set CHAT_OPENAI_BASE_URL to its target"
             return Trouble(BotMisconfigured(), f"{what}, a redirect, which is not followed", hint)
         try:
             async with asyncio.timeout(_ERROR_SECONDS):
@@ -146,7 +163,7 @@ async def _note_reuse(_: aiohttp.ClientSession, context: SimpleNamespace, __: ob
 
 
 def _error(said: bytes) -> object:
-    """JSON, or words; a page says nothing."""
+    """Parsed JSON or plain text; an HTML page is ignored."""
     try:
         return from_json(said)
     except ValueError:

@@ -22,10 +22,10 @@ _WORD = re.compile(r"\S+\s*")
 
 
 class Greeter:
-    """Says hello; says what it is to anything else."""
+    """Answers a greeting, and introduces itself otherwise."""
 
     def __init__(self, pace_ms: float) -> None:
-        """`pace_ms`: the pause between words, for people to see them arrive."""
+        """`pace_ms`: the pause between words, so that people see them arrive."""
         self._pace_seconds = pace_ms / 1000
 
     async def reply(self, conversation: Conversation) -> AsyncGenerator[str | Finish, None]:

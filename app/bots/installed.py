@@ -1,4 +1,4 @@
-"""Bots that other packages bring: their entry points in the group `chat.bots`."""
+"""Bots from other packages: their entry points in the group `chat.bots`."""
 
 from importlib.metadata import entry_points
 
@@ -9,14 +9,18 @@ GROUP = "chat.bots"
 
 
 def installed_bot(name: str) -> Bot:
-    """What the entry point of this name makes: it names a class, or a function, that takes no arguments.
+    """The bot from the entry point of this name: a class or function without arguments.
 
-    Raises `BotNotConfigured` if there is none, or more than one.
+    Raises `BotNotConfigured` if there is no such entry point, or more than one.
     """
     found = entry_points(group=GROUP)
     match list(found.select(name=name)):
         case [entry_point]:
-            bot: Bot = entry_point.load()()
+            try:
+                bot: Bot = entry_point.load()()
+            except Exception as error:  # whatever another package raises
+                msg = f"the bot {name} could not be created: {type(error).__qualname__}"
+                raise BotNotConfigured(f"{msg}. Next: CHAT_LOG_LEVEL=debug shows where that was raised") from error
             return bot
         case []:
             names = ", ".join(sorted({"greeter", "simulator", "openai", "local", *found.names}))

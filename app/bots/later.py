@@ -1,4 +1,4 @@
-"""When an engine wants to be asked again, as its headers say it."""
+"""How long to wait before a retry, according to an engine's headers."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ _MOST_DIGITS = 20
 
 
 def retry_seconds(headers: Mapping[str, str]) -> float | None:
-    """Seconds, whether it says milliseconds, seconds, parts of a second or a date; `None` if it says nothing of it."""
+    """Seconds, from milliseconds, (fractional) seconds or a date; `None` if the headers do not say."""
     if (milliseconds := _number(headers.get("retry-after-ms", ""))) is not None:
         return _bounded(milliseconds / 1000)
     value = headers.get("Retry-After", "").strip()

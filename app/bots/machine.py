@@ -1,4 +1,4 @@
-"""What this machine has, for a model that is to run on it. Where there is nobody to ask, the answer is hopeful."""
+"""What this machine offers to a local model. Where that cannot be determined, the answer is optimistic."""
 
 import os
 import platform
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def has_avx2() -> bool:
-    """Whether an x86 processor can do what llama.cpp is compiled for; others have what it needs."""
+    """Whether an x86 processor has AVX2, which llama.cpp is compiled for; true on other architectures."""
     if platform.machine() not in {"x86_64", "AMD64"}:
         return True
     flags = _read("/proc/cpuinfo")
@@ -15,7 +15,7 @@ def has_avx2() -> bool:
 
 
 def free_bytes() -> int | None:
-    """The memory that is left to the machine, or to its container; `None` if that cannot be known."""
+    """The free memory of the machine or its container; `None` if unknown."""
     match = re.search(r"^MemAvailable:\s*(\d+) kB", _read("/proc/meminfo"), re.MULTILINE)
     free = [int(match[1]) * 1024] if match else []
     most, used = (_read(f"/sys/fs/cgroup/memory.{name}").strip() for name in ("max", "current"))
@@ -25,13 +25,13 @@ def free_bytes() -> int | None:
 
 
 def threads() -> int:
-    """All processors but one, which is the service's."""
+    """All processors but one, which is left to the service."""
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, count - 1)
 
 
 def resident_bytes(pid: int) -> int:
-    """What a process has in memory; 0 if that cannot be known."""
+    """A process's resident memory; 0 if unknown."""
     fields = _read(f"/proc/{pid}/statm").split()
     return int(fields[1]) * os.sysconf("SC_PAGE_SIZE") if fields else 0
 

@@ -1,4 +1,4 @@
-"""The list of an engine's models, in the shapes that there are."""
+"""Parses an engine's list of models, in all shapes that engines use."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,25 +16,25 @@ _SIZES = (
     "max_context_length",
     "max_input_tokens",
 )
-"""Of what runs before what the model could do. Not `n_ctx_train`, which says nothing of the engine."""
+"""The engine's actual context size comes before the model's maximum. Not `n_ctx_train`: the engine may use less."""
 
 _MOST_TOKENS = 2**31
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One of them."""
+    """One model of the list."""
 
     name: str
     context_tokens: int | None
 
 
 def listed(answer: object, wanted: str | None) -> Model:
-    """The wanted model, or else the first. Raises `Trouble`, which tells what was seen instead."""
+    """The wanted model, or the first if `wanted` is `None`. Raises `Trouble`, which says what was found instead."""
     models = list(_models(answer))
     found = next((model for model in models if model.name == wanted), None)
     if found is None and wanted is not None and len(models) == 1:
-        found = Model(wanted, models[0].context_tokens)  # many take any name for the one that they have
+        found = Model(wanted, models[0].context_tokens)  # many engines accept any name for their only model
     if found is None and models and wanted is None:
         found = models[0]
     if found is None:

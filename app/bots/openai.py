@@ -1,4 +1,4 @@
-"""Any engine that speaks OpenAI's Chat Completions: vLLM, SGLang, Ollama, llama.cpp, TGI, a hosted API."""
+"""Any engine with OpenAI's Chat Completions API: vLLM, SGLang, Ollama, llama.cpp, TGI, a hosted API."""
 
 import logging
 from collections.abc import AsyncGenerator
@@ -23,21 +23,21 @@ from app.chat.history import alternating
 from app.chat.model import Conversation, Finish, Usage
 
 _USAGE_PATIENCE = Patience(2)
-"""After the finish reason nothing but the usage may come. It is not worth a longer wait."""
+"""After the finish reason only the usage may follow, which is not worth a longer wait."""
 
 _END_PATIENCE = Patience(0.02)
 _LEAST_WAITING = 64
 _PUT_ANOTHER_WAY = frozenset(Meaning) - {Meaning.RATE, Meaning.BUSY}
-"""What is worth another request although the engine has begun to answer: it says why it does not go on."""
+"""Errors worth an adapted request even though the response has started: the engine says why it cannot go on."""
 
 _logger = logging.getLogger(__name__)
 
 
 class OpenAI:
-    """A bot. An async context manager: the HTTP client lives inside it."""
+    """A bot. An async context manager that owns the HTTP client."""
 
     def __init__(self, engine: Engine) -> None:
-        """Nothing is asked of the engine yet."""
+        """Does not connect yet."""
         self._engine = engine
         self._client = EngineClient(engine)
         self._asking = Asking(engine, self._client)
@@ -46,20 +46,20 @@ class OpenAI:
         self._between = Patience(engine.between_bytes_seconds, "CHAT_OPENAI_BETWEEN_BYTES_SECONDS")
 
     async def __aenter__(self) -> Self:
-        """Make the client."""
+        """Open the client."""
         await self._client.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close the client, and every connection."""
+        """Close the client and its connections."""
         await self._client.__aexit__(kind, error, trace)
 
     async def reply(self, conversation: Conversation) -> AsyncGenerator[str | Usage | Finish, None]:
-        """See `app.chat.model.Bot`. A piece of text is all that one read from the network gave.
+        """See `app.chat.ports.Bot`. A delta is all the text from one read of the network.
 
-        An empty one is a sign of life: of the engine, or of this adapter, which has bounds of its own for each wait.
+        An empty delta is a sign of life: from the engine, or from this adapter, which has its own limit for each wait.
         """
         turn = Turn(alternating(conversation.messages))
         place = _Place(self._line)
@@ -104,7 +104,7 @@ class OpenAI:
                     piece = await body.read(patience)
                 except Trouble:
                     if said.is_whole:
-                        return  # nothing but the usage may be missing
+                        return  # only the usage can be missing
                     raise
                 if piece is None:
                     yield ""
@@ -118,12 +118,12 @@ class OpenAI:
                 if not piece:
                     return
             if not body.is_over:
-                # The body's end is on its way. With it, the connection can be used again.
+                # Read the end of the body, so that the connection can be reused.
                 with suppress(Trouble):
                     await body.read(_END_PATIENCE)
 
     async def _put_another_way(self, turn: Turn, said: Completion, trouble: Trouble) -> None:
-        """Change the request after an answer that was none. Raises the trouble if that is no help."""
+        """Adapt the request after a response without text. Raises `trouble` if that cannot help."""
         if said.has_spoken:
             raise trouble
         if trouble.meaning in _PUT_ANOTHER_WAY:
@@ -133,7 +133,7 @@ class OpenAI:
 
 
 class _Place:
-    """In the line, at most one."""
+    """At most one place in the queue, for one reply."""
 
     def __init__(self, line: Line) -> None:
         self._line = line
@@ -145,7 +145,7 @@ class _Place:
         try:
             await self._line.enter()
         except BotBusy as busy:
-            hint = "raise CHAT_OPENAI_MAX_CONNECTIONS, or of CHAT_OPENAI_QUEUE_SECONDS"
+            hint = "raise CHAT_OPENAI_MAX_CONNECTIONS or CHAT_OPENAI_QUEUE_SECONDS"
             raise Trouble(busy, "too many replies are waiting for it, or for too long", hint) from None
         self._is_held = True
 
@@ -156,10 +156,10 @@ class _Place:
 
 
 def _finish(said: Completion, turn: Turn) -> Finish:
-    """The end. Raises `Trouble` for one that is none."""
+    """How the reply ended. Raises `Trouble` if it was cut off, or completed without a word."""
     finish = said.finish()
     if not said.has_spoken and finish.reason == "stop":
-        hint = "check the model's template" if not said.has_thought else "let the model think less"
+        hint = "check the model's template" if not said.has_thought else "limit the model's reasoning"
         raise Trouble(BotSaidNothing(), "it ended its reply without a word", hint)
     if not said.has_spoken and finish.reason == "length":
         _logger.warning("the reply had no room for a word. Next: raise CHAT_MAX_TOKENS, or use a larger context")
@@ -167,7 +167,7 @@ def _finish(said: Completion, turn: Turn) -> Finish:
 
 
 def _tell(trouble: Trouble, said: Completion) -> None:
-    """One line for the operator. Nothing of what was said, by anybody, is in it."""
+    """Log one line for the operator, without any text of the user, the model or the engine."""
     match trouble.error:
         case MessageRefused():
             level = logging.INFO  # the user can do something about it
@@ -179,4 +179,4 @@ def _tell(trouble: Trouble, said: Completion) -> None:
     if said.has_spoken:
         _logger.log(level, "a reply broke off after about %d words; the engine: %s%s", said.words, trouble.what, hint)
     else:
-        _logger.log(level, "there is no reply; the engine: %s%s", trouble.what, hint)
+        _logger.log(level, "a reply failed; the engine: %s%s", trouble.what, hint)

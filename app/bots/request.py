@@ -1,4 +1,4 @@
-"""What one request to an engine holds, and how it is put another way when the engine does not take it so."""
+"""The content of a request to an engine, and its variants for engines that refuse some fields."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,36 +10,38 @@ from app.chat.model import Message
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
-    """What there is to know of an engine, and how to ask it."""
+    """An engine's address, and how to send requests to it."""
 
     base_url: str
     """Without `/chat/completions`; ends in `/v1` for most engines."""
     api_key: str | None = field(default=None, repr=False)
     model: str | None = None
-    """`None` takes the first one that the engine lists."""
+    """`None` uses the first one that the engine lists."""
     system_prompt: str | None = None
     temperature: float | None = None
     max_tokens: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     extra_body: Mapping[str, Any] = field(default_factory=dict)
-    """Goes into each request; `None` takes a field out of it."""
+    """Added to each request; `None` removes a field."""
     context_tokens: int | None = None
-    """What the model takes; `None` leaves it to the engine to tell."""
+    """The model's context size; `None` relies on what the engine reports."""
+    proxy: str | None = field(default=None, repr=False)
+    """What requests go through. There may be a password in it."""
     connect_seconds: float = 5
     queue_seconds: float = 1.5
-    """How long a reply may wait for its turn."""
+    """How long a reply may wait in the queue."""
     first_byte_seconds: float = 300
     first_token_seconds: float = 300
     between_bytes_seconds: float = 60
     look_seconds: float = 5
-    """How often the bot gives a sign of life while it waits."""
+    """How often the bot yields a sign of life while it waits."""
     connections: int = 2_000
-    """How many replies it may make at once."""
+    """How many replies may be generated at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How a model wants to be asked. What it has refused once is not sent again."""
+    """The optional fields that a model accepts. What it has refused once is not sent again."""
 
     tokens_field: str | None = "max_tokens"
     has_temperature: bool = True
@@ -47,7 +49,7 @@ class Manner:
     has_system_role: bool = True
 
     def without(self, refused: Meaning | None) -> "Manner":
-        """The other way; the same one if there is none."""
+        """The manner without what was refused; unchanged if there is no alternative."""
         match refused:
             case Meaning.NO_MAX_TOKENS:
                 other = "max_completion_tokens" if self.tokens_field == "max_tokens" else None
@@ -65,7 +67,7 @@ class Manner:
 
 
 def body(engine: Engine, manner: Manner, model: str, messages: Sequence[Message]) -> dict[str, Any]:
-    """The JSON of a request."""
+    """The JSON body of a request."""
     fields: dict[str, Any] = {
         "model": model,
         "messages": _messages(engine.system_prompt, messages, has_system_role=manner.has_system_role),

@@ -1,6 +1,6 @@
 """A bot for client teams, tests and benchmarks: echoes the message exactly, and misbehaves on demand.
 
-A first line `/simulate key=value ...` says how what follows it is echoed.
+A first line `/simulate key=value ...` controls how the rest of the message is echoed.
 """
 
 import asyncio
@@ -35,17 +35,17 @@ class Simulation:
     first_ms: int = 0
     """Pause before the first delta."""
     stall_after: int = -1
-    """Be silent for ever after so many deltas."""
+    """Be silent for ever after this many deltas."""
     fail_after: int = -1
-    """Break off after so many deltas."""
+    """Fail after this many deltas."""
     status: int = 0
-    """Fail before the first delta, as a model would that gives this status: 429, 502, 503 or 504."""
+    """Fail before the first delta, like a model that returns this status: 429, 502, 503 or 504."""
     finish: str = "stop"
     """The finish reason: `stop` or `length`."""
     repeat: int = 1
-    """Say it so many times."""
+    """Echo the message this many times."""
     chunk: int = 0
-    """Characters a delta."""
+    """Characters per delta."""
 
 
 _OPTIONS = ", ".join(field.name for field in fields(Simulation))
@@ -62,10 +62,10 @@ _NUMBERS: dict[str, Container[int]] = {
 
 
 class Simulator:
-    """Echoes."""
+    """Echoes messages."""
 
     async def reply(self, conversation: Conversation) -> AsyncGenerator[str | Finish, None]:
-        """Echo the user's message, as its first line says."""
+        """Echo the user's message as its first line directs."""
         simulation, text = parse(conversation.user_message)
         if simulation.first_ms:
             await asyncio.sleep(simulation.first_ms / 1000)
@@ -89,9 +89,9 @@ class Simulator:
 
 
 def parse(message: str) -> tuple[Simulation, str]:
-    """Take the directive off a message.
+    """Split a message into its directive and the text to echo.
 
-    Raises `MessageRefused` for a directive that is not understood.
+    Raises `MessageRefused` for an invalid directive.
     """
     match = _DIRECTIVE.match(message)
     if not match:
@@ -113,7 +113,7 @@ def parse(message: str) -> tuple[Simulation, str]:
 
 def _deltas(simulation: Simulation, text: str) -> Iterator[str]:
     if simulation == Simulation():
-        return iter((text,))  # nothing needs it in pieces
+        return iter((text,))  # no need to split it
     if simulation.chunk:
         starts = range(0, len(text), simulation.chunk)
         once = (text[start : start + simulation.chunk] for _ in range(simulation.repeat) for start in starts)

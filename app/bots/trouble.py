@@ -1,4 +1,4 @@
-"""Why there is no answer, or no whole one: what the user is told, what the operator reads, and whether to ask again."""
+"""Why a reply failed or broke off: the error for the client, the text for the operator's log, and whether to retry."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from app.chat.errors import (
 )
 
 _TOO_LONG = "This is longer than the model accepts. Send less, or start a new conversation."
-_FILTERED = "A filter of the model refuses this. Say it in other words."
+_FILTERED = "The model's content filter rejected this. Rephrase it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +30,8 @@ class _Case:
 _FIELD = "check CHAT_OPENAI_EXTRA_BODY"
 _CASES: Mapping[Meaning, _Case] = {
     Meaning.TOO_LONG: _Case(lambda: MessageRefused(_TOO_LONG), "the message is too long for the model"),
-    Meaning.TOO_MANY_TOKENS: _Case(BotMisconfigured, "it cannot generate so many tokens", "lower CHAT_MAX_TOKENS"),
-    Meaning.FILTERED: _Case(lambda: MessageRefused(_FILTERED), "its filter forbids the message"),
+    Meaning.TOO_MANY_TOKENS: _Case(BotMisconfigured, "it cannot generate that many tokens", "lower CHAT_MAX_TOKENS"),
+    Meaning.FILTERED: _Case(lambda: MessageRefused(_FILTERED), "its content filter rejected the message"),
     Meaning.NO_MAX_TOKENS: _Case(BotMisconfigured, "it refuses `max_tokens`", _FIELD),
     Meaning.NO_TEMPERATURE: _Case(BotMisconfigured, "it refuses `temperature`", _FIELD),
     Meaning.NO_STREAM_OPTIONS: _Case(BotMisconfigured, "it refuses `stream_options`", _FIELD),
@@ -41,7 +41,7 @@ _CASES: Mapping[Meaning, _Case] = {
     Meaning.QUOTA: _Case(BotMisconfigured, "the account has no credit", "check the account of CHAT_OPENAI_API_KEY"),
     Meaning.ADDRESS: _Case(
         BotMisconfigured,
-        "nothing has this address there",
+        "there is nothing at this address",
         "check CHAT_OPENAI_BASE_URL, which ends in /v1 for most, and CHAT_OPENAI_MODEL",
     ),
     Meaning.RATE: _Case(BotRateLimited, "it accepts no more requests for now"),
@@ -58,11 +58,11 @@ _LONGEST_RETRY_AFTER_SECONDS = 86_400
 
 
 class Trouble(Exception):
-    """There is no answer, or no whole one. `what` and `next` are for the operator, in words of our own."""
+    """A reply failed or broke off. `what` and `next` are for the operator and never contain the engine's own text."""
 
     RETRY_SECONDS: ClassVar = 0.25
 
-    def __init__(  # noqa: PLR0913 - each is told to somebody else
+    def __init__(  # noqa: PLR0913 - each has another recipient
         self,
         error: ChatError,
         what: str,
@@ -74,8 +74,8 @@ class Trouble(Exception):
     ) -> None:
         """`what` happened, and a `hint` at what to do.
 
-        After `again_seconds` it is worth another try, unless they are `None`. `is_empty` is an answer that ended well
-        and has nothing in it.
+        `again_seconds` is when to retry; `None` if a retry is pointless. `is_empty` means a response that ended without
+        an error and without content.
         """
         super().__init__(what)
         self.error = error
@@ -87,12 +87,12 @@ class Trouble(Exception):
 
     @property
     def meaning(self) -> Meaning | None:
-        """What the engine's error was about, if there was one."""
+        """What the engine's error is about, if there is one."""
         return self.said.meaning if self.said else None
 
 
 def complained(said: Said, what: str, retry_seconds: float | None = None) -> Trouble:
-    """The engine says itself that something is wrong; `what` is how it did, `retry_seconds` what its headers want."""
+    """The trouble for an error reported by the engine: `what` says how, `retry_seconds` comes from its headers."""
     case = _CASES[said.meaning]
     error = case.error()
     if not isinstance(error, BotRateLimited | BotUnavailable):
@@ -100,7 +100,7 @@ def complained(said: Said, what: str, retry_seconds: float | None = None) -> Tro
     seconds = said.retry_seconds if retry_seconds is None else retry_seconds
     if seconds is None:
         return Trouble(error, f"{what}: {case.what}", case.next, said=said, again_seconds=Trouble.RETRY_SECONDS)
-    # The contract has whole seconds, 1 at least.
+    # The contract requires whole seconds, at least 1.
     error.retry_after_seconds = max(1, min(_ceiling(seconds), _LONGEST_RETRY_AFTER_SECONDS))
     return Trouble(error, f"{what}: {case.what}", case.next, said=said, again_seconds=max(0.0, seconds))
 

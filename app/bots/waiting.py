@@ -1,4 +1,4 @@
-"""Waits for something that may take long, and can say from time to time that it still does."""
+"""Waits for something that may take long, returning periodically so that the caller can report that it is alive."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -9,12 +9,12 @@ Result = TypeVar("Result")
 
 
 class Waiting(Generic[Result]):
-    """A context manager: the work is done in a task that does not outlive it."""
+    """A context manager that runs the work in a task, which does not outlive it."""
 
     def __init__(
         self, work: Coroutine[Any, Any, Result], look_seconds: float, discard: Callable[[Result], None]
     ) -> None:
-        """`discard` gets a result that nobody has taken."""
+        """`discard` is called with a result that was not taken."""
         self._work = work
         self._look_seconds = look_seconds
         self._discard = discard
@@ -22,14 +22,14 @@ class Waiting(Generic[Result]):
         self._is_taken = False
 
     async def __aenter__(self) -> Self:
-        """Begin."""
+        """Start the work."""
         self._task = asyncio.create_task(self._work)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop what is not done, and wait for that."""
+        """Cancel unfinished work, and wait for it."""
         if self._is_taken:
             return
         self._task.cancel()
@@ -38,11 +38,11 @@ class Waiting(Generic[Result]):
             self._discard(self._task.result())
 
     async def is_over(self) -> bool:
-        """Whether there is a result. Returns when there is, and else after `look_seconds`."""
+        """Whether there is a result. Returns as soon as there is one, at the latest after `look_seconds`."""
         await asyncio.wait([self._task], timeout=self._look_seconds)
         return self._task.done()
 
     def result(self) -> Result:
-        """What came of it, or what it raised."""
+        """The result; raises what the work raised."""
         self._is_taken = True
         return self._task.result()

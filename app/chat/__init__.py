@@ -1,1 +1,1 @@
-"""The domain: conversations, words and the life of a reply. Knows no framework, no settings and no adapter."""
+"""The domain: conversations, words and the life cycle of a reply. Knows no framework, no settings and no adapter."""

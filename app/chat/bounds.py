@@ -1,11 +1,11 @@
-"""What replies may cost: time, length, memory. The settings of `app.settings`, as the domain takes them."""
+"""Limits on the time, length and memory that replies may use: the settings of `app.settings` that the domain needs."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class ReplyBounds:
-    """What one reply may cost."""
+    """Limits for one reply."""
 
     characters: int
     silence_seconds: float
@@ -14,13 +14,13 @@ class ReplyBounds:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What all replies may cost."""
+    """Limits for all replies."""
 
     reply: ReplyBounds
     open_streams: int
     resume_window_seconds: float
     unread_seconds: float
-    """How long a reply that was asked to continue goes on without a reader."""
+    """How long a reply whose request says `continues_unread` runs without a reader."""
     retention_seconds: float
     save_every_seconds: float
     history_messages: int

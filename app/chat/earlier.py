@@ -1,4 +1,4 @@
-"""Finds the reply that the same request got before, in memory or in the store."""
+"""Finds the reply that an earlier attempt at the same request got, in memory or in the store."""
 
 import asyncio
 from weakref import WeakValueDictionary
@@ -12,31 +12,31 @@ from app.chat.running import RunningReply
 
 
 class EarlierReplies:
-    """Looks in all places where a reply to an idempotency key may be."""
+    """Looks everywhere a reply for an idempotency key may be."""
 
     def __init__(self, registry: Registry, past: PastReplies, store: Store) -> None:
-        """The places."""
+        """Search these three."""
         self._registry = registry
         self._past = past
         self._store = store
         self._seeking: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def seeking(self, key: str) -> asyncio.Lock:
-        """Held by the one request with this key that looks for its reply, or begins it.
+        """The lock that a request with this key holds while it looks for its reply or starts it.
 
-        Who asked the store for a reply that is not there yet would not learn of its end.
+        Without it, a request that looks just before another one starts the reply would miss it.
         """
         return self._seeking.setdefault(key, asyncio.Lock())
 
     async def find(self, request: ReplyRequest, key: str) -> KeyedReply | None:
-        """The reply that an idempotency key got before. Raises `IdempotencyKeyReused` for another message's."""
+        """The earlier reply for an idempotency key. Raises `IdempotencyKeyReused` if it answers another request."""
         reply = self._registry.with_key(key)
         if reply is not None and isinstance(reply.log.end, Failed) and reply.task is not None:
-            await asyncio.wait([reply.task])  # its end is told, and it is on its way to the past
+            await asyncio.wait([reply.task])  # its end was sent; it is about to move to the past replies
             reply = None
         reply = reply or self._past.with_key(key)
         earlier = _keyed(reply) if reply is not None else None
-        if earlier is None or earlier.has_failed:  # another instance may have generated it anew
+        if earlier is None or earlier.has_failed:  # another instance may have retried it
             earlier = await self._store.reply_for(key)
         if earlier is not None and not earlier.answers(request):
             raise IdempotencyKeyReused

@@ -1,4 +1,4 @@
-"""What can go wrong in a chat. An error names a situation by a code; the contract says what clients are told of it."""
+"""What can go wrong in a chat. Each error has a code; the contract defines the problem that clients get for it."""
 
 from collections.abc import Iterator
 from typing import ClassVar
@@ -15,34 +15,34 @@ class CannotStart(Exception):
 
 
 class Misconfigured(CannotStart):
-    """The settings have to be changed first."""
+    """The settings must be changed first."""
 
     exit_status = 2
 
 
 class BotNotConfigured(Misconfigured):
-    """The bot cannot be had as it is set up."""
+    """The bot cannot be created from its settings."""
 
 
 class ChatError(Exception):
-    """Something that the one who asked is told about.
+    """An error that is reported to the client.
 
-    Its text never leaves the process: clients get what `app.http.problems` has under `code`.
+    Its text never leaves the process: clients get the problem that `app.http.problems` has for `code`.
     """
 
     code: ClassVar[str]
     retry_after_seconds: int | None = None
-    """When it is worth trying again, for errors that pass."""
+    """When to retry, for temporary errors."""
 
     def __init__(self, *, retry_after_seconds: int | None = None) -> None:
-        """`retry_after_seconds`: where it is known better than the kind of error tells."""
+        """`retry_after_seconds` overrides the default of the class."""
         super().__init__(self.code)
         if retry_after_seconds is not None:
             self.retry_after_seconds = retry_after_seconds
 
 
 class TooManyStreams(ChatError):
-    """As many replies are open as the service takes."""
+    """The service has reached its maximum number of open replies."""
 
     code = "too-many-streams"
     retry_after_seconds: int | None = 1
@@ -62,127 +62,127 @@ class AccessEnded(ChatError):
 
 
 class AccessUnavailable(ChatError):
-    """Whether a token is good cannot be known for now."""
+    """Tokens cannot be verified at the moment."""
 
     code = "access-unavailable"
     retry_after_seconds: int | None = 5
 
 
 class RateLimited(ChatError):
-    """The client has sent as many requests as it may for now."""
+    """The client has used up its request rate limit."""
 
     code = "rate-limited"
     retry_after_seconds: int | None = 60
 
 
 class StreamLimitReached(ChatError):
-    """The client has as many streams open as it may."""
+    """The client has reached its maximum number of open streams."""
 
     code = "stream-limit-reached"
     retry_after_seconds: int | None = 1
 
 
 class WordLimitReached(ChatError):
-    """The client was told as many words as it may be, for today."""
+    """The client has used up its words for today."""
 
     code = "word-limit-reached"
     retry_after_seconds: int | None = 86_400
 
 
 class BotBroken(ChatError):
-    """The bot raised what it must not raise: a defect."""
+    """The bot raised an exception that it must not raise: a defect."""
 
     code = "internal"
 
 
 class BotFailed(ChatError):
-    """The bot, or what it talks to, broke off or answered nonsense."""
+    """The bot or its backend broke off or sent an invalid response."""
 
     code = "bot-failed"
 
 
 class BotUnavailable(ChatError):
-    """The bot cannot answer for now."""
+    """The bot cannot answer at the moment."""
 
     code = "bot-unavailable"
     retry_after_seconds: int | None = 1
 
 
 class BotRateLimited(ChatError):
-    """What the bot talks to takes no more for now."""
+    """The bot's backend is rate-limiting."""
 
     code = "bot-rate-limited"
     retry_after_seconds: int | None = 1
 
 
 class BotTimeout(ChatError):
-    """The bot was silent, or talked, for too long."""
+    """The bot was silent for too long, or took too long in total."""
 
     code = "bot-timeout"
 
 
 class BotBusy(ChatError):
-    """As many wait for the bot as may, or have waited as long as one may."""
+    """The queue for the bot is full, or the request has waited in it for too long."""
 
     code = "bot-busy"
     retry_after_seconds: int | None = 1
 
 
 class BotMisconfigured(ChatError):
-    """What the bot talks to takes its key, its model or its address for wrong: only the operator can help."""
+    """The bot's backend rejects the key, the model or the address: only the operator can fix it."""
 
     code = "bot-misconfigured"
 
 
 class BotSaidNothing(ChatError):
-    """The bot ended its reply as if it were complete, and there is not a word in it."""
+    """The bot completed its reply without a single word."""
 
     code = "bot-said-nothing"
 
 
 class MessageRefused(ChatError):
-    """The bot does not take this message; `reason` tells the user why, in words that repeat nothing of it."""
+    """The bot rejects this message; `reason` tells the user why without quoting any of it."""
 
     code = "message-refused"
 
     def __init__(self, reason: str) -> None:
-        """`reason` is shown to the user as it is."""
+        """`reason` is shown to the user verbatim."""
         super().__init__()
         self.reason = reason
 
 
 class ReplyInterrupted(ChatError):
-    """The process that made the reply died. What it had saved is there."""
+    """The process that generated the reply died. What it had saved is available."""
 
     code = "reply-interrupted"
 
 
 class ReplyElsewhere(ChatError):
-    """Another instance is making the reply, and this one cannot see its words."""
+    """Another instance is generating the reply, and this one cannot see its words."""
 
     code = "reply-elsewhere"
     retry_after_seconds: int | None = 1
 
 
 class ReplyNotFound(ChatError):
-    """No such reply, or none of yours."""
+    """No such reply, or it belongs to another principal."""
 
     code = "reply-not-found"
 
 
 class ConversationNotFound(ChatError):
-    """No such conversation, or none of yours."""
+    """No such conversation, or it belongs to another principal."""
 
     code = "conversation-not-found"
 
 
 class ConversationBusy(ChatError):
-    """A reply is running in the conversation; a second one has to wait for its end."""
+    """A reply is running in the conversation; the next one can start when it has ended."""
 
     code = "conversation-busy"
 
     def __init__(self, reply_id: str) -> None:
-        """`reply_id` is the one that runs."""
+        """`reply_id` is the running reply."""
         super().__init__()
         self.reply_id = reply_id
 
@@ -194,26 +194,26 @@ class CursorAhead(ChatError):
 
 
 class CursorExpired(ChatError):
-    """The cursor names a word that was lost with the process that had made it."""
+    """The cursor names a word that was lost with the process that generated it."""
 
     code = "cursor-expired"
 
 
 class IdempotencyKeyReused(ChatError):
-    """The key came before, with another request."""
+    """The key was already used for a different request."""
 
     code = "idempotency-key-reused"
 
 
 class StorageUnavailable(ChatError):
-    """The database does not answer, or does not take what it is given."""
+    """The database does not answer, or rejects a write."""
 
     code = "storage-unavailable"
     retry_after_seconds: int | None = 2
 
 
 def error_with_code(code: str) -> ChatError:
-    """The error that a stored code stands for; a code that is no longer known is a defect of the reply's bot."""
+    """The error for a stored code; a code that no longer exists becomes `BotBroken`."""
     if code == MessageRefused.code:
         return MessageRefused("The bot gave its reason when the message was sent.")
     for kind in _kinds(ChatError):

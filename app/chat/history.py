@@ -1,6 +1,6 @@
-"""What of a conversation is told to a model: it begins with a user's message, and the roles alternate.
+"""Selects the part of a conversation that a model is sent: it begins with a user message, and the roles alternate.
 
-Many models' templates refuse anything else, and an engine that has refused a conversation once would do so for ever.
+Many models' templates reject anything else, and an engine that rejects a conversation once would always reject it.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -15,7 +15,7 @@ _BETWEEN = "\n\n"
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A stored message, as far as it matters here. What only a reply has is absent from a user's."""
+    """A stored message, reduced to what matters here. The last two fields are `None` for a user's message."""
 
     role: Role
     text: str
@@ -24,14 +24,14 @@ class Said:
 
     @property
     def was_refused(self) -> bool:
-        """Whether what it answers, or what it says itself, is what an engine does not take."""
+        """Whether an engine rejected the message that this one answers, or this one's own content."""
         return self.finish_reason == "content_filter" or self.error_code == MessageRefused.code
 
 
 def remembered(said: Sequence[Said]) -> tuple[Message, ...]:
     """The turns, oldest first, that have both a question and an answer.
 
-    What was refused is not told again, for it would be refused again; what was not answered was most likely sent again.
+    Refused turns are left out, because they would be refused again; an unanswered message was most likely sent again.
     """
     kept: list[Message] = []
     for question, answer in pairwise(said):
@@ -41,7 +41,7 @@ def remembered(said: Sequence[Said]) -> tuple[Message, ...]:
 
 
 def alternating(messages: Iterable[Message]) -> tuple[Message, ...]:
-    """The same, from the first message of a user's on. What one role says in a row becomes one message."""
+    """The same messages, starting at the first user message. Consecutive messages of one role are merged."""
     turns: list[Message] = []
     for message in messages:
         if message.role == "assistant" and not (turns and message.text):
@@ -55,7 +55,7 @@ def alternating(messages: Iterable[Message]) -> tuple[Message, ...]:
 
 
 def newest(messages: Sequence[Message], room: int, size: Callable[[Message], int]) -> Sequence[Message]:
-    """Of messages that alternate, the last one, and as many whole turns before it as have room with it."""
+    """The last of the alternating messages, and as many complete turns before it as fit in `room` with it."""
     start = len(messages) - 1
     room -= size(messages[start])
     for index in range(start - 2, -1, -2):

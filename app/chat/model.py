@@ -1,7 +1,6 @@
-"""What a chat is made of: conversations, messages, replies and how they end.
+"""The domain model: conversations, messages, replies and how they end.
 
-Owns the terms of the domain. Knows nothing of HTTP, SQL or any model's API; `app.chat.ports` has what the domain asks
-of its adapters.
+Knows nothing about HTTP, SQL or any model's API; what the domain requires of its adapters is in `app.chat.ports`.
 """
 
 from dataclasses import dataclass
@@ -27,7 +26,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """What was said so far, oldest first. The last message is the user's, and awaits its reply."""
+    """The messages so far, oldest first. The last one is the user's and awaits a reply."""
 
     messages: tuple[Message, ...]
 
@@ -39,7 +38,7 @@ class Conversation:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a reply has cost, in the model's tokens."""
+    """What a reply cost, in the model's tokens."""
 
     prompt_tokens: int
     completion_tokens: int
@@ -47,17 +46,17 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """What a bot may yield as its last item, when there is more to say about the end than that it came."""
+    """A bot's optional last item: details of how the reply ended."""
 
     reason: FinishReason
     usage: Usage | None = None
     omitted_messages: int = 0
-    """So many of the conversation's earliest messages the model has not seen, for they did not fit."""
+    """How many of the conversation's earliest messages the model did not see, because they did not fit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A reply's good end."""
+    """The successful end of a reply."""
 
     text: str
     finish_reason: FinishReason
@@ -68,7 +67,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A reply's bad end."""
+    """The failed end of a reply."""
 
     error: ChatError
 
@@ -78,7 +77,7 @@ End = Done | Failed
 
 @dataclass(frozen=True, slots=True)
 class Idempotency:
-    """What tells a retry from a new request: the client's key, and a digest of the message."""
+    """Distinguishes a retry from a new request: the client's key and a digest of the message."""
 
     key: str
     fingerprint: str
@@ -86,7 +85,7 @@ class Idempotency:
 
 @dataclass(frozen=True, slots=True)
 class ReplyRequest:
-    """What a principal asks for: a reply to a message."""
+    """A principal's request for a reply to a message."""
 
     message: str
     principal: Principal
@@ -94,22 +93,22 @@ class ReplyRequest:
     """The conversation to continue; `None` starts a new one."""
     idempotency: Idempotency | None = None
     continues_unread: bool = False
-    """Whether the reply goes on when nobody reads it any more."""
+    """Whether the reply keeps running after its last reader has left."""
 
 
 @dataclass(slots=True, eq=False)
 class ReplyRecord:
-    """A reply as it is to be stored, with the message that it answers. The store saves what it finds when it saves."""
+    """A reply to be stored, with the message that it answers. Mutable: the store saves its state at write time."""
 
     reply_id: str
     conversation_id: str
     position: int
-    """Of the user's message in the conversation, from 0; the reply is the next one."""
+    """Position of the user's message in the conversation, from 0; the reply is at the next one."""
     user_message: str
     created_ms: int
     """Milliseconds since 1970, UTC."""
     principal: Principal
-    """Whose it is."""
+    """The owner."""
     idempotency: Idempotency | None = None
     state: ReplyState = "running"
     finish_reason: FinishReason | None = None
@@ -119,14 +118,14 @@ class ReplyRecord:
     words: int = 0
     """How many words `text` has."""
     replaces: str | None = None
-    """The failed reply to the same message that this one takes the place of."""
+    """The id of the failed reply to the same message that this one replaces."""
     stored: bool = False
-    """Whether the store has the reply, or may have it: from then on it is changed where it is, and never added."""
+    """Whether the store has the reply, or may have it: from then on it is updated, never inserted."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredMessage:
-    """A message that was stored. What only a reply has is absent from a user's."""
+    """A message that was stored. The fields that only a reply has are `None` for a user's message."""
 
     role: Role
     text: str
@@ -137,24 +136,24 @@ class StoredMessage:
     error_code: str | None
     usage: Usage | None
     words: int | None
-    """Absent from replies that were stored before words were counted."""
+    """`None` for replies that were stored before words were counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeyedReply:
-    """The reply that an idempotency key got."""
+    """The reply for an idempotency key."""
 
     fingerprint: str
-    """Of the message."""
+    """Digest of the message."""
     reply_id: str
     conversation_id: str
     position: int
-    """Of the user's message in the conversation."""
+    """Position of the user's message in the conversation."""
     has_failed: bool
-    """Whether it failed or was interrupted: then it does not count."""
+    """Whether it failed or was interrupted: then a retry starts a new reply."""
 
     def answers(self, request: ReplyRequest) -> bool:
-        """Whether a request with this key asks for the same: a retry may name the conversation that it began."""
+        """Whether the request repeats the original one; a retry may name the conversation that the original started."""
         is_here = request.conversation_id == self.conversation_id
         began_here = request.conversation_id is None and self.position == 0
         is_same = request.idempotency is not None and request.idempotency.fingerprint == self.fingerprint
@@ -163,7 +162,7 @@ class KeyedReply:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A reply as it stands."""
+    """The current state of a reply."""
 
     reply_id: str
     conversation_id: str
@@ -173,7 +172,7 @@ class Snapshot:
     finish_reason: FinishReason | None = None
     usage: Usage | None = None
     error: ChatError | None = None
-    """Of a reply that failed or was interrupted."""
+    """Set if the reply failed or was interrupted."""
     omitted_messages: int = 0
     """How many earlier messages the bot did not see. Not stored."""
 
@@ -190,7 +189,7 @@ class StoredConversation:
 
 @dataclass(frozen=True, slots=True)
 class ListPosition:
-    """A place in the list of conversations: behind the one that was last changed then, and has this id."""
+    """A position in the list of conversations: after the one with this time of last change and this id."""
 
     updated_ms: int
     conversation_id: str
@@ -198,7 +197,7 @@ class ListPosition:
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Item, Position]):
-    """A part of a list, and where the next part begins, if there is one."""
+    """A page of a list, and the cursor of the next page, if there is one."""
 
     items: tuple[Item, ...]
     next_cursor: Position | None

@@ -1,10 +1,10 @@
-"""Replies that have ended, to be read again: for a while from memory, and from the store for as long as it has them."""
+"""Replies that have ended, for reading again: from memory for a while, then from the store."""
 
 import asyncio
 from collections.abc import Callable
 
 from app.chat.access import Principal
-from app.chat.errors import ReplyElsewhere, ReplyInterrupted, ReplyNotFound, error_with_code
+from app.chat.errors import ReplyInterrupted, ReplyNotFound, error_with_code
 from app.chat.model import Done, End, Failed, ReplyRecord, Snapshot, StoredMessage
 from app.chat.ports import ReplyLog, Store
 from app.chat.running import RunningReply
@@ -12,23 +12,23 @@ from app.chat.words import WordSplitter
 
 _MOST_REPLIES = 1_000
 _MOST_WORDS = 200_000
-"""So much is kept in memory, however short the time since it was said: some ten megabytes."""
+"""Limits on what is kept in memory, whatever its age: about ten megabytes."""
 
 
 class PastReplies:
-    """Owns no task: what is too old goes when `forget_old` is called."""
+    """Owns no task: replies expire when `forget_old` is called."""
 
     def __init__(self, store: Store, new_log: Callable[[], ReplyLog], retention_seconds: float) -> None:
-        """They stay in memory for `retention_seconds`; `new_log` makes the log of one that is read back."""
+        """Replies stay in memory for `retention_seconds`; `new_log` creates the log of one read from the store."""
         self._store = store
         self._new_log = new_log
         self._retention_seconds = retention_seconds
-        self._ended: dict[str, tuple[float, RunningReply]] = {}  # when, oldest first
-        self._words = 0  # of them all
+        self._ended: dict[str, tuple[float, RunningReply]] = {}  # with the time of their end, oldest first
+        self._words = 0  # in all of them
         self._keys: dict[str, RunningReply] = {}  # by idempotency key
 
     def remember(self, reply: RunningReply) -> None:
-        """Keep a reply that has just ended, and that the store has."""
+        """Keep a reply that has just ended and has been stored."""
         self._ended[reply.reply_id] = asyncio.get_running_loop().time(), reply
         self._words += len(reply.log)
         if reply.record.idempotency is not None:
@@ -38,15 +38,15 @@ class PastReplies:
         self.forget_old()
 
     def find(self, reply_id: str) -> RunningReply | None:
-        """What memory has under this id, whose ever it is."""
+        """The reply in memory with this id, whoever owns it."""
         return self._ended[reply_id][1] if reply_id in self._ended else None
 
     def with_key(self, key: str) -> RunningReply | None:
-        """What memory has under this idempotency key."""
+        """The reply in memory for this idempotency key."""
         return self._keys.get(key)
 
     def forget_old(self) -> None:
-        """Leave to the store what nobody has come for in time."""
+        """Drop from memory what is older than the retention time."""
         too_old = asyncio.get_running_loop().time() - self._retention_seconds
         while self._ended:
             reply_id, (ended_at, _) = next(iter(self._ended.items()))
@@ -55,43 +55,42 @@ class PastReplies:
             self._forget(reply_id)
 
     def forget(self, reply_id: str) -> None:
-        """Another reply has taken its place."""
+        """Drop a reply that another one has replaced."""
         if reply_id in self._ended:
             self._forget(reply_id)
 
     def forget_conversation(self, conversation_id: str) -> None:
-        """What was said there has been deleted."""
+        """Drop the replies of a deleted conversation."""
         for reply_id, (_, reply) in list(self._ended.items()):
             if reply.record.conversation_id == conversation_id:
                 self._forget(reply_id)
 
     async def read_back(self, reply_id: str, principal: Principal) -> RunningReply:
-        """A reply from the store, with the words that it had when it was made.
+        """A reply from the store, split into the same words as when it was generated.
 
-        Raises `ReplyNotFound`, `ReplyElsewhere` if it has not ended, and `StorageUnavailable`.
+        One that another instance still generates has the words that are stored so far, and no end. Raises
+        `ReplyNotFound` and `StorageUnavailable`.
         """
         conversation_id, message = await self._stored(reply_id, principal)
-        if message.state == "running":
-            raise ReplyElsewhere
         record = ReplyRecord(reply_id, conversation_id, 0, "", message.created_ms, principal, usage=message.usage)
         reply = RunningReply(record, self._new_log())
         reply.acknowledge()
-        splitter = WordSplitter()
-        reply.log.append(splitter.feed(message.text) + splitter.flush())
-        reply.log.close(_end(message))
+        reply.log.append(words_of(message.text))
+        reply.is_remote = message.state == "running"
+        if not reply.is_remote:
+            reply.log.close(end_of(message))
         return reply
 
     async def snapshot(self, reply_id: str, principal: Principal) -> Snapshot:
-        """A reply as the store has it, which may be behind what the instance that makes it has.
+        """A reply as stored, which may be behind the instance that is generating it.
 
         Raises `ReplyNotFound` and `StorageUnavailable`.
         """
         conversation_id, message = await self._stored(reply_id, principal)
         words = message.words
         if words is None:
-            splitter = WordSplitter()
-            words = len(splitter.feed(message.text) + splitter.flush())
-        end = None if message.state == "running" else _end(message)
+            words = len(words_of(message.text))
+        end = None if message.state == "running" else end_of(message)
         return Snapshot(
             reply_id,
             conversation_id,
@@ -116,7 +115,14 @@ class PastReplies:
             del self._keys[reply.record.idempotency.key]
 
 
-def _end(message: StoredMessage) -> End:
+def words_of(text: str) -> list[str]:
+    """The words that a stored text had when it was generated."""
+    splitter = WordSplitter()
+    return splitter.feed(text) + splitter.flush()
+
+
+def end_of(message: StoredMessage) -> End:
+    """How a stored reply ended."""
     match message.state:
         case "completed" | "cancelled":
             return Done(message.text, message.finish_reason or "stop", message.usage)

@@ -1,4 +1,4 @@
-"""What the domain asks of its adapters: bots, logs of running replies, a store, and who counts words."""
+"""What the domain requires of its adapters: bots, logs of running replies, a store, and a meter for words."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -23,36 +23,36 @@ from app.chat.model import (
 class Bot(Protocol):
     """Turns a conversation into a stream of text deltas.
 
-    A bot that holds something for longer than a reply, such as connections, is an async context manager besides: it is
-    entered before the first reply, and left after the last. One that may have to say "not now" has an attribute or
-    property `is_ready`; while that is false, so is the service's readiness.
+    A bot that holds resources for longer than a reply, such as connections, is also an async context manager: it is
+    entered before the first reply and exited after the last. A bot that may be temporarily unavailable has an attribute
+    or property `is_ready`; while that is false, the service reports that it is not ready.
     """
 
     def reply(self, conversation: Conversation) -> AsyncGenerator[str | Usage | Finish, None]:
-        """Yield the reply's text in pieces of any size, and at most one `Finish`, last.
+        """Yield the reply's text in deltas of any size, then at most one `Finish`.
 
-        An empty piece is a sign of life. A `Usage` may come at any time, and again: what the reply has cost so far,
-        which is told of a reply that does not get to its `Finish`.
+        An empty delta is a sign of life. A `Usage` may be yielded at any time, repeatedly: the cost so far, which is
+        reported for a reply that does not reach its `Finish`.
 
-        Closing the generator must stop the work behind it. Raise a `ChatError` for what the user should know of.
+        Closing the generator must stop the work behind it. Raise a `ChatError` for failures that clients should see.
         """
         ...
 
 
 class Meter(Protocol):
-    """Counts the words that somebody is told: once a reply, however often that is read."""
+    """Counts the words generated for a client: once per reply, however often it is read."""
 
     async def allow(self) -> None:
-        """Return if there may be more. Raises a `ChatError`."""
+        """Return if another reply is allowed. Raises a `ChatError`."""
         ...
 
     def charge(self, words: int) -> None:
-        """A reply is over that had so many."""
+        """Record a finished reply of this many words."""
         ...
 
 
 class ReplyLog(Protocol):
-    """The events of one reply: words, then one end. Append-only; a reader is nothing but how many words it has had."""
+    """The events of one reply: words, then one end. Append-only; a reader's cursor is how many words it has read."""
 
     @property
     def end(self) -> End | None:
@@ -76,11 +76,11 @@ class ReplyLog(Protocol):
         ...
 
     def read(self, after: int, limit: int) -> tuple[Sequence[str], End | None]:
-        """Up to `limit` words that follow the first `after`, and the end if nothing but the end follows those."""
+        """Up to `limit` words after the first `after`, and the end if it follows directly."""
         ...
 
     def listen(self, notify: Callable[[], None]) -> None:
-        """Call `notify`, which must not raise, whenever something was added."""
+        """Call `notify`, which must not raise, whenever something is added."""
         ...
 
     def unlisten(self, notify: Callable[[], None]) -> None:
@@ -89,26 +89,26 @@ class ReplyLog(Protocol):
 
 
 class Store(Protocol):
-    """Conversations that outlive the process. All methods raise `StorageUnavailable` if the database does not play."""
+    """Conversations that outlive the process. All methods raise `StorageUnavailable` if the database fails."""
 
     async def check(self) -> None:
-        """Return if the database answers."""
+        """Return if the database answers, and would take a write."""
         ...
 
     def save(self, record: ReplyRecord) -> "asyncio.Future[None]":
-        """Done when what the record said at some moment since the call is safe on disk.
+        """A future that completes when the record's state, as of the call or later, is durable.
 
-        Fails with `ReplyElsewhere`, too, if another instance was quicker to answer, or the conversation is gone.
+        Also fails with `ReplyElsewhere` if another instance answered first, or if the conversation was deleted.
         """
         ...
 
     async def history(
         self, conversation_id: str, principal: Principal, limit: int, characters: int, before: int | None = None
     ) -> tuple[int, tuple[Message, ...]]:
-        """How many messages a principal's conversation has, and the last of them, oldest first, within bounds.
+        """How many messages a principal's conversation has, and the latest of them, oldest first, within the bounds.
 
-        With `before`, only messages at positions before that one. Raises `ConversationNotFound`, and `ConversationBusy`
-        if a reply is running in it, wherever that is.
+        With `before`, only messages before that position. Raises `ConversationNotFound`, and `ConversationBusy` if a
+        reply is running in it, on any instance.
         """
         ...
 
@@ -116,14 +116,18 @@ class Store(Protocol):
         """A principal's reply and its conversation's id."""
         ...
 
+    async def request_cancellation(self, reply_id: str, principal: Principal) -> None:
+        """Ask the instance that generates a principal's running reply to cancel it."""
+        ...
+
     async def reply_for(self, key: str) -> KeyedReply | None:
-        """The reply that an idempotency key got."""
+        """The reply for an idempotency key."""
         ...
 
     async def conversations(
         self, principal: Principal, limit: int, cursor: ListPosition | None
     ) -> Page[StoredConversation, ListPosition]:
-        """A page of a principal's conversations, the one that was last spoken in first."""
+        """A page of a principal's conversations, the most recently updated first."""
         ...
 
     async def messages(
@@ -135,14 +139,14 @@ class Store(Protocol):
         *,
         newest_first: bool = False,
     ) -> tuple[StoredConversation, Page[StoredMessage, int]]:
-        """A principal's conversation, or anybody's for `None`, and a page of its messages, oldest first by default.
+        """A principal's conversation (any principal's for `None`), and a page of its messages, oldest first by default.
 
         Raises `ConversationNotFound`.
         """
         ...
 
     async def delete(self, conversation_id: str, principal: Principal) -> None:
-        """Forget a principal's conversation and all that was said in it.
+        """Delete a principal's conversation with all its messages.
 
         Raises `ConversationNotFound`.
         """

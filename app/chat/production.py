@@ -1,4 +1,4 @@
-"""Generates one reply: carries a bot's deltas, as words, into the reply's log; what is told there is stored first."""
+"""Generates one reply: turns a bot's deltas into words in the reply's log; the end is stored before readers see it."""
 
 import asyncio
 import logging
@@ -14,7 +14,7 @@ from app.chat.text import Normaliser
 from app.chat.words import WordSplitter
 
 _DELTAS_A_TURN = 64
-"""After so many deltas the producer lets others run: a bot that always has more must not starve them."""
+"""After this many deltas the producer yields to the event loop, so that a fast bot does not starve other tasks."""
 
 _SAID_ALL = Finish("stop")
 
@@ -29,11 +29,11 @@ async def produce(reply: RunningReply, bot: Bot, conversation: Conversation, bou
         if reply.verdict is None:
             reply.is_pumping = True
             finish = await _pump(reply, bot, conversation, bounds)
-    except BaseException as raised:  # a bot is other people's code: whatever it raises ends its reply, and only that
+    except BaseException as raised:  # a bot is third-party code: whatever it raises ends its own reply and nothing else
         if not _is_cancelled(reply):
             error = _told(raised)
         elif reply.verdict is None:
-            raise  # not our doing: the loop itself is coming down
+            raise  # cancelled from outside: the event loop is shutting down
     reply.is_pumping = False
     match reply.verdict:
         case None:
@@ -46,7 +46,7 @@ async def produce(reply: RunningReply, bot: Bot, conversation: Conversation, bou
 
 
 async def _pump(reply: RunningReply, bot: Bot, conversation: Conversation, bounds: ReplyBounds) -> Finish:
-    """Carry the bot's deltas into the log, as words."""
+    """Append the bot's deltas to the log, as words."""
     normaliser = Normaliser()
     splitter = WordSplitter()
     now = asyncio.get_running_loop().time
@@ -56,7 +56,7 @@ async def _pump(reply: RunningReply, bot: Bot, conversation: Conversation, bound
         async with aclosing(bot.reply(conversation)) as deltas:
             async for delta in deltas:
                 if reply.verdict is not None:
-                    break  # the bot would not be cancelled
+                    break  # the bot ignored its cancellation
                 reply.heard_at = now()
                 if not isinstance(delta, str):
                     if isinstance(delta, Finish):
@@ -68,7 +68,7 @@ async def _pump(reply: RunningReply, bot: Bot, conversation: Conversation, bound
                 room -= len(text)
                 if room < 0:
                     reply.emit(_fitting(splitter.feed(text), bounds.characters - len(reply.text())))
-                    normaliser, splitter = Normaliser(), WordSplitter()  # what they still hold does not fit
+                    normaliser, splitter = Normaliser(), WordSplitter()  # what they still buffer does not fit
                     return Finish("length")
                 words = splitter.feed(text)
                 if words:
@@ -77,7 +77,7 @@ async def _pump(reply: RunningReply, bot: Bot, conversation: Conversation, bound
                 if turns % _DELTAS_A_TURN == 0:
                     await asyncio.sleep(0)
     finally:
-        # Also when the bot breaks off: what it said is the reader's.
+        # Also when the bot breaks off: readers get all that it generated.
         rest = normaliser.flush()
         words = splitter.feed(rest) if rest else []
         words += splitter.flush()
@@ -87,7 +87,7 @@ async def _pump(reply: RunningReply, bot: Bot, conversation: Conversation, bound
 
 
 async def _finish(reply: RunningReply, finish: Finish, error: ChatError | None, store: Store) -> None:
-    """Store the end, then tell it: what was told is never lost."""
+    """Store the end, then publish it: what readers have seen is never lost."""
     record = reply.record
     reply.record_text()
     if error is not None:
@@ -115,7 +115,7 @@ def _is_cancelled(reply: RunningReply) -> bool:
 
 
 def _told(error: BaseException) -> ChatError:
-    """What the reader is told: a new error, for the one that was raised holds on to all it came through."""
+    """The error that readers get: a new one, because the raised one keeps its traceback and all its frames alive."""
     match error:
         case MessageRefused():
             return MessageRefused(error.reason)
@@ -124,14 +124,14 @@ def _told(error: BaseException) -> ChatError:
         case TimeoutError():
             return BotTimeout()
         case _:
-            # Frames only: the text of an exception may hold what the user or the model said.
+            # Frames only: the text of an exception may contain text of the user or the model.
             frames = "".join(traceback.format_tb(error.__traceback__))
             _logger.error("the bot raised %s\n%s", type(error).__qualname__, frames)
             return BotBroken()
 
 
 def _fitting(words: list[str], room: int) -> list[str]:
-    """As many of the words as have `room` characters at most."""
+    """The leading words that fit in `room` characters."""
     for index, word in enumerate(words):
         room -= len(word)
         if room < 0:

@@ -1,14 +1,14 @@
-"""All replies of this process: who makes them, who reads them, when they stop, and how they are found again.
+"""All replies of this process: starts, finds, cancels and drains them, and attaches readers.
 
-A reply does not live inside its HTTP response, which may die at any time. It is made by a task that the application's
-lifespan owns, into a log; readers come and go. When the last reader has left and does not come back within the resume
-window, the task is cancelled, and with it the bot.
+A reply does not live inside its HTTP response, which may end at any time. A task owned by the application's lifespan
+generates it into a log; readers come and go. If no reader returns within the resume window after the last one has left,
+the task is cancelled, and the bot with it.
 """
 
 import asyncio
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from types import TracebackType
 from typing import Self
@@ -18,6 +18,7 @@ from app.chat.bounds import Bounds
 from app.chat.earlier import EarlierReplies
 from app.chat.errors import (
     Draining,
+    ReplyInterrupted,
     TooManyStreams,
 )
 from app.chat.model import Conversation, Failed, KeyedReply, Message, ReplyRecord, ReplyRequest, Snapshot
@@ -25,18 +26,21 @@ from app.chat.past import PastReplies
 from app.chat.ports import Bot, Meter, ReplyLog, Store
 from app.chat.production import produce
 from app.chat.registry import Registry
+from app.chat.remote import RemoteReplies
 from app.chat.running import RunningReply
 from app.chat.unsaved import UnsavedEnds
 
 _CANCEL_SECONDS = 10.0
-"""A bot may refuse to be cancelled, and the store may be slow."""
+"""How long to wait for a cancelled reply: a bot may ignore its cancellation, and the store may be slow."""
+_CANCEL_ELSEWHERE_SECONDS = 5.0
+"""The same for a reply of another instance, which looks every two seconds."""
 
 
 class Replies:
-    """An async context manager: the tasks that make replies live inside it."""
+    """An async context manager that owns the tasks generating replies."""
 
     def __init__(self, bot: Bot, bounds: Bounds, store: Store, new_log: Callable[[], ReplyLog]) -> None:
-        """`new_log` makes the log of one reply."""
+        """`new_log` creates the log of one reply."""
         self.accepting = False
         self._bot = bot
         self._bounds = bounds
@@ -45,14 +49,15 @@ class Replies:
         self._registry = Registry()
         self._past = PastReplies(store, new_log, bounds.retention_seconds)
         self._earlier = EarlierReplies(self._registry, self._past, store)
+        self._remote = RemoteReplies(store, bounds.save_every_seconds)
         self._unsaved = UnsavedEnds(store)
         self._tasks: asyncio.TaskGroup
         self._saver: asyncio.Task[None]
         self._loop: asyncio.AbstractEventLoop
 
     async def __aenter__(self) -> Self:
-        """Begin to take replies."""
-        self._loop = asyncio.get_running_loop()  # once: each call asks the operating system for the process's id
+        """Start accepting requests."""
+        self._loop = asyncio.get_running_loop()  # cached: each call asks the operating system for the process id
         self._tasks = asyncio.TaskGroup()
         await self._tasks.__aenter__()
         self._saver = self._tasks.create_task(self._keep_saving())
@@ -62,20 +67,21 @@ class Replies:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop what still runs, and wait for it."""
+        """Stop the replies that are still running, and wait for them."""
         self.accepting = False
         self._saver.cancel()
+        self._remote.stop()
         for reply in self._registry.running:
             reply.stop(Draining())
         await self._tasks.__aexit__(kind, error, trace)
 
     async def start(self, request: ReplyRequest, meter: Meter | None = None) -> RunningReply:
-        """Begin a reply, or attach to the one that the same request began before.
+        """Start a reply, or attach to the one that an earlier attempt at the same request started.
 
-        The caller is a reader, and `leave`s. The `meter` is asked, and told, of a reply that is begun.
+        The caller becomes a reader and must call `leave`. The `meter` applies only to a reply that is started here.
 
         Raises `Draining`, `TooManyStreams`, `ConversationNotFound`, `ConversationBusy`, `IdempotencyKeyReused`,
-        `StorageUnavailable`, and what the meter does.
+        `StorageUnavailable`, and what the meter raises.
         """
         key = request.idempotency and request.idempotency.key
         async with self._earlier.seeking(key) if key else nullcontext():
@@ -94,60 +100,80 @@ class Replies:
             return self._attach(reply)
 
     async def open(self, reply_id: str, principal: Principal, after: int = 0) -> RunningReply:
-        """Attach to a principal's reply, live or stored, whose first `after` words the reader has. The caller `leave`s.
+        """Attach to a principal's reply, live or stored, after its first `after` words. The caller must call `leave`.
 
-        Raises `ReplyNotFound`, `ReplyElsewhere`, `CursorAhead`, `CursorExpired`, `TooManyStreams` and
-        `StorageUnavailable`.
+        One that another instance generates is followed as that saves it. Raises `ReplyNotFound`, `CursorAhead`,
+        `CursorExpired`, `TooManyStreams` and `StorageUnavailable`.
         """
         if self._find(reply_id, principal) is None and len(self._registry) >= self._bounds.open_streams:
             raise TooManyStreams
-        return self._attach(await self.look(reply_id, principal, after))
+        reply = await self.look(reply_id, principal, after)
+        if reply.is_remote and reply.log.end is None:
+            reply = self._remote.follow(reply, self._tasks, self._registry.discard_if_over)
+        return self._attach(reply)
 
     async def look(self, reply_id: str, principal: Principal, after: int = 0) -> RunningReply:
-        """What `open` would attach to. Who only looks is no reader, and does not keep the reply going.
+        """The reply that `open` would attach to. The caller does not become a reader, so it does not keep it running.
 
-        Raises as `open` does, but for `TooManyStreams`.
+        Raises what `open` raises, except `TooManyStreams`.
         """
         reply = self._find(reply_id, principal) or await self._past.read_back(reply_id, principal)
         reply.check_cursor(after)
         return reply
 
     async def snapshot(self, reply_id: str, principal: Principal) -> Snapshot:
-        """A principal's reply as it stands. Raises `ReplyNotFound` and `StorageUnavailable`."""
+        """The current state of a principal's reply. Raises `ReplyNotFound` and `StorageUnavailable`."""
         reply = self._find(reply_id, principal)
         return await self._past.snapshot(reply_id, principal) if reply is None else reply.snapshot()
 
     async def cancel(self, reply_id: str, principal: Principal) -> None:
-        """Stop a principal's reply, and wait for its end; nothing happens to one that has ended.
+        """Stop a principal's reply and wait for its end; does nothing if it has ended.
 
-        Raises `ReplyNotFound`, `ReplyElsewhere` and `StorageUnavailable`.
+        Raises `ReplyNotFound`, `StorageUnavailable`, and `ReplyElsewhere` if the instance that generates it does not
+        cancel it in time.
         """
         reply = self._find(reply_id, principal) or await self._past.read_back(reply_id, principal)
-        await self._cancelled(reply)
+        if not reply.is_remote:
+            await self._cancelled(reply)
+        elif reply.log.end is None:
+            await self._remote.cancel(reply_id, principal, _CANCEL_ELSEWHERE_SECONDS)
 
     async def delete_conversation(self, conversation_id: str, principal: Principal) -> None:
-        """Stop what is being said in a principal's conversation, and forget it all.
+        """Stop the reply running in a principal's conversation, and delete the conversation.
 
         Raises `ConversationNotFound` and `StorageUnavailable`.
         """
         await self._silence(conversation_id, principal)
         await self._store.delete(conversation_id, principal)
-        await self._silence(conversation_id, principal)  # somebody may have spoken up meanwhile
+        await self._silence(conversation_id, principal)  # another reply may have started meanwhile
         self._past.forget_conversation(conversation_id)
 
     def leave(self, reply: RunningReply) -> None:
-        """A reader is gone. When the last one does not come back, the reply stops."""
+        """Remove a reader. After the last one, the reply stops unless a reader returns in time."""
         reply.readers -= 1
         if reply.readers == 0:
             if reply.log.end is not None:
                 self._registry.discard_if_over(reply)
+            elif reply.is_remote:
+                self._remote.unfollow(reply)
             elif reply.unread_seconds:
                 reply.leaving = self._loop.call_later(reply.unread_seconds, reply.stop, "abandoned")
             else:
                 reply.stop("abandoned")
 
+    def cancel_all(self, reply_ids: Iterable[str]) -> None:
+        """Cancel these replies: clients have asked other instances to."""
+        for reply_id in reply_ids:
+            if (reply := self._registry.with_id(reply_id)) is not None:
+                reply.stop("cancelled")
+
+    def interrupt(self) -> None:
+        """End what runs: another instance has taken this one for dead, and told readers that it is interrupted."""
+        for reply in self._registry.running:
+            reply.stop(ReplyInterrupted())
+
     async def drain(self, seconds: float) -> None:
-        """Take no new replies, let running ones finish for `seconds`, then end the rest with `Draining`."""
+        """Refuse new replies, give running ones `seconds` to finish, then end the rest with `Draining`."""
         self.accepting = False
         try:
             async with asyncio.timeout(seconds):
@@ -157,7 +183,7 @@ class Replies:
                 reply.stop(Draining())
 
     async def _begun(self, request: ReplyRequest, failed: KeyedReply | None) -> RunningReply:
-        """A new reply; where an earlier one to the same message has `failed`, in its place."""
+        """A new reply; it replaces the one that `failed` for the same request, if there is one."""
         position = 0
         history: tuple[Message, ...] = ()
         conversation_id = failed.conversation_id if failed else request.conversation_id
@@ -170,7 +196,7 @@ class Replies:
                 self._bounds.history_characters,
                 before=failed.position if failed else None,
             )
-            self._registry.refuse_if_busy(conversation_id, request.principal)  # somebody was quicker
+            self._registry.refuse_if_busy(conversation_id, request.principal)  # another request was faster
         record = ReplyRecord(
             reply_id=secrets.token_hex(16),
             conversation_id=conversation_id or secrets.token_hex(16),
@@ -191,7 +217,7 @@ class Replies:
     def _begin(self, record: ReplyRecord, conversation: Conversation, unread_seconds: float) -> RunningReply:
         reply = RunningReply(record, self._new_log(), unread_seconds)
         self._registry.add(reply)
-        # The bot begins while the message is being stored; its words wait for that.
+        # The bot starts while the message is being stored; its words are held back until then.
         self._store.save(record).add_done_callback(reply.take_receipt)
         reply.task = self._tasks.create_task(produce(reply, self._bot, conversation, self._bounds.reply, self._store))
         reply.task.add_done_callback(lambda _: self._ended(reply))
@@ -203,8 +229,8 @@ class Replies:
         return reply
 
     def _find(self, reply_id: str, principal: Principal) -> RunningReply | None:
-        """What memory has; somebody else's is looked for in the store, and not found there, as if it were nothing."""
-        reply = self._registry.with_id(reply_id) or self._past.find(reply_id)
+        """A principal's reply in memory; another principal's is `None`, as if it did not exist."""
+        reply = self._registry.with_id(reply_id) or self._past.find(reply_id) or self._remote.find(reply_id)
         return reply if reply is not None and reply.record.principal == principal else None
 
     async def _silence(self, conversation_id: str, principal: Principal) -> None:
@@ -218,10 +244,10 @@ class Replies:
             await asyncio.wait([reply.task], timeout=_CANCEL_SECONDS)
 
     def _ended(self, reply: RunningReply) -> None:
-        """The task is over."""
+        """Clean up after the task."""
         reply.forget_timers()
         self._registry.end(reply)
-        if reply.log.end is None:  # the loop is coming down
+        if reply.log.end is None:  # the event loop is shutting down
             reply.log.close(Failed(Draining()))
         elif reply.stored:
             self._past.remember(reply)
@@ -231,13 +257,13 @@ class Replies:
         self._registry.discard_if_over(reply)
 
     async def _keep_saving(self) -> None:
-        """From time to time save what has been said meanwhile, try again what could not be saved, and forget."""
+        """Periodically save the progress of running replies, retry failed saves, and drop old replies from memory."""
         while True:
             await asyncio.sleep(self._bounds.save_every_seconds)
             await self._save_and_forget()
 
     async def _save_and_forget(self) -> None:
-        """In a frame of its own, so that none of it is held until the next time."""
+        """A separate frame, so that its locals do not keep replies alive during the sleep."""
         for reply in self._registry.running:
             reply.save_progress(self._store)
         await self._unsaved.save()

@@ -1,4 +1,4 @@
-"""One reply while it is generated, and afterwards while it is still read: what is known of it, and what may end it."""
+"""One reply while it is generated and while it is read afterwards: its state, and what may end it."""
 
 import asyncio
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ Verdict = ChatError | Stopped
 
 
 class RunningReply:
-    """A reply that is being made, or that was and may still be read."""
+    """A reply that is being generated, or has ended and can still be read."""
 
     __slots__ = (
         "_held",
@@ -33,6 +33,7 @@ class RunningReply:
         "heard_at",
         "is_pumping",
         "is_refused",
+        "is_remote",
         "leaving",
         "log",
         "readers",
@@ -45,35 +46,36 @@ class RunningReply:
     )
 
     def __init__(self, record: ReplyRecord, log: ReplyLog, unread_seconds: float = 0) -> None:
-        """`record` is what the store gets, `log` what readers read; without readers it lasts `unread_seconds`."""
+        """`record` goes to the store, `log` to readers; without readers the reply runs for `unread_seconds`."""
         self.record = record
         self.log = log
         self.unread_seconds = unread_seconds
         self.readers = 0
         self.acknowledged = False  # the store has the message
-        self.stored = False  # and the end of the reply
+        self.stored = False  # the store also has the end of the reply
         self.heard_at = 0.0
         self.task: asyncio.Task[None] | None = None
         self.watchdog: asyncio.TimerHandle | None = None
         self.leaving: asyncio.TimerHandle | None = None
-        self._held: list[str] = []  # words that nobody may see before the store has the message that they answer
+        self._held: list[str] = []  # words held back until the store has the message that they answer
         self._saved_words = 0
-        self.verdict: Verdict | None = None  # what has stopped it
-        self.is_pumping = False  # its task waits for the bot
-        self.is_refused = False  # the store did not take the message
+        self.verdict: Verdict | None = None  # why it was stopped
+        self.is_pumping = False  # its task is reading from the bot
+        self.is_refused = False  # the store rejected the message
+        self.is_remote = False  # another instance generates it
 
     @property
     def reply_id(self) -> str:
-        """The reply's name."""
+        """The reply's id."""
         return self.record.reply_id
 
     @property
     def conversation_id(self) -> str:
-        """What it belongs to."""
+        """The id of the conversation that it belongs to."""
         return self.record.conversation_id
 
     def snapshot(self) -> Snapshot:
-        """The reply as its readers know it at this moment."""
+        """The reply as its readers see it at this moment."""
         record, end = self.record, self.log.end
         common = (record.reply_id, record.conversation_id)
         match end:
@@ -96,19 +98,19 @@ class RunningReply:
                 return Snapshot(*common, state, text, len(self.log), usage=record.usage, error=end.error)
 
     def stop(self, verdict: Verdict) -> None:
-        """End the reply now; the bot is cancelled. Does nothing to a reply that ends already."""
+        """End the reply now and cancel the bot. Does nothing if it has ended or is being stopped."""
         if self.verdict is None and self.log.end is None:
             self.verdict = verdict
             if self.is_pumping and self.task is not None:
                 self.task.cancel()
 
     def watch(self, loop: asyncio.AbstractEventLoop, bounds: ReplyBounds) -> None:
-        """Stop it as soon as it is silent for too long or takes too long, from now on."""
+        """From now on, stop the reply if the bot is silent for too long or takes too long in total."""
         self.heard_at = loop.time()
         self._watch(loop, bounds.silence_seconds, self.heard_at + bounds.seconds)
 
     def _watch(self, loop: asyncio.AbstractEventLoop, silence_seconds: float, ends_at: float) -> None:
-        """One timer a reply, moved only when it fires, so that a delta costs nothing."""
+        """One timer per reply, rescheduled only when it fires, so that a delta costs nothing."""
         due = min(self.heard_at + silence_seconds, ends_at)
         if loop.time() >= due:
             self.stop(BotTimeout())
@@ -116,21 +118,22 @@ class RunningReply:
             self.watchdog = loop.call_at(due, self._watch, loop, silence_seconds, ends_at)
 
     def forget_timers(self) -> None:
-        """Nothing can stop it any more: it has ended."""
+        """Cancel the timers of a reply that has ended."""
         for timer in (self.watchdog, self.leaving):
             if timer is not None:
                 timer.cancel()
 
     def check_cursor(self, after: int) -> None:
-        """Return if a reader can go on behind the first `after` words. Raises `CursorAhead` and `CursorExpired`."""
-        if after > len(self.log):
-            end = self.log.end
+        """Return if a reader can resume after the first `after` words. Raises `CursorAhead` and `CursorExpired`."""
+        end = self.log.end
+        is_behind = self.is_remote and end is None  # the store may have fewer words than the reader
+        if after > len(self.log) and not is_behind:
             if isinstance(end, Failed) and isinstance(end.error, ReplyInterrupted):
-                raise CursorExpired  # there may have been such a word
+                raise CursorExpired  # the word may have existed
             raise CursorAhead
 
     def take_receipt(self, saved: "asyncio.Future[None]") -> None:
-        """The store has answered whether it has the message."""
+        """Callback for the store's answer to saving the message."""
         error = saved.exception()
         if error is None:
             self.acknowledge()
@@ -138,42 +141,42 @@ class RunningReply:
             self.refuse(error if isinstance(error, ChatError) else StorageUnavailable())
 
     def acknowledge(self) -> None:
-        """The store has the message: let the readers see what there is."""
+        """The store has the message: release the words held back so far."""
         if not self.acknowledged:
             self.acknowledged = True
             self.log.append(self._held)
             self._held = []
 
     def refuse(self, error: ChatError) -> None:
-        """The store does not take the message: nothing has been promised, and all there is to tell is why."""
+        """The store rejected the message. No word has been sent, so the reply simply fails with this error."""
         if not self.acknowledged:
             self.is_refused = True
             self.stop(error)
 
     def save_progress(self, store: Store) -> None:
-        """Save what has been said since the last time, for the case that there will be no end."""
+        """Save the words since the last call, in case the process dies before the reply ends."""
         if self.acknowledged and len(self.log) > self._saved_words and self.record.state == "running":
             self._saved_words = len(self.log)
             self.record_text()
             store.save(self.record).add_done_callback(self._look)
 
     def _look(self, saved: "asyncio.Future[None]") -> None:
-        """Progress that could not be saved is saved the next time, unless the reply is not ours any more."""
+        """A failed save is retried with the next one, unless this instance no longer owns the reply."""
         if isinstance(saved.exception(), ReplyElsewhere):
             self.stop(ReplyInterrupted())
 
     def emit(self, words: Sequence[str]) -> None:
-        """The bot has said these."""
+        """Add words that the bot has generated."""
         if self.acknowledged:
             self.log.append(words)
         else:
             self._held += words
 
     def text(self) -> str:
-        """All that was said so far."""
+        """The whole text so far."""
         return self.log.text() + "".join(self._held)
 
     def record_text(self) -> None:
-        """Put what was said so far into the record."""
+        """Copy the text so far into the record."""
         self.record.text = self.text()
         self.record.words = len(self.log) + len(self._held)

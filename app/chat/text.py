@@ -1,7 +1,7 @@
-"""Normalises a bot's text once, at the door, so that nothing behind it has to doubt it.
+"""Normalises a bot's text once, on entry, so that no other code has to check it.
 
 CR LF and CR become LF, NUL is dropped, lone surrogates become U+FFFD, and leading white space of the reply is dropped.
-All of it holds however the text is cut into deltas.
+The result does not depend on how the text is split into deltas.
 """
 
 import re
@@ -10,31 +10,31 @@ WHITE_SPACE = (
     "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000\ufeff"
 )
-"""Unicode's White_Space, and what Python (U+001C to U+001F) and JavaScript (U+FEFF) trim besides: what a client's
-`strip()` might take away must not stand at the start of an event's data. The contract spells out the same set."""
+"""Unicode's White_Space, plus what Python (U+001C to U+001F) and JavaScript (U+FEFF) trim: an event's data must not
+start with a character that a client's `strip()` might remove. The contract lists the same set."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _HIGH_SURROGATES = ("\ud800", "\udbff")
 
 
 class Normaliser:
-    """Feeds on deltas and gives clean text. One for each reply."""
+    """Takes deltas and returns clean text. One instance per reply."""
 
     __slots__ = ("_begun", "_held")
 
     def __init__(self) -> None:
         """Start before the first delta."""
         self._begun = False
-        self._held = ""  # a final CR or high surrogate, whose meaning the next delta decides
+        self._held = ""  # a trailing CR or high surrogate, whose meaning depends on the next delta
 
     def feed(self, delta: str) -> str:
-        """The clean text of the next delta; empty if all of it is dropped or waits for the next one."""
+        """The clean text of the next delta; empty if all of it is dropped or held until the next one."""
         if self._held or not delta.isascii() or "\r" in delta or "\0" in delta:
             return self._clean(self._held + delta, last=False)
         return delta if self._begun else self._begin(delta)
 
     def flush(self) -> str:
-        """What the end of the text decides."""
+        """The rest of the text, after the last delta."""
         return self._clean(self._held, last=True) if self._held else ""
 
     def _clean(self, text: str, *, last: bool) -> str:

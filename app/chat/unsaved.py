@@ -1,4 +1,4 @@
-"""Replies that have ended while the store did not answer: their end is saved as soon as it does."""
+"""Replies that ended while the store was unavailable: their end is saved when it is back."""
 
 import asyncio
 
@@ -8,22 +8,22 @@ from app.chat.ports import Store
 from app.chat.running import RunningReply
 
 _MOST_IN_DOUBT = 1_000
-"""So many replies, of which the store may have a beginning or not, are put right when it answers again."""
+"""At most this many replies whose start the store may or may not have are corrected when it is back."""
 
 
 class UnsavedEnds:
-    """Owns no task: `save` is called from time to time. Holds no more replies than there are open streams."""
+    """Owns no task: `save` is called periodically. Bounded by the number of open streams."""
 
     def __init__(self, store: Store) -> None:
-        """None yet."""
+        """Start empty."""
         self._store = store
         self._records: set[ReplyRecord] = set()
 
     def keep(self, reply: RunningReply) -> None:
-        """Remember what is still to be saved of a reply that has ended.
+        """Remember a reply that has ended, but whose end is not saved.
 
-        What was promised is tried until it is kept. What was refused may have been stored nevertheless, if only the
-        answer was lost; then it is ended there.
+        An acknowledged reply is retried until it is saved. One that the store rejected may be stored nevertheless, if
+        only the response was lost; then it is marked as ended there.
         """
         if not reply.acknowledged:
             if len(self._records) >= _MOST_IN_DOUBT:
@@ -33,7 +33,7 @@ class UnsavedEnds:
         self._records.add(reply.record)
 
     async def save(self) -> None:
-        """Try once more."""
+        """Retry all of them once."""
         records = list(self._records)
         errors = await asyncio.gather(*map(self._store.save, records), return_exceptions=True)
         saved = zip(records, errors, strict=True)

@@ -1,9 +1,9 @@
-"""Splits a reply's text into words as it comes.
+"""Splits a reply's text into words as it arrives.
 
-A word is what a reader would call one, **with all the white space that follows it**; so nothing but the first delta of
-the next word can end it. Scripts that do not put spaces between words (Chinese, Japanese, Thai, ...) give a word a
-character, as readers of those see text appear, with punctuation kept on the side where it belongs. No grapheme (emoji,
-combining mark, Hangul syllable) is cut. The words do not depend on how the text is cut into deltas.
+A word is what a reader would call one, **with all the white space that follows it**; so only the start of the next word
+can end it. In scripts without spaces between words (Chinese, Japanese, Thai, ...) each character is a word, as readers
+of these scripts expect, with punctuation kept on the side where it belongs. No grapheme (emoji, combining mark, Hangul
+syllable) is split. The words do not depend on how the text is split into deltas.
 
 Sources: Unicode UAX #29 (grapheme clusters), UAX #14 (classes SA and CJ).
 """
@@ -15,15 +15,15 @@ import regex
 from app.chat.text import WHITE_SPACE
 
 MAX_WORD_GRAPHEMES = 100
-"""A longer run without white space is let go in parts of this many graphemes."""
+"""A longer run without white space is emitted in parts of this many graphemes."""
 
 MAX_WORD_CODE_POINTS = 4096
-"""A longer part is cut even inside a grapheme: buffers are bounded, and a thousand marks on a letter are no text."""
+"""A longer part is split even inside a grapheme: buffers are bounded, and a letter with 1,000 marks is not text."""
 
 _S = f"[{re.escape(WHITE_SPACE)}]"
 _NOT_S = f"[^{re.escape(WHITE_SPACE)}]"
 
-# Characters that are a grapheme each, whatever neighbours them in such text: then counting and cutting are plain.
+# Characters that are each one grapheme in any text made only of these: counting and splitting are then simple.
 # Latin, Greek, Cyrillic, Armenian, Hebrew letters, most punctuation and symbols, Hangul syllables, simple emoji.
 _PLAIN = re.compile(
     "[\x01-\xac\xae-\u02e9\u02ec-\u02ff\u0370-\u0482\u048a-\u058f\u05d0-\u05f4\u1e00-\u200a\u2010-\u2029\u202f-\u205f\u20a0-\u20c0"
@@ -32,7 +32,7 @@ _PLAIN = re.compile(
 _PLAIN_WORD = re.compile(f"{_NOT_S}{{1,{MAX_WORD_GRAPHEMES}}}{_S}*")
 
 _CONTINUES = r"[\p{GCB=Extend}\p{GCB=SpacingMark}\p{GCB=ZWJ}]"
-_SPACE = rf"{_S}(?!{_CONTINUES})"  # white space that carries a combining mark is no white space
+_SPACE = rf"{_S}(?!{_CONTINUES})"  # white space with a combining mark does not count as white space
 _UNSPACED = rf"[[\p{{Han}}\p{{Hiragana}}\p{{Katakana}}\p{{Bopomofo}}\p{{Yi}}\p{{LB=SA}}]--{_CONTINUES}]"
 _OPENING = r"[\p{Ps}\p{Pi}]"
 _CLOSING = rf"[\p{{LB=CJ}}[^\p{{L}}\p{{N}}\p{{Ps}}\p{{Pi}}{re.escape(WHITE_SPACE)}]]"
@@ -54,14 +54,14 @@ _NO_SPACE = re.compile(_NOT_S)
 
 
 class WordSplitter:
-    """Feeds on clean text (see `app.chat.text`) and gives whole words. One for each reply."""
+    """Takes clean text (see `app.chat.text`) and returns whole words. One instance per reply."""
 
     __slots__ = ("_pending", "_spaces")
 
     def __init__(self) -> None:
         """Start before the first word."""
-        self._pending = ""  # the word that is not known to be complete
-        self._spaces: list[str] = []  # white space behind it; apart, so that a long run of it costs no rescans
+        self._pending = ""  # the last word, which may not be complete
+        self._spaces: list[str] = []  # white space after it; separate, so that a long run of it is not rescanned
 
     def feed(self, text: str) -> list[str]:
         """The words that this piece of text completes."""
@@ -79,7 +79,7 @@ class WordSplitter:
         return words
 
     def flush(self) -> list[str]:
-        """The last word, if there is one; for when the text has ended."""
+        """The last word, if there is one. Call it at the end of the text."""
         word = self._pending + "".join(self._spaces)
         self._pending = ""
         self._spaces.clear()
@@ -87,7 +87,7 @@ class WordSplitter:
 
 
 def _split(text: str) -> list[str]:
-    """Split text of any script. All words but the last stay as they are whatever text follows."""
+    """Split text of any script. All words but the last are final, whatever text follows."""
     words: list[str] = _WORD.findall(text)
     if max(map(len, words)) <= MAX_WORD_CODE_POINTS:
         return words
@@ -97,7 +97,7 @@ def _split(text: str) -> list[str]:
         match = _WORD.match(text, start)
         end = match.end() if match else start + 1
         if end - start > MAX_WORD_CODE_POINTS:
-            # No part may start with white space, and what ends in white space may still grow.
+            # No part may start with white space, and a part that ends in white space may still grow.
             cut = _NO_SPACE.search(text, start + MAX_WORD_CODE_POINTS, end)
             end = cut.start() if cut else end
         words.append(text[start:end])

@@ -1,1 +1,1 @@
-"""Where the events of running replies are kept. One module an implementation."""
+"""Stores the events of running replies. One module per implementation."""

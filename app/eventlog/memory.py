@@ -1,7 +1,7 @@
-"""A reply's events in this process's memory: a list, and whom to wake.
+"""A reply's events in memory: a list and its listeners.
 
-A reader keeps a cursor and takes all that is ready behind it, so a slow reader costs nothing but its cursor, and
-neither writer nor reader ever waits for the other.
+A reader keeps a cursor and takes everything after it, so a slow reader costs no memory, and writers and readers never
+block each other.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ _NO_WORDS: tuple[str, ...] = ()
 
 
 class MemoryReplyLog:
-    """`app.chat.model.ReplyLog`, on a list."""
+    """`app.chat.ports.ReplyLog`, on a list."""
 
     __slots__ = ("_end", "_listeners", "_words")
 
@@ -44,14 +44,14 @@ class MemoryReplyLog:
     def close(self, end: Done | Failed) -> None:
         """Add the end, once, and wake the listeners."""
         if self._end is not None:
-            msg = "a reply ends once"
+            msg = "the reply has already ended"
             raise RuntimeError(msg)
         self._end = end
         for notify in self._listeners:
             notify()
 
     def read(self, after: int, limit: int) -> tuple[Sequence[str], End | None]:
-        """Up to `limit` words that follow the first `after`, and the end if nothing but the end follows those."""
+        """Up to `limit` words after the first `after`, and the end if it follows directly."""
         ready = len(self._words) - after
         if ready <= 0:
             return _NO_WORDS, self._end
@@ -60,7 +60,7 @@ class MemoryReplyLog:
         return self._words[after : after + limit], None
 
     def listen(self, notify: Callable[[], None]) -> None:
-        """Call `notify` whenever something was added."""
+        """Call `notify` whenever something is added."""
         self._listeners.append(notify)
 
     def unlisten(self, notify: Callable[[], None]) -> None:

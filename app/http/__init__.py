@@ -1,1 +1,1 @@
-"""What HTTP needs: bodies in, frames and problems out."""
+"""The HTTP layer: request bodies in, frames and problems out."""

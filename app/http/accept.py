@@ -13,9 +13,9 @@ _REFUSALS = {JSON: "json-only", EVENT_STREAM: "stream-only"}
 
 
 def require_acceptable(scope: Scope, media_type: str) -> None:
-    """Return if the client accepts the media type, or does not say what it accepts.
+    """Return if the client accepts the media type, or sends no `Accept`.
 
-    Raises `RequestError` with a problem that names the operation which returns the other one.
+    Raises `RequestError` with a problem that names the operation for the other media type.
     """
     accept = b",".join([value for name, value in scope["headers"] if name == b"accept"])
     if not _accepts(accept, media_type):
@@ -30,7 +30,7 @@ def _accepts(header: bytes, media_type: str) -> bool:
     by_specificity = {"*/*": 1, media_type.partition("/")[0] + "/*": 2, media_type: 3}
     ranges = [_media_range(part) for part in accept.split(",") if part.strip()]
     matches = [(by_specificity[name], quality) for name, quality in ranges if name in by_specificity]
-    _, quality = max(matches, default=(0, 0.0))  # the most specific one counts
+    _, quality = max(matches, default=(0, 0.0))  # the most specific range wins
     return quality > 0
 
 

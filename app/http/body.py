@@ -1,7 +1,7 @@
-"""Reads a request's body as strictly as the contract describes it.
+"""Parses request bodies as strictly as the contract requires.
 
-The framework's own parsing is laxer than the contract: it takes `"1"` for 1, the last of two equal keys, `NaN`, and
-lone surrogates. Here the raw bytes are parsed, so that all of those are refused with a problem.
+The framework's own parsing is more lenient: it accepts `"1"` for 1, the last of two duplicate keys, `NaN`, and lone
+surrogates. Here the raw bytes are parsed, so that all of these are refused with a problem.
 """
 
 import asyncio
@@ -20,30 +20,30 @@ from generated.models import FieldError
 _MAX_ERRORS = 20
 _NAME = re.compile("[A-Za-z][A-Za-z0-9_-]{0,63}")
 _MOST_DIGITS = 310
-"""A float has fewer, so any integer that has more is infinite as a float, which is good for no field."""
+"""The largest float has fewer digits, so a longer integer is infinite as a float, which no field accepts."""
 _AS_IT_IS = b"identity"
 
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _VALUE = rb"(?:%b|\"(?:[^\"\\]|\\.)*\")" % _TOKEN
 _PARAMETER = rb"[ \t]*(?:charset=(?:utf-?8|\"utf-?8\")|(?!charset=)%b=%b)" % (_TOKEN, _VALUE)
 _UTF8_JSON = re.compile(rb"application/json(?:[ \t]*;(?:%b)?)*[ \t]*" % _PARAMETER, re.IGNORECASE)
-"""A Content-Type (RFC 9110, section 8.3). The standard library's parser of such headers raises what it likes."""
+"""A Content-Type (RFC 9110, section 8.3). The standard library's parser may raise any exception."""
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
 class BodyReader:
-    """Reads bodies, within bounds."""
+    """Reads request bodies within limits on size and time."""
 
     def __init__(self, max_bytes: int, max_seconds: float) -> None:
-        """A body may have `max_bytes`, and take `max_seconds` to arrive."""
+        """A body may have up to `max_bytes` and take up to `max_seconds` to arrive."""
         self._max_bytes = max_bytes
         self._max_seconds = max_seconds
 
     async def read(self, request: Request, model: type[Model]) -> Model:
-        """The body, as the model.
+        """The body, parsed into the model.
 
-        Raises `RequestError` with a problem of 400, 408, 413, 415 or 422.
+        Raises `RequestError` with a problem whose status is 400, 408, 413, 415 or 422.
         """
         headers = _headers(request)
         if (
@@ -64,7 +64,7 @@ class BodyReader:
                 while True:
                     message = await request.receive()
                     if message["type"] == "http.disconnect":
-                        raise RequestError("malformed-body")  # the client left half way; for the log, nobody hears it
+                        raise RequestError("malformed-body")  # the client left half-way: only for the access log
                     chunk = message.get("body", b"")
                     size += len(chunk)
                     if size > self._max_bytes:
@@ -77,7 +77,7 @@ class BodyReader:
 
 
 def _headers(request: Request) -> dict[bytes, bytes]:
-    """By name. One that is there twice is a list, as HTTP has it; none of those that matter here may be one."""
+    """By name. Repeated headers are joined into a list (RFC 9110, 5.3); none that is used here allows a list."""
     lines: list[tuple[bytes, bytes]] = request.scope["headers"]
     headers = dict(lines)
     if len(headers) < len(lines):
@@ -88,12 +88,12 @@ def _headers(request: Request) -> dict[bytes, bytes]:
 def _parsed(body: bytes) -> Any:  # noqa: ANN401 - JSON has no narrower type
     try:
         return _DECODER.decode(body.decode("utf-8"))
-    except (ValueError, RecursionError):  # not UTF-8 is a ValueError too
+    except (ValueError, RecursionError):  # invalid UTF-8 is a ValueError too
         raise RequestError("malformed-body") from None
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Build an object whose keys are all different; of two equal ones, parsers disagree which counts."""
+    """Build an object, refusing duplicate keys: parsers disagree about which one wins."""
     result = dict(pairs)
     if len(result) != len(pairs):
         msg = "duplicate key"
@@ -107,7 +107,7 @@ def _no_constant(_: str) -> Never:
 
 
 def _integer(digits: str) -> float:
-    """An integer, or what a JavaScript client reads there; Python takes quadratic time, or refuses."""
+    """An integer; a very long one becomes a float, as in JavaScript, because `int` takes quadratic time or refuses."""
     return int(digits) if len(digits) <= _MOST_DIGITS else float(digits)
 
 
@@ -115,7 +115,7 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_consta
 
 
 def _unknown_field(name: str, model: type[BaseModel]) -> FieldError:
-    """A name is told as far as it looks like one."""
+    """The name is repeated only if it looks like a field name."""
     known = ", ".join(model.model_fields)
     if not _NAME.fullmatch(name):
         return FieldError(pointer="", detail=f"There is an unknown field. The known fields are: {known}.")
@@ -124,7 +124,7 @@ def _unknown_field(name: str, model: type[BaseModel]) -> FieldError:
     return FieldError(pointer=f"/{name}", detail=f"Unknown field. {hint}")
 
 
-def _validated(value: Any, model: type[Model]) -> Model:  # noqa: ANN401 - whatever JSON it was
+def _validated(value: Any, model: type[Model]) -> Model:  # noqa: ANN401 - any JSON value
     try:
         return model.model_validate(value, strict=True)
     except ValidationError as error:
@@ -133,7 +133,7 @@ def _validated(value: Any, model: type[Model]) -> Model:  # noqa: ANN401 - whate
 
 
 def _field_error(detail: ErrorDetails, model: type[BaseModel]) -> FieldError:
-    """Say what is wrong, and where, without repeating a value."""
+    """Describe what is wrong, and where, without repeating a value."""
     location = detail["loc"]
     if detail["type"] == "extra_forbidden":
         return _unknown_field(str(location[0]), model)

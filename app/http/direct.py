@@ -1,7 +1,7 @@
 """Routes for handlers that take the request and return the response themselves.
 
-FastAPI's own route solves dependencies, parses a body and serialises a result around every call. A handler that streams
-wants none of it, and it would cost more than the rest of a short reply.
+FastAPI's own route resolves dependencies, parses a body and serialises a result around every call. A streaming handler
+needs none of it, and it would cost more than the rest of a short reply.
 """
 
 from collections.abc import Awaitable, Callable
@@ -18,10 +18,10 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 class DirectRoute(APIRoute):
-    """Calls `endpoint(request)` and the response it returns, and nothing else; other handlers go FastAPI's way."""
+    """Calls `endpoint(request)` and the response it returns, nothing else; other handlers use FastAPI's own path."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:  # noqa: ANN401 - FastAPI's, passed on
-        """As `APIRoute`; `endpoint` decides by its annotation whether it is called directly."""
+        """As `APIRoute`; the annotations of `endpoint` decide whether it is called directly."""
         super().__init__(path, endpoint, **options)
         hints = get_type_hints(endpoint)
         result = hints.pop("return", None)
@@ -30,9 +30,9 @@ class DirectRoute(APIRoute):
             self.app = _direct(endpoint)
 
     def guard(self, gate: Gate, *, is_stream: bool, may_repeat: bool) -> None:
-        """Let nobody in whom the gate does not admit; `is_stream` and `may_repeat` say what is asked for there.
+        """Put the gate before the handler; `is_stream` and `may_repeat` describe the operation to it.
 
-        Raises `TypeError` for a handler that goes FastAPI's way, which would read the body first.
+        Raises `TypeError` for a handler on FastAPI's own path, which would read the body first.
         """
         if not self.is_direct:
             msg = f"{self.name} takes no Request, so it cannot be guarded"
@@ -54,7 +54,7 @@ def _guarded(endpoint: Endpoint, gate: Gate, *, is_stream: bool, may_repeat: boo
         has_left = False
 
         async def send_and_leave(message: Message) -> None:
-            """Leave before the client can know that it is over, and ask for the next stream."""
+            """Leave before the last message, so that a client may open its next stream as soon as it sees the end."""
             nonlocal has_left
             if not (message.get("more_body") or message["type"] == "http.response.start" or has_left):
                 has_left = True

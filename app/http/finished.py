@@ -1,4 +1,4 @@
-"""A reply as one JSON object, sent when it is complete."""
+"""A reply as one JSON object, sent when it has ended."""
 
 from collections.abc import Callable
 
@@ -14,14 +14,14 @@ from app.http.shapes import reply_shape
 from app.http.sse import early_failure, reply_headers
 
 _PATIENCE_SECONDS = 3600.0
-"""JSON has no way to say that it is not there yet; the bounds on the reply end the wait."""
+"""JSON has no keep-alive, so there is nothing to send while waiting; the bounds on the reply end the wait."""
 
 
 class FinishedReply(Response):
-    """Waits for a reply's end, then sends it. Owns one of the reply's readers, and lets it go when it is over."""
+    """Waits for a reply's end, then sends the reply. Owns one of its readers, and releases it afterwards."""
 
     def __init__(self, reading: Reading, problems: Problems, location: Callable[[str], str]) -> None:
-        """`problems` are for a reply that fails; `location` tells where a reply is found again."""
+        """`problems` are for a reply that fails; `location` returns a reply's URL."""
         self.background: BackgroundTask | None = None
         self._reading = reading
         self._problems = problems

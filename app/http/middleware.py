@@ -1,6 +1,6 @@
-"""What every request gets: an id, one line in the access log, and a problem when something is raised.
+"""For every request: an id, one line in the access log, and a problem when an exception is raised.
 
-Pure ASGI and one layer: it sees messages pass and buffers none.
+One layer of pure ASGI that buffers nothing.
 """
 
 import re
@@ -34,9 +34,9 @@ class EveryRequest:
         origins: Origins,
         checks: Sequence[Callable[[Scope], None]],
     ) -> None:
-        """`allowed_methods` tells which methods a path has; `origins`, whose pages may see what is answered.
+        """`allowed_methods` returns the methods of a path; `origins` decides which sites' pages may read responses.
 
-        Each request passes the `checks` first; they raise `RequestError`.
+        The `checks` run first for each request; they raise `RequestError`.
         """
         self._app = app
         self._problems = problems
@@ -45,7 +45,7 @@ class EveryRequest:
         self._checks = tuple(checks)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass HTTP through, with an id; pass all else through as it is."""
+        """Handle HTTP; pass other scopes through unchanged."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -71,10 +71,10 @@ class EveryRequest:
                 check(scope)
             app = self._origins.preflight(scope["method"], scope["headers"]) or self._app
             await app(scope, receive, send_with_id)
-        except Exception as error:  # noqa: BLE001 - the outermost layer: nothing above it could say anything
+        except Exception as error:  # noqa: BLE001 - the outermost layer: nothing above it could respond
             told = self._told(error, scope)
             if not isinstance(told, ChatError | RequestError):
-                # Frames only: the text of an exception may hold what the user or the model said.
+                # Frames only: the text of an exception may contain text of the user or the model.
                 frames = "".join(traceback.format_tb(error.__traceback__))
                 _log.error("defect", request_id=request_id, error=type(error).__qualname__, frames=frames)
             if not status:
@@ -84,24 +84,24 @@ class EveryRequest:
                 "request",
                 method=scope["method"],
                 path=scope["raw_path"].decode("ascii", "replace"),
-                status=status or None,  # none: the client left before there was one
+                status=status or None,  # None: the client left before the response started
                 duration_ms=round((time.perf_counter() - started_at) * 1000, 1),
                 request_id=request_id,
                 **_trace(scope["headers"]),
             )
 
     def _told(self, error: Exception, scope: Scope) -> Exception:
-        """The error in the contract's terms. The framework's are about paths, methods and its routes' parameters."""
+        """Translate the framework's errors (paths, methods, parameters of its own routes) into the contract's."""
         if isinstance(error, HTTPException) and (code := self._problems.code_with_status(error.status_code)):
             allowed = self._allowed_methods(scope["path"])
             return RequestError(code, headers={"Allow": ", ".join(allowed)} if allowed else error.headers)
-        if isinstance(error, RequestValidationError):  # of a route that somebody has added; it would repeat the input
+        if isinstance(error, RequestValidationError):  # from a route added later; its text would repeat the input
             return RequestError("invalid-body")
         return error
 
 
 def _trace(headers: Headers) -> Mapping[str, str]:
-    """The trace that a request belongs to (W3C Trace Context), if it says one."""
+    """The request's trace id (W3C Trace Context), if it has one."""
     for name, value in headers:
         if name == b"traceparent" and (match := _TRACEPARENT.fullmatch(value)):
             return {"trace_id": match[1].decode()}

@@ -1,4 +1,4 @@
-"""Reads what a request says in its path, its headers and its query, as strictly as the contract describes it."""
+"""Parses the parameters in a request's path, headers and query as strictly as the contract requires."""
 
 import re
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ _MESSAGES_CURSOR = re.compile("0|[1-9][0-9]{0,8}")
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """How much of which reply a reader has had."""
+    """A reader's position: a reply, and how many of its words were received."""
 
     reply_id: str
     words: int
@@ -31,7 +31,7 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class ListPage:
-    """Which page of the list of conversations is asked for."""
+    """The requested page of the list of conversations."""
 
     limit: int
     cursor: ListPosition | None
@@ -39,7 +39,7 @@ class ListPage:
 
 @dataclass(frozen=True, slots=True)
 class MessagesPage:
-    """Which page of a conversation's messages is asked for."""
+    """The requested page of a conversation's messages."""
 
     limit: int
     cursor: int | None
@@ -49,7 +49,7 @@ class MessagesPage:
 def path_id(scope: Scope, name: str, not_found: str) -> str:
     """An id in the path.
 
-    Raises `RequestError` with the problem `not_found` if it is not of the contract's form: then it names nothing.
+    Raises `RequestError` with the problem `not_found` if it does not have the form of an id: then nothing has it.
     """
     value: str = scope["path_params"][name]
     if _ID.fullmatch(value) is None:
@@ -58,9 +58,9 @@ def path_id(scope: Scope, name: str, not_found: str) -> str:
 
 
 def last_event_id(scope: Scope, *, in_query: bool = False) -> Cursor | None:
-    """The `Last-Event-ID` header or, without one, the query's `lastEventId`. An empty one is none: browsers send that.
+    """The `Last-Event-ID` header or else the query's `lastEventId`. Empty counts as absent: browsers send that.
 
-    Raises `RequestError` if it is not one that an event had.
+    Raises `RequestError` if it does not have the form of an event's id.
     """
     value = _header(scope, b"last-event-id")
     if in_query and scope["query_string"]:
@@ -77,7 +77,7 @@ def last_event_id(scope: Scope, *, in_query: bool = False) -> Cursor | None:
 def idempotency_key(scope: Scope) -> str | None:
     """The `Idempotency-Key` header.
 
-    Raises `RequestError` if it is not of the contract's form.
+    Raises `RequestError` if it does not have the contract's form.
     """
     value = _header(scope, b"idempotency-key")
     if value is None:
@@ -105,7 +105,7 @@ def messages_page(scope: Scope) -> MessagesPage:
 
 
 def _query(scope: Scope, *names: str) -> dict[str, str]:
-    """The parameters of the query, which may have these names, each once."""
+    """The parameters of the query. Only these names are allowed, each at most once."""
     pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True, encoding="latin-1")
     query = dict(pairs)
     if not query.keys() <= set(names):
@@ -132,5 +132,5 @@ def _cursor(query: dict[str, str], form: re.Pattern[str]) -> re.Match[str] | Non
 
 
 def _header(scope: Scope, wanted: bytes) -> bytes | None:
-    values = [value.strip(b" \t") for name, value in scope["headers"] if name == wanted]  # not every server does
+    values = [value.strip(b" \t") for name, value in scope["headers"] if name == wanted]  # not every server strips them
     return b", ".join(values) if values else None

@@ -1,7 +1,7 @@
 """Errors as `application/problem+json` (RFC 9457).
 
-What a problem says is the contract's (the examples of its error responses); which one it is, the error's `code`.
-Nothing of the request, and no exception's text, ever gets into one.
+The texts come from the contract (the examples of its error responses), and the error's `code` selects one. A problem
+never contains anything of the request or the text of an exception.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ _UNAUTHORIZED = 401
 
 
 class RequestError(Exception):
-    """A request that is refused before any work is done."""
+    """The request is refused before any work is done."""
 
     def __init__(
         self, code: str, *, errors: Sequence[FieldError] = (), headers: Mapping[str, str] | None = None
@@ -33,14 +33,14 @@ class RequestError(Exception):
 
 
 class Problems:
-    """All problems that the contract has, by code."""
+    """The problems of the contract, by code."""
 
     def __init__(self, problems: Mapping[str, Mapping[str, Any]], reply_location: Callable[[str], str]) -> None:
-        """Check them against the generated model, and that every domain error has one.
+        """Validate the problems with the generated model, and check that every domain error has one.
 
-        `reply_location` tells where a reply is, relative to an operation that starts replies.
+        `reply_location` returns a reply's URL, relative to an operation that starts replies.
 
-        Raises `LookupError` naming the codes that the contract lacks.
+        Raises `LookupError` naming the codes that are missing from the contract.
         """
         self._reply_location = reply_location
         self._problems = {code: Problem.model_validate(problem) for code, problem in problems.items()}
@@ -53,7 +53,7 @@ class Problems:
         return next((code for code, problem in self._problems.items() if problem.status == status), None)
 
     def of(self, error: Exception) -> Problem:
-        """What to tell about an error."""
+        """The problem for an error."""
         match error:
             case MessageRefused():
                 errors = [FieldError(pointer="/user_message", detail=error.reason)]
@@ -66,7 +66,7 @@ class Problems:
                 return self._problems[INTERNAL]
 
     def of_reply(self, error: Exception, reply: Snapshot) -> Problem:
-        """What to tell about an error that ended a reply, or the access to one that may go on."""
+        """The problem for an error that ended a reply, or ended a reader's access to a reply that may go on."""
         if isinstance(error, AccessEnded):
             return self.of(error)
         cost: dict[str, object] = {"words": reply.words}
@@ -75,11 +75,11 @@ class Problems:
         return self.of(error).model_copy(update=cost)
 
     def response(self, error: Exception, reply: Snapshot | None = None) -> Response:
-        """The response that tells about an error; the one that ended the `reply`, if one is given."""
+        """The response for an error; if `reply` is given, for the error that ended it."""
         problem = self.of(error) if reply is None else self.of_reply(error, reply)
         headers = {"Cache-Control": "no-store"}
         if problem.status == _UNAUTHORIZED:
-            # RFC 6750, section 3.1: who showed nothing is told of no error.
+            # RFC 6750, section 3.1: no error code for a request without credentials.
             is_missing = isinstance(error, CredentialsMissing)
             headers["WWW-Authenticate"] = 'Bearer realm="chat"' + ("" if is_missing else ', error="invalid_token"')
         if isinstance(error, RequestError):

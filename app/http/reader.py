@@ -1,7 +1,7 @@
-"""One response's place in a reply's log: waits for news of the reply, for the client to go, or for time to pass.
+"""One response's cursor in a reply's log: waits for new events, for the client to disconnect, or for a deadline.
 
-Costs one future a wait, one timer a response, and, only once there is something to wait for, one task that watches the
-connection. It never holds words: they stay in the log until they can be sent.
+Costs one future per wait, one timer per response and, only if it has to wait, one task that watches the connection. It
+buffers no words: they stay in the log until they can be sent.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ class ClientGone(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Who reads what: the reply, what lets its reader in, and how many words that one has had."""
+    """A reader of a reply: its grant of access, and how many words it has received."""
 
     replies: Replies
     reply: RunningReply
@@ -35,12 +35,12 @@ class Reading:
     after: int = 0
 
     def leave(self) -> None:
-        """The reader is gone."""
+        """Release the reader."""
         self.replies.leave(self.reply)
 
 
 class Reader:
-    """A cursor. An async context manager, so that its task has an owner."""
+    """A cursor in the log. An async context manager, so that its task has an owner."""
 
     __slots__ = (
         "_after",
@@ -58,9 +58,9 @@ class Reader:
     )
 
     def __init__(self, reading: Reading, receive: Receive, patience_seconds: float) -> None:
-        """Start where the reading does.
+        """Start at the position of `reading`.
 
-        `receive` is ASGI's, with the body already taken; `patience_seconds` is how long the first `read` waits.
+        `receive` is ASGI's, after the body has been read; `patience_seconds` is how long the first `read` waits.
         """
         self._log = reading.reply.log
         self._grant = reading.grant
@@ -75,7 +75,7 @@ class Reader:
         self._yielded = False
 
     async def __aenter__(self) -> Self:
-        """Begin to listen."""
+        """Start listening."""
         self._log.listen(self._wake)
         self._grant.listen(self._wake)
         return self
@@ -83,7 +83,7 @@ class Reader:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Leave nothing behind."""
+        """Stop listening, and cancel the timer and the task."""
         self._log.unlisten(self._wake)
         self._grant.unlisten(self._wake)
         if self._timer is not None:
@@ -91,11 +91,11 @@ class Reader:
         if self._watch is not None:
             self._watch.cancel()
             await asyncio.gather(self._watch, return_exceptions=True)
-            self._watch = None  # it holds on to this reader, and so to the log
+            self._watch = None  # it references this reader, and thereby the log
 
     @property
     def position(self) -> int:
-        """How many words were read."""
+        """How many words have been read."""
         return self._after
 
     @property
@@ -104,17 +104,17 @@ class Reader:
         return self._loop.time() >= self._deadline
 
     def wait_for(self, patience_seconds: float) -> None:
-        """Let the next `read` wait so long, from now."""
+        """Set the deadline of the next `read` to this long from now."""
         self._deadline = self._loop.time() + patience_seconds
         if self._timer is not None and self._deadline < self._armed_for:
             self._timer.cancel()
             self._timer = None
 
     async def read(self) -> tuple[Sequence[str], End | None]:
-        """All that is ready behind the cursor; waits until there is something.
+        """Everything available after the cursor; waits until there is something.
 
-        Nothing, if the deadline passes first, or the log has news without words. Raises `ClientGone`.
-        When the grant is over, that is the end.
+        Empty if the deadline passes first, or if the log wakes the reader without new words. An expired grant counts as
+        an end, `Failed(AccessEnded)`. Raises `ClientGone`.
         """
         has_waited = False
         while True:
@@ -127,7 +127,7 @@ class Reader:
             if self._gone:
                 raise ClientGone
             if not self._yielded:
-                # Many short replies are there after one turn of the loop; they are spared the task below.
+                # Many short replies are complete after one turn of the event loop, and do not need the task below.
                 self._yielded = True
                 await asyncio.sleep(0)
                 continue
@@ -150,7 +150,7 @@ class Reader:
             self._waiter.set_result(None)
 
     def _time_is_up(self) -> None:
-        """The deadline has often moved on meanwhile: a timer is moved only when it fires, so that a word costs none."""
+        """Often the deadline has moved: the timer is rescheduled only when it fires, so that a word needs none."""
         if self._loop.time() >= self._deadline:
             self._timer = None
             self._wake()

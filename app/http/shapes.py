@@ -1,4 +1,4 @@
-"""The domain's things in the shapes that the contract gives them."""
+"""Converts domain objects into the contract's models."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ from generated.models import Conversation, ConversationPage, ConversationSummary
 
 
 def reply_shape(reply: Snapshot, problems: Problems) -> Reply:
-    """A reply as it stands."""
+    """The current state of a reply."""
     return Reply(
         reply_id=reply.reply_id,
         conversation_id=reply.conversation_id,
@@ -27,7 +27,7 @@ def reply_shape(reply: Snapshot, problems: Problems) -> Reply:
 
 
 def usage_shape(usage: model.Usage | None) -> Usage | MISSING:
-    """What a reply has cost, if that is known."""
+    """The tokens that a reply cost, if known."""
     if usage is None:
         return MISSING
     return Usage(prompt_tokens=usage.prompt_tokens, completion_tokens=usage.completion_tokens)
@@ -65,7 +65,7 @@ def conversation_shape(
 
 
 def time_text(milliseconds: int) -> str:
-    """A time as the contract writes it: UTC, always with milliseconds."""
+    """A time in the contract's format: UTC, always with milliseconds."""
     return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

@@ -1,6 +1,6 @@
 """The event stream: the contract's grammar `word* (done | failed)`, as Server-Sent Events.
 
-Owns the frames, and the response that writes them. All that is ready goes out in one send.
+Owns the frames and the response that sends them. Everything available goes out in one send.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,10 +18,10 @@ from app.http.reader import ClientGone, Reader, Reading
 from app.http.shapes import reply_shape
 
 PING = b": ping\n"
-"""One line feed: some parsers make an event of a block that has no data."""
+"""Only one line feed: some parsers turn a block without data into an event."""
 
 _STORE_SECONDS = 3600.0
-"""The status line waits for the message to be stored, however long: the store has a bound of its own."""
+"""The status line always waits for the message to be stored: the store has its own time limit."""
 
 _HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -32,19 +32,19 @@ _HEADERS = [
 
 @dataclass(frozen=True, slots=True)
 class Pacing:
-    """When a stream that has no words says something all the same."""
+    """When a stream sends something although there are no words."""
 
     first_word_seconds: float
-    """So long the status line waits for the first word."""
+    """How long the status line waits for the first word."""
     heartbeat_seconds: float
-    """After so long a silence comes a ping."""
+    """How long a stream is silent before it sends a ping."""
 
 
 def words_frame(reply_id: str, after: int, words: Sequence[str]) -> bytes:
-    """The events of the words that follow the first `after`.
+    """The events of the words after the first `after`.
 
-    The id comes last: some clients take it as read at the end of its line, and not at the end of the event. (So does
-    @microsoft/fetch-event-source 2.0.1; cut off between an id and its data, it would go on behind a word it never had.)
+    The id comes last, because some clients record it at the end of its line instead of the end of the event. (One is
+    @microsoft/fetch-event-source 2.0.1: cut off between an id and its data, it would resume after a word it never got.)
     """
     tail = f"\nid: {reply_id}:"
     frame = "".join([f"data: {word}{tail}{n}\n\n" for n, word in enumerate(words, after + 1)])
@@ -68,7 +68,7 @@ def end_frame(reply: RunningReply, end: End, problems: Problems) -> bytes:
 
 
 def _terminal(event: str, data: str) -> bytes:
-    """Some clients take what Unicode calls a line break for the end of the line, so these are escaped."""
+    """Some clients split lines at every Unicode line break, so these are escaped."""
     return f"event: {event}\ndata: {data if data.isascii() else data.translate(_ESCAPED)}\n\n".encode()
 
 
@@ -76,12 +76,12 @@ _ESCAPED = {0x85: "\\u0085", 0x2028: "\\u2028", 0x2029: "\\u2029"}
 
 
 def reply_headers(reply: RunningReply, location: Callable[[str], str]) -> list[tuple[bytes, bytes]]:
-    """What names a reply before its first word: where it is found again, and what it belongs to."""
+    """Headers that identify a reply before its first word: its URL, its id and its conversation's id."""
     return [(b"content-location", location(reply.reply_id).encode()), *_ids(reply)]
 
 
 def early_failure(reply: RunningReply, error: Exception, problems: Problems) -> Response:
-    """The response where a reply failed before its first word. Its message is stored: one can go on from there."""
+    """The response for a reply that failed before its first word, with its ids if its message is stored."""
     if not reply.acknowledged or isinstance(error, AccessEnded):
         return problems.response(error)
     response = problems.response(error, reply.snapshot())
@@ -94,10 +94,10 @@ def _ids(reply: RunningReply) -> list[tuple[bytes, bytes]]:
 
 
 class EventStream(Response):
-    """Streams a reply. Owns one of the reply's readers, and lets it go when the response is over."""
+    """Streams a reply. Owns one of its readers, and releases it when the response is over."""
 
     def __init__(self, reading: Reading, problems: Problems, pacing: Pacing, location: Callable[[str], str]) -> None:
-        """`problems` are for a reply that fails; `location` tells where a reply is streamed again."""
+        """`problems` are for a reply that fails; `location` returns the URL of a reply's stream."""
         self.background: BackgroundTask | None = None
         self._reading = reading
         self._problems = problems
@@ -106,7 +106,7 @@ class EventStream(Response):
 
     @staticmethod
     def head(status: int, reply: RunningReply, problems: Problems, location: Callable[[str], str]) -> Response:
-        """The headers alone: of what is known of the reply now."""
+        """A response to HEAD, from the current state of the reply."""
         if isinstance(reply.log.end, Failed) and not len(reply.log):
             return early_failure(reply, reply.log.end.error, problems)
         response = Response(status_code=status)
@@ -114,7 +114,7 @@ class EventStream(Response):
         return response
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Wait for the first word, an early failure, or the bound; then commit to a status and stream."""
+        """Wait for the first word, an early failure, or the time limit; then commit to a status and stream."""
         try:
             async with Reader(self._reading, receive, self._pacing.first_word_seconds) as reader:
                 words, end = await self._first(reader)
@@ -131,7 +131,7 @@ class EventStream(Response):
             self._reading.leave()
 
     async def _first(self, reader: Reader) -> tuple[Sequence[str], End | None]:
-        """What there is when the status line has waited long enough. Nothing is, before the message is stored."""
+        """What is available when the status line need not wait any longer; never before the message is stored."""
         words: Sequence[str] = ()
         end: End | None = None
         is_due = False

@@ -6,10 +6,11 @@ import json
 import sys
 import time
 
-from app.chat.errors import ConversationNotFound, StorageUnavailable
+from app.chat.errors import ConversationNotFound
 from app.chat.model import StoredConversation, StoredMessage
 from app.http.shapes import conversation_shape, message_shape, time_text
-from app.operators.opened import opened
+from app.operators.arguments import Parser
+from app.operators.opened import opened, told
 from app.settings import Settings
 from app.storage.sql import SqlStore
 from app.storage.transactions import Transactions
@@ -21,14 +22,18 @@ _DAY_MS = 24 * 3600 * 1000
 
 def main(arguments: list[str], settings: Settings) -> int:
     """Do what the arguments say. Returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m app conversations", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    export = commands.add_parser("export", help="print a conversation")
-    export.add_argument("conversation_id")
-    export.add_argument("--format", choices=("json", "markdown"), default="json")
-    purge = commands.add_parser("purge", help="delete conversations whose last message is older than this")
-    purge.add_argument("--older-than", type=_days, required=True, metavar="DAYS")
-    given = parser.parse_args(arguments)
+    parser = Parser(prog="python -m app conversations", description=__doc__.partition(": ")[2])
+    commands = parser.add_commands(
+        export="print a conversation", purge="delete conversations whose last message is older than this"
+    )
+    commands["export"].add_argument("conversation_id")
+    commands["export"].add_argument("--format", choices=("json", "markdown"), default="json")
+    commands["purge"].add_argument("--older-than", type=_days, required=True, metavar="DAYS")
+    given = parser.parse(arguments)
+    return told(lambda: _done(settings, given))
+
+
+def _done(settings: Settings, given: argparse.Namespace) -> int:
     try:
         match given.command:
             case "export":
@@ -40,14 +45,14 @@ def main(arguments: list[str], settings: Settings) -> int:
     except ConversationNotFound:
         sys.stderr.write("No conversation has this id. GET /api/conversations lists all conversations.\n")
         return 1
-    except StorageUnavailable:
-        sys.stderr.write("The database does not answer, or the service has never used it. Check CHAT_DATABASE_URL.\n")
-        return 1
     return 0
 
 
 def _days(text: str) -> float:
-    days = float(text)
+    try:
+        days = float(text)
+    except ValueError:
+        days = -1
     if not 0 <= days <= 36_500:  # noqa: PLR2004 - a century
         msg = "not a number of days"
         raise argparse.ArgumentTypeError(msg)

@@ -9,40 +9,40 @@ from datetime import UTC, datetime, timedelta
 
 from app.access.keys import new_key
 from app.chat.access import ApiKey
-from app.chat.errors import StorageUnavailable
-from app.operators.opened import opened
+from app.operators.arguments import Parser
+from app.operators.opened import NeverUsed, opened, told
 from app.settings import Settings
 from app.storage.keys import SqlKeyStore
 
 
 def main(arguments: list[str], settings: Settings) -> int:
     """Do what the arguments say. Returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m app keys", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    create = commands.add_parser("create", help="create a key, and print it this once")
-    create.add_argument("name", help="the principal; keys of the same name open the same conversations")
-    create.add_argument(
+    parser = Parser(prog="python -m app keys", description=__doc__.partition(": ")[2])
+    commands = parser.add_commands(
+        create="create a key, and print it this once",
+        list="list all keys, without their secrets",
+        revoke="revoke a key; open streams that use it are closed",
+    )
+    commands["create"].add_argument("name", help="the principal; keys of the same name open the same conversations")
+    commands["create"].add_argument(
         "--expires", type=_moment, metavar="DAYS|DATE", help="a number of days, or a date (UTC); by default never"
     )
-    commands.add_parser("list", help="list all keys, without their secrets")
-    revoke = commands.add_parser("revoke", help="revoke a key; open streams that use it are closed")
-    revoke.add_argument("key_id", help="the id that `list` prints")
-    given = parser.parse_args(arguments)
-    try:
-        match given.command:
-            case "create":
-                return asyncio.run(_create(settings, given.name, given.expires))
-            case "list":
-                return asyncio.run(_list(settings))
-            case _:
-                return asyncio.run(_revoke(settings, given.key_id))
-    except StorageUnavailable:
-        sys.stderr.write("The database does not answer, or the service has never used it. Check CHAT_DATABASE_URL.\n")
-        return 1
+    commands["revoke"].add_argument("key_id", help="the id that `list` prints")
+    given = parser.parse(arguments)
+    match given.command:
+        case "create":
+            return told(lambda: asyncio.run(_create(settings, given.name, given.expires)))
+        case "list":
+            return told(lambda: asyncio.run(_list(settings)))
+        case _:
+            return told(lambda: asyncio.run(_revoke(settings, given.key_id)))
 
 
 def are_needed(settings: Settings) -> bool:
-    """Whether the service would ask for credentials. A database that does not answer has nothing to go by."""
+    """Whether the service would require credentials; with a new database, it would not.
+
+    Raises `CannotStart` for a database that cannot be opened, and `StorageUnavailable`.
+    """
     if settings.jwt_issuer is not None:
         return True
 
@@ -52,7 +52,7 @@ def are_needed(settings: Settings) -> bool:
 
     try:
         return asyncio.run(has_keys())
-    except StorageUnavailable:
+    except NeverUsed:
         return False
 
 

@@ -1,48 +1,75 @@
-"""The database, opened for a command."""
+"""Opens the database for a command."""
 
-from collections.abc import AsyncIterator
+import sys
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from sqlalchemy.exc import SQLAlchemyError
-
-from app.chat.errors import StorageUnavailable
+from app.chat.errors import CannotStart, StorageUnavailable
 from app.settings import Settings
-from app.storage.database import create_engine, database_url, transactions_on
-from app.storage.migration import migrate
+from app.storage.address import SETTING, Address, SqliteFile, database_url
+from app.storage.database import create_engine, transactions_on
+from app.storage.migration import migrate, revision_of
+from app.storage.opening import look_for_files, opening
+from app.storage.schema import REVISION
 from app.storage.transactions import Transactions
+
+
+class NeverUsed(CannotStart):
+    """The database does not exist, or the service has never used it."""
 
 
 @asynccontextmanager
 async def opened(settings: Settings, *, create: bool = False) -> AsyncIterator[Transactions]:
-    """What to run transactions in. `create` makes the database and its tables if they are not there.
+    """Open the database for transactions. `create` creates the database and its tables if they do not exist.
 
-    Raises `StorageUnavailable`.
+    Raises `CannotStart`; without `create`, also `NeverUsed`.
     """
-    url = database_url(settings.database_url)
-    if url.get_backend_name() == "sqlite":
-        _look_for(Path(url.database or ""), create=create)
-    engine = create_engine(url, settings.storage_seconds)
+    address = database_url(settings.database_url)
+    engine = create_engine(address, settings.storage_seconds)
     transactions = transactions_on(engine, settings.storage_seconds)
     try:
-        if create:
-            try:
+        with opening(address):
+            look_for_files(address)
+            if isinstance(address, SqliteFile):
+                _look_for(address.path, create=create)
+            if create:
                 await migrate(engine)
-            except (SQLAlchemyError, OSError):
-                raise StorageUnavailable from None
+            else:
+                _check(await revision_of(engine), address)
         yield transactions
     finally:
         await transactions.close()
         await engine.dispose()
 
 
-def _look_for(file: Path, *, create: bool) -> None:
-    """SQLite makes a file that is not there, whoever asks for what; and it makes no folder."""
+def told(command: Callable[[], int]) -> int:
+    """Run a command and return its exit status; errors of the database become one line."""
     try:
-        if create:
-            file.parent.mkdir(parents=True, exist_ok=True)
-        is_there = create or file.exists()
-    except OSError:
-        is_there = False
-    if not is_there:
-        raise StorageUnavailable
+        return command()
+    except CannotStart as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_status
+    except StorageUnavailable:
+        sys.stderr.write(f"{SETTING}: the database no longer answers. Next: check its log, and try again.\n")
+        return CannotStart.exit_status
+
+
+def _look_for(file: Path, *, create: bool) -> None:
+    """Check that the file exists: SQLite would create it, even for reading. With `create`, create its folder."""
+    if create:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    elif not file.exists():
+        raise NeverUsed(f"{SETTING}: there is no file {file}. Next: correct the name, or start the service once.")
+
+
+def _check(revision: str | None, address: Address) -> None:
+    if revision is None:
+        raise NeverUsed(
+            f"{SETTING}: the service has never used this database ({address.shown}). "
+            "Next: correct the name, or start the service once."
+        )
+    if revision < REVISION:
+        raise CannotStart(
+            f"{SETTING}: an older version of the service created this database. Next: start the service once."
+        )

@@ -1,1 +1,1 @@
-"""The handlers: one short method an operation of the contract, named as its `operationId` in snake_case."""
+"""The handlers: one short method per operation of the contract, named after its `operationId` in snake_case."""

@@ -1,4 +1,4 @@
-"""Send a message, and read the reply as a stream or as JSON."""
+"""Send a message, and get the reply as a stream or as JSON."""
 
 import hashlib
 from collections.abc import Callable
@@ -70,7 +70,7 @@ class ChatRouter:
 
 
 def _idempotency(key: str, principal: Principal, message: str) -> Idempotency:
-    """What a key is remembered as: two principals may have the same one."""
+    """The key as it is stored: scoped to its principal, because two principals may use the same one."""
     return Idempotency(_digest(f"{principal.name}\0{key}"), _digest(message))
 
 

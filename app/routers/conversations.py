@@ -23,7 +23,7 @@ class ConversationsRouter:
     replies: Replies
 
     async def list_conversations(self, request: Request) -> Response:
-        """A page of conversations, the one with the latest message first."""
+        """A page of conversations, the most recently updated first."""
         page = list_page(request.scope)
         return _json(request, page_shape(await self.store.conversations(_principal(request), page.limit, page.cursor)))
 
@@ -37,7 +37,7 @@ class ConversationsRouter:
         return _json(request, conversation_shape(conversation, found.items, found.next_cursor))
 
     async def delete_conversation(self, request: Request) -> Response:
-        """Delete it."""
+        """Delete a conversation."""
         await self.replies.delete_conversation(_conversation_id(request), _principal(request))
         return Response(status_code=request.scope["route"].status_code)
 

@@ -1,4 +1,4 @@
-"""What the service serves besides its operations: the chat page, the contract, and a page that shows the contract."""
+"""What the service serves in addition to its operations: the chat page, the contract, and the API reference."""
 
 import hashlib
 import secrets
@@ -16,13 +16,13 @@ _CHAT_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 )
-"""Content Security Policy, level 3: nothing from other hosts, nothing that got into the page; text stays text."""
+"""Content Security Policy, level 3: nothing from other hosts, nothing injected into the page, no HTML from strings."""
 
 _DOCS_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'nonce-{nonce}'; connect-src 'self'; img-src 'self' data:; "
     "font-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""As above, as far as the viewer can."""
+"""As above, as far as the viewer works with it."""
 
 _MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 

@@ -1,4 +1,4 @@
-"""Is the process up, and can it take work?"""
+"""Liveness and readiness: is the process up, and can it take work?"""
 
 from dataclasses import dataclass
 
@@ -17,11 +17,11 @@ class HealthRouter:
     bot: Bot
 
     async def get_health(self) -> Health:
-        """The process answers."""
+        """The process is up."""
         return Health()
 
     async def get_readiness(self) -> Readiness:
-        """New replies are taken, the bot can answer, and the database does."""
+        """The service accepts new replies, and the bot and the database are available."""
         if not self.replies.accepting:
             raise Draining
         if not getattr(self.bot, "is_ready", True):

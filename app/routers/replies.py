@@ -27,21 +27,21 @@ class RepliesRouter:
     stream_location: Callable[[str], str]
 
     async def get_reply(self, request: Request) -> Response:
-        """The reply as it stands."""
+        """The current state of the reply."""
         require_acceptable(request.scope, JSON)
         reply = await self.replies.snapshot(_reply_id(request), admission_of(request.scope).principal)
         body = reply_shape(reply, self.problems).model_dump_json()
         return Response(body, request.scope["route"].status_code, {"Cache-Control": "no-store"}, JSON)
 
     async def stream_reply(self, request: Request) -> Response:
-        """The same events again: those that exist, then those to come."""
+        """Replay the reply's events, then continue live."""
         require_acceptable(request.scope, EVENT_STREAM)
         reply_id = _reply_id(request)
         cursor = last_event_id(request.scope, in_query=True) or Cursor(reply_id, 0)
         if cursor.reply_id != reply_id:
             raise RequestError("cursor-of-another-reply")
         grant = admission_of(request.scope).grant
-        if request.method == "HEAD":  # no reader, which would keep the reply going
+        if request.method == "HEAD":  # not a reader, which would keep the reply running
             reply = await self.replies.look(reply_id, grant.principal, cursor.words)
             return EventStream.head(request.scope["route"].status_code, reply, self.problems, self.stream_location)
         running = await self.replies.open(reply_id, grant.principal, cursor.words)

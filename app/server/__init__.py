@@ -1,1 +1,1 @@
-"""The HTTP server: uvicorn with bounds on what a connection may hold, and with a drain. Knows no handler."""
+"""The HTTP server: uvicorn with limits on connections, and with a drain. Knows no handler."""

@@ -1,4 +1,4 @@
-"""Timers of a connection, each at most once: what is to happen if a client is too slow."""
+"""A connection's timers, for clients that are too slow."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,49 +7,49 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """With clients, in seconds."""
+    """Time limits for clients, in seconds."""
 
     head: float
-    """How long a head may take; and the rest of a body that nobody wants any more."""
+    """How long the head of a request may take, and the rest of a body that is no longer needed."""
     stalled: float
-    """How long a client may take no byte of its answer."""
+    """How long a client may read no byte of its response."""
 
 
 class Deadline:
-    """For what is being read."""
+    """A timer for what is being read."""
 
     __slots__ = ("_loop", "_seconds", "_timer")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
-        """Not set yet."""
+        """Start unset."""
         self._loop = loop
         self._seconds = seconds
         self._timer: asyncio.TimerHandle | None = None
 
     @property
     def is_set(self) -> bool:
-        """Whether something has to arrive."""
+        """Whether the timer is running."""
         return self._timer is not None
 
     def set(self, too_late: Callable[[], None]) -> None:
-        """Call that when the time is up; from now on, and instead of what was set before."""
+        """Start the timer, replacing an earlier one; it calls `too_late`."""
         self.cancel()
         self._timer = self._loop.call_later(self._seconds, too_late)
 
     def cancel(self) -> None:
-        """It has arrived."""
+        """Stop the timer: the data has arrived."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
 
 class StallWatch:
-    """For a client that takes no byte of what was written to it."""
+    """A timer for a client that reads nothing of what was written to it."""
 
     __slots__ = ("_loop", "_seconds", "_timer", "_transport", "_untaken")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport, seconds: float) -> None:
-        """Not looking yet."""
+        """Start inactive."""
         self._loop = loop
         self._transport = transport
         self._seconds = seconds
@@ -57,20 +57,20 @@ class StallWatch:
         self._timer: asyncio.TimerHandle | None = None
 
     def look(self) -> None:
-        """From now on, if there is anything to take."""
+        """Start watching, if there is unread data."""
         self.cancel()
         self._untaken = self._transport.get_write_buffer_size()
         if self._untaken:
             self._timer = self._loop.call_later(self._seconds, self._look_again)
 
     def cancel(self) -> None:
-        """The client takes what is written."""
+        """Stop watching: the client reads."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
     def _look_again(self) -> None:
-        """A slow client may be slow. One that has taken no byte since the last look is cut off."""
+        """A client may be slow, but one that has read nothing since the last look is disconnected."""
         if self._transport.get_write_buffer_size() >= self._untaken:
             self._transport.abort()
         else:

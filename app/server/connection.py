@@ -1,7 +1,8 @@
-"""uvicorn's HTTP protocol, taught to bound what a client can hold, and to answer what is not quite HTTP.
+"""uvicorn's HTTP protocol with limits on what a client can occupy, and with responses to malformed requests.
 
-uvicorn has no deadline for a request's head and none for a client that takes no byte of its answer; either holds its
-connection for ever. It takes heads of any size, and closes without a word, or with a reset, where a client still sends.
+uvicorn has no deadline for a request's head, nor for a client that reads nothing of its response; either keeps its
+connection open for ever. It accepts heads of any size, and while a client is still sending, it closes the connection
+without a response or with a reset.
 """
 
 import asyncio
@@ -20,38 +21,38 @@ from app.server.parser import fault, new_parser, offers_upgrade, without_offer
 from app.server.refusals import Refusals
 
 MOST_DROPPED_BYTES = 2**26
-"""So much of a body that nobody wants any more is read all the same: Apache looks for the answer only behind it."""
+"""How much of a body is still read when it is no longer needed: Apache reads the response only after sending it."""
 _MOST_FRAMING_BYTES = 2**22
-"""What a body may have around it: sizes of chunks, and fields behind them. A chunk a byte takes six times the body."""
+"""Limit for the overhead of a chunked body: chunk sizes and trailers. Chunks of one byte take six times the body."""
 
 
 class Reading(Enum):
-    """What comes next from the client."""
+    """What is being read from the client."""
 
     NOTHING = auto()
-    """A head, but it has not begun."""
+    """Waiting for a head."""
     HEAD = auto()
     BODY = auto()
     REST = auto()
-    """Whatever it is, it is dropped: the last answer has been given."""
+    """Anything, which is dropped: the last response has been sent."""
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """With a deadline and bounds for what is read, and a deadline for a client that takes nothing."""
+    """Has deadlines and limits for what is read, and a deadline for a client that does not read."""
 
     patience: Patience
     refusals: Refusals
 
     _reading = Reading.NOTHING
     _size = 0
-    """In bytes, as they came: of the head; of a body that is wanted, what is around it; of another, all of it."""
+    """Bytes received: of a head, all; of a body that is needed, only the framing; of another body, all."""
     _answering: Exchange | None = None
-    """The request whose turn it is; `cycle` is the one that was read last."""
+    """The request being answered; `cycle` is the one that was read last."""
     _deadline: Deadline
     _stall: StallWatch
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        """Wait for the head, but not for ever."""
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
+        """Wait for the head, with a deadline."""
         super().connection_made(transport)
         self.parser = new_parser(self)
         self._stall = StallWatch(self.loop, transport, self.patience.stalled)
@@ -59,14 +60,14 @@ class BoundedProtocol(HttpToolsProtocol):
         self._deadline.set(transport.abort)
 
     def data_received(self, data: bytes) -> None:
-        """Read, and hold what has come against the bounds."""
+        """Parse the data and check the limits."""
         self._unset_keepalive_if_required()
         before, last = self._reading, self.cycle
         try:
             if before is not Reading.REST:
                 self._parse(data)
             if self._reading is not Reading.NOTHING:
-                # How much of a head came together with the end of another request, the parser does not say.
+                # The parser does not say how much of the data belongs to a head that follows another request's end.
                 is_shared = self._reading is Reading.HEAD and (before is Reading.BODY or self.cycle is not last)
                 self._measure(0 if is_shared else len(data))
         except RequestError as error:
@@ -76,12 +77,12 @@ class BoundedProtocol(HttpToolsProtocol):
                 self._expect_more(before)
 
     def on_message_begin(self) -> None:
-        """A head has begun."""
+        """Start counting the bytes of a head."""
         super().on_message_begin()
         self._reading, self._size = Reading.HEAD, 0
 
     def on_headers_complete(self) -> None:
-        """The head is there; a body has its own deadline, in the application."""
+        """Check the head and start the request; the application has its own deadline for a body."""
         self._deadline.cancel()
         if offers_upgrade(self.parser):
             return
@@ -96,24 +97,24 @@ class BoundedProtocol(HttpToolsProtocol):
         self.scope["query_string"] = target.query
         if target.host is not None:
             self.headers[:] = [(b"host", target.host), *(field for field in self.headers if field[0] != b"host")]
-        self.headers = []  # for fields behind the body, which nobody gets to see: a proxy has not looked at them
+        self.headers = []  # for trailers, which are discarded: proxies do not check them
         self._reading, self._size = Reading.BODY, 0
         self._answer(version, length)
 
     def on_body(self, body: bytes) -> None:
-        """A piece of it, which nobody wants once there is an answer."""
+        """Pass on a piece of the body, unless the response is complete."""
         if not self.cycle.response_complete:
             self._size -= len(body)
             super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """The body is there; the parser sees none behind an offer."""
+        """The body is complete. After an upgrade offer the parser has not read it, so this call does not count."""
         if not offers_upgrade(self.parser):
             self._reading = Reading.NOTHING
             super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """Nothing will be written that would notice a client that does not take the rest, so that is watched."""
+        """Start the next request or close. No later write would notice a client that stops reading, so watch for it."""
         if self._answering is not None and not self._answering.keep_alive:
             self.server_state.total_requests += 1
             self.pipeline.clear()
@@ -127,23 +128,23 @@ class BoundedProtocol(HttpToolsProtocol):
         self._stall.look()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the deadlines."""
+        """Cancel the deadlines."""
         self._deadline.cancel()
         self._stall.cancel()
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
-        """The client does not read as fast as the reply comes: the stream waits, but not for ever."""
+        """The client reads more slowly than the reply is generated: the stream waits, with a deadline."""
         super().pause_writing()
         self._stall.look()
 
     def resume_writing(self) -> None:
-        """It reads again."""
+        """The client reads again."""
         self._stall.cancel()
         super().resume_writing()
 
     def _parse(self, data: bytes) -> None:
-        """Raises `RequestError` for what is not HTTP, or not within the bounds."""
+        """Raises `RequestError` for what is not HTTP, or exceeds the limits."""
         while data:
             try:
                 self.parser.feed_data(data)
@@ -151,14 +152,14 @@ class BoundedProtocol(HttpToolsProtocol):
                 data = without_offer(self.parser, self.url, self.headers) + data[upgrade.args[0] :]
                 self.parser = new_parser(self)
             except httptools.HttpParserError as error:
-                if error.__context__ is not None:  # what was raised above, of which the parser only says that it was
+                if error.__context__ is not None:  # raised in a callback above; the parser hides it
                     raise error.__context__ from None
                 raise RequestError(fault(self.parser)) from None
             else:
                 return
 
     def _measure(self, size: int) -> None:
-        """So many bytes more. Raises `RequestError` if it is too much and there may be an answer to it."""
+        """Count bytes. Above a limit, raises `RequestError`, or just closes if the response has been sent."""
         self._size += size
         if self._reading is Reading.HEAD:
             if self._size > MOST_HEAD_BYTES:
@@ -170,7 +171,7 @@ class BoundedProtocol(HttpToolsProtocol):
             raise RequestError("head-too-large")
 
     def _expect_more(self, before: Reading) -> None:
-        """Nothing is being answered. Anything begins a head: else a line feed now and then would hold a connection."""
+        """Set the deadline while no request is answered. Any byte starts it, even a line feed between requests."""
         if before is Reading.BODY and self._reading is Reading.NOTHING:
             self._deadline.cancel()
             self.timeout_keep_alive_task = self.loop.call_later(
@@ -180,7 +181,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._deadline.set(self.transport.abort)
 
     def _answer(self, version: str, length: int) -> None:
-        """Let the application do it, when it is this request's turn."""
+        """Start the application for this request, now or when it is its turn."""
         exchange = Exchange(
             scope=self.scope,
             transport=self.transport,
@@ -206,9 +207,9 @@ class BoundedProtocol(HttpToolsProtocol):
         super()._start_asgi_task(cycle, app)
 
     def _refuse(self, error: RequestError) -> None:
-        """Answer with a problem, and hang up.
+        """Respond with a problem, and close the connection.
 
-        Behind a request that is being answered, only hang up: two answers at once would be none.
+        While an earlier request is being answered, only close it: two interleaved responses would be unreadable.
         """
         answering = self._answering
         is_its_body = self._reading is Reading.BODY and answering is self.cycle
@@ -224,9 +225,9 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def _hang_up(self) -> None:
-        """Close. Whoever may still be sending is told so first, and read for a moment (RFC 9112, section 9.6).
+        """Close. If the client may still be sending, half-close first and read for a moment (RFC 9112, section 9.6).
 
-        Closed with bytes unread, a connection is reset, and that takes the answer from a client that has not read it.
+        Closing with unread bytes resets the connection, and a client that has not read its response would lose it.
         """
         self._deadline.cancel()
         if self.transport.is_closing():
@@ -245,7 +246,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
 
 def bounded_protocol(allowed: Patience, answers: Refusals) -> type[BoundedProtocol]:
-    """The protocol with bounds of one's own, and with what to say to what is not HTTP."""
+    """The protocol class with these time limits, and with these responses to malformed requests."""
 
     class Protocol(BoundedProtocol):
         patience = allowed

@@ -1,7 +1,7 @@
-"""The HTTP server: uvicorn, taught to drain.
+"""The HTTP server: uvicorn with a graceful drain.
 
-On SIGTERM or SIGINT the server goes on listening, so that load balancers see readiness turn 503, while running replies
-finish; then it closes. A second signal ends it at once.
+On SIGTERM or SIGINT the server keeps listening while running replies finish, so that load balancers see readiness turn
+503; then it closes. A second signal stops it at once.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ class Server(uvicorn.Server):
     """A uvicorn server that drains before it exits."""
 
     def __init__(self, config: uvicorn.Config, replies: Replies, drain_seconds: float) -> None:
-        """`replies` are what it drains."""
+        """`replies` get up to `drain_seconds` to finish."""
         super().__init__(config)
         self._replies = replies
         self._drain_seconds = drain_seconds
@@ -25,7 +25,7 @@ class Server(uvicorn.Server):
         self._signalled = False
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Begin to drain; a second signal stops at once. Called in a signal handler."""
+        """Start draining; a second signal stops at once. Called in a signal handler."""
         if self._signalled or not self.started:
             self.force_exit = self._signalled
             super().handle_exit(sig, frame)
@@ -42,8 +42,8 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
     async def shutdown(self, sockets: list[Any] | None = None) -> None:
-        """Close, and see the drain to its end."""
+        """Wait for the drain, and close."""
         if self._draining is not None:
-            self._draining.cancel()  # done already, unless a second signal came
+            self._draining.cancel()  # already done, unless there was a second signal
             await asyncio.gather(self._draining, return_exceptions=True)
         await super().shutdown(sockets)

@@ -1,7 +1,7 @@
-"""One request and its answer on a connection: what an ASGI application receives, and how what it sends is framed.
+"""One request and its response on a connection: what an ASGI application receives, and how its messages are framed.
 
-Takes the place of the half of uvicorn's cycle that writes, which answers HTTP/1.0 in chunks and closes a connection
-although its client still sends.
+Replaces the writing half of uvicorn's cycle, which sends chunks to HTTP/1.0 clients and closes a connection while its
+client is still sending.
 """
 
 from collections.abc import Iterable
@@ -14,23 +14,23 @@ if TYPE_CHECKING:
 
 _WITHOUT_BODY = {204, 304}
 _LAST_CHUNK = b"\r\n0\r\n\r\n"
-"""With the end of the one before it."""
+"""With the CR LF that ends the chunk before it."""
 
 
 class Exchange(RequestResponseCycle):
-    """Calls `on_response` when the answer is complete; whether to close then, `keep_alive` says."""
+    """Calls `on_response` when the response is complete; `keep_alive` says whether to keep the connection open."""
 
     _left: int | None = None
-    """How many bytes of an announced length are still to come."""
+    """How many bytes of the announced `Content-Length` are still to be sent."""
     _has_body = True
 
     def abandon(self) -> None:
-        """The connection answers in the application's place: what that still sends goes nowhere."""
+        """Drop whatever the application still sends: the connection responds instead."""
         self.disconnected = self.response_complete = True
         self.message_event.set()
 
     async def send(self, message: "ASGISendEvent") -> None:
-        """ASGI's."""
+        """ASGI's `send`."""
         if self.flow.write_paused and not self.disconnected:
             await self.flow.drain()
         if self.disconnected:
@@ -53,12 +53,12 @@ class Exchange(RequestResponseCycle):
         elif message["type"] == "http.response.start" and not self.response_started:
             self._begin(message["status"], message.get("headers", ()))
         else:
-            raise RuntimeError(f"{message['type']} is out of turn")
+            raise RuntimeError(f"unexpected ASGI message {message['type']}")
 
     def _begin(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
         self.response_started = True
         if self.waiting_for_100_continue and self.more_body:
-            self.keep_alive = False  # nobody can tell if the client sends its body after all (RFC 9110, 10.1.1)
+            self.keep_alive = False  # the client may or may not send its body now (RFC 9110, 10.1.1)
         self.waiting_for_100_continue = False
         lines = []
         for name, value in (*self.default_headers, *headers):
@@ -80,11 +80,11 @@ class Exchange(RequestResponseCycle):
         self.transport.write(b"%b%b\r\n" % (STATUS_LINE[status], head))
 
     def _counted(self, body: bytes, *, is_last: bool) -> bytes:
-        """A piece of a body that is not cut into chunks, if it may be sent."""
+        """A piece of a body that is not chunked, checked against the announced length; empty if none is allowed."""
         if not self._has_body:
             return b""
-        if self._left is not None:  # else it ends with the connection
+        if self._left is not None:  # else closing the connection ends it
             self._left -= len(body)
             if self._left < 0 or (self._left and is_last):
-                raise RuntimeError("the body is not as long as it was said to be")
+                raise RuntimeError("the body's length differs from Content-Length")
         return body

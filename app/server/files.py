@@ -1,4 +1,4 @@
-"""The process's limit of open files: each stream is a socket."""
+"""The process's limit on open files: each stream is a socket."""
 
 import logging
 import sys
@@ -9,11 +9,11 @@ if sys.platform != "win32":
 _logger = logging.getLogger(__name__)
 
 _FILES_BESIDES = 256
-"""Open files that are no streams: listening sockets, idle connections, the database, logs."""
+"""Open files other than streams: listening sockets, idle connections, the database, logs."""
 
 
 def allow_files(streams: int) -> None:
-    """Raise the process's limit of open files to what so many streams need, as far as the system lets it."""
+    """Raise the process's limit on open files to what this many streams need, as far as the system allows."""
     if sys.platform == "win32":
         return
     wanted = streams + _FILES_BESIDES
@@ -23,4 +23,4 @@ def allow_files(streams: int) -> None:
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     if wanted < streams + _FILES_BESIDES:
-        _logger.warning("the limit of open files (%d) is too low for %d open streams; raise ulimit -n", wanted, streams)
+        _logger.warning("the limit on open files (%d) is too low for %d open streams; raise ulimit -n", wanted, streams)

@@ -1,6 +1,6 @@
-"""What a request's head may be, where the parser lets more pass than RFC 9112 does.
+"""Checks a request's head where the parser is more lenient than RFC 9112.
 
-Knows bytes and bounds; what is done about a head that breaks them is the connection's affair.
+Knows bytes and limits; how to respond to an invalid head is up to the connection.
 """
 
 import re
@@ -14,12 +14,12 @@ from app.http.problems import RequestError
 
 MOST_HEAD_BYTES = 65_536
 MOST_FIELDS = 100
-"""As many as Apache takes by default. A browser sends 20, and a chain of proxies adds as many again."""
+"""Apache's default limit. A browser sends 20, and a chain of proxies adds about as many."""
 MOST_TARGET_BYTES = 8_192
-"""RFC 9112, section 3: a server should take request lines of 8,000 bytes. Ours need 300."""
+"""RFC 9112, section 3: a server should support request lines of 8,000 bytes. Ours need 300."""
 
 _LONGEST_LENGTH = 20
-"""In digits, for a parser that counts in 64 bits; what stands in front of them is zero."""
+"""In digits: the parser counts in 64 bits, so any digits before the last 20 are zeros."""
 _LONGEST_HOST = 261
 """A DNS name of 253 characters, a colon, a port, and room for brackets."""
 _HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*)(?::[0-9]{0,5})?")
@@ -28,18 +28,18 @@ Headers = Sequence[tuple[bytes, bytes]]
 
 
 class Target(NamedTuple):
-    """What a request line names."""
+    """The parsed target of a request line."""
 
     path: bytes
     query: bytes
     host: bytes | None
-    """Of an absolute form; it counts instead of Host's (RFC 9112, section 3.2.2)."""
+    """The host of an absolute-form target, which overrides the Host header (RFC 9112, section 3.2.2)."""
 
 
 def checked_length(version: str, headers: Headers) -> int:
-    """The length that a head announces for the body, or 0; names of headers are in lower case.
+    """The body's announced length, or 0; header names must be in lower case.
 
-    Raises `RequestError` for a version, a Host or a framing that RFC 9112 does not let pass, or for a head too large.
+    Raises `RequestError` for a version, a Host or a framing that RFC 9112 forbids, and for a head that is too large.
     """
     if not version.startswith("1."):
         raise RequestError("http-version-not-supported")
@@ -53,7 +53,7 @@ def checked_length(version: str, headers: Headers) -> int:
         if name == b"host":
             hosts.append(value)
         elif name == b"content-length":
-            length = int(value[-_LONGEST_LENGTH:])  # a number, and there once: the parser has seen to that
+            length = int(value[-_LONGEST_LENGTH:])  # the parser has checked that it is one number
         elif name == b"transfer-encoding":
             codings += [coding.strip().lower() for coding in value.split(b",")]
     if size > MOST_HEAD_BYTES:
@@ -66,7 +66,7 @@ def checked_length(version: str, headers: Headers) -> int:
 
 
 def checked_target(target: bytes) -> Target:
-    """Raises `RequestError` for one that is malformed or too long."""
+    """Parse a target. Raises `RequestError` if it is malformed or too long."""
     if len(target) > MOST_TARGET_BYTES:
         raise RequestError("target-too-long")
     try:
@@ -82,12 +82,12 @@ def checked_target(target: bytes) -> Target:
 
 
 def too_large(target: bytes) -> RequestError:
-    """For a head whose end nobody waits for any more."""
+    """The error for a head that exceeds the limit before it is complete."""
     return RequestError("target-too-long" if len(target) > MOST_TARGET_BYTES else "head-too-large")
 
 
 def _check_codings(codings: Sequence[bytes], version: str) -> None:
-    """RFC 9112: what is not understood is 501, and where nobody can know the body's end, it is 400 (6.1 and 6.3)."""
+    """RFC 9112, 6.1 and 6.3: an unknown coding is 501; if the end of the body cannot be determined, it is 400."""
     if version == "1.0" or codings[-1] != b"chunked" or b"chunked" in codings[:-1]:
         raise RequestError("malformed-request")
     if len(codings) > 1:

@@ -1,4 +1,4 @@
-"""Answers to what never becomes a request: written by the connection, for no application gets to see it."""
+"""Responses to malformed requests: the connection writes them, because the application never sees such a request."""
 
 import secrets
 from collections.abc import Iterable
@@ -13,14 +13,14 @@ _log = structlog.get_logger()
 
 
 class Refusals:
-    """Problems as all others are, and the last answer on their connection."""
+    """Creates problem responses, each the last one on its connection."""
 
     def __init__(self, problems: Problems) -> None:
-        """What is said is the contract's."""
+        """`problems` are the contract's."""
         self._problems = problems
 
     def answer(self, error: RequestError, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-        """The whole answer; `headers` are those that every answer of the server has. It is logged."""
+        """The complete response, which is also logged; `headers` are those of every response of the server."""
         response = self._problems.response(error)
         request_id = secrets.token_hex(16)
         _log.info("request refused", problem=error.code, status=response.status_code, request_id=request_id)

@@ -4,75 +4,83 @@ import asyncio
 import logging
 import sqlite3
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import Engine, event
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy import create_engine as create_sync_engine
-from sqlalchemy.engine import URL, ExceptionContext, make_url
+from sqlalchemy.engine import URL, ExceptionContext
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
 
+from app.storage.address import Address, PostgresServers, SqliteFile
+from app.storage.budgets import SqlBudgetStore
+from app.storage.failures import file_trouble, spoils_session
+from app.storage.instances import touch, write_something
 from app.storage.keys import SqlKeyStore
-from app.storage.migration import migrate
-from app.storage.owner import ownership, seal_orphans
+from app.storage.leases import Generated, Lease
+from app.storage.migration import check_encoding, migrate
+from app.storage.opening import look_for_files, opening
+from app.storage.owner import Owner, file_lock, seal_all
+from app.storage.postgres import Connector, Dialect
 from app.storage.records import record_writer
 from app.storage.sql import SqlStore
 from app.storage.transactions import AsyncTransactions, ThreadTransactions, Transactions
-from app.storage.writer import GroupWriter
+from app.storage.writability import Writability
+from app.storage.writer import GroupWriter, Prepare
 
 _logger = logging.getLogger(__name__)
 
-_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
 KEYS_SECONDS = 24 * 3600
 """How long an idempotency key is remembered."""
 
+LEASE_SECONDS = 8.0
+"""Time without a sign of life after which an instance is dead."""
+
 _HOUSEKEEPING_SECONDS = 60
 _CONNECTIONS = 5
-_PRIMARY = 0xFF
-"""Of an error code of SQLite's, the part that all errors of a kind share."""
-
-
-def database_url(text: str) -> URL:
-    """The URL as SQLAlchemy takes it, with the driver that we use.
-
-    Raises `ValueError` for a database that we do not know.
-    """
-    url = make_url(text)
-    name = url.drivername.partition("+")[0]
-    if name not in _DRIVERS:
-        msg = f"{name} is not a database that is supported"
-        raise ValueError(msg)
-    return url.set(drivername=_DRIVERS[name])
 
 
 class Database:
     """A database in use. An async context manager: entering it migrates, and seals what a crash has left behind."""
 
-    def __init__(self, url: URL, patience_seconds: float) -> None:
-        """No connection is made before it is entered; whatever is done with it may take `patience_seconds`."""
-        self._engine = create_engine(url, patience_seconds)
+    def __init__(self, address: Address, patience_seconds: float, lease_seconds: float = LEASE_SECONDS) -> None:
+        """No connection is made before it is entered; whatever is done with it may take `patience_seconds`.
+
+        Where several instances share it, one that gives no sign of life for `lease_seconds` is dead.
+        """
+        self.generated: Generated = _Nothing()
+        """What other instances may end here."""
+        self._address = address
+        self._lease_seconds = lease_seconds
+        self._connector = Connector(address, patience_seconds) if isinstance(address, PostgresServers) else None
+        self._engine = create_engine(address, patience_seconds, self._connector)
         self._transactions = transactions_on(self._engine, patience_seconds)
         self._writer = GroupWriter(self._transactions)
+        self._owner = Owner()
+        self._writability = Writability(self._transactions, self._probe)
+        self._writer.on_write = self._writability.note
         self._exits = AsyncExitStack()
-        self.store = SqlStore(self._transactions, self._writer)
+        self.store = SqlStore(self._transactions, self._writer, self._writability)
         self.keys = SqlKeyStore(self._transactions)
+        self.budgets = SqlBudgetStore(self._transactions)
 
     async def __aenter__(self) -> Self:
         """Begin.
 
-        Raises `DatabaseInUse`, and SQLAlchemy's errors for a database that cannot be reached.
+        Raises `CannotStart`.
         """
         async with AsyncExitStack() as exits:
             exits.push_async_callback(self._engine.dispose)
             exits.push_async_callback(self._transactions.close)
-            owner = await exits.enter_async_context(ownership(self._engine))
-            await migrate(self._engine)
-            await seal_orphans(self._transactions, owner)
-            await exits.enter_async_context(self._writer.writing(record_writer(owner, self._engine.dialect.name)))
-            await exits.enter_async_context(self._housekeeping(owner))
+            with opening(self._address):
+                look_for_files(self._address)
+                write = await self._owned(exits)
+            await exits.enter_async_context(self._writer.writing(write))
+            await exits.enter_async_context(self._housekeeping())
             self._exits = exits.pop_all()
         return self
 
@@ -82,15 +90,35 @@ class Database:
         """Write what still waits, and let go."""
         await self._exits.aclose()
 
+    async def _owned(self, exits: AsyncExitStack) -> Prepare:
+        """Migrate, and take care of what nobody generates any more. Returns what writes replies as ours."""
+        owner = self._owner
+        if isinstance(self._address, SqliteFile):
+            exits.enter_context(file_lock(self._address))
+            await migrate(self._engine)
+            await self._transactions.run(seal_all)
+            return record_writer(owner, None)
+        assert self._connector is not None  # noqa: S101 - it is PostgreSQL
+        await check_encoding(self._engine)
+        await migrate(self._engine)
+        lease = Lease(self._engine, self._connector, owner, self._lease_seconds, self.generated)
+        await exits.enter_async_context(lease)
+        return record_writer(owner, self._lease_seconds)
+
+    def _probe(self, connection: Connection) -> None:
+        if isinstance(self._address, SqliteFile):
+            write_something(connection)
+        else:
+            touch(connection, self._owner.name, self._lease_seconds)
+
     @asynccontextmanager
-    async def _housekeeping(self, owner: str) -> AsyncIterator[None]:
-        """Forget idempotency keys that are too old to come again, and seal what other instances' crashes leave."""
+    async def _housekeeping(self) -> AsyncIterator[None]:
+        """Forget idempotency keys that are too old to come again."""
 
         async def keep_house() -> None:
             while True:
                 try:
                     await self.store.forget_keys(time.time_ns() // 1_000_000 - KEYS_SECONDS * 1000)
-                    await seal_orphans(self._transactions, owner)
                 except Exception as problem:  # noqa: BLE001 - what goes wrong now may go right the next time
                     _logger.error("housekeeping failed: %s", type(problem).__qualname__)  # noqa: TRY400
                 await asyncio.sleep(_HOUSEKEEPING_SECONDS)
@@ -103,20 +131,33 @@ class Database:
             await asyncio.gather(task, return_exceptions=True)
 
 
-def create_engine(url: URL, patience_seconds: float) -> AsyncEngine:
+class _Nothing:
+    """Of a process that generates no replies."""
+
+    def interrupt(self) -> None:
+        """Nothing is there to be ended."""
+
+    def cancel_all(self, reply_ids: Iterable[str]) -> None:
+        """As above."""
+
+
+def create_engine(address: Address, patience_seconds: float, connector: Connector | None = None) -> AsyncEngine:
     """An engine with the settings that we rely on."""
     logging.getLogger("aiosqlite").setLevel(logging.WARNING)  # at debug it would log what people said
-    if url.get_backend_name() == "sqlite":
+    if isinstance(address, SqliteFile):
+        url = URL.create("sqlite+aiosqlite", database=str(address.path))
         engine = create_async_engine(url, **_sqlite_options(patience_seconds))
         _set_up(engine.sync_engine)
         return engine
+    connector = connector or Connector(address, patience_seconds)
     engine = create_async_engine(
-        url,
+        Dialect.register(),
         pool_size=_CONNECTIONS,
         pool_timeout=patience_seconds,
-        connect_args={"timeout": patience_seconds, "command_timeout": patience_seconds},
+        connect_args={"connector": connector},
     )
-    event.listen(engine.sync_engine, "checkout", _lend_no_dead_ones)
+    event.listen(engine.sync_engine, "handle_error", _distrust_the_server)
+    _lend_no_dead_ones(engine.sync_engine, connector)
     return engine
 
 
@@ -142,21 +183,38 @@ def _set_up(engine: Engine) -> None:
 
 
 def _set_up_sqlite(connection: Any, _: object) -> None:  # noqa: ANN401 - a DBAPI connection has no common type
-    cursor = connection.cursor()
-    # WAL: readers do not wait for the writer. FULL: what was committed survives a power cut, not only a crash.
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
+    try:
+        cursor = connection.cursor()
+        # WAL: readers do not wait for the writer. FULL: what was committed survives a power cut, not only a crash.
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+    except BaseException:
+        connection.close()  # the pool does not know it yet, and there may be a thread behind it
+        raise
 
 
-def _lend_no_dead_ones(connection: Any, *_: object) -> None:  # noqa: ANN401 - as above
+def _lend_no_dead_ones(engine: Engine, connector: Connector) -> None:
     """The driver hears at once that PostgreSQL has hung up; to ask instead would be three more ways there and back."""
-    if connection.driver_connection.is_closed():
-        raise InvalidatePoolError
+
+    def note_the_time(_: object, record: ConnectionPoolEntry) -> None:
+        record.info["made_at"] = time.monotonic()
+
+    def check(connection: Any, record: ConnectionPoolEntry, _: object) -> None:  # noqa: ANN401 - as above
+        if connection.driver_connection.is_closed() or not connector.trusts(record.info["made_at"]):
+            raise InvalidatePoolError
+
+    event.listen(engine, "connect", note_the_time)
+    event.listen(engine, "checkout", check)
 
 
 def _distrust_the_file(context: ExceptionContext) -> None:
     """A connection that was opened while the file could not be written stays so: open it anew."""
-    error = context.original_exception
-    if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & _PRIMARY == sqlite3.SQLITE_READONLY:
+    if file_trouble(context.original_exception) == sqlite3.SQLITE_READONLY:
+        context.is_disconnect = True
+
+
+def _distrust_the_server(context: ExceptionContext) -> None:
+    """A session on what was the primary, or was set up while writes were forbidden, stays so: open it anew."""
+    if spoils_session(context.original_exception):
         context.is_disconnect = True

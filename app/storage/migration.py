@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, func, inspect, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.chat.errors import CannotStart
+from app.storage.address import SETTING
 from app.storage.schema import REVISION
 
 if TYPE_CHECKING:
@@ -18,10 +20,19 @@ _MIGRATING = 0x636861742D646221
 
 
 async def migrate(engine: AsyncEngine) -> None:
-    """Upgrade to the newest revision; next to nothing where the database has it already."""
+    """Upgrade to the newest revision; next to nothing where the database has it already.
+
+    Raises `CannotStart` for a revision that is newer than ours.
+    """
     async with engine.connect() as connection:
-        if await connection.run_sync(_revision) == REVISION:
+        revision = await connection.run_sync(_revision)
+        if revision == REVISION:
             return
+        if revision is not None and revision > REVISION:
+            raise CannotStart(
+                f"{SETTING}: a newer version of the service has changed this database (revision {revision}; this one "
+                f"knows {REVISION}). Next: run that version or a newer one, or restore a backup from before."
+            )
         await connection.rollback()
         if engine.dialect.name == "postgresql":
             await connection.execute(select(func.pg_advisory_xact_lock(_MIGRATING)))
@@ -34,6 +45,23 @@ async def migrate(engine: AsyncEngine) -> None:
         await connection.commit()
         if engine.dialect.name == "sqlite":
             await connection.exec_driver_sql("PRAGMA foreign_keys = ON")
+
+
+async def check_encoding(engine: AsyncEngine) -> None:
+    """Raises `CannotStart` for a PostgreSQL database that cannot hold whatever people and models write."""
+    async with engine.connect() as connection:
+        encoding = await connection.scalar(text("SHOW server_encoding"))
+    if encoding != "UTF8":
+        raise CannotStart(
+            f"{SETTING}: the database is encoded in {encoding}, which does not have all characters. "
+            "Next: create one with ENCODING 'UTF8' TEMPLATE template0, and copy what is in this one."
+        )
+
+
+async def revision_of(engine: AsyncEngine) -> str | None:
+    """The revision that the database has; `None` where nothing of ours is in it."""
+    async with engine.connect() as connection:
+        return await connection.run_sync(_revision)
 
 
 def alembic_config(connection: Connection) -> "Config":

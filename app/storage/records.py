@@ -3,23 +3,43 @@
 from collections.abc import Callable, Sequence
 from operator import itemgetter
 
-from sqlalchemy import Connection, Delete, Insert, Update, and_, bindparam, case, delete, or_, text, update
+from sqlalchemy import (
+    Connection,
+    Delete,
+    Insert,
+    Update,
+    and_,
+    bindparam,
+    case,
+    delete,
+    literal_column,
+    or_,
+    text,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app.chat.model import ReplyRecord
+from app.storage.instances import fence
+from app.storage.owner import Owner
 from app.storage.schema import RUNNING, TITLE_LENGTH, conversations, idempotency_keys, messages
 from app.storage.writer import Prepare, Work
 
 _Row = dict[str, object]
 
 
-def record_writer(owner: str, dialect: str) -> Prepare:
-    """What stores records, as those of `owner`, in a database that speaks `dialect`."""
-    upsert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+def record_writer(owner: Owner, lease_seconds: float | None) -> Prepare:
+    """What stores records, as those of `owner`: in PostgreSQL for the holder of a lease, else in SQLite."""
+    upsert = sqlite.insert if lease_seconds is None else postgresql.insert
     # A commit whose answer was lost is repeated, so it is no error if the reply is there already. Another reply in its
     # place, or with its key, is one: two instances were asked at the same time, and the other one was quicker.
     insert = upsert(messages)
-    changed = {name: insert.excluded[name] for name in _REPLY_COLUMNS}
+    changed: dict[str, object] = {name: insert.excluded[name] for name in _REPLY_COLUMNS}
+    is_ours = and_(
+        messages.c.owner == insert.excluded.owner,
+        or_(messages.c.state == literal_column("'running'"), messages.c.state == insert.excluded.state),
+    )
+    changed["role"] = case((is_ours, messages.c.role))  # as in _UPDATE_REPLY
     forget_failed = _Statement(_FORGET_FAILED)
     forget_key = _Statement(_FORGET_KEY)
     add_conversation = _Statement(upsert(conversations).on_conflict_do_nothing())
@@ -30,6 +50,7 @@ def record_writer(owner: str, dialect: str) -> Prepare:
     update_reply = _Statement(_UPDATE_REPLY)
 
     def prepare(records: Sequence[ReplyRecord]) -> Work:
+        name = owner.name
         new = [record for record in records if not record.stored]
         replaced: list[_Row] = [{"of": record.replaces} for record in new if record.replaces]
         steps = (
@@ -39,12 +60,14 @@ def record_writer(owner: str, dialect: str) -> Prepare:
             (add_conversation, [_conversation_row(record) for record in new if record.position == 0]),
             (touch, [_touch(record) for record in new if record.position > 0 or record.replaces]),
             (add_user_message, [_user_row(record) for record in new]),
-            (add_reply, [_reply_row(record, owner) for record in new]),
+            (add_reply, [_reply_row(record, name) for record in new]),
             (add_key, [_key_row(record) for record in new if record.idempotency]),
-            (update_reply, [_reply_update(record, owner) for record in records if record.stored]),
+            (update_reply, [_reply_update(record, name) for record in records if record.stored]),
         )
 
         def write(connection: Connection) -> None:
+            if lease_seconds is not None:
+                fence(connection, name, lease_seconds)
             for statement, rows in steps:
                 if rows:
                     statement.run(connection, rows)

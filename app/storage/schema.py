@@ -10,7 +10,7 @@ PRINCIPAL_LENGTH = 80
 RUNNING = text("state = 'running'")
 """Of a message. To the letter, not as a parameter: else no plan could use the index that has only these."""
 
-REVISION = "0004"
+REVISION = "0007"
 """Of the migrations that lead to these tables."""
 
 metadata = MetaData(
@@ -67,6 +67,25 @@ idempotency_keys = Table(
     sqlite_with_rowid=False,
 )
 
+instances = Table(
+    "instances",
+    metadata,
+    # Who generates replies, and the last sign of life; by the database's clock, and for how long it is good.
+    Column("owner", String(ID_LENGTH), primary_key=True),
+    Column("seen_ms", BigInteger, nullable=False),
+    Column("lease_ms", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+cancellations = Table(
+    "cancellations",
+    metadata,
+    # Replies that other instances than their owner were asked to cancel. The owner takes the rows away.
+    Column("owner", String(ID_LENGTH), primary_key=True),
+    Column("reply_id", String(ID_LENGTH), primary_key=True),
+    sqlite_with_rowid=False,
+)
+
 api_keys = Table(
     "api_keys",
     metadata,
@@ -76,5 +95,16 @@ api_keys = Table(
     Column("created_ms", BigInteger, nullable=False),
     Column("expires_ms", BigInteger),
     Column("revoked_ms", BigInteger),
+    sqlite_with_rowid=False,
+)
+
+word_budgets = Table(
+    "word_budgets",
+    metadata,
+    # What a client, of which there is only a digest, has received in the window that ends then.
+    Column("client", String(64), primary_key=True),
+    Column("words", BigInteger, nullable=False),
+    Column("ends_ms", BigInteger, nullable=False),
+    Index(None, "ends_ms"),
     sqlite_with_rowid=False,
 )

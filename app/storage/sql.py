@@ -3,9 +3,22 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, String, and_, delete, literal, select, true, tuple_
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Select,
+    String,
+    and_,
+    delete,
+    literal,
+    select,
+    true,
+    tuple_,
+)
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import RowMapping
 
 from app.chat.access import EVERYBODY, Principal
@@ -21,8 +34,9 @@ from app.chat.model import (
     StoredMessage,
     Usage,
 )
-from app.storage.schema import conversations, idempotency_keys, messages
+from app.storage.schema import RUNNING, cancellations, conversations, idempotency_keys, messages
 from app.storage.transactions import Transactions, answered
+from app.storage.writability import Writability
 from app.storage.writer import GroupWriter
 
 Result = TypeVar("Result")
@@ -36,18 +50,21 @@ _FAILED = {"failed", "interrupted"}
 class SqlStore:
     """`app.chat.model.Store`."""
 
-    def __init__(self, transactions: Transactions, writer: GroupWriter) -> None:
+    def __init__(self, transactions: Transactions, writer: GroupWriter, writability: Writability | None = None) -> None:
         """`writer` writes replies, with `app.storage.records`; the rest is done here."""
         self._transactions = transactions
         self._writer = writer
+        self._writability = writability
 
     async def check(self) -> None:
-        """Return if the database answers."""
+        """Return if the database answers, and would take a write."""
 
         def read(connection: Connection) -> None:
             connection.execute(select(1))
 
         await self._connected(read)
+        if self._writability is not None:
+            await self._writability.check()
 
     def save(self, record: ReplyRecord) -> "asyncio.Future[None]":
         """Done when what the record said at some moment since the call is safe on disk."""
@@ -96,6 +113,16 @@ class SqlStore:
             return (row["conversation_id"], _message(row)) if row else None
 
         return await self._connected(read)
+
+    async def request_cancellation(self, reply_id: str, principal: Principal) -> None:
+        """Ask the instance that generates a principal's running reply to cancel it."""
+        theirs = (messages.c.reply_id == reply_id, conversations.c.principal == principal.name)
+
+        def write(connection: Connection) -> None:
+            found = select(messages.c.owner, messages.c.reply_id).join(conversations)
+            _request_cancellation(connection, found.where(*theirs))
+
+        await self._connected(write)
 
     async def reply_for(self, key: str) -> KeyedReply | None:
         """The reply that an idempotency key got."""
@@ -225,8 +252,17 @@ def _message(row: RowMapping) -> StoredMessage:
     return StoredMessage(**{name: row[name] for name in names}, usage=usage)
 
 
+def _request_cancellation(connection: Connection, found: Select[Any]) -> None:
+    """For each running reply that is found, whoever generates it. SQLite has one instance, which needs no message."""
+    if connection.dialect.name == "postgresql":
+        insert = postgresql.insert(cancellations).from_select(["owner", "reply_id"], found.where(RUNNING))
+        connection.execute(insert.on_conflict_do_nothing())
+
+
 def _forget(connection: Connection, conversation_ids: Sequence[str]) -> int:
     """Delete conversations and all that belongs to them. Returns how many there were."""
+    theirs = messages.c.conversation_id.in_(conversation_ids)
+    _request_cancellation(connection, select(messages.c.owner, messages.c.reply_id).where(theirs))
     replies = select(messages.c.reply_id).where(messages.c.conversation_id.in_(conversation_ids))
     connection.execute(delete(idempotency_keys).where(idempotency_keys.c.reply_id.in_(replies)))
     gone = connection.execute(delete(conversations).where(conversations.c.id.in_(conversation_ids)))

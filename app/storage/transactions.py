@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.chat.errors import StorageUnavailable
+from app.storage.failures import READ_ONLY, sqlstate_of
 
 Result = TypeVar("Result")
 
@@ -54,8 +55,17 @@ class AsyncTransactions:
         self._patience_seconds = patience_seconds
 
     async def run(self, work: Callable[[Connection], Result]) -> Result:
-        """See `Transactions`."""
-        async with asyncio.timeout(self._patience_seconds), self._engine.begin() as connection:
+        """See `Transactions`. The second session may be on a server that has become the primary meanwhile."""
+        async with asyncio.timeout(self._patience_seconds):
+            try:
+                return await self._transact(work)
+            except DBAPIError as error:
+                if sqlstate_of(error) != READ_ONLY:
+                    raise
+            return await self._transact(work)
+
+    async def _transact(self, work: Callable[[Connection], Result]) -> Result:
+        async with self._engine.begin() as connection:
             return await connection.run_sync(work)
 
     async def close(self) -> None:

@@ -9,12 +9,14 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from typing import Protocol
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from app.chat.errors import ChatError, ReplyElsewhere, StorageUnavailable
 from app.chat.model import ReplyRecord
+from app.storage.failures import may_be_one_rows_fault
 from app.storage.transactions import Transactions
 
 _logger = logging.getLogger(__name__)
@@ -25,11 +27,24 @@ Prepare = Callable[[Sequence[ReplyRecord]], Work]
 """Gives what writes records as they are at the moment; what becomes of them while that runs does not concern it."""
 
 
+class Outcome(Protocol):
+    """Whether a write worked."""
+
+    def __call__(self, *, worked: bool) -> None: ...
+
+
+def _ignore(*, worked: bool) -> None:
+    """The default of `GroupWriter.on_write`."""
+    del worked
+
+
 class GroupWriter:
     """Collects what is to be saved, and owns the one task that writes it."""
 
     def __init__(self, transactions: Transactions) -> None:
         """Nothing is written before `writing`."""
+        self.on_write: Outcome = _ignore
+        """Called after each transaction."""
         self._transactions = transactions
         self._waiting: _Batch = {}
         self._news = asyncio.Event()
@@ -70,21 +85,31 @@ class GroupWriter:
         error: type[ChatError] | None = None
         try:
             await self._transactions.run(prepare(tuple(batch)))
-        except IntegrityError:
-            # One of them is impossible: another instance has answered, or deleted the conversation. Find out which.
-            if len(batch) > 1:
-                for record, futures in batch.items():
-                    await self._commit(prepare, {record: futures})
-                return
-            error = ReplyElsewhere
         except Exception as problem:  # noqa: BLE001 - whatever it is: who waits must be told, and the next batch served
+            if len(batch) > 1 and may_be_one_rows_fault(problem):
+                for half in _halves(batch):
+                    await self._commit(prepare, half)
+                return
+            if isinstance(problem, IntegrityError):
+                # Another instance has answered, or deleted the conversation.
+                _tell([future for futures in batch.values() for future in futures], ReplyElsewhere)
+                return
             # The kind only: a database's message repeats the values that it was given.
             _logger.error("writing %d replies failed: %s", len(batch), type(problem).__qualname__)  # noqa: TRY400
             error = StorageUnavailable
+            self.on_write(worked=False)
         else:
+            self.on_write(worked=True)
             for record in batch:
                 record.stored = True
         _tell([future for futures in batch.values() for future in futures], error)
+
+
+def _halves(batch: _Batch) -> tuple[_Batch, _Batch]:
+    """One that cannot be written is found in a few steps, and the others are written in few transactions."""
+    items = list(batch.items())
+    middle = len(items) // 2
+    return dict(items[:middle]), dict(items[middle:])
 
 
 def _tell(waiting: Sequence["asyncio.Future[None]"], error: type[ChatError] | None) -> None:

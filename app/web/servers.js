@@ -1,5 +1,5 @@
-// Tells the viewer where the API is: below the folder that this page is in. The document says so, too (`url: ./`), but the
-// viewer takes that as relative to the host, so below a path of a proxy it would send requests elsewhere.
+// Tells the viewer the API's URL: relative to this page. The document says so, too (`url: ./`), but the viewer resolves
+// that relative to the host, so behind a proxy with a path prefix it would send requests elsewhere.
 "use strict";
 {
   const viewer = document.getElementById("api-reference");

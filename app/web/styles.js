@@ -1,6 +1,6 @@
-// Lets the viewer's styles pass the page's policy, which has no 'unsafe-inline': the viewer makes its style sheets at run
-// time, and gives a nonce to the first of them only. A style that a script sets by itself, and not as an attribute's
-// text, needs no leave.
+// Makes the viewer's styles comply with the page's policy, which has no 'unsafe-inline': the viewer creates style sheets
+// at run time, and sets a nonce only on the first of them. Styles that a script sets through the CSSOM, instead of as an
+// attribute's text, need no permission.
 "use strict";
 {
   const nonce = document.currentScript.nonce;

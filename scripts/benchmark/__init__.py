@@ -1,1 +1,1 @@
-"""Measures what a stream costs here and elsewhere: one run, one machine, the same echo, checked word by word."""
+"""Compares the cost of a stream with other servers: in one run, on one machine, with the same echo, checked by word."""

@@ -1,6 +1,6 @@
-"""`python -m scripts.benchmark`: runs what was asked for, prints the table, draws the chart.
+"""`python -m scripts.benchmark`: runs the benchmarks, prints a table and draws a chart.
 
-The exit status says whether everything worked, never whether it was fast: a target missed is a finding.
+The exit status says whether everything worked, not whether it was fast: a missed target is not a failure.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from .servers import ROOT, Server, cores, pin_load_generator, started
 from .suites import Suite, chosen, suites
 from .transcript import WrongAnswer
 
-# Node compiles what is hot: before about a second of warm-up its figures are twice as high.
+# Node's JIT needs about a second of warm-up; before, its figures are twice as high.
 THOROUGH = Effort(warm_seconds=1.0, loop_seconds=1.0, ramp_seconds=1.0, crowd_seconds=5.0, settle_seconds=0.6)
 QUICK = Effort(warm_seconds=1.0, loop_seconds=0.8, ramp_seconds=1.0, crowd_seconds=2.0, settle_seconds=0.6)
 ROUNDS = 3
@@ -67,7 +67,7 @@ def table(outcome: Outcome, parts: Sequence[Suite]) -> str:
 
 
 def write_chart(outcome: Outcome, parts: Sequence[Suite], chart: Path) -> None:
-    """It shows ratios to bare ASGI, which is no gateway."""
+    """Only for the suite `peers`: the chart shows ratios to bare ASGI, which has no counterpart among gateways."""
     for suite in parts:
         if suite.name == "peers":
             chart.parent.mkdir(parents=True, exist_ok=True)
@@ -76,7 +76,7 @@ def write_chart(outcome: Outcome, parts: Sequence[Suite], chart: Path) -> None:
 
 
 async def run(outcome: Outcome, parts: Sequence[Suite], effort: Effort, rounds: int) -> None:
-    """Round by round, so that whatever else the machine does hits all servers alike; each round begins with another."""
+    """Round by round, so that other load on the machine affects all servers alike; each round starts with another."""
     task = asyncio.current_task()
     if task:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
@@ -95,7 +95,7 @@ async def measure(outcome: Outcome, scenario: Scenario, server: Server, effort: 
             result = await scenario.measure(running, effort)
     except (WrongAnswer, TimeoutError, OSError, psutil.Error) as error:
         outcome.errors[key] = str(error) or type(error).__name__
-        say(f"{scenario.name:15} {server.name:14} did not work: {outcome.errors[key]}")
+        say(f"{scenario.name:15} {server.name:14} failed: {outcome.errors[key]}")
         return
     outcome.results[*key, number] = result
     measured = [(metric, result.figures[metric.key]) for metric in scenario.metrics if metric.key in result.figures]
@@ -106,23 +106,23 @@ async def measure(outcome: Outcome, scenario: Scenario, server: Server, effort: 
 def options() -> argparse.Namespace:
     known = ", ".join(dict.fromkeys(name for suite in suites(None) for name in suite.names()))
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--quick", action="store_true", help="one short round of the scenarios that have targets")
-    parser.add_argument("--rounds", type=int, metavar="N", help=f"how often to repeat, {ROUNDS} unless --quick")
+    parser.add_argument("--quick", action="store_true", help="one short round, with only the servers that have targets")
+    parser.add_argument("--rounds", type=int, metavar="N", help=f"number of rounds (default: {ROUNDS}, with --quick 1)")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"only these suites, scenarios and servers: {known}")
-    parser.add_argument("--litellm", metavar="PATH", help="LiteLLM's executable, for `gateway`; else that on the PATH")
-    parser.add_argument("--json", metavar="FILE", help="write every figure of every round")
+    parser.add_argument("--litellm", metavar="PATH", help="LiteLLM's executable, for `gateway` (default: on PATH)")
+    parser.add_argument("--json", metavar="FILE", help="write the figures of every round to this file")
     parser.add_argument("--chart", metavar="FILE", default=str(CHART), help="default: %(default)s")
     arguments = parser.parse_args()
     if arguments.litellm and not shutil.which(arguments.litellm):
-        parser.error(f"{arguments.litellm} is no program")
+        parser.error(f"{arguments.litellm} is not an executable")
     names = {name for suite in suites(arguments.litellm) for name in suite.names()}
     if unknown := set(arguments.names) - names:
-        parser.error(f"there is no {', '.join(sorted(unknown))}. Next: some of {', '.join(sorted(names))}")
+        parser.error(f"unknown: {', '.join(sorted(unknown))}. Next: choose from {', '.join(sorted(names))}")
     return arguments
 
 
 def allow_open_files() -> None:
-    """A thousand streams are a thousand sockets, here and in the server, which inherits the limit."""
+    """A thousand streams need a thousand sockets, here and in the server, which inherits the limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = FILES_NEEDED if hard == resource.RLIM_INFINITY else min(FILES_NEEDED, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:

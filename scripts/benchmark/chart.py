@@ -1,4 +1,4 @@
-"""The table as a picture: bars of the ratio to bare ASGI, a mark where the target is. Plain SVG, no dependency."""
+"""Draws the results as bars of the ratio to bare ASGI, with the targets marked. Plain SVG, no dependency."""
 
 from collections.abc import Sequence
 from html import escape
@@ -11,7 +11,7 @@ LEFT = 170
 PLOT = 520
 BAR = 18
 STEP = 26
-CLIP = 4.0  # a ratio beyond this is cut and labelled: what matters happens around 1
+CLIP = 4.0  # a higher ratio is clipped and labelled: what matters is around 1
 OURS, BARE, OTHERS, INK, FAINT, AIM = "#0b7a75", "#5b6770", "#b9c2c9", "#1d2429", "#7a858d", "#c2410c"
 
 
@@ -27,7 +27,7 @@ def draw(outcome: Outcome, scenarios: Sequence[Scenario], titles: dict[str, str]
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {top}" width="{WIDTH}" height="{top}" '
         f'font-family="system-ui, -apple-system, Segoe UI, Helvetica, Arial, sans-serif" font-size="13" fill="{INK}">\n'
         f'<rect width="100%" height="100%" fill="#ffffff"/>\n'
-        + text(24, 34, "What a stream costs, as a ratio to bare ASGI (less is better)", font_size=18, font_weight=600)
+        + text(24, 34, "Cost of a stream, relative to bare ASGI (lower is better)", font_size=18, font_weight=600)
         + text(24, 56, subtitle, fill=FAINT)
         + "".join(parts)
         + "</svg>\n"
@@ -59,7 +59,7 @@ def panel(outcome: Outcome, scenario: Scenario, target: Target, titles: dict[str
 
 
 def aim(outcome: Outcome, target: Target, titles: dict[str, str], first: int) -> str:
-    """The target as a line; one that is set against another server is drawn where it falls beside bare ASGI."""
+    """The target as a line; a target relative to another server is converted to a ratio to bare ASGI."""
     base = outcome.beside(target.scenario, target.to, "bare", target.key)
     if base is None:
         return ""
@@ -79,7 +79,7 @@ def tear(x: float, y: int) -> str:
 
 
 def text(x: float, y: float, content: str, **style: str | int) -> str:
-    """A line of text with a white rim, so that it can be read across a target's line."""
+    """A line of text with a white outline, so that it is readable on top of a target's line."""
     drawn = {"font_size": 13, "paint_order": "stroke", "stroke": "#ffffff", "stroke_width": 4, **style}
     attributes = "".join(f' {name.replace("_", "-")}="{value}"' for name, value in drawn.items())
     return f'<text x="{x:.1f}" y="{y:.1f}"{attributes}>{escape(content)}</text>\n'

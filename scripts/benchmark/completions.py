@@ -1,6 +1,6 @@
-"""Reads one raw HTTP answer in OpenAI's dialect and says whether it is the text that was asked for, or what is wrong.
+"""Checks whether a raw HTTP response in OpenAI's dialect has the expected text.
 
-The counterpart of `transcript` for engines and gateways: how the text is cut into tokens is theirs to choose.
+The counterpart of `transcript` for engines and gateways, which may split the text into tokens as they like.
 """
 
 import json
@@ -12,7 +12,7 @@ from .transcript import WrongAnswer, body, read_events
 def check(raw: bytes, words: list[str], *, whole: bool) -> list[int]:
     """For each word, the number of the event that completes it. Raises `WrongAnswer`: see `transcript.check`.
 
-    A word is complete when the next one begins, or the text ends: the same moment at which the service can tell it.
+    A word is complete when the next one begins or the text ends, which is when the service can send it, too.
     """
     expected = " ".join(words)
     text = ""
@@ -41,7 +41,7 @@ def check(raw: bytes, words: list[str], *, whole: bool) -> list[int]:
 
 
 def read_chunk(data: str) -> tuple[str, str | None]:
-    """Its text and its finish reason."""
+    """A chunk's text and finish reason."""
     try:
         chunk: dict[str, Any] = json.loads(data)
         if not chunk["choices"]:  # the usage
@@ -49,4 +49,4 @@ def read_chunk(data: str) -> tuple[str, str | None]:
         choice = chunk["choices"][0]
         return choice["delta"].get("content") or "", choice.get("finish_reason")
     except (ValueError, TypeError, LookupError, AttributeError):
-        raise WrongAnswer(f"no chunk of a completion: {data[:300]!r}") from None
+        raise WrongAnswer(f"not a completion chunk: {data[:300]!r}") from None

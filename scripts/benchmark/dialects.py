@@ -1,6 +1,6 @@
-"""What a server is asked, and how its answer is read: in the service's own dialect, or in OpenAI's.
+"""How requests are written and responses checked, in the service's own dialect and in OpenAI's.
 
-A reader of an answer says, for each word, which event completes it: so times to a word compare across dialects.
+A check returns, for each word, the event that completes it, so that times to a word are comparable across dialects.
 """
 
 import json
@@ -12,21 +12,21 @@ from typing import Protocol
 from . import completions, transcript
 
 MODEL = "bench"
-KEY = f"sk-{secrets.token_hex(32)}"  # LiteLLM does not start without one; the engine takes any
+KEY = f"sk-{secrets.token_hex(32)}"  # LiteLLM does not start without one; the engine accepts any
 
 
 class Check(Protocol):
     def __call__(self, raw: bytes, words: list[str], *, whole: bool) -> list[int]:
         """For each word, the number of the event that completes it, from 0.
 
-        Raises `WrongAnswer` unless `raw` is exactly these words and an end; or, if not `whole`, its beginning.
+        Raises `WrongAnswer` unless `raw` is exactly these words and an end or, if not `whole`, a prefix of that.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
     request: Callable[[int, str, str], bytes]
-    """The bytes that ask a server on this port for an answer to this message, showing a credential if it wants one."""
+    """The bytes of a request: takes the server's port, the message, and a credential or an empty string."""
     check: Check
 
 

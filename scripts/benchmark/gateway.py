@@ -1,10 +1,10 @@
-"""The service as a gateway: before an engine, beside that engine read directly, LiteLLM's proxy, and the core alone.
+"""The service as a gateway to an engine, compared with the engine itself, LiteLLM's proxy, and the core alone.
 
-A token costs the core what any delta of a bot costs it. What it costs on top of that is the gateway's own: reading the
-engine's stream. The simulator, which says the same words a delta a word, tells the two apart. The engine shares the
-load generator's core, so that the gateway has its own.
+A token costs the core as much as any delta of a bot. The rest is the gateway's own cost: reading the engine's stream.
+The simulator, which sends the same words with one delta per word, separates the two. The engine shares the load
+generator's core, so that the gateway has a core of its own.
 
-A word is whole when the next one begins. So all times to a word, in either dialect, are those to the token behind it.
+A word is complete when the next one begins, so in both dialects the time to a word is the time to the token after it.
 """
 
 import json
@@ -47,7 +47,7 @@ def base_url(port: int) -> str:
 
 
 class LiteLLM:
-    """As its documentation has it for production, and without a look at the network for its list of prices."""
+    """As its documentation recommends for production, without fetching its price list from the network."""
 
     def __init__(self, executable: Path) -> None:
         self.executable = executable
@@ -75,12 +75,12 @@ ENGINE = Server("direct", "engine itself", engine, judged=True, dialect=COMPLETI
 
 
 def gateways(litellm: str | None) -> list[Server]:
-    """In the order of the table. LiteLLM, which is no dependency of the project, where it is found or named."""
+    """In the order of the table. LiteLLM, which the project does not depend on, is included if found or named."""
     found = shutil.which(litellm or "litellm")
     proxies: list[Server] = []
     if found:
         launch = LiteLLM(Path(found).absolute())
-        judged = litellm is not None  # who names it wants to know
+        judged = litellm is not None  # if named explicitly, measure it in every round
         proxies.append(Server("litellm", "LiteLLM proxy", launch, judged, COMPLETIONS, before=ENGINE))
     return [
         Server("service", "this service", gateway, judged=True, before=ENGINE),
@@ -91,9 +91,9 @@ def gateways(litellm: str | None) -> list[Server]:
 
 
 async def measure_burst(server: Running, effort: Effort) -> Result:
-    """Words of one length, so that the simulator can say each in a delta of its own without a pause.
+    """Words of equal length, so that the simulator can send each in its own delta without a pause.
 
-    They differ, for LiteLLM breaks off a model that repeats itself.
+    They differ because LiteLLM aborts a model that repeats itself.
     """
     starts = (n % (len(ascii_lowercase) - WORD_LENGTH) for n in range(TOKENS))
     words = [ascii_lowercase[start : start + WORD_LENGTH] for start in starts]
@@ -108,13 +108,13 @@ async def measure_streams(server: Running, effort: Effort) -> Result:
 
 
 def cpu(server: Running, us: float) -> dict[str, float]:
-    """Of gateways alone."""
+    """The CPU figure, for gateways only."""
     return {} if server.server.with_load else {"cpu_us_a_token": us}
 
 
 ON_TOP_OF_CORE = (Beside("+core", "core", sub),)
 ADDED = (Beside("+direct", "direct", sub),)
-CPU_TOKEN = Metric("cpu_us_a_token", "CPU a token", "µs", 2, ON_TOP_OF_CORE)
+CPU_TOKEN = Metric("cpu_us_a_token", "CPU per token", "µs", 2, ON_TOP_OF_CORE)
 FIRST = (
     Metric("first_p50_ms", "first word p50", "ms", 1, ADDED),
     Metric("first_p99_ms", "first word p99", "ms", 1, ADDED),
@@ -130,7 +130,7 @@ GATEWAY_SCENARIOS = (
     ),
     Scenario(
         "gateway-streams",
-        f"Gateway: {STREAMS} streams at {1000 // PACE_MS} tokens a second",
+        f"Gateway: {STREAMS} streams at {1000 // PACE_MS} tokens per second",
         (CPU_TOKEN, *FIRST, *GAPS),
         measure_streams,
     ),

@@ -1,7 +1,7 @@
-"""The load generator: raw protocols that write one prepared request and note when events arrive.
+"""The load generator: raw protocols that write a prepared request and record when events arrive.
 
-It only counts while the clock runs and keeps the bytes; `transcript.check` reads them afterwards. So one core of
-Python drives any server here. It gives up on time limits alone, never on slowness it can measure.
+While measuring, it only counts events and keeps the bytes; `transcript.check` parses them afterwards. So one core of
+Python can drive any server here. It gives up only at time limits, not because a server is slow.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ EVENT_MARK = b"data:"
 
 @dataclass(slots=True)
 class Exchange:
-    """One request and what came back: the bytes, and for each read the moment and the number of events in it."""
+    """One request and its response: the bytes and, for each read, its time and the number of events in it."""
 
     sent_at: float
     raw: bytearray = field(default_factory=bytearray)
@@ -28,7 +28,7 @@ class Exchange:
     ended: bool = False
 
     def moments(self) -> list[float]:
-        """When each event came."""
+        """When each event arrived."""
         return [moment for moment, count in self.reads for _ in range(count)]
 
     def events(self) -> int:
@@ -36,15 +36,15 @@ class Exchange:
 
 
 class Connection(asyncio.Protocol):
-    """A keep-alive connection that asks the same thing again and again; `finished` is told of each end."""
+    """A keep-alive connection that repeats a request; calls `finished` after each response."""
 
     def __init__(self, request: bytes, finished: Callable[["Connection"], None]) -> None:
         self.request = request
         self.finished = finished
-        self.began: Callable[[], None] | None = None  # told of the first event of each exchange
+        self.began: Callable[[], None] | None = None  # called at the first event of each exchange
         self.exchange = Exchange(0.0)
         self.lost = False
-        self.transport: asyncio.Transport  # `connect` sets it: uvloop's own transports are no asyncio.Transport
+        self.transport: asyncio.Transport  # set by `connect`: uvloop's transports are not asyncio.Transport
 
     def ask(self) -> None:
         self.exchange = Exchange(perf_counter())
@@ -55,7 +55,7 @@ class Connection(asyncio.Protocol):
         now = perf_counter()
         exchange = self.exchange
         raw = exchange.raw
-        # A mark may straddle two reads: look again at what is too short to have held a whole one.
+        # A mark may be split between two reads: search the last bytes again that are too short for a whole one.
         start = max(0, len(raw) - len(EVENT_MARK) + 1)
         raw += data
         count = raw.count(EVENT_MARK, start)
@@ -88,7 +88,7 @@ async def connect(port: int, request: bytes, finished: Callable[[Connection], No
 
 
 async def closed_loop(port: int, request: bytes, *, connections: int, seconds: float) -> list[Exchange]:
-    """Each connection asks, reads the whole reply and asks again until the time is over; then the last replies end."""
+    """Each connection sends a request, reads the whole reply and repeats until the time is up; the last replies end."""
     exchanges: list[Exchange] = []
     ended = asyncio.Event()
     running = connections
@@ -119,7 +119,7 @@ async def closed_loop(port: int, request: bytes, *, connections: int, seconds: f
 
 
 class Crowd:
-    """Many streams open at once, begun evenly over `ramp_seconds` so that their words do not fall due together."""
+    """Many concurrent streams, started evenly over `ramp_seconds` so that their words are not all due at once."""
 
     def __init__(self, port: int, request: bytes, *, streams: int, ramp_seconds: float) -> None:
         self.port = port
@@ -158,11 +158,11 @@ class Crowd:
             self.all_began.set()
 
     async def began(self, seconds: float) -> None:
-        """Until every stream has brought an event, or the time is over."""
+        """Wait until every stream has had an event, or the time is up."""
         await within(seconds, self.all_began)
 
     async def wait(self, seconds: float) -> None:
-        """Until every stream has ended, or the time is over: a server that falls behind is measured, not waited for."""
+        """Wait until every stream has ended, or the time is up: a server that falls behind is not waited for."""
         await within(seconds, self.all_finished)
 
     def close(self) -> list[Exchange]:

@@ -1,4 +1,4 @@
-"""What every scenario is made of: figures, how hard to try, and the two ways to load a server and read its answers."""
+"""The parts of every scenario: figures, durations, and the two ways to load a server and check its responses."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ BUSY = 0.8
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """A column that sets a figure against that of the server `to`, of the same round: its ratio, or its difference."""
+    """A column that compares a figure with that of the server `to` in the same round: as a ratio or a difference."""
 
     title: str
     to: str
@@ -38,7 +38,7 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How long to measure: enough for a steady figure, or a quick look."""
+    """How long to measure: for stable figures, or quickly."""
 
     warm_seconds: float
     loop_seconds: float
@@ -66,7 +66,7 @@ GAPS = (Metric("gap_p50_ms", "gap p50", "ms", 1), Metric("gap_p99_ms", "gap p99"
 
 
 def words_of(count: int) -> list[str]:
-    """Plain words of the lengths that English has."""
+    """Words with typical English lengths."""
     lengths = (3, 5, 2, 7, 4, 1, 6, 9)
     return [("abcdefghi"[: lengths[n % len(lengths)]]) for n in range(count)]
 
@@ -77,16 +77,16 @@ def paced(pace_ms: int, words: list[str]) -> str:
 
 def percentile(values: list[float], share: float) -> float:
     if not values:
-        raise WrongAnswer("no event came")
+        raise WrongAnswer("no event arrived")
     return sorted(values)[min(len(values) - 1, int(len(values) * share))]
 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """Exchanges whose answers have been read and found right, and what they cost."""
+    """Exchanges whose responses were checked, and what they cost."""
 
     spent_seconds: float
-    """CPU of the server."""
+    """CPU time of the server."""
     exchanges: list[Exchange]
     heard: list[list[float]]
     """For each exchange, when its words were complete."""
@@ -98,9 +98,9 @@ class Answers:
         return sum(exchange.events() for exchange in self.exchanges)
 
     def cpu_us(self, count: int) -> float:
-        """CPU for each of so many things."""
+        """CPU time per item, for this many items."""
         if not count:
-            raise WrongAnswer("no event came")
+            raise WrongAnswer("no event arrived")
         return self.spent_seconds / count * 1e6
 
     def first(self) -> dict[str, float]:
@@ -109,7 +109,7 @@ class Answers:
         return {"first_p50_ms": percentile(first, 0.5) * 1e3, "first_p99_ms": percentile(first, 0.99) * 1e3}
 
     def gaps(self) -> dict[str, float]:
-        """The waits between words; words that came in one read have none between them, and the end does not count."""
+        """The times between words; zero for words from one read, and without the end."""
         gaps = [after - before for moments in self.heard for before, after in pairwise(moments)]
         return {"gap_p50_ms": percentile(gaps, 0.5) * 1e3, "gap_p99_ms": percentile(gaps, 0.99) * 1e3}
 
@@ -121,7 +121,7 @@ def heard(server: Running, exchange: Exchange, words: list[str], *, whole: bool 
 
 
 async def measure_loop(server: Running, effort: Effort, message: str, words: list[str]) -> Answers:
-    """What the server spends on as many replies as sixteen readers can take."""
+    """The server's cost for as many replies as sixteen readers can read."""
     request = server.request(message)
     warm = await closed_loop(server.port, request, connections=CONNECTIONS, seconds=effort.warm_seconds)
     for exchange in warm:
@@ -133,7 +133,7 @@ async def measure_loop(server: Running, effort: Effort, message: str, words: lis
 
 
 async def measure_crowd(server: Running, effort: Effort, *, streams: int, pace_ms: int) -> tuple[Answers, str]:
-    """What the server spends on many streams at a pace, and a note about what to doubt."""
+    """The server's cost for many paced streams, and a note on what makes the figures doubtful."""
     warming = server.request(paced(1, words_of(8)))
     await closed_loop(server.port, warming, connections=CONNECTIONS, seconds=effort.warm_seconds)
     words = words_of(round(effort.crowd_seconds * 1000 / pace_ms))
@@ -153,7 +153,7 @@ async def measure_crowd(server: Running, effort: Effort, *, streams: int, pace_m
     notes: list[str] = []
     if answers.words() < streams * len(words):
         share = answers.words() / (streams * len(words))
-        notes.append(f"cannot keep up: {share:.0%} of the words came within {GRACE_SECONDS:.0f} s of being due")
+        notes.append(f"cannot keep up: {share:.0%} of the words arrived within {GRACE_SECONDS:.0f} s of being due")
     if busy > BUSY:
-        notes.append(f"the core of the load generator was {busy:.0%} busy: the gaps may be its own")
+        notes.append(f"the load generator's core was {busy:.0%} busy: it may have caused the gaps")
     return answers, "; ".join(notes)

@@ -1,7 +1,7 @@
-"""What the measurements say: medians over rounds, ratios within a round, the targets, and the table of it all.
+"""Evaluates the measurements: medians over rounds, ratios within a round, targets, and the table.
 
-Servers are compared within a round, and then the median of the rounds is taken, so that a machine that grows slower
-from round to round does not change it.
+Servers are compared within a round, and then the median over rounds is taken, so that a machine that slows down from
+round to round does not distort the result.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ HUNDRED = 100
 
 @dataclass(slots=True)
 class Outcome:
-    """All results by scenario, server and round, and what did not work."""
+    """All results by scenario, server and round, and the failures."""
 
     results: dict[tuple[str, str, int], Result] = field(default_factory=dict)
     errors: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -31,7 +31,7 @@ class Outcome:
     def beside(
         self, scenario: str, server: str, to: str, key: str, how: Callable[[float, float], float] = truediv
     ) -> float | None:
-        """How much more than `to`: the ratio, or with `sub` the difference."""
+        """The comparison with the server `to`: a ratio or, with `sub`, a difference."""
         found: list[float] = []
         for number in self._rounds(scenario, server):
             figure = self._figure(scenario, server, number, key)
@@ -60,7 +60,7 @@ class Target:
     at_most: float
     says: str
     how: Callable[[float, float], float] = truediv
-    """What is bounded: the ratio, or with `sub` the difference."""
+    """What is limited: the ratio or, with `sub`, the difference."""
     unit: str = ""
 
     def aim(self, title: str) -> str:
@@ -77,12 +77,12 @@ class Target:
 
 TARGETS = (
     Target("reply", "cpu_us_a_reply", "bare", 1.2, "CPU of an 8-word reply"),
-    Target("burst", "cpu_us_an_event", "node", 0.8, "CPU an event of 200 words at once"),
-    Target("streams", "cpu_us_an_event", "bare", 1.0, "CPU an event of 1,000 streams"),
+    Target("burst", "cpu_us_an_event", "node", 0.8, "CPU per event, 200 words at once"),
+    Target("streams", "cpu_us_an_event", "bare", 1.0, "CPU per event of 1,000 streams"),
     Target("streams", "gap_p99_ms", "bare", 1.2, "p99 gap of 1,000 streams"),
     Target("memory", "kib_a_stream", "bare", 1.0, "memory of an open stream"),
-    Target("gateway-burst", "cpu_us_a_token", "core", 25, "CPU a token at full speed", sub, "µs"),
-    Target("gateway-streams", "cpu_us_a_token", "core", 25, "CPU a token of 200 streams", sub, "µs"),
+    Target("gateway-burst", "cpu_us_a_token", "core", 25, "CPU per token at full speed", sub, "µs"),
+    Target("gateway-streams", "cpu_us_a_token", "core", 25, "CPU per token of 200 streams", sub, "µs"),
     Target("gateway-streams", "first_p50_ms", "direct", 2, "first word of 200 streams, p50", sub, "ms"),
 )
 
@@ -94,7 +94,7 @@ def block(outcome: Outcome, scenario: Scenario, titles: dict[str, str]) -> str:
     lines = [scenario.title, f"{'':{width}}{heads}", f"{'':{width}}{''.join(columns)}"]
     for server, title in titles.items():
         if error := outcome.errors.get((scenario.name, server)):
-            lines.append(f"{title:{width}}  did not work: {error}")
+            lines.append(f"{title:{width}}  failed: {error}")
             continue
         cells = "".join(cell(outcome, scenario, server, metric) for metric in scenario.metrics)
         lines.append(f"{title:{width}}{cells}")
@@ -112,7 +112,7 @@ def cell(outcome: Outcome, scenario: Scenario, server: str, metric: Metric) -> s
 
 
 def brief(figure: float | None) -> str:
-    """At most four digits, so that the columns stay apart whatever the figure."""
+    """At most four digits, so that the columns stay separate whatever the figure."""
     if figure is None:
         return "-"
     size = abs(figure)

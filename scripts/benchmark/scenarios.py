@@ -1,4 +1,4 @@
-"""The four things measured beside peers, each against a fresh and warmed server, and what each yields."""
+"""The four scenarios for the comparison with peers, each with a fresh, warmed-up server."""
 
 import asyncio
 from statistics import fmean
@@ -47,9 +47,9 @@ async def measure_streams(server: Running, effort: Effort) -> Result:
 
 
 async def measure_memory(server: Running, effort: Effort) -> Result:
-    """What a thousand streams add to those that are open already.
+    """The memory that a thousand streams add to those that are already open.
 
-    The first ones fill the holes that starting has left in the heap, which differ from server to server.
+    The first ones fill the gaps that start-up has left in the heap, which differ between servers.
     """
     warming = server.request(" ".join(words_of(8)))
     await closed_loop(server.port, warming, connections=CONNECTIONS, seconds=effort.warm_seconds)
@@ -66,12 +66,12 @@ async def measure_memory(server: Running, effort: Effort) -> Result:
     for exchange in exchanges:
         heard(server, exchange, words, whole=False)
         if exchange.ended or not exchange.reads:
-            raise WrongAnswer("a stream was not open, or had no word yet, while memory was measured")
+            raise WrongAnswer("a stream was closed or had no word yet while memory was measured")
     return Result({"kib_a_stream": (after - before) / STREAMS / 1024})
 
 
 async def memory_with(crowd: Crowd, server: Running, effort: Effort) -> float:
-    """Bytes, once the streams are open and each has brought a word: the mean of a few looks."""
+    """Bytes, when the streams are open and each has had a word: the mean of a few samples."""
     await crowd.open()
     await crowd.began(BEGIN_SECONDS)
     seen: list[int] = []
@@ -81,26 +81,26 @@ async def memory_with(crowd: Crowd, server: Running, effort: Effort) -> float:
     return fmean(seen)
 
 
-CPU_EVENT = Metric("cpu_us_an_event", "CPU an event", "µs", 2)
+CPU_EVENT = Metric("cpu_us_an_event", "CPU per event", "µs", 2)
 
 SCENARIOS = (
     Scenario(
         "reply",
-        f"A reply of 8 words, again and again on {CONNECTIONS} connections",
-        (Metric("cpu_us_a_reply", "CPU a reply", "µs", 1), *FIRST),
+        f"A reply of 8 words, repeated on {CONNECTIONS} connections",
+        (Metric("cpu_us_a_reply", "CPU per reply", "µs", 1), *FIRST),
         measure_reply,
     ),
     Scenario("burst", f"200 words at once, on {CONNECTIONS} connections", (CPU_EVENT, *FIRST), measure_burst),
     Scenario(
         "streams",
-        f"{STREAMS:,} streams at {1000 // PACE_MS} words a second",
+        f"{STREAMS:,} streams at {1000 // PACE_MS} words per second",
         (CPU_EVENT, *FIRST, *GAPS),
         measure_streams,
     ),
     Scenario(
         "memory",
-        f"Memory of an open stream, from {STREAMS:,} of them at a word a second",
-        (Metric("kib_a_stream", "memory a stream", "KiB", 1),),
+        f"Memory of an open stream, from {STREAMS:,} of them at one word per second",
+        (Metric("kib_a_stream", "memory per stream", "KiB", 1),),
         measure_memory,
     ),
 )

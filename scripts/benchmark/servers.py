@@ -1,4 +1,4 @@
-"""The servers under test: how each is started as its users start it, kept on one core, measured and stopped."""
+"""The servers under test: how each is started like its users start it, pinned to one core, measured and stopped."""
 
 import asyncio
 import os
@@ -27,13 +27,13 @@ START_SECONDS = 60
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """How to start a process; `files` are there, by name, in the folder that it starts in."""
+    """How to start a process; `files` are created, by name, in its working directory."""
 
     command: list[str]
     environment: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     credential: Sequence[str] = ()
-    """A command that prints what its requests have to show; it runs there beforehand."""
+    """A command that prints the credential for requests; it runs first, in the same directory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +41,19 @@ class Server:
     name: str
     title: str
     launch: Callable[[int, int], Launch]
-    """Is told the server's port, and that of what it stands before, if anything."""
+    """Takes the server's port, and that of its upstream or 0."""
     judged: bool
-    """A target names it: measured in every round, the others in the first."""
+    """A target names it: it is measured in every round, the others only in the first."""
     dialect: Dialect = CHAT
     before: "Server | None" = None
-    """A gateway stands before an engine, which is started first."""
+    """The upstream of a gateway: an engine, which is started first."""
     with_load: bool = False
-    """It stays on the load generator's core, and is not what is measured."""
+    """It stays on the load generator's core, and is not measured itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A started server; `family` is its process and the processes that it has started."""
+    """A started server; `family` is its process and all its descendants."""
 
     server: Server
     port: int
@@ -73,13 +73,13 @@ class Running:
         return sum(time.user + time.system for time in times)
 
     def load_core_seconds(self) -> float:
-        """CPU time that it, or what it stands before, takes from the load generator."""
+        """CPU time that it or its upstream uses on the load generator's core."""
         if self.server.with_load:
             return self.cpu_seconds()
         return self.before.load_core_seconds() if self.before else 0.0
 
     def memory_bytes(self) -> int:
-        """What the processes hold for themselves alone (USS): what would be free again without them."""
+        """The memory unique to the processes (USS), which would be freed with them."""
         return sum(process.memory_full_info().uss for process in self.family)
 
 
@@ -88,7 +88,7 @@ def service(port: int, _: int) -> Launch:
 
 
 def guarded(port: int, _: int) -> Launch:
-    """With a key, and with limits that nobody reaches."""
+    """With a key, and with limits that are never reached."""
     limits = ("REQUESTS_PER_MINUTE", "STREAMS_PER_CLIENT", "WORDS_PER_DAY")
     return replace(
         service(port, 0),
@@ -111,7 +111,7 @@ def node_peer(port: int, _: int) -> Launch:
 
 
 def servers() -> list[Server]:
-    """Those that can run here, in the order of the table. Node is not a dependency of the project."""
+    """Those that can run on this machine, in the order of the table. Node is optional."""
     node = [Server("node", "Node http", node_peer, judged=True)] if shutil.which("node") else []
     return [
         Server("service", "this service", service, judged=True),
@@ -126,7 +126,7 @@ def servers() -> list[Server]:
 
 @asynccontextmanager
 async def started(server: Server) -> AsyncIterator[Running]:
-    """A fresh process, ready to answer; killed at the end, with all that it has started."""
+    """A fresh process, ready for requests; killed at the end with its descendants."""
     async with AsyncExitStack() as stack:
         before = await stack.enter_async_context(started(server.before)) if server.before else None
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
@@ -149,7 +149,7 @@ async def started(server: Server) -> AsyncIterator[Running]:
 
 
 def start(launch: Launch, folder: Path, output: Path) -> subprocess.Popen[bytes]:
-    """Defaults on: its data stay in a folder that goes."""
+    """Start the process in a temporary folder, so that its data is deleted."""
     for name, content in launch.files.items():
         (folder / name).write_text(content, encoding="utf-8")
     with output.open("wb") as written:
@@ -165,13 +165,13 @@ def start(launch: Launch, folder: Path, output: Path) -> subprocess.Popen[bytes]
 
 
 def shown(launch: Launch, folder: Path) -> str:
-    """What the launch's requests have to show."""
+    """The credential for the launch's requests."""
     done = subprocess.run(launch.credential, cwd=folder, env=environment(launch), capture_output=True, check=True)
     return done.stdout.decode().strip()
 
 
 def environment(launch: Launch) -> Mapping[str, str]:
-    """No setting of whoever runs this reaches the service."""
+    """The environment without the user's own settings of the service."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("CHAT_")}
     return {**inherited, "PYTHONPATH": str(ROOT), **launch.environment}
 
@@ -206,9 +206,9 @@ def free_port() -> int:
 
 @cache
 def cores() -> tuple[int, int] | None:
-    """One core for the load generator, another for the server; None where the system cannot pin or has but one.
+    """One core for the load generator, one for the server; `None` if the system cannot pin or has only one core.
 
-    The first and the last: on all common numberings these are not two threads of one core. Asked once, before pinning.
+    The first and the last: in all common numberings these are not two threads of one core. Cached before pinning.
     """
     if not hasattr(os, "sched_getaffinity"):
         return None
@@ -224,7 +224,7 @@ def pin_load_generator() -> None:
 
 @contextmanager
 def server_core() -> Iterator[None]:
-    """A process started within inherits the server's core, from its first instruction and for all its threads."""
+    """A process started inside inherits the server's core, from the start and for all its threads."""
     pair = cores()
     if pair:
         os.sched_setaffinity(0, {pair[1]})

@@ -1,4 +1,4 @@
-"""What `scripts/bench` can run: suites of scenarios and the servers that they are for, chosen by name."""
+"""What `scripts/bench` can run: suites of scenarios with their servers, selected by name."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -25,7 +25,7 @@ class Suite:
         return [server for server in self.servers if server.name in names]
 
     def part(self, names: Collection[str], *, quick: bool) -> "Suite":
-        """What is named of it, or all; of the servers, if it has to be quick, those that the targets name."""
+        """The named parts of it, or all; with `quick`, only servers that have targets unless named."""
         servers = self.named_servers(names) or [server for server in self.servers if server.judged or not quick]
         return replace(self, scenarios=self.named_scenarios(names) or self.scenarios, servers=servers)
 
@@ -34,12 +34,12 @@ class Suite:
 
 
 def suites(litellm: str | None) -> list[Suite]:
-    """All there is; `litellm` is the proxy's executable, which is looked for on the path otherwise."""
+    """All suites; `litellm` is the proxy's executable, which is otherwise looked up on PATH."""
     return [Suite("peers", SCENARIOS, servers()), Suite("gateway", GATEWAY_SCENARIOS, gateways(litellm))]
 
 
 def chosen(known: Sequence[Suite], names: Collection[str], *, quick: bool) -> list[Suite]:
-    """Without a name all of it; a suite or a scenario with all its servers; a server in all its scenarios."""
+    """Everything if no name is given; a suite or scenario with all its servers; a server with all its scenarios."""
     by_scenario = [suite for suite in known if suite.name in names or suite.named_scenarios(names)]
     by_server = [suite for suite in known if suite.named_servers(names)]
     return [suite.part(names, quick=quick) for suite in by_scenario or by_server or known]

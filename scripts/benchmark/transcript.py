@@ -1,6 +1,6 @@
-"""Reads one raw HTTP answer and says whether it is the echo that was asked for, word by word, or what is wrong.
+"""Checks whether a raw HTTP response is the expected echo, word by word.
 
-It runs after the clock has stopped, so it may be thorough. It knows nothing of sockets.
+Runs after the measurement, so it can be thorough. Knows nothing about sockets.
 """
 
 import json
@@ -11,7 +11,7 @@ LAST_CHUNK = b"0\r\n\r\n"
 
 
 class WrongAnswer(Exception):
-    """A server did not do the work; its figures mean nothing."""
+    """A server gave a wrong response, so its figures are meaningless."""
 
 
 class Event(NamedTuple):
@@ -23,7 +23,7 @@ class Event(NamedTuple):
 def check(raw: bytes, words: list[str], *, whole: bool) -> list[int]:
     """For each word, the number of its event, from 0.
 
-    Raises `WrongAnswer` unless `raw` streams exactly `words`, then `done`; or, if not `whole`, its beginning.
+    Raises `WrongAnswer` unless `raw` streams exactly `words`, then `done` or, if not `whole`, a prefix of that.
     """
     events = read_events(body(raw)) if raw or whole else []
     done = events.pop() if events and events[-1].name == "done" else None
@@ -58,7 +58,7 @@ def first_difference(got: list[str], words: list[str]) -> str:
 
 
 def body(raw: bytes) -> str:
-    """The decoded body of a chunked answer with status 200, as far as it came."""
+    """The decoded body of a chunked response with status 200, as far as it was received."""
     head, _, rest = raw.partition(HEAD_END)
     if not head.startswith(b"HTTP/1.1 200"):
         raise WrongAnswer(f"answered {raw[:300]!r}")

@@ -1,1 +1,1 @@
-"""Makes clients from the contract, as client teams would; see `scripts/sdk`."""
+"""Generates clients from the contract, like client teams would; see `scripts/sdk`."""

@@ -1,4 +1,4 @@
-"""`scripts/sdk`: makes the clients that are asked for, and says where each is and whether its types are strict."""
+"""`scripts/sdk`: generates clients, and prints where each one is and whether it is strictly typed."""
 
 import argparse
 import sys
@@ -15,13 +15,13 @@ _HELP = "\n".join(
         *[f"  {name}{' (recommended)' * (name in _RECOMMENDED)}" for name in KINDS],
         "  all",
         "",
-        "Without any, the recommended ones are made. docs/sdks.md says what each can do.",
+        "By default, the recommended ones are generated. docs/sdks.md compares all of them.",
     ]
 )
 
 
 def main() -> int:
-    """Returns 1 if a client cannot be made, or a recommended one is not strictly typed."""
+    """Returns 1 if a client cannot be generated, or a recommended one is not strictly typed."""
     parser = argparse.ArgumentParser(
         prog="scripts/sdk",
         description="Generate clients from the contract, and check their types.",
@@ -29,7 +29,7 @@ def main() -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("client", nargs="*", type=_client, metavar="CLIENT")
-    parser.add_argument("--out", type=Path, default=BUILD, help="the folder for their folders (default: build/sdk)")
+    parser.add_argument("--out", type=Path, default=BUILD, help="the parent folder of the clients (default: build/sdk)")
     arguments = parser.parse_args()
     chosen = arguments.client or _RECOMMENDED
     succeeded = [_is_made(name, arguments.out) for name in (KINDS if "all" in chosen else chosen)]

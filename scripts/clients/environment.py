@@ -1,4 +1,4 @@
-"""What generators run in: for Python's an environment of their own (requirements-sdk.txt), and the project's Node."""
+"""The environment of generators: a separate one for Python (requirements-sdk.txt), and the project's Node."""
 
 import hashlib
 import os
@@ -15,11 +15,11 @@ _NODE = ROOT / ".venv" / "node"
 
 
 class GenerationFailed(Exception):
-    """A program that makes or needs a client has failed; the text is what it said."""
+    """A generator, type checker or client failed; the text is its output."""
 
 
 def run(command: list[str], folder: Path) -> str:
-    """Run a program with all generators on its path, and give what it prints.
+    """Run a program with all generators on its path, and return its output.
 
     Raises `GenerationFailed`.
     """
@@ -32,9 +32,9 @@ def run(command: list[str], folder: Path) -> str:
 
 
 def environment() -> dict[str, str]:
-    """The environment variables by which generators, type checkers and clients are found, Python's and Node's.
+    """The environment variables with which generators, type checkers and clients of Python and Node run.
 
-    What Python compiles is kept, for the next that imports it, but not among what was generated.
+    Compiled Python files are cached, but outside the generated folders.
     """
     programs = [_python() / "bin", _NODE / "bin", node_packages() / ".bin"]
     path = os.pathsep.join([*map(str, programs), os.environ["PATH"]])
@@ -48,7 +48,7 @@ def node_packages() -> Path:
 
 
 def install() -> None:
-    """Install what is not installed.
+    """Install what is missing.
 
     Raises `GenerationFailed`.
     """
@@ -56,9 +56,9 @@ def install() -> None:
     place = _python()
     mark = place / "installed"
     place.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(place.with_suffix(".lock")):  # tests may be at it, too
+    with FileLock(place.with_suffix(".lock")):  # tests may be doing the same
         if not mark.exists():
-            print("Installing generators of clients: 130 MB", file=sys.stderr)
+            print("Installing client generators (130 MB)", file=sys.stderr)
             _quietly([sys.executable, "-m", "venv", "--clear", "--without-pip", str(place)])
             pip = [_python_with_pip(), "-m", "pip", "--python", str(place / "bin" / "python"), "install"]
             _quietly([*pip, "-qq", "--disable-pip-version-check", "--no-compile", "--require-hashes", "-r", str(LOCK)])
@@ -66,12 +66,12 @@ def install() -> None:
 
 
 def _python() -> Path:
-    """The environment that belongs to the lock file as it is."""
+    """The environment for the current lock file."""
     return BUILD / f"venv-{hashlib.sha256(LOCK.read_bytes()).hexdigest()[:16]}"
 
 
 def _python_with_pip() -> str:
-    """The interpreter that .venv was made with: as `scripts/setup` has it, .venv itself has no pip."""
+    """The interpreter that .venv was created with: .venv itself has no pip."""
     return str(Path(sys.base_exec_prefix) / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}")
 
 

@@ -1,7 +1,7 @@
-"""The clients that `scripts/sdk` makes: for each, the commands that generate it and that check its types.
+"""The clients that `scripts/sdk` generates: for each, the commands that generate it and check its types.
 
-The first two are the recommended ones; this folder has what they need in addition to the contract. The others are made
-as their documentation says.
+The first two are the recommended ones; this folder has the files that they need in addition to the contract. The others
+are generated according to their documentation.
 """
 
 import shutil
@@ -22,7 +22,7 @@ _CODEGEN = (
     " --generate-client httpx2 --client-output chat_client/client --client-package chat_client.client"
     " --client-model-package chat_client.models --client-server-base-url http://127.0.0.1:8000"
 )
-"""(Its own base URL is for the examples in the client's README; each client is told where the service is.)"""
+"""The base URL is only for the examples in the client's README; each client is given the service's URL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Kind:
     make: Callable[[Path, Path], None]
     """Generates into a new folder, from a document. Raises `GenerationFailed`."""
     check: tuple[str, ...]
-    """Checks the types of what is there, strictly."""
+    """The command that checks the client's types strictly."""
     is_recommended: bool = False
 
 

@@ -1,4 +1,4 @@
-"""Compares two contracts, the stream included: `redocly diff`, what that overlooks, and what it takes the wrong way."""
+"""Compares two contracts, including the stream: `redocly diff`, plus what it misses, minus what it misjudges."""
 
 import json
 import subprocess
@@ -21,12 +21,12 @@ class Change:
     impact: Impact
     what: str
     places: tuple[str, ...]
-    """Operations, with the status if it is about a response; or other parts of the document. The first may stand for
+    """Operations, with the status for a change of a response, or other parts of the document. The first may represent
     others that use the same component."""
 
 
 class CannotCompare(Exception):
-    """The tool did not compare them; the message is what it said."""
+    """The tool failed; the message is its output."""
 
 
 def changes(before: Path, after: Path) -> list[Change]:
@@ -42,7 +42,7 @@ def changes(before: Path, after: Path) -> list[Change]:
 
 
 def seen(before: Path, after: Path) -> Iterator[tuple[Impact, str, str]]:
-    """What `redocly diff` tells, put right: impact, place, what. Raises `CannotCompare`."""
+    """The changes that `redocly diff` reports, with corrected impact: impact, place, what. Raises `CannotCompare`."""
     done = subprocess.run(
         [_RUN, "redocly", "diff", before, after, "--format", "json", "--fail-on", "none"],
         capture_output=True,

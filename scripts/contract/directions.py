@@ -1,7 +1,7 @@
-"""Which way a change of a response goes: what there was room for breaks nobody, and what is gone breaks somebody.
+"""Corrects the impact of changes in responses: an allowed extension breaks nobody, but a removed value may.
 
-`redocly diff` takes every response that may be more than before for breaking, and every one that may be less for
-harmless. But clients were told to ignore what they do not know, and one that waits for what is gone waits for ever.
+`redocly diff` considers every extension of a response breaking, and every restriction harmless. But clients must ignore
+what they do not know, and a client that waits for a removed value waits for ever.
 """
 
 import re
@@ -12,7 +12,7 @@ from scripts.contract.documents import ANY_OTHER, Document, Node
 from scripts.contract.releases import Impact
 
 Told = Mapping[str, Any]
-"""One change, as `redocly diff` tells it."""
+"""One change as reported by `redocly diff`."""
 
 _OF_A_RESPONSE = re.compile("^#/(paths/.*/responses|components/(responses|headers))/")
 _OF_A_WORD = re.compile("(.*)/anyOf/[0-9]+/enum")
@@ -20,7 +20,7 @@ _OF_A_UNION = re.compile("(.*)/anyOf/[0-9]+")
 
 
 def judged(before: Document, told: Told) -> Iterator[tuple[Impact, str]]:
-    """The impact of a change, and what it is; once for each verdict that there is about it."""
+    """The impact and the description of a change, once for each verdict about it."""
     is_of_a_response = _OF_A_RESPONSE.match(told["path"]) is not None
     lost = _values(told, "base") - _values(told, "revision") if is_of_a_response else set()
     if lost:
@@ -35,7 +35,7 @@ def judged(before: Document, told: Told) -> Iterator[tuple[Impact, str]]:
 
 
 def _has_room(before: Document, told: Told, verdict: Told) -> bool:
-    """Whether the contract said beforehand that there might be more."""
+    """Whether the old contract already allowed the extension."""
     match verdict["ruleId"]:
         case "schema-constraint-changed":
             return told.get("property") == "additionalProperties" and told["revision"].get("value", True) is True
@@ -51,7 +51,7 @@ def _has_room(before: Document, told: Told, verdict: Told) -> bool:
 
 
 def _takes(alternative: Node, words: set[str]) -> bool:
-    """Whether an alternative is a string that may be any of the words."""
+    """Whether an alternative is an open string that matches all the words."""
     pattern = alternative.get("pattern", "")
     is_open = alternative.get("type") == "string" and not alternative.keys() & {"enum", "const"}
     return is_open and all(re.search(pattern, word) for word in words)
@@ -65,12 +65,12 @@ def _union(document: Document, pointer: str) -> list[Node]:
 
 
 def _values(told: Told, side: str) -> set[str]:
-    """What an enum has on one side of the change, if it is still one."""
+    """The values of an enum on one side of the change, if both sides are enums."""
     sides = [told.get("base", {}), told.get("revision", {})]
     is_about_values = told.get("property") == "enum" and all("value" in one for one in sides)
     return set(told[side]["value"]) if is_about_values else set()
 
 
 def _name(path: str) -> str:
-    """Of the field, whose type may be a union."""
+    """The name of the field, whose type may be a union."""
     return re.sub("/anyOf/[0-9]+$", "", path).rpartition("/")[2]

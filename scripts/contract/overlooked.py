@@ -1,6 +1,6 @@
-"""Breaking changes that `redocly diff` does not see, or takes for harmless: of streams, headers, access and problems.
+"""Breaking changes that `redocly diff` misses: in streams, headers, access and problems.
 
-`scripts.contract.directions` is about those that it takes for what they are not.
+Those that it reports with the wrong impact are in `scripts.contract.directions`.
 """
 
 from collections.abc import Iterator
@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from scripts.contract.documents import ANY_OTHER, STREAM, Document, Node
 
 _GRAMMAR = ("contains", "minContains", "maxContains", "minItems", "maxItems")
-"""What JSON Schema says of a stream as a whole."""
+"""The constraints on a stream as a whole."""
 _PROMISED = ("status", "retryable")
-"""What clients go by, besides a problem's type."""
+"""The fields that clients rely on, in addition to a problem's type."""
 
 
 def overlooked(before: Document, after: Document) -> Iterator[tuple[str, str]]:
-    """Each breaking change: where, and what."""
+    """The breaking changes, each as its place and its description."""
     then, now = before.operations(), after.operations()
     for name, operation in then.items():
         if name in now:
@@ -23,7 +23,7 @@ def overlooked(before: Document, after: Document) -> Iterator[tuple[str, str]]:
     problems = after.problems()
     for kind, problem in before.problems().items():
         if kind not in problems:
-            yield "Problems", f"The problem `{kind}` is gone."
+            yield "Problems", f"The problem `{kind}` was removed."
         else:
             for field in _PROMISED:
                 if (old := problem.get(field)) != (new := problems[kind].get(field)):
@@ -35,7 +35,7 @@ def _of_operation(before: Document, then: Node, after: Document, now: Node) -> I
     if allowed:
         for way in before.security(then):
             if way not in allowed:
-                yield "", f"`{way}` lets nobody in any more." if way else "Credentials became required."
+                yield "", f"`{way}` is no longer accepted." if way else "Credentials became required."
     parameters = after.parameters(now)
     for name, parameter in before.parameters(then).items():
         old = before.resolved(parameter.get("schema", {})).get("default")
@@ -52,12 +52,12 @@ def _of_response(before: Document, then: Node, after: Document, now: Node) -> It
     headers = now.get("headers", {})
     for name, header in then.get("headers", {}).items():
         if name in headers and _is_required(before, header) and not _is_required(after, headers[name]):
-            yield f"The header `{name}` may be missing now."
+            yield f"The header `{name}` is no longer required."
     old, new = then.get("content", {}), now.get("content", {})
     for media_type in (media_type for media_type in old if media_type in new):
         for word in ("schema", "itemSchema"):
             if word in old[media_type] and word not in new[media_type]:
-                yield f"`{media_type}` has no `{word}` any more."
+                yield f"`{media_type}` lost its `{word}`."
         if media_type == STREAM:
             yield from _of_stream(before, old[STREAM], after, new[STREAM])
 
@@ -71,7 +71,7 @@ def _of_stream(before: Document, then: Node, after: Document, now: Node) -> Iter
         events = after.events(now)
         for event in before.events(then):
             if event not in {*events, ANY_OTHER}:
-                yield f"The event `{event}` is gone from the stream."
+                yield f"The event `{event}` was removed from the stream."
     if "schema" in then.keys() & now.keys():
         old, new = before.resolved(then["schema"]), after.resolved(now["schema"])
         for word in _GRAMMAR:

@@ -1,6 +1,6 @@
-"""Releases the contract: keeps `openapi.yaml` as `generated/released/VERSION.yaml`, and dates it in CHANGELOG.md.
+"""Releases the contract: copies `openapi.yaml` to `generated/released/VERSION.yaml`, and dates it in CHANGELOG.md.
 
-From then on `scripts/check` holds `openapi.yaml` against it. Refuses a version that is too low for what has changed.
+From then on, `scripts/check` compares `openapi.yaml` with it. Refuses a version that is too low for the changes.
 """
 
 import argparse
@@ -23,13 +23,13 @@ from scripts.contract.releases import (
 
 
 class CannotRelease(Exception):
-    """The message says why not, and what to do."""
+    """The message says why, and what to do next."""
 
 
 def release(root: Path, today: dt.date) -> Version:
-    """Release the contract in this folder; its version.
+    """Release the contract in this folder, and return its version.
 
-    Raises `CannotRelease`, `CannotCompare`, `ValueError` for what does not parse or is no version, and `OSError`.
+    Raises `CannotRelease`, `CannotCompare`, `ValueError` for an invalid document or version, and `OSError`.
     """
     contract, changelog = root / "openapi.yaml", root / "CHANGELOG.md"
     version = version_of(contract)
@@ -37,9 +37,9 @@ def release(root: Path, today: dt.date) -> Version:
     newest, date = next(iter(changelogs_releases(text).items()), (None, None))
     if newest != version or date:
         raise CannotRelease(
-            f"openapi.yaml is of version {version}, and what CHANGELOG.md has at its top is {newest} - "
-            f"{date or UNRELEASED}. Next: raise info.version, begin a section '## [VERSION] - {UNRELEASED}', and say "
-            "there what changes for those who use the API."
+            f"openapi.yaml has version {version}, but the first section of CHANGELOG.md is {newest} - "
+            f"{date or UNRELEASED}. Next: raise info.version, start a section '## [VERSION] - {UNRELEASED}', and "
+            "describe there what changes for users of the API."
         )
     released = last_released(root)
     if released is not None:
@@ -59,7 +59,7 @@ def _check_version(version: Version, released: Path, contract: Path) -> None:
     least = before.after(max((change.impact for change in found), default=Impact.PATCH))
     if version < least:
         lines = "\n".join(map(told, found))
-        raise CannotRelease(f"{version} is too low to follow {before}: it has to be at least {least}.\n{lines}")
+        raise CannotRelease(f"{version} is too low after {before}: it must be at least {least}.\n{lines}")
 
 
 if __name__ == "__main__":
@@ -68,4 +68,4 @@ if __name__ == "__main__":
         version = release(ROOT, dt.datetime.now(dt.UTC).date())
     except (CannotRelease, CannotCompare, ValueError, OSError) as error:
         sys.exit(f"scripts/release: {error}")
-    print(f"Released {version}. Next: look at the diff, run scripts/check, commit, and tag it v{version}.")
+    print(f"Released {version}. Next: review the diff, run scripts/check, commit, and tag it v{version}.")

@@ -1,6 +1,6 @@
-"""Which contracts were released, and which versions may follow them.
+"""The released contracts, and which versions may follow them.
 
-Each release keeps its contract in `generated/released/VERSION.yaml`: tags are not in every copy of a repository.
+Each release has its contract in `generated/released/VERSION.yaml`, because not every clone of a repository has tags.
 """
 
 import datetime as dt
@@ -18,7 +18,7 @@ _FORM = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
 
 
 class Impact(IntEnum):
-    """How much a change changes for those who use the API."""
+    """How a change affects users of the API."""
 
     PATCH = 1
     MINOR = 2
@@ -27,7 +27,7 @@ class Impact(IntEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Version:
-    """A version as Semantic Versioning has it, but for labels of pre-releases and builds, which we do not use."""
+    """A version according to Semantic Versioning, without labels for pre-releases and builds, which we do not use."""
 
     major: int
     minor: int
@@ -38,14 +38,14 @@ class Version:
         """Raises `ValueError`."""
         match = _FORM.fullmatch(text)
         if match is None:
-            raise ValueError(f"'{text}' is no version: three numbers with dots between them")
+            raise ValueError(f"'{text}' is not a version: three numbers separated by dots")
         return cls(*map(int, match.groups()))
 
     def __str__(self) -> str:
         return f"{self.major}.{self.minor}.{self.patch}"
 
     def after(self, impact: Impact) -> "Version":
-        """The least version that may follow. Before 1.0.0, the number further right is raised."""
+        """The lowest version that may follow. Before 1.0.0, the next lower number is raised instead."""
         if not self.major:
             impact = Impact(max(impact - 1, Impact.PATCH))
         match impact:
@@ -58,23 +58,23 @@ class Version:
 
 
 def version_of(contract: Path) -> Version:
-    """What the document says of itself. Raises `ValueError`."""
+    """The version in the document. Raises `ValueError`."""
     return Version.parse(str(Document.read(contract).root["info"]["version"]))
 
 
 def released_contract(root: Path, version: Version) -> Path:
-    """Where it is, or would be."""
+    """The path of a released contract, whether or not it exists."""
     return root / "generated" / "released" / f"{version}.yaml"
 
 
 def last_released(root: Path) -> Path | None:
-    """The contract of the highest version that was released."""
+    """The released contract with the highest version."""
     found = released_contract(root, Version(0, 0, 0)).parent.glob("*.yaml")
     return max(found, key=lambda path: Version.parse(path.stem), default=None)
 
 
 def changelogs_releases(changelog: str) -> dict[Version, dt.date | None]:
-    """The versions that CHANGELOG.md has, the newest first, and when they were released. Raises `ValueError`."""
+    """The versions in CHANGELOG.md, newest first, with their release dates. Raises `ValueError`."""
     return {
         Version.parse(version): None if date == UNRELEASED else dt.date.fromisoformat(date)
         for version, date in _HEADING.findall(changelog)

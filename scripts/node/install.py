@@ -1,9 +1,9 @@
-"""Puts Node and the packages of this folder's lock file in place, as `.venv/node`, for scripts and tests.
+"""Installs Node and the packages of this folder's lock file as `.venv/node`, for scripts and tests.
 
-Takes the machine's Node if it is new enough and has npm, else the one that the Python package index has.
+Uses the machine's Node if it is new enough and has npm, else the one from the Python package index.
 
-Each state of the lock files has a folder of its own, and `.venv/node` leads to the one that is meant: so a change of
-them disturbs nobody who runs meanwhile. A lock keeps two processes from installing the same.
+Each state of the lock files gets its own folder, and `.venv/node` links to the current one, so that changing them does
+not disturb running processes. A lock keeps two processes from installing at the same time.
 """
 
 import hashlib
@@ -23,18 +23,18 @@ PLACE = ROOT / ".venv" / "node"
 
 _PYTHONS_LOCK = ROOT / "requirements-node.txt"
 _SOURCES = (_PYTHONS_LOCK, HERE / "package.json", HERE / "package-lock.json", HERE / ".npmrc")
-"""What `scripts/setup` compares, in this order, with the mark that is left at the end."""
+"""`scripts/setup` compares these, in this order, with the marker file written at the end."""
 _MARK = "installed-from"
 
 
 def is_new_enough(version: str) -> bool:
-    """Whether that Node, such as `v20.19.0`, runs every package: what their `engines` say, taken together."""
+    """Whether this version of Node, such as `v20.19.0`, satisfies the `engines` of every package."""
     match = re.fullmatch(r"v(\d+)\.(\d+)\..*", version)
     return match is not None and (((20, 19) <= (found := (int(match[1]), int(match[2]))) < (21,)) or found >= (22, 12))
 
 
 def install(python: str) -> None:
-    """Install what is not installed. `python` has pip.
+    """Install what is missing. `python` must have pip.
 
     Raises `subprocess.CalledProcessError`.
     """
@@ -55,12 +55,12 @@ def install(python: str) -> None:
 
 
 def _machines() -> tuple[str, str] | None:
-    """The machine's node and npm, if they will do."""
+    """The machine's node and npm, if they are suitable."""
     path = os.pathsep.join(part for part in os.get_exec_path() if not Path(part).is_relative_to(sys.prefix))
     node, npm = shutil.which("node", path=path), shutil.which("npm", path=path)
     if node is None or npm is None:
         return None
-    # Version managers put a stand-in on the path: ask for the program itself.
+    # Version managers put a shim on the path: ask it for the program itself.
     asked = subprocess.run(
         [node, "-p", "process.version + ' ' + process.execPath"], capture_output=True, encoding="utf-8", check=False
     )
@@ -85,11 +85,11 @@ def _lead_to(folder: Path) -> None:
     link = folder.with_suffix(".link")
     link.unlink(missing_ok=True)
     link.symlink_to(folder.name)
-    link.replace(PLACE)  # in one step: there is no moment without
+    link.replace(PLACE)  # atomic: the link always exists
 
 
 def _run(command: Sequence[str], folder: Path, path: str) -> None:
-    # What it prints goes to standard error and so, if it fails, to whoever asked for the installation.
+    # Its output goes to standard error, which the caller shows if it fails.
     subprocess.run(command, cwd=folder, env={**os.environ, "PATH": path}, stdout=sys.stderr, check=True)
 
 

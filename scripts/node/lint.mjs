@@ -1,6 +1,6 @@
-// A plugin for Redocly: puts a contract that streams so that its validator of examples understands it.
+// A plugin for Redocly: rewrites streams in the contract so that its validator of examples checks them.
 //
-// It holds an example against `schema` and forgets `itemSchema`.
+// It validates an example with `schema` and ignores `itemSchema`.
 const inPlainWords = () => ({
   MediaType: {
     enter: (mediaType) => {

@@ -1,4 +1,4 @@
-"""Asks the bot for a reply, as the service does, and notes all that it says and how it ends."""
+"""Requests replies from the bot like the service does, and records its output and how it ends."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -16,7 +16,7 @@ from tests.support.completions import counts, speaks
 from tests.support.engine import FakeEngine, Script
 
 PATIENCE_SECONDS = 20.0
-"""So long a reply may take: far more than it does."""
+"""The time limit for a reply: far longer than it takes."""
 
 HELLO = Conversation((Message("user", "hello"),))
 TALK = Conversation((Message("user", "hello"), Message("assistant", "Hi!"), Message("user", "Who are you?")))
@@ -28,22 +28,22 @@ USAGE = Usage(7, 3)
 
 @dataclass(slots=True)
 class Heard:
-    """What a bot has said."""
+    """A bot's reply."""
 
     deltas: list[str] = field(default_factory=list)
     usages: list[Usage] = field(default_factory=list)
-    """On the way."""
+    """Reported before the end."""
     finish: Finish | None = None
     error: ChatError | None = None
 
     @property
     def text(self) -> str:
-        """The deltas, joined; two halves of a character are one."""
+        """The deltas, joined; surrogate pairs become characters."""
         return "".join(self.deltas).encode("utf-16-le", "surrogatepass").decode("utf-16-le")
 
 
 async def ask(bot: OpenAI, conversation: Conversation = HELLO, begun: asyncio.Event | None = None) -> Heard:
-    """Read one reply to its end; `begun` is set at the first text. What is no `ChatError` is a defect, and raised."""
+    """Read one reply to its end; `begun` is set at the first text. Only a `ChatError` is caught."""
     heard = Heard()
     try:
         with anyio.fail_after(PATIENCE_SECONDS):
@@ -65,17 +65,17 @@ async def ask(bot: OpenAI, conversation: Conversation = HELLO, begun: asyncio.Ev
 
 @asynccontextmanager
 async def asking(engine: FakeEngine, **settings: Any) -> AsyncGenerator[OpenAI, None]:  # noqa: ANN401 - of `Engine`
-    """A bot that talks to this engine, which listens meanwhile."""
+    """A bot that uses this engine, which runs meanwhile."""
     async with engine, OpenAI(Engine(**{"base_url": engine.url, "model": "m"} | settings)) as bot:
         yield bot
 
 
 async def hear(*scripts: Script, conversation: Conversation = HELLO, **settings: object) -> tuple[Heard, int]:
-    """A reply from an engine with these scripts, and how many requests the engine got for it."""
+    """A reply from an engine with these scripts, and the number of requests for it."""
     engine = FakeEngine(*scripts)
     async with asking(engine, **settings) as bot:
         return await ask(bot, conversation), len(engine.exchanges)
 
 
 WHOLE = speaks("Hi ", "there!")
-"""A good reply, for the second try."""
+"""A successful reply, for the retry."""

@@ -1,4 +1,4 @@
-"""What engines and hosted APIs say when they refuse, each in its own words; a CANARY stands for what may be secret."""
+"""Errors of engines and hosted APIs, each in its own words; a CANARY stands for possible secrets."""
 
 from typing import Any
 

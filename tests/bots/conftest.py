@@ -1,4 +1,4 @@
-"""The bot is tried on uvloop, as the server runs."""
+"""The bot is tested on uvloop, like the server."""
 
 import logging
 
@@ -7,11 +7,11 @@ import pytest
 
 @pytest.fixture(scope="package")
 def anyio_backend() -> tuple[str, dict[str, bool]]:
-    """Tests that depend on the portions in which a loop hands over what has come try asyncio's own as well."""
+    """Tests that depend on how a loop chunks incoming data also use asyncio's own loop."""
     return "asyncio", {"use_uvloop": True}
 
 
 @pytest.fixture(autouse=True)
 def _talkative(caplog: pytest.LogCaptureFixture) -> None:
-    """All that an operator would read by default."""
+    """Capture everything that an operator would see by default."""
     caplog.set_level(logging.INFO)

@@ -1,6 +1,6 @@
-"""All that may go wrong behind the bot, and what it must make of it. Nothing of an engine's words may be in that.
+"""Everything that may go wrong behind the bot, and the expected error, which must not contain the engine's own text.
 
-Whatever an engine says here besides the reply's text has a CANARY in it.
+Everything that an engine sends here, except the reply's text, contains a CANARY.
 """
 
 import itertools
@@ -38,7 +38,7 @@ _MIB = 2**20
 _ERROR = {"message": f"{CANARY}: sk-live-0", "type": CANARY, "param": CANARY}
 _HTML = f"<!doctype html><html><title>{CANARY}</title><p>Sign in, please".encode()
 _TRACES = {"Set-Cookie": f"{CANARY}(={CANARY}; Path=/", "X-Trace": CANARY, "Server": CANARY}
-"""Headers that libraries like to warn about, and to print."""
+"""Headers that libraries tend to warn about and print."""
 
 
 def _data(text: str) -> bytes:
@@ -46,7 +46,7 @@ def _data(text: str) -> bytes:
 
 
 def _some(piece: bytes, most_bytes: int = 64 * _MIB) -> Iterable[Step]:
-    """So much that a client that holds it all would notice; then silence."""
+    """So much that buffering all of it would show; then silence."""
     return itertools.repeat(piece, most_bytes // len(piece))
 
 
@@ -59,13 +59,13 @@ NONSENSE: dict[str, list[Step]] = {
     "closes inside a chunk": [framed(chunk(CANARY))[:-9], CLOSE],
     "closes inside an event": stream(chunk(CANARY)[:-9])[1:],
     "resets": [RESET],
-    # The finish reason means that this is no end of a text.
+    # This finish reason does not end a text.
     "finish_reason tool_calls": stream(finish("tool_calls"))[1:],
     "finish_reason function_call": stream(finish("function_call"))[1:],
     "finish_reason abort": stream(finish("abort"), DONE)[1:],
     "finish_reason error": stream(finish("error"))[1:],
     "finish_reason unknown": stream(finish(CANARY))[1:],
-    # What is no chat completion is not guessed at.
+    # Anything but a chat completion is an error.
     "broken JSON": [framed(_data(f'{{"choices": [{CANARY}'))],
     "words": [framed(_data(CANARY))],
     "HTML in an event": [framed(b"data: " + _HTML + b"\n\n")],
@@ -78,7 +78,7 @@ NONSENSE: dict[str, list[Step]] = {
     "choice: string": [framed(event({"choices": [CANARY]}))],
     "delta: string": [framed(event(completion(choice(CANARY))))],
     "finish_reason: object": [framed(event(completion({"index": 0, "delta": {}, "finish_reason": {CANARY: 1}})))],
-    # The engine says itself that it has failed.
+    # The engine reports an error itself.
     "an error": [framed(event({"error": _ERROR}))],
     "an error and an end": stream(event({"error": _ERROR}), finish(), DONE)[1:],
     "an error beside choices": [framed(event(completion(choice({"content": CANARY}), error=_ERROR)))],
@@ -95,7 +95,7 @@ NONSENSE: dict[str, list[Step]] = {
     "an error with code infinite": [framed(_data(f'{{"error": {{"message": "{CANARY}", "code": 1e999}}}}'))],
     "an error with code NaN": [framed(_data(f'{{"error": {{"message": "{CANARY}", "code": NaN}}}}'))],
     "an error with code 5000 digits": [framed(event({"error": _ERROR | {"code": "5" * 5000}}))],
-    # Nobody can make the bot hold what it likes.
+    # The bot's buffers are bounded.
     "a line above 1 MiB": [framed(b"data: " + CANARY.encode() * 2**16)],
     "a word above 1 MiB": [framed(chunk("x" * _MIB))],
     "a comment above 1 MiB": [framed(b": " + CANARY.encode() * 2**16)],
@@ -104,7 +104,7 @@ NONSENSE: dict[str, list[Step]] = {
     # HTTP itself.
     "a chunk without size": [f"{CANARY}\r\n{CANARY}".encode()],
 }
-"""What may follow the head of a stream, and any text, chunked. `BotFailed`, all of it."""
+"""What may follow the head of a stream, and any text, chunked. Each must become `BotFailed`."""
 
 REPORTED: dict[str, tuple[object, type[ChatError]]] = {
     "429": (429, BotRateLimited),
@@ -119,12 +119,12 @@ REPORTED: dict[str, tuple[object, type[ChatError]]] = {
     "a wrong key": (401, BotMisconfigured),
     "nobody has paid": ("insufficient_quota", BotMisconfigured),
 }
-"""Codes of an error in the stream: as that status."""
+"""Codes of errors in the stream, treated like that status."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What an engine does with a request, and what the bot must raise."""
+    """An engine's behaviour, and what the bot must raise."""
 
     script: Script
     error: type[ChatError]
@@ -140,9 +140,9 @@ FAULTS: dict[str, Fault] = {
         f"code {name}": Fault(begun(event({"error": _ERROR | {"code": code}})), error)
         for name, (code, error) in REPORTED.items()
     },
-    # Statuses: only those that pass by themselves are told as such.
+    # Statuses: only temporary ones are reported as temporary.
     **{str(status): _status(status, BotFailed) for status in (400, 409, 418, 422, 499, 500, 501, 502, 505, 599)},
-    # Only the operator can help.
+    # Only the operator can fix these.
     **{str(status): _status(status, BotMisconfigured) for status in (401, 402, 403, 404, 405, 410)},
     "413": _status(413, MessageRefused),
     "429": _status(429, BotRateLimited),
@@ -160,7 +160,7 @@ FAULTS: dict[str, Fault] = {
     "400 with a body that never ends": Fault(
         [head(400, {"Transfer-Encoding": "chunked"}), *_some(framed(CANARY.encode() * 2**10))], BotFailed
     ),
-    # What answers is no engine.
+    # Not an engine.
     "HTML": Fault(answer(200, _HTML, {"Content-Type": "text/html; charset=utf-8"} | _TRACES), BotFailed),
     "HTML as a stream": Fault(answer(200, _HTML, {"Content-Type": "text/event-stream"}), BotFailed),
     "JSON that is broken": Fault(answer(200, f'{{"{CANARY}'.encode()), BotFailed),
@@ -202,4 +202,4 @@ FAULTS: dict[str, Fault] = {
     "silent before the first event": Fault(begun(), BotTimeout),
     "silent inside an event": Fault(begun(chunk(CANARY)[:-9]), BotTimeout),
 }
-"""What may come before the first word."""
+"""Faults before the first word."""

@@ -1,4 +1,4 @@
-"""Which bot answers: one of the service's own, or one that an installed package brings; or a word about what to do."""
+"""Which bot is used: one of the service's own, or one from an installed package; or an error with the next step."""
 
 import os
 import subprocess
@@ -36,14 +36,14 @@ def made():
 
 
 def _install(folder: Path, monkeypatch: pytest.MonkeyPatch, package: str, entry_points: str) -> None:
-    """Put a package there as installers do, its metadata beside its module; it is gone when the test is."""
+    """Install a package, its metadata next to its module, for the duration of the test."""
     (folder / f"{package}.py").write_text(_CODE, "utf-8")
     metadata = folder / f"{package}-1.0.dist-info"
     metadata.mkdir()
     (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n", "utf-8")
     (metadata / "entry_points.txt").write_text(f"[chat.bots]\n{entry_points}\n", "utf-8")
     monkeypatch.syspath_prepend(folder)
-    monkeypatch.setitem(sys.modules, package, None)  # so that the module of another test's package is forgotten
+    monkeypatch.setitem(sys.modules, package, None)  # so that another test's package is not reused
     del sys.modules[package]
 
 
@@ -56,14 +56,14 @@ def _refusal(**settings: Any) -> str:  # noqa: ANN401 - of `Settings`
 def test_a_bot_that_nobody_knows_is_refused_with_those_that_there_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The service's own, and what is installed."""
+    """The service's own bots, and installed ones."""
     assert _refusal(bot="eliza") == f"no bot has this name. Next: set CHAT_BOT to one of {', '.join(_OWN)}"
     _install(tmp_path, monkeypatch, "parrot", "parrot = parrot:Parrot")
     assert _refusal(bot="eliza").endswith(f" one of {', '.join(sorted([*_OWN, 'parrot']))}")
 
 
 def test_a_bot_that_two_packages_bring_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Which of them should it be?"""
+    """The choice would be ambiguous."""
     _install(tmp_path, monkeypatch, "parrot", "parrot = parrot:Parrot")
     _install(tmp_path, monkeypatch, "polly", "parrot = polly:Parrot")
     assert _refusal(bot="parrot") == "more than one installed package has a bot parrot. Next: uninstall the others"
@@ -87,22 +87,38 @@ def test_a_bot_that_two_packages_bring_is_refused(tmp_path: Path, monkeypatch: p
     ids=["unknown", "openai", "local"],
 )
 def test_the_operator_is_told_what_to_do(bot: str, settings: dict[str, str], told: str) -> None:
-    """In one line, and the process ends as it does with any setting that is not understood."""
+    """In one line, and the process exits like with any invalid setting."""
     ended = subprocess.run(
         [sys.executable, "-m", "app", "--bot", bot],
         cwd=_ROOT,
         env=os.environ | settings,
         capture_output=True,
         encoding="utf-8",
-        timeout=30,
+        timeout=120,
         check=False,
     )
     assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", f"CHAT_BOT: {told}\n")
 
 
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [
+        ("parrot:Nobody", "AttributeError"),
+        ("nowhere:Parrot", "ModuleNotFoundError"),
+        ("parrot:Parrot.reply", "TypeError"),
+    ],
+)
+def test_a_bot_that_cannot_be_created_is_told_by_its_name(
+    place: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever another package raises; what it says may be a secret."""
+    _install(tmp_path, monkeypatch, "parrot", f"polly = {place}")
+    assert _refusal(bot="polly").startswith(f"the bot polly could not be created: {told}. Next: CHAT_LOG_LEVEL=debug")
+
+
 @pytest.mark.parametrize("name", ["Parrot", "Nervous", "made"])
 async def test_an_installed_bot_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """A class, one whose objects have a life, or a function that makes one."""
+    """A class, a class of context managers, or a factory function."""
     _install(tmp_path, monkeypatch, "parrot", f"polly = parrot:{name}")
     async with Client(create_app(Settings(bot="polly"))) as client:
         lives: list[str] = sys.modules["parrot"].lives
@@ -112,7 +128,7 @@ async def test_an_installed_bot_answers(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 async def test_the_services_own_bots_come_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No package takes the place of one."""
+    """No package can replace one of them."""
     _install(tmp_path, monkeypatch, "parrot", "simulator = parrot:Parrot")
     async with Client(create_app(Settings(bot="simulator"))) as client:
         assert (await replied(client, "hello")).text == "hello"

@@ -1,4 +1,4 @@
-"""The bot `local` in the real service, with the real model: it loads, speaks and listens, and is nobody else's."""
+"""The bot `local` in the real service, with the real model: it loads, replies, and is accessible to nobody else."""
 
 import re
 from collections.abc import Iterator
@@ -15,12 +15,12 @@ from tests.support.server import FROM_SCRATCH, LiveServer
 from tests.support.wire import Wire, get, post
 
 _KEY = re.compile(r"[A-Za-z0-9_-]{43}")
-"""What the bot makes itself for a key; nothing else that is logged is so long a word."""
+"""The form of the bot's generated key; nothing else in the log is a word of this length."""
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[LiveServer]:
-    """One for all who only talk."""
+    """One server for all tests that only send messages."""
     with local_server(FROM_SCRATCH, log_level="debug", local_context_tokens=256) as server:
         until_ready(server)
         yield server
@@ -34,10 +34,10 @@ def engine() -> Iterator[LlamaServer]:
 
 
 def test_until_the_model_is_loaded_the_service_says_so() -> None:
-    """It is up, but not ready; who asks for a reply is told when to come back; the log shows how far loading is."""
+    """It is up, but not ready; requests are refused with `Retry-After`; the log shows the progress."""
     with local_server() as server:
         model = model_process(server)
-        model.suspend()  # however quick the machine is
+        model.suspend()  # however fast the machine is
         for sent in (get("/api/ready"), post("hello"), chat("hello")):
             answer = ask(server, sent)
             assert (answer.status, answer.problem_code()) == (503, "bot-unavailable")
@@ -53,7 +53,7 @@ def test_until_the_model_is_loaded_the_service_says_so() -> None:
 
 
 def test_a_real_reply_is_streamed_word_by_word(server: LiveServer) -> None:
-    """As it is made: a word or two at a time; and what it has cost is told."""
+    """As it is generated: a word or two at a time; and its usage is reported."""
     with Wire(server.port) as wire:
         wire.send(post("Tell me about the sea."))
         status, _ = wire.head()
@@ -71,14 +71,14 @@ def test_a_real_reply_is_streamed_word_by_word(server: LiveServer) -> None:
 
 
 def test_a_reply_ends_where_the_model_ends_it(server: LiveServer) -> None:
-    """It says so itself."""
+    """With the finish reason `stop`."""
     reply = ask(server, chat("hello")).json()
     assert reply["finish_reason"] == "stop"
     assert reply["usage"]["completion_tokens"] < 16
 
 
 def test_with_history_the_model_is_given_the_earlier_turns(server: LiveServer, engine: LlamaServer) -> None:
-    """All of them, each once: the model counts exactly the tokens that the whole conversation has."""
+    """All of them, each once: the model counts exactly the tokens of the whole conversation."""
     said: list[dict[str, str]] = []
     conversation_id = None
     counted = []
@@ -103,7 +103,7 @@ def test_the_system_prompt_reaches_the_model(engine: LlamaServer) -> None:
 
 
 def test_a_message_that_is_too_long_for_the_model_is_refused(server: LiveServer) -> None:
-    """Its sender is told why."""
+    """The client is told why."""
     answer = ask(server, chat("1234567890" * 30))
     assert (answer.status, answer.problem_code()) == (422, "message-refused")
     (error,) = answer.json()["errors"]
@@ -111,7 +111,7 @@ def test_a_message_that_is_too_long_for_the_model_is_refused(server: LiveServer)
 
 
 def test_a_conversation_that_is_too_long_for_the_model_goes_on(server: LiveServer, engine: LlamaServer) -> None:
-    """Without what does not fit: each digit is a token, which the bot has taken for half of one."""
+    """Without what does not fit: each digit is a token, which the bot underestimates."""
     conversation_id = None
     for number in range(2):
         message = f"{number}" * 130
@@ -122,7 +122,7 @@ def test_a_conversation_that_is_too_long_for_the_model_goes_on(server: LiveServe
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer x"}, {"X-Api-Key": "x"}], ids=["none", "wrong", "x"])
 def test_nobody_else_can_use_the_models_server(server: LiveServer, headers: dict[str, str]) -> None:
-    """It listens on loopback alone, and wants a key for all that does anything."""
+    """It listens only on loopback, and requires a key for everything that has an effect."""
     listening = [c.laddr for c in model_process(server).net_connections() if c.status == psutil.CONN_LISTEN]
     ((host, port),) = listening
     assert host == "127.0.0.1"

@@ -1,4 +1,4 @@
-"""However the model's process ends, the service goes on; however the service ends, the model's process ends with it."""
+"""However the model's process ends, the service survives; however the service ends, the model's process ends, too."""
 
 import os
 import signal
@@ -25,11 +25,11 @@ from tests.support.wire import Answer, Wire, get, post
 
 _LONG = post("Write a very long story about a ship.")
 _BY_SIGTERM = -signal.SIGTERM
-"""How a service ends that an orchestrator has stopped: it drains, and then lets the signal have its way."""
+"""The exit status after an orchestrator's stop: the service drains, then re-raises the signal."""
 
 
 def _first_words(wire: Wire) -> bytes:
-    """Ask for a long reply, and wait until it has begun."""
+    """Request a long reply, and wait until it has started."""
     wire.send(_LONG)
     status, _ = wire.head()
     assert status == 200
@@ -41,7 +41,7 @@ def _rest(wire: Wire, begun: bytes) -> Answer:
 
 
 def test_a_model_that_is_killed_fails_its_reply_and_comes_back() -> None:
-    """The reply that runs has failed, the next one is refused, and nobody has to do anything for the one after it."""
+    """The running reply fails, the next one is refused, and the one after that works without any intervention."""
     with local_server(max_tokens=250) as server:
         until_ready(server)
         model = model_process(server)
@@ -63,7 +63,7 @@ def test_a_model_that_is_killed_fails_its_reply_and_comes_back() -> None:
 
 
 def test_a_service_that_is_killed_takes_the_model_with_it() -> None:
-    """Nobody is left who could tell it: it sees that its input has ended."""
+    """It notices that its input is closed."""
     with local_server(max_tokens=250) as server, Wire(server.port) as wire:
         until_ready(server)
         model = model_process(server)
@@ -73,14 +73,14 @@ def test_a_service_that_is_killed_takes_the_model_with_it() -> None:
 
 
 def test_a_model_that_is_left_while_it_loads_ends_when_it_has() -> None:
-    """Nobody takes the address that it wants to tell."""
+    """Nobody reads its address any more."""
     engine = LlamaServer()
     engine.start()
     assert engine.leave() == 0
 
 
 def test_a_service_that_is_stopped_while_the_model_loads_leaves_nothing_behind() -> None:
-    """In time, and without a word of alarm."""
+    """In time, and without warnings."""
     with local_server() as server:
         model = model_process(server)
         server.terminate()
@@ -90,7 +90,7 @@ def test_a_service_that_is_stopped_while_the_model_loads_leaves_nothing_behind()
 
 
 def test_a_service_that_is_stopped_while_the_model_speaks_leaves_nothing_behind() -> None:
-    """The reply that outlasts the drain fails as with every bot: with what was said, and worth another try."""
+    """A reply that outlasts the drain fails as with every bot: with its text so far, and retryable."""
     with local_server(max_tokens=250, drain_seconds=0.2) as server, Wire(server.port) as wire:
         until_ready(server)
         model = model_process(server)
@@ -105,7 +105,7 @@ def test_a_service_that_is_stopped_while_the_model_speaks_leaves_nothing_behind(
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
 def test_a_running_reply_may_finish_though_all_processes_are_told_to_stop(number: signal.Signals) -> None:
-    """A terminal tells the group that it has in front, and the model is in none; others tell all that there are."""
+    """A terminal signals its foreground group, which the model is not part of; orchestrators signal all processes."""
     with local_server(max_tokens=40) as server, Wire(server.port) as wire:
         until_ready(server)
         model = model_process(server)
@@ -128,12 +128,12 @@ def _assert_calm(server: LiveServer) -> None:
 
 
 def test_a_model_that_is_killed_while_it_loads_is_told_of_and_tried_again() -> None:
-    """That is what a kernel does where memory is short."""
+    """As the kernel does when memory is short."""
     with local_server() as server:
         model_process(server).kill()
         server.wait_for_log(lambda line: "the model could not be loaded: too little memory. Next: " in line)
         assert ask(server, get("/api/health")).status == 200
-        server.wait_for_log(lambda line: "the model is started again in 2 s" in line)
+        server.wait_for_log(lambda line: "the model will be restarted in 2 s" in line)
         assert not model_processes(server)
         assert "Traceback" not in server.log()
 
@@ -141,19 +141,19 @@ def test_a_model_that_is_killed_while_it_loads_is_told_of_and_tried_again() -> N
 async def test_a_process_that_ends_before_it_is_told_what_to_do_is_tried_again(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Here no Python can start; and the event loop is slow, so that the process has ended before it is written to."""
+    """Python cannot start here, and the event loop is slow, so that the process has ended before it is written to."""
     monkeypatch.setenv("PYTHONHOME", "/nowhere")
     model = LocalModel(path=None, context_tokens=256, slots=1, max_tokens=None, temperature=None, system_prompt=None)
     async with Local(model) as bot, anyio.create_task_group() as group:
 
         async def slow_down() -> None:
             while True:
-                time.sleep(0.1)  # noqa: ASYNC251 - that is the point
+                time.sleep(0.1)  # noqa: ASYNC251 - the point of the test
                 await anyio.lowlevel.checkpoint()
 
         group.start_soon(slow_down)
-        with anyio.fail_after(20):
-            while not any("the model is started again in 2 s" in message for message in caplog.messages):
+        with anyio.fail_after(60):
+            while not any("the model will be restarted in 2 s" in message for message in caplog.messages):
                 await anyio.sleep(0.001)
         assert not bot.is_ready
         assert any("the model could not be loaded" in message for message in caplog.messages)

@@ -1,6 +1,6 @@
-"""Many replies of the real model, eight at once, a third of them left or cancelled: none fails, and nothing piles up.
+"""Many replies of the real model, eight at a time, a third of them abandoned or cancelled: none fails, nothing leaks.
 
-`--laws 10000` makes it 600 replies; by default there are sixteen.
+By default there are sixteen replies; with `--laws 10000`, 600.
 """
 
 import logging
@@ -18,11 +18,11 @@ _logger = logging.getLogger(__name__)
 
 _AT_ONCE = 8
 _MORE_BYTES = 8 * 2**20
-"""So much is not growth: caches fill, and the allocator has its ways. A reply that stayed would be seen: with 200 of
+"""Less than this is not a leak: caches fill, and the allocator keeps memory. Leaked replies would show: with 200 of
 them, at 40 kB each."""
 
 _LATE_FILES = 20
-"""What is opened when it is first needed, and stays: five connections to the database, three files each, and so on."""
+"""Opened on first use and kept: five connections to the database with three files each, and so on."""
 
 _LATE_THREADS = 5
 """A thread for each of those connections."""
@@ -32,7 +32,7 @@ _MESSAGES = ["Tell me about the sea.", "hello", "Write a poem about Ada.", "Why 
 
 @dataclass(frozen=True, slots=True)
 class _Cost:
-    """What the service and its model hold."""
+    """The resources of the service and its model."""
 
     service_bytes: int
     model_bytes: int
@@ -51,7 +51,7 @@ def _cost(server: LiveServer) -> _Cost:
 
 
 def _reply(server: LiveServer, number: int) -> None:
-    """One of three replies is not read to its end: it is left, or cancelled."""
+    """One of three replies is not read to its end: it is abandoned or cancelled."""
     message = _MESSAGES[number % len(_MESSAGES)]
     match number % 6:
         case 0:
@@ -80,7 +80,7 @@ def _cancel(server: LiveServer, reply_id: str) -> None:
 
 
 def test_hundreds_of_replies_leave_nothing_behind(pytestconfig: pytest.Config) -> None:
-    """Memory is what it was after the first of them, and so are open files and threads."""
+    """Memory, open files and threads are the same as after the first of them."""
     count = 600 * pytestconfig.getoption("laws") // 10_000
     first, rest = max(_AT_ONCE, count // 3), max(_AT_ONCE, count - count // 3)
     with local_server(local_slots=4, resume_window_seconds=0, retention_seconds=1) as server:
@@ -96,5 +96,5 @@ def test_hundreds_of_replies_leave_nothing_behind(pytestconfig: pytest.Config) -
         assert after.files <= before.files + _LATE_FILES, (before, after)
         assert after.threads <= before.threads + _LATE_THREADS, (before, after)
         assert ask(server, get("/api/ready")).status == 200
-        # A warning there may be: llama.cpp hangs up on idle connections as it likes, and the bot asks again.
+        # There may be warnings: llama.cpp closes idle connections at any time, and the bot retries.
         assert not [entry for entry in server.log_entries() if entry["level"] == "error"]

@@ -1,4 +1,4 @@
-"""What the bot `local` cannot run: it says why, in words of its own, and what to do next."""
+"""What the bot `local` cannot run: it says why, and what to do next."""
 
 import json
 import os
@@ -20,7 +20,7 @@ _MEGABYTE = 10**6
 
 
 def _refusal(path: Path | None = None, context_tokens: int = 4096) -> str:
-    """Why there is no such bot. `test_choosing` sees that this is what the operator reads."""
+    """Why the bot cannot be created. `test_choosing` checks that the operator sees this."""
     model = LocalModel(
         path=path, context_tokens=context_tokens, slots=4, max_tokens=None, temperature=None, system_prompt=None
     )
@@ -30,10 +30,10 @@ def _refusal(path: Path | None = None, context_tokens: int = 4096) -> str:
 
 
 def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
-    """At once, with its name."""
+    """At once, with its path."""
     path = tmp_path / "model.gguf"
     path.write_bytes(b"PK\3\4" + b"x" * 1000)
-    assert _refusal(path) == f"{path} is no model in GGUF format. Next: check CHAT_LOCAL_MODEL_PATH"
+    assert _refusal(path) == f"{path} is not a model in GGUF format. Next: check CHAT_LOCAL_MODEL_PATH"
 
 
 @pytest.mark.parametrize(("name", "why"), [("none.gguf", "No such file or directory"), ("", "Is a directory")])
@@ -44,11 +44,11 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path, name: str, why: s
 
 
 def test_a_model_that_is_larger_than_the_memory_is_refused(tmp_path: Path) -> None:
-    """Before the machine begins to look for room."""
+    """Before anything is allocated."""
     path = tmp_path / "model.gguf"
     path.write_bytes(b"GGUF")
     size = psutil.virtual_memory().total + 10 * _MEGABYTE
-    os.truncate(path, size)  # takes no room on the disk
+    os.truncate(path, size)  # sparse: takes no space on disk
     assert re.fullmatch(
         rf"the model takes more than {size // _MEGABYTE} MB of memory, but only \d+ MB are free\. "
         r"Next: use a smaller model",
@@ -57,16 +57,16 @@ def test_a_model_that_is_larger_than_the_memory_is_refused(tmp_path: Path) -> No
 
 
 def test_more_context_than_any_machine_has_is_refused() -> None:
-    """llama.cpp would fill the memory before it finds out, or take the number for another."""
+    """llama.cpp would fill the memory before it notices, or truncate the number."""
     assert _refusal(context_tokens=2**22 + 1) == (
         "CHAT_LOCAL_CONTEXT_TOKENS times CHAT_LOCAL_SLOTS is more than 16777216. Next: lower one of them"
     )
 
 
 def _told(server: LiveServer) -> str:
-    """What the log says of a model that cannot be loaded. The service goes on without it, and tries it again."""
+    """The log line for a model that cannot be loaded. The service stays up and retries."""
     line = server.wait_for_log(lambda line: "the model could not be loaded" in line, 30)
-    server.wait_for_log(lambda line: "the model is started again in 2 s" in line)
+    server.wait_for_log(lambda line: "the model will be restarted in 2 s" in line)
     assert ask(server, get("/api/health")).status == 200
     for sent in (get("/api/ready"), chat("hello")):
         refused = ask(server, sent)
@@ -84,14 +84,14 @@ def _told(server: LiveServer) -> str:
     ids=["in the middle", "in its head"],
 )
 def test_a_model_that_is_cut_off_is_told_of(tmp_path: Path, kept: int, why: str) -> None:
-    """A download that broke off looks like a model until it is loaded."""
+    """An incomplete download looks like a model until it is loaded."""
     path = tmp_path / "model.gguf"
     with small_model().open("rb") as whole:
         path.write_bytes(whole.read(kept))
     with local_server(local_model_path=path) as server:
         event = _told(server)
     assert why in event
-    assert event.endswith(". Next: check that CHAT_LOCAL_MODEL_PATH is complete, and of a kind that llama.cpp knows")
+    assert event.endswith(". Next: check that CHAT_LOCAL_MODEL_PATH is complete, and that llama.cpp supports the model")
 
 
 def test_too_little_memory_for_the_context_is_told_of() -> None:

@@ -1,4 +1,4 @@
-"""Any text comes back exactly, whatever noise an engine adds, and wherever the network cuts it."""
+"""Any text comes back exactly, whatever noise an engine adds, and wherever the network splits it."""
 
 import json
 from collections.abc import AsyncGenerator, Iterator
@@ -38,16 +38,16 @@ _LINE_ENDS = [b"\n", b"\r\n", b"\r"]
 
 @dataclass(frozen=True, slots=True)
 class _Manner:
-    """How an engine writes down one event."""
+    """How an engine formats an event."""
 
     is_ascii: bool
-    """Whether JSON has escapes for all else."""
+    """Whether the JSON is ASCII, with escapes."""
     prefix: bytes
     indent: int | None
     """JSON over several lines, or on one."""
     line_end: bytes
     noise: bytes
-    """Before the event."""
+    """Sent before the event."""
 
     def event(self, delta: str) -> bytes:
         data = json.dumps(completion(choice({"content": delta})), ensure_ascii=self.is_ascii, indent=self.indent)
@@ -66,7 +66,7 @@ _manners = st.builds(
 
 
 def _halved(text: str) -> str:
-    """Each character beyond the first plane as two halves, between which a delta may end."""
+    """Characters beyond the BMP as surrogate pairs, between which a delta may end."""
     units = text.encode("utf-16-le")
     return "".join(chr(int.from_bytes(units[n : n + 2], "little")) for n in range(0, len(units), 2))
 
@@ -88,7 +88,7 @@ def _responses(draw: st.DrawFn) -> tuple[str, list[Step]]:
 
 
 def _cut(steps: list[Step], places: list[int]) -> Iterator[Step]:
-    """The same bytes, with other ends of TCP segments."""
+    """The same bytes in different TCP segments."""
     data = b"".join(step for step in steps if isinstance(step, bytes))
     starts = sorted({0, *(place % len(data) for place in places)})
     yield from (data[start:end] for start, end in zip(starts, [*starts[1:], len(data)], strict=True))
@@ -112,7 +112,7 @@ async def bot(engine: FakeEngine) -> AsyncGenerator[OpenAI, None]:
 @settings(settings.get_profile("laws"))
 @given(response=_responses())
 async def test_any_text_comes_back_exactly(engine: FakeEngine, bot: OpenAI, response: tuple[str, list[Step]]) -> None:
-    """Cut into any deltas, in events of any manner, in TCP segments of any size."""
+    """In any deltas, event formats and TCP segments."""
     text, steps = response
     engine.answers(steps)
     heard = await ask(bot)

@@ -1,4 +1,4 @@
-"""The end is the end: what is behind it does no harm; what only looks like one is none; one without a word is told."""
+"""The end of a reply: what follows it does no harm, a false end is detected, and an end without a word is reported."""
 
 import pytest
 
@@ -53,7 +53,7 @@ def _message(text: str, reason: str | None = None) -> bytes:
     ],
 )
 async def test_a_message_counts_only_where_no_delta_gave_text(steps: list[Step]) -> None:
-    """Some repeat the whole at the end, some send nothing else, and it grows."""
+    """Some engines repeat the whole text at the end, some send only that, and for some it grows."""
     heard, _ = await hear(stream(*steps))
     assert (heard.error, heard.text) == (None, "Hi there!")
     assert heard.finish == Finish("stop")
@@ -82,7 +82,7 @@ async def test_a_message_counts_only_where_no_delta_gave_text(steps: list[Step])
 )
 @pytest.mark.parametrize("then", [[], [DONE], [RESET], [CLOSE]], ids=["ends", "[DONE]", "resets", "closes"])
 async def test_nothing_behind_the_end_fails_the_reply(behind: bytes, then: list[Step]) -> None:
-    """It is complete, and paid for."""
+    """It is complete and paid for."""
     script: list[Step] = [
         *begun(_HI, _THERE, _STOP, behind),
         *[framed(step) if step == DONE else step for step in then],
@@ -104,14 +104,14 @@ _EACH = [event(completion(choice({"content": text}, "stop"))) for text in ("Hi "
     ids=["on every chunk", "once too early", "never again"],
 )
 async def test_text_behind_a_finish_reason_proves_that_it_was_none(steps: list[Step]) -> None:
-    """Then the last one counts, and the bot waits for it as for any chunk."""
+    """Then the last finish reason counts, and the bot waits for it like for any chunk."""
     heard, _ = await hear(stream(*steps))
     assert (heard.error, heard.text) == (None, "Hi there!")
     assert heard.finish == Finish("length" if finish("length") in steps else "stop")
 
 
 async def test_a_cut_behind_a_reason_that_was_none_is_a_failure() -> None:
-    """Half a text with a reason on every chunk is no whole one."""
+    """Half a text with a finish reason on every chunk is not complete."""
     heard, _ = await hear(stream(*_EACH[:2], 0.05, RESET))
     assert (type(heard.error), heard.text) == (BotFailed, "Hi there")
 
@@ -130,7 +130,7 @@ async def test_a_cut_behind_a_reason_that_was_none_is_a_failure() -> None:
 async def test_an_end_without_a_word_is_told(
     script: list[Step], error: type[ChatError] | None, reason: str | None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """By the error, or by the reason; the operator learns what to look at."""
+    """By the error or the finish reason; the operator learns what to check."""
     heard, _ = await hear(script)
     assert heard.text == ""
     assert (type(heard.error) if heard.error else None) is error
@@ -159,7 +159,7 @@ _REASONS = ["stop", "stop", "length", "length", "length", "stop", *["content_fil
 
 @pytest.mark.parametrize(("steps", "reason"), [*zip(_CASES.values(), _REASONS, strict=True)], ids=_CASES.keys())
 async def test_finish_reasons_of_all_kinds_are_known(steps: list[Step], reason: str) -> None:
-    """In any case: Gemini, Cohere, Mistral, Anthropic, Zhipu, Bedrock, TGI and watsonx have their own."""
+    """In upper and lower case: Gemini, Cohere, Mistral, Anthropic, Zhipu, Bedrock, TGI and watsonx have their own."""
     heard, _ = await hear(stream(_HI, *steps, DONE))
     assert (heard.error, heard.text) == (None, "Hi ")
     assert heard.finish is not None
@@ -178,13 +178,13 @@ async def test_finish_reasons_of_all_kinds_are_known(steps: list[Step], reason: 
     ids=["Moonshot, in the choice", "Groq", "Anthropic's names", "Gemini's names", "not whole numbers"],
 )
 async def test_usage_is_found_under_other_names(last: list[Step]) -> None:
-    """Wherever it is put."""
+    """Wherever it is in the chunk."""
     heard, _ = await hear(stream(_HI, *last, DONE))
     assert heard.finish == Finish("stop", USAGE)
 
 
 async def test_usage_on_the_way_is_told_on_the_way() -> None:
-    """For a reply that does not come to its end: vLLM counts with every chunk, if it is asked to."""
+    """For a reply that does not reach its end: vLLM sends usage with every chunk on request."""
     engine = FakeEngine([*begun(_HI, usage(7, 1), 0.02, _THERE, usage(7, 2)), 0.02, RESET])
     async with asking(engine) as bot:
         heard = await ask(bot)
@@ -208,7 +208,7 @@ async def test_usage_on_the_way_is_told_on_the_way() -> None:
 async def test_what_breaks_off_is_one_line_in_the_log(
     steps: list[Step], what: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What happened, after how many words; never what was said, by anybody."""
+    """What happened, after how many words; never any text of user or model."""
     heard, _ = await hear([*begun(chunk("one two "), chunk("three ")), 0.05, *steps])
     assert heard.error is not None
     (line,) = caplog.messages

@@ -1,4 +1,4 @@
-"""What goes wrong behind the bot becomes the one error that says it, before the first word or after."""
+"""Every fault behind the bot becomes the matching error, before the first word or after."""
 
 import asyncio
 import socket
@@ -15,12 +15,12 @@ from tests.support.completions import answer, begun, chunk, event, head, speaks,
 from tests.support.engine import FakeEngine, Step
 
 _SHORT: dict[str, Any] = {"first_byte_seconds": 0.2, "first_token_seconds": 0.2, "between_bytes_seconds": 0.2}
-"""Only where an engine is silent: a busy machine is soon too slow for it."""
+"""Only for silent engines: a busy machine would exceed it otherwise."""
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
 async def test_before_the_first_word(fault: Fault) -> None:
-    """The service makes a true status of it. The next reply, through the same client, is not touched by it."""
+    """The service turns it into a status. The next reply through the same client is not affected."""
     engine = FakeEngine(fault.script)
     async with asking(engine, **(_SHORT if fault.error is BotTimeout else {})) as bot:
         heard = await ask(bot)
@@ -34,7 +34,7 @@ async def test_before_the_first_word(fault: Fault) -> None:
 
 
 async def _hear_until(steps: list[Step], **seconds: float) -> ChatError | None:
-    """What is raised when the text has begun and these steps follow; nothing of the text is lost."""
+    """The error when these steps follow some text, which must not be lost."""
     begun_to_speak = asyncio.Event()
     engine = FakeEngine([*begun(chunk("Hi there! "), begun_to_speak), *steps])
     async with asking(engine, **seconds) as bot:
@@ -46,12 +46,12 @@ async def _hear_until(steps: list[Step], **seconds: float) -> ChatError | None:
 
 @pytest.mark.parametrize("steps", NONSENSE.values(), ids=NONSENSE.keys())
 async def test_after_the_first_word(steps: list[Step]) -> None:
-    """The reader keeps what was said, and is told that it is not all."""
+    """The reader keeps the text, and learns that it is incomplete."""
     assert type(await _hear_until(steps)) is BotFailed
 
 
 async def test_text_in_one_piece_with_an_error_is_the_readers() -> None:
-    """As when each comes by itself: the order counts, and not how TCP has cut it."""
+    """As when they arrive separately: the order matters, not the TCP segments."""
     heard, asked = await hear(stream(chunk("Hi there! ") + event({"error": {"message": CANARY}})))
     assert heard.text == "Hi there! "
     assert type(heard.error) is BotFailed
@@ -62,19 +62,19 @@ async def test_text_in_one_piece_with_an_error_is_the_readers() -> None:
 async def test_an_error_in_the_stream_with_the_code_of_a_status_is_as_that_status(
     code: object, error: type[ChatError]
 ) -> None:
-    """The engine had begun, and could not say it by the status."""
+    """The engine had already sent its status."""
     assert type(await _hear_until(stream(event({"error": {"message": CANARY, "code": code}}))[1:])) is error
     assert type(await _hear_until(stream(b"event: error\n" + event({"message": CANARY, "code": code}))[1:])) is error
 
 
 async def test_silence_after_the_first_word_is_a_timeout() -> None:
-    """The bound is on each silence."""
+    """Each silence is limited."""
     assert type(await _hear_until([], **_SHORT)) is BotTimeout
 
 
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 307, 308])
 async def test_a_redirect_is_never_followed(status: int) -> None:
-    """Wherever it leads, and whatever it says: the key and the message are for this engine only."""
+    """Wherever it leads: the key and the message are only for this engine."""
     async with FakeEngine(speaks("Hi ", "there!")) as elsewhere:
         location = {"Location": f"{elsewhere.url}/chat/completions"}
         for script in (answer(status, b"", location), _with_status(status, location)):
@@ -84,7 +84,7 @@ async def test_a_redirect_is_never_followed(status: int) -> None:
 
 
 def _with_status(status: int, headers: dict[str, str]) -> list[Step]:
-    """A good reply under another status."""
+    """A valid reply with another status."""
     return [head(status, {"Transfer-Encoding": "chunked"} | headers), *speaks("Hi ", "there!")[1:]]
 
 

@@ -1,4 +1,4 @@
-"""Waiting for an engine has bounds, is in order, and is told; a stale connection is no outage."""
+"""The queue for an engine is bounded, FIFO, and reported; a stale connection is not an outage."""
 
 import asyncio
 from contextlib import aclosing
@@ -19,7 +19,7 @@ def _says(text: str) -> Conversation:
 
 
 async def test_replies_get_their_turn_in_the_order_in_which_they_came() -> None:
-    """One after the other on one connection."""
+    """One after another on one connection."""
     engine = FakeEngine(stream(chunk("x"), 0.01, finish()))
     async with asking(engine, connections=1, queue_seconds=20) as bot:
         await asyncio.gather(*[ask(bot, _says(f"{n}")) for n in range(20)])
@@ -29,7 +29,7 @@ async def test_replies_get_their_turn_in_the_order_in_which_they_came() -> None:
 
 @pytest.mark.parametrize("place", ["before the head", "between two words"])
 async def test_a_reply_that_waits_too_long_is_told_so(place: str, caplog: pytest.LogCaptureFixture) -> None:
-    """With when to come back; and nothing was sent for it."""
+    """With `Retry-After`; and nothing was sent for it."""
     engine = FakeEngine(() if place == "before the head" else begun(chunk("Hi")))
     async with asking(engine, connections=1, queue_seconds=0.1) as bot, anyio.create_task_group() as group:
         group.start_soon(ask, bot)
@@ -43,7 +43,7 @@ async def test_a_reply_that_waits_too_long_is_told_so(place: str, caplog: pytest
 
 
 async def test_a_place_is_free_again_however_its_reply_ends() -> None:
-    """Well, badly, refused, left while it speaks, and left while it waits."""
+    """Completed, failed, refused, abandoned while streaming, and abandoned while waiting."""
     engine = FakeEngine()
     async with asking(engine, connections=1, queue_seconds=10) as bot:
         for script in (speaks("Hi"), [RESET], answer(401), stream(), stream(chunk("Hi "), RESET)):
@@ -61,7 +61,7 @@ async def test_a_place_is_free_again_however_its_reply_ends() -> None:
 
 
 async def test_a_full_line_lets_nobody_else_wait() -> None:
-    """Who comes then need not wait to be refused."""
+    """Then a request is refused at once."""
     line = Line(1, 2, 3600)
     await line.enter()
     async with anyio.create_task_group() as group:
@@ -89,7 +89,7 @@ async def test_a_turn_that_comes_as_its_reply_leaves_goes_to_the_next_one() -> N
 
 @pytest.mark.parametrize("stale", [[CLOSE], [RESET]], ids=["closes", "resets"])
 async def test_a_used_connection_that_is_closed_meanwhile_is_no_outage(stale: list[object]) -> None:
-    """llama.cpp closes each after its stream. Asked again at once on a new one, and that may fail for a reason."""
+    """llama.cpp closes each one after its stream. The retry is immediate, on a new one, and may fail for real."""
     engine = FakeEngine(WHOLE, stale, WHOLE)  # type: ignore[arg-type]  # one of the two
     async with asking(engine) as bot:
         assert (await ask(bot)).text == "Hi there!"
@@ -103,7 +103,7 @@ async def test_a_used_connection_that_is_closed_meanwhile_is_no_outage(stale: li
 
 
 async def test_many_stale_connections_cost_one_more_request_each() -> None:
-    """Not one for each that is stale: the second try takes none from the pool."""
+    """Not one per stale connection: the retry does not use the pool."""
     engine = FakeEngine(*[WHOLE] * 8, *[[CLOSE]] * 1, WHOLE)
     async with asking(engine) as bot:
         await asyncio.gather(*[ask(bot) for _ in range(8)])

@@ -1,4 +1,4 @@
-"""Models differ in what they take: what one refuses is put another way, once, and that is remembered for it."""
+"""Models differ in the fields that they accept: a refused request is adapted once, and that is remembered."""
 
 import pytest
 
@@ -77,7 +77,7 @@ async def test_a_field_that_is_refused_is_put_another_way_once(refusals: list[Sc
     ids=["OpenAI", "Gemma", "Mistral", "Gemini", "llama.cpp"],
 )
 async def test_a_template_without_a_system_role_gets_the_prompt_in_the_first_message(refusal: Script) -> None:
-    """It is not lost."""
+    """So it is not lost."""
     engine = FakeEngine(refusal, WHOLE)
     async with asking(engine, system_prompt="Be brief.") as bot:
         assert (await ask(bot, TALK)).finish == Finish("stop")
@@ -89,7 +89,7 @@ async def test_a_template_without_a_system_role_gets_the_prompt_in_the_first_mes
 
 
 async def test_what_is_refused_either_way_is_the_operators() -> None:
-    """No request is made for ever."""
+    """No request is repeated for ever."""
     for refusal, most in ((_NO_MAX_TOKENS, 3), (_NO_TEMPERATURE, 2), (_NO_SYSTEM, 2)):
         heard, requests = await hear(refusal, max_tokens=9, temperature=0.5, system_prompt="Be brief.")
         assert (type(heard.error), requests) == (BotMisconfigured, most)
@@ -110,7 +110,7 @@ _TOO_MANY = {
 async def test_more_tokens_than_the_model_makes_are_the_settings_fault(
     message: str, conversation: object, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The user's message and its history go as they are; the log names the setting, once."""
+    """The message and its history are sent unchanged; the log names the setting, once."""
     engine = FakeEngine(_refused(message), WHOLE)
     async with asking(engine, max_tokens=9000) as bot:
         for _ in range(2):
@@ -138,7 +138,7 @@ def _list(*names: str) -> Script:
     ids=["vLLM", "400", "404 without a word", "Ollama"],
 )
 async def test_an_engine_that_was_swapped_is_looked_at_again(refusal: Script) -> None:
-    """Where no model was set, and only then."""
+    """Only if no model is configured."""
     engine = FakeEngine(_list("one"), speaks("1"), refusal, _list("two"), speaks("2"), speaks("3"))
     async with asking(engine, model=None) as bot:
         assert [(await ask(bot)).text for _ in range(3)] == ["1", "2", "3"]
@@ -149,7 +149,7 @@ async def test_an_engine_that_was_swapped_is_looked_at_again(refusal: Script) ->
 
 
 async def test_an_engine_that_does_not_know_its_own_model_is_asked_no_more() -> None:
-    """The list says the same again."""
+    """If the list has not changed."""
     engine = FakeEngine(_list("one"), answer(404), _list("one"), WHOLE)
     async with asking(engine, model=None) as bot:
         assert type((await ask(bot)).error) is BotMisconfigured
@@ -168,7 +168,7 @@ async def test_an_engine_that_does_not_know_its_own_model_is_asked_no_more() -> 
     ids=["OpenAI", "Together", "Ollama", "names", "one without a name first"],
 )
 async def test_a_list_of_models_may_have_any_of_these_shapes(listed: object) -> None:
-    """The first one with a name is taken."""
+    """The first model with a name is used."""
     engine = FakeEngine(answer(200, listed), WHOLE)
     async with asking(engine, model=None) as bot:
         assert (await ask(bot)).error is None
@@ -189,7 +189,7 @@ async def test_a_list_of_models_may_have_any_of_these_shapes(listed: object) -> 
 async def test_without_a_list_the_log_names_the_setting_and_what_was_seen(
     listed: Script, seen: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The next message looks again: the model may be there by then."""
+    """The next message lists again: the model may be loaded by then."""
     engine = FakeEngine(listed, _list("m"), WHOLE)
     async with asking(engine, model=None) as bot:
         assert type((await ask(bot)).error) is BotMisconfigured

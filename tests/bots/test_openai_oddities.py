@@ -1,4 +1,4 @@
-"""What real engines send that is not as in the book, and that a reply must survive whole. Each has its decision."""
+"""Deviations of real engines from OpenAI's API that a reply must survive completely."""
 
 import json
 
@@ -42,7 +42,7 @@ def _together(steps: list[Step]) -> bytes:
 
 
 ODDITIES: dict[str, list[Step]] = {
-    # Lines and fields: WHATWG's rules for event streams hold, whoever breaks its own habits.
+    # Lines and fields: the WHATWG's rules for event streams hold, however unusual.
     "comments": stream(b": OPENROUTER PROCESSING\n\n", _HI, b":\n\n: x\n", _THERE, b": data: x\n", finish(), DONE),
     "CR LF": stream(_BODY.replace(b"\n", b"\r\n")),
     "CR": stream(_BODY.replace(b"\n", b"\r")),
@@ -56,7 +56,7 @@ ODDITIES: dict[str, list[Step]] = {
     "events without data": stream(_HI, b"event: ping\n\n", b"data:\n\n", b"\n\n\n", _THERE, finish(), DONE),
     "a byte order mark": stream(b"\xef\xbb\xbf" + _HI, _THERE, finish(), DONE),
     "a byte order mark in pieces": in_pieces(stream(b"\xef\xbb\xbf" + _BODY)),
-    # The end: a finish reason is one, and nothing else; what follows it is not waited for, and adds nothing.
+    # The end: only a finish reason counts; what follows is not waited for, and adds nothing.
     "no [DONE], chunked": stream(_HI, _THERE, finish()),
     "no [DONE], by length": stream(_HI, _THERE, finish(), framing="length"),
     "no [DONE], by hanging up": stream(_HI, _THERE, finish(), framing="close"),
@@ -72,7 +72,7 @@ ODDITIES: dict[str, list[Step]] = {
     "finish reason empty until the end": stream(
         event(completion(choice({"content": "Hi "}, ""))), event(completion(choice({"content": "there!"}, "stop")))
     ),
-    # Chunks with nothing in them.
+    # Empty chunks.
     "content null": stream(said(role="assistant", content=None), _HI, said(content=None), _THERE, finish(), DONE),
     "no delta": stream(event(completion({"index": 0, "finish_reason": None})), _HI, _THERE, finish(), DONE),
     "delta null": stream(_HI, event(completion(choice(None))), _THERE, event(completion(choice(None, "stop")))),
@@ -88,7 +88,7 @@ ODDITIES: dict[str, list[Step]] = {
         event(completion(choice({"content": "Hi ", "x": [1]}), service_tier=None, x={"y": 1e300}, timings=[])),
         event(completion({"index": 0, "delta": {"content": "there!"}, "logprobs": None, "finish_reason": "stop"})),
     ),
-    # More than one choice was not asked for: only the one with index 0 is the reply.
+    # Several choices: only the one with index 0 is the reply.
     "a second choice": stream(
         event(completion(choice({"content": "Hi "}), choice({"content": "Bye"}, index=1))),
         event(completion(choice({"content": "Bye"}, "stop", index=1))),
@@ -96,10 +96,10 @@ ODDITIES: dict[str, list[Step]] = {
         finish(),
         DONE,
     ),
-    # What the model thinks is no part of what it says.
+    # Reasoning is not part of the text.
     "reasoning_content": stream(said(reasoning_content="Hm."), said(reasoning_content="Hm", content=None), _BODY),
     "reasoning": stream(said(reasoning="Hm.", content=""), said(reasoning_details=[{"text": "Hm"}]), _BODY),
-    # A refusal is what the user gets to read.
+    # A refusal is shown to the user.
     "refusal": stream(said(refusal="Hi "), said(refusal="there!", content=None), finish(), DONE),
     "content in parts": stream(
         said(content=[{"type": "text", "text": "Hi "}, {"type": "thinking", "thinking": [{"text": "Hm"}]}]),
@@ -108,7 +108,7 @@ ODDITIES: dict[str, list[Step]] = {
         finish(),
         DONE,
     ),
-    # TCP and HTTP: bytes come as they like.
+    # TCP and HTTP: bytes may arrive in any pieces.
     "1-byte pieces": in_pieces(speaks("Hi ", "there!")),
     "one piece": stream(_BODY, framing="length"),
     "one piece with the head": [_together(stream(_BODY))],
@@ -132,13 +132,13 @@ ODDITIES: dict[str, list[Step]] = {
 
 @pytest.fixture(scope="module", params=[False, True], ids=["asyncio", "uvloop"])
 def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]:
-    """They hand over what has come in different portions."""
+    """Event loops chunk incoming data differently."""
     return "asyncio", {"use_uvloop": request.param}
 
 
 @pytest.mark.parametrize("script", ODDITIES.values(), ids=ODDITIES.keys())
 async def test_a_reply_with_an_oddity_is_whole(script: list[Step]) -> None:
-    """Every word of it, with its finish reason, from one request."""
+    """Every word, with the finish reason, from one request."""
     heard, requests = await hear(script)
     assert heard.error is None
     assert heard.text == "Hi there!"
@@ -152,14 +152,14 @@ async def test_a_reply_with_an_oddity_is_whole(script: list[Step]) -> None:
 @pytest.mark.parametrize("size", [1, 3, 10_000])
 @pytest.mark.parametrize("is_ascii", [False, True], ids=["raw", "escaped"])
 async def test_what_some_take_for_a_line_end_is_text(raw: str, size: int, *, is_ascii: bool) -> None:
-    """Only CR and LF end a line; UTF-8 may be cut anywhere between two pieces."""
+    """Only CR and LF end a line; UTF-8 may be split anywhere between two pieces."""
     data = json.dumps(completion(choice({"content": raw})), ensure_ascii=is_ascii).encode()
     heard, _ = await hear(in_pieces(stream(b"data: " + data + b"\n\n", finish(), DONE), size))
     assert (heard.error, heard.text) == (None, raw)
 
 
 async def test_an_emoji_split_over_two_deltas_is_one() -> None:
-    """Each half is an escape of its own; alone, neither is valid Unicode."""
+    """Each half is a separate escape; alone, neither is valid Unicode."""
     high, low = (b'data: {"choices": [{"index": 0, "delta": {"content": "\\ud83d"}}]}\n\n', b"\\ude00")
     heard, _ = await hear(stream(chunk("Hi "), high, high.replace(b"\\ud83d", low), finish(), DONE))
     assert (heard.error, heard.text) == (None, "Hi 😀")
@@ -191,7 +191,7 @@ async def test_an_emoji_split_over_two_deltas_is_one() -> None:
     ],
 )
 async def test_usage_is_the_last_that_came(script: list[Step]) -> None:
-    """Wherever the engine says it: the finish reason is not the last thing to wait for."""
+    """Wherever it is sent: the finish reason is not the last thing to wait for."""
     heard, _ = await hear(script)
     assert (heard.error, heard.text) == (None, "Hi there!")
     assert heard.finish == Finish("stop", USAGE)
@@ -214,7 +214,7 @@ async def test_usage_is_the_last_that_came(script: list[Step]) -> None:
     ids=str,
 )
 async def test_odd_usage_is_none(odd: object) -> None:
-    """Nobody would want to lose a reply over its bill."""
+    """Invalid usage must not fail a reply."""
     heard, _ = await hear(stream(_HI, _THERE, finish(), event(completion(usage=odd)), DONE))
     assert (heard.error, heard.text) == (None, "Hi there!")
     assert heard.finish == Finish("stop")
@@ -235,7 +235,7 @@ async def test_odd_usage_is_none(odd: object) -> None:
 )
 @pytest.mark.parametrize("streams", [True, False], ids=["stream", "JSON"])
 async def test_finish_reasons_have_a_meaning(said_reason: str, reason: FinishReason, *, streams: bool) -> None:
-    """Engines have names of their own for the same."""
+    """Engines have different names for the same reason."""
     script = stream(_HI, finish(said_reason), usage(7, 3), DONE) if streams else answer(200, whole("Hi ", said_reason))
     heard, _ = await hear(script)
     assert (heard.error, heard.text) == (None, "Hi ")
@@ -243,7 +243,7 @@ async def test_finish_reasons_have_a_meaning(said_reason: str, reason: FinishRea
 
 
 async def test_thinking_is_a_sign_of_life() -> None:
-    """It is no text, but who watches the bot sees that it is not silent: there are deltas with nothing in them."""
+    """It is not text, but empty deltas show that the bot is alive."""
     thinking: list[Step] = [said(reasoning_content="Hm"), 0.01] * 5
     heard, _ = await hear(stream(*thinking, _HI, _THERE, finish(), DONE))
     assert (heard.error, heard.text) == (None, "Hi there!")

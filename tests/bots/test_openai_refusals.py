@@ -1,4 +1,4 @@
-"""An engine that refuses does not end a conversation: what is too long is cut, what is filtered is told to the user."""
+"""A refusal does not end a conversation: what is too long is shortened, what is filtered is reported to the user."""
 
 import json
 from itertools import pairwise
@@ -15,19 +15,19 @@ from tests.support.engine import Exchange, FakeEngine, Script
 
 
 def long_talk(turns: int, characters: int = 400) -> Conversation:
-    """So many turns with as many characters in each message, and a short question."""
+    """A conversation of this many turns and characters per message, and a short question."""
     messages = [Message(role, f"{n:03}" + "x" * characters) for n in range(turns) for role in ("user", "assistant")]
     return Conversation((*messages, Message("user", "And now?")))
 
 
 def sent(exchange: Exchange) -> list[str]:
-    """What messages a request has."""
+    """The messages in a request."""
     return [message["content"] for message in exchange.body["messages"]]
 
 
 @pytest.mark.parametrize("refusal", TOO_LONG.values(), ids=TOO_LONG.keys())
 async def test_a_conversation_that_is_too_long_is_tried_without_its_oldest_turns(refusal: Script) -> None:
-    """Whatever words the engine has for it, by status or by event. The system prompt stays; the user learns of it."""
+    """However the engine reports it, by status or event. The system prompt stays; the user learns of the omission."""
     engine = FakeEngine(refusal, WHOLE)
     async with asking(engine, system_prompt="Be brief.") as bot:
         heard = await ask(bot, TALK)
@@ -43,7 +43,7 @@ async def test_a_conversation_that_is_too_long_is_tried_without_its_oldest_turns
 async def test_a_message_that_is_too_long_is_refused(
     refusal: Script, conversation: Conversation, expected: int
 ) -> None:
-    """The user can do something about it, and is told; in words of our own."""
+    """The user can do something about it, and is told in our own words."""
     heard, requests = await hear(refusal, conversation=conversation)
     assert isinstance(heard.error, MessageRefused)
     assert requests == expected
@@ -51,7 +51,7 @@ async def test_a_message_that_is_too_long_is_refused(
 
 
 async def test_without_numbers_the_older_half_is_left_out_until_it_fits() -> None:
-    """Step by step, the newest turns last; each request begins with a user's message, and roles alternate."""
+    """Step by step, oldest turns first; each request starts with a user message, and roles alternate."""
     refusal = answer(400, {"error": "context length exceeded"})
     engine = FakeEngine(refusal, refusal, WHOLE)
     async with asking(engine) as bot:
@@ -65,7 +65,7 @@ async def test_without_numbers_the_older_half_is_left_out_until_it_fits() -> Non
 
 
 async def test_with_numbers_as_much_is_left_out_as_has_to_be() -> None:
-    """And what is remembered is kept to from then on, with room for the reply."""
+    """And later requests respect the limit, with room for the reply."""
     tokens = "maximum context length is 1000 tokens. However, your messages resulted in 2000 tokens."
     engine = FakeEngine(answer(404), answer(400, {"error": {"message": tokens}}), WHOLE)
     async with asking(engine, max_tokens=100) as bot:
@@ -92,7 +92,7 @@ async def test_with_numbers_as_much_is_left_out_as_has_to_be() -> None:
 )
 @pytest.mark.parametrize("model", ["m", None], ids=["named", "first of the list"])
 async def test_how_much_the_model_takes_is_looked_up(listed: dict[str, object], model: str | None) -> None:
-    """Once, for a conversation that may be too long: no reply is cut for want of room, and none is refused."""
+    """Once, for a conversation that may be too long: no reply is cut for lack of room, and none is refused."""
     engine = FakeEngine(answer(200, {"object": "list", "data": [listed]}), WHOLE)
     async with asking(engine, model=model, max_tokens=256) as bot:
         heard = await ask(bot, long_talk(10))
@@ -105,7 +105,7 @@ async def test_how_much_the_model_takes_is_looked_up(listed: dict[str, object], 
 
 
 async def test_a_list_that_cannot_be_had_is_no_trouble() -> None:
-    """It was but a question."""
+    """The list is optional."""
     engine = FakeEngine(answer(500), WHOLE)
     async with asking(engine) as bot:
         assert (await ask(bot, long_talk(10))).error is None
@@ -114,7 +114,7 @@ async def test_a_list_that_cannot_be_had_is_no_trouble() -> None:
 
 
 async def test_what_the_engine_counts_makes_the_guess_better() -> None:
-    """A text of four bytes a token gets more of its history than at first."""
+    """A text with four bytes per token gets more history than at first."""
     engine = FakeEngine(answer(200, {"data": [{"id": "m", "max_model_len": 1024}]}), WHOLE)
     async with asking(engine, max_tokens=24) as bot:
         await ask(bot, long_talk(20))
@@ -127,7 +127,7 @@ async def test_what_the_engine_counts_makes_the_guess_better() -> None:
 
 @pytest.mark.parametrize("empty", [stream(), stream(DONE), stream(said(role="assistant", content=""), DONE)])
 async def test_an_empty_answer_is_asked_for_again_with_less_history(empty: Script) -> None:
-    """llama-cpp-python answers so where the conversation is too long: a clean end, and nothing in it."""
+    """llama-cpp-python responds like this to a conversation that is too long: a clean end without content."""
     engine = FakeEngine(empty, WHOLE)
     async with asking(engine) as bot:
         heard = await ask(bot, TALK)
@@ -137,23 +137,23 @@ async def test_an_empty_answer_is_asked_for_again_with_less_history(empty: Scrip
 
 
 async def test_an_answer_of_thoughts_alone_is_not_asked_for_again() -> None:
-    """They are paid for; less history would not make them fewer."""
+    """Reasoning is paid for; less history would not reduce it."""
     heard, requests = await hear(stream(said(reasoning_content="Hm"), DONE), WHOLE, conversation=TALK)
     assert (type(heard.error), requests) == (BotFailed, 1)
 
 
 @pytest.mark.parametrize("refusal", FILTERED.values(), ids=FILTERED.keys())
 async def test_a_message_that_a_filter_forbids_is_refused(refusal: Script) -> None:
-    """The user is told, in words of our own, and nobody is asked to try again."""
+    """The user is told in our own words, and not asked to retry."""
     heard, requests = await hear(refusal)
     assert isinstance(heard.error, MessageRefused)
     assert requests == 1
-    assert heard.error.reason == "A filter of the model refuses this. Say it in other words."
+    assert heard.error.reason == "The model's content filter rejected this. Rephrase it."
 
 
 @pytest.mark.parametrize("refusal", FILTERED.values(), ids=FILTERED.keys())
 async def test_what_a_filter_forbids_in_the_history_does_not_end_the_conversation(refusal: Script) -> None:
-    """It is tried without; if that is no help, it was the message."""
+    """It is retried without history; if that does not help, the message is the cause."""
     heard, requests = await hear(refusal, WHOLE, conversation=TALK)
     assert heard.finish == Finish("stop", omitted_messages=2)
     assert requests == 2
@@ -165,7 +165,7 @@ async def test_what_a_filter_forbids_in_the_history_does_not_end_the_conversatio
     ("error", "reason"), [("content_filter", "content_filter"), ("context_length_exceeded", "length")]
 )
 async def test_a_filter_or_the_bound_in_the_middle_is_an_end(error: str, reason: str) -> None:
-    """What was said is the reader's, and why it is not more is told."""
+    """The reader gets the text so far, and the reason for its end."""
     heard, _ = await hear(stream(chunk("Hi "), chunk("there!"), event({"error": {"code": error}})))
     assert (heard.error, heard.text) == (None, "Hi there!")
     assert heard.finish is not None
@@ -174,7 +174,7 @@ async def test_a_filter_or_the_bound_in_the_middle_is_an_end(error: str, reason:
 
 @pytest.mark.parametrize("refusal", MISCONFIGURED.values(), ids=MISCONFIGURED.keys())
 async def test_a_wrong_key_model_or_address_is_the_operators(refusal: Script, caplog: pytest.LogCaptureFixture) -> None:
-    """Nobody is told to try again; one line says which setting to look at, and repeats nothing."""
+    """It is not retryable; one log line names the setting to check, and repeats nothing."""
     heard, requests = await hear(refusal)
     assert (type(heard.error), requests) == (BotMisconfigured, 1)
     (line,) = caplog.messages
@@ -184,7 +184,7 @@ async def test_a_wrong_key_model_or_address_is_the_operators(refusal: Script, ca
 
 
 async def test_what_is_said_in_a_row_is_one_message() -> None:
-    """Templates want roles that alternate, and a user's message first."""
+    """Templates require alternating roles, starting with a user message."""
     engine = FakeEngine(WHOLE)
     conversation = Conversation(
         (Message("assistant", "Welcome!"), Message("user", "a"), Message("user", "b"), Message("user", "c"))

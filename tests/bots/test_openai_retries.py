@@ -1,4 +1,4 @@
-"""A second request is made only where it can do no harm; else the client is told when it may come back."""
+"""The bot retries only if that is harmless; otherwise the client is told when to retry."""
 
 import asyncio
 import email.utils
@@ -29,7 +29,7 @@ _AT_ONCE = {"Retry-After": "0"}
     ids=["resets", "closes", "closes inside the head", "503", "503, come back at once", "429, come back at once"],
 )
 async def test_what_cannot_have_been_answered_is_asked_once_more(first: Script) -> None:
-    """The engine has not begun, or says so. A second time is enough; a third is for the client to decide."""
+    """The engine has not started, or says so. One retry is enough; further ones are up to the client."""
     heard, requests = await hear(first, WHOLE, conversation=TALK)
     assert (heard.error, heard.text, requests) == (None, "Hi there!", 2)
     _, requests = await hear(first)
@@ -37,7 +37,7 @@ async def test_what_cannot_have_been_answered_is_asked_once_more(first: Script) 
 
 
 async def test_the_second_request_is_the_first_one_again() -> None:
-    """Nothing is lost on the way."""
+    """Nothing is lost."""
     engine = FakeEngine([RESET], WHOLE)
     async with asking(engine, api_key="key") as bot:
         await ask(bot, TALK)
@@ -46,7 +46,7 @@ async def test_the_second_request_is_the_first_one_again() -> None:
 
 
 async def test_a_connection_that_has_gone_stale_costs_no_reply() -> None:
-    """The engine, or a proxy, closes idle ones just when the next request is on its way."""
+    """The engine or a proxy closes idle ones just as the next request is sent."""
     engine = FakeEngine(WHOLE, [RESET], WHOLE)
     async with asking(engine) as bot:
         assert (await ask(bot)).text == "Hi there!"
@@ -72,7 +72,7 @@ async def test_a_connection_that_has_gone_stale_costs_no_reply() -> None:
     ],
 )
 async def test_what_may_have_been_answered_is_not_asked_again(first: list[Step]) -> None:
-    """A second request would be paid for twice, or come too early."""
+    """A retry would cost twice, or come too early."""
     heard, requests = await hear(first, WHOLE, first_byte_seconds=0.1, first_token_seconds=0.1)
     assert heard.error is not None
     assert requests == 1
@@ -82,7 +82,7 @@ async def test_what_may_have_been_answered_is_not_asked_again(first: list[Step])
     ("status", "kind"), [(429, BotRateLimited), (503, BotUnavailable), (529, BotUnavailable)], ids=["429", "503", "529"]
 )
 async def test_retry_after_is_passed_on(status: int, kind: type[ChatError]) -> None:
-    """It is a client's to wait so long."""
+    """The client can wait instead."""
     heard, requests = await hear(answer(status, b"", {"Retry-After": " 7 "}))
     assert type(heard.error) is kind
     assert (heard.error.retry_after_seconds, requests) == (7, 1)
@@ -102,7 +102,7 @@ async def test_retry_after_is_passed_on(status: int, kind: type[ChatError]) -> N
     ids=["in an hour", "the last day of all", "many digits", "at once", "a part of a second", "s", "in the past"],
 )
 async def test_retry_after_is_told_as_the_contract_has_it(value: Callable[[], str], least: int, most: int) -> None:
-    """A whole number of seconds, 1 at least; a day at most."""
+    """A whole number of seconds, from 1 to a day."""
     heard, _ = await hear(answer(429, b"", {"Retry-After": value()}))
     assert isinstance(heard.error, BotRateLimited)
     assert heard.error.retry_after_seconds is not None
@@ -110,7 +110,7 @@ async def test_retry_after_is_told_as_the_contract_has_it(value: Callable[[], st
 
 
 async def test_a_retry_after_that_is_not_understood_is_as_none() -> None:
-    """There is one more try, and then what is told where an engine says nothing."""
+    """There is one retry, and then the default."""
     values = (
         *("", "soon", "-1", "1.5.5", "٣", "3,4", "01 01 01 01 01", "Wed, 99 Foo 2015 77:28:00 GMT"),
         *("Wed, 21 Oct 99999 07:28:00 GMT", "Wed, 21 Oct 2015 07:28:00 +99999999999999999999"),
@@ -137,14 +137,14 @@ async def test_a_retry_after_that_is_not_understood_is_as_none() -> None:
 async def test_retry_after_is_understood_wherever_it_is_said(
     headers: dict[str, str], error: dict[str, object], seconds: int
 ) -> None:
-    """Azure says milliseconds, Google has details, OpenAI and Groq write it into the message."""
+    """Azure sends milliseconds, Google has details, OpenAI and Groq write it into the message."""
     heard, requests = await hear(answer(429, {"error": error}, headers), WHOLE)
     assert isinstance(heard.error, BotRateLimited)
     assert (heard.error.retry_after_seconds, requests) == (seconds, 1)
 
 
 async def test_a_wait_of_a_moment_is_waited_for() -> None:
-    """Who is asked to come back in 30 ms would not pass that on."""
+    """30 ms is not worth passing on."""
     heard, requests = await hear(answer(429, {}, {"retry-after-ms": "30"}), WHOLE)
     assert (heard.error, heard.text, requests) == (None, "Hi there!", 2)
 
@@ -155,6 +155,6 @@ async def test_a_wait_of_a_moment_is_waited_for() -> None:
     ids=["words", "list", "no UTF-8", "500"],
 )
 async def test_a_refusal_that_nobody_understands_is_a_failure(refusal: Script) -> None:
-    """It is the operator who can do something about it, with the engine's own log."""
+    """Only the operator can fix it, with the engine's log."""
     heard, requests = await hear(refusal, conversation=TALK)
     assert (type(heard.error), requests) == (BotFailed, 1)

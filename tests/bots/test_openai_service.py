@@ -1,4 +1,4 @@
-"""The adapter's bounds and the service's fit each other: what the one allows, the other does not end."""
+"""The time limits of adapter and service are consistent: one does not end what the other allows."""
 
 import json
 from contextlib import AsyncExitStack
@@ -37,13 +37,13 @@ _SLOW: dict[str, list[Step]] = {
 
 @pytest.mark.parametrize("script", _SLOW.values(), ids=_SLOW.keys())
 async def test_the_bound_on_a_bots_silence_does_not_end_what_the_engine_works_on(script: list[Step]) -> None:
-    """A long prompt, or a queue there, takes minutes without a byte; the adapter has bounds of its own for that."""
+    """A long prompt or a queue takes minutes without a byte; the adapter has its own limits for that."""
     async with FakeEngine(script) as engine, _client(engine, bot_silence_seconds=0.3) as client:
         assert (await replied(client, "hello")).text == "Hi"
 
 
 async def test_a_whole_reply_has_its_bound_all_the_same() -> None:
-    """Signs of life do not make a reply that never comes last for ever."""
+    """Signs of life do not keep a reply running for ever."""
     endless: list[Step] = [*begun(), *_WAIT * 100]
     async with FakeEngine(endless) as engine, _client(engine, reply_seconds=0.5) as client:
         answered = await client.request("POST", "/api/replies", json=_HELLO)
@@ -51,7 +51,7 @@ async def test_a_whole_reply_has_its_bound_all_the_same() -> None:
 
 
 async def test_who_would_wait_too_long_gets_a_true_status() -> None:
-    """With when to come back, and before the status line has to be written."""
+    """With `Retry-After`, before the status line is due."""
     async with (
         FakeEngine(begun(chunk("Hi "))) as engine,
         _client(engine, openai_max_connections=1, first_word_seconds=0.5) as client,
@@ -59,7 +59,7 @@ async def test_who_would_wait_too_long_gets_a_true_status() -> None:
     ):
         assert running.status == 200
         for path in ("/api/chat", "/api/replies"):
-            with anyio.fail_after(10):
+            with anyio.fail_after(60):
                 refused = await client.request("POST", path, json=_HELLO)
             assert (refused.status, _code(refused)) == (503, "bot-busy")
             assert refused.headers["retry-after"] == "1"
@@ -67,7 +67,7 @@ async def test_who_would_wait_too_long_gets_a_true_status() -> None:
 
 
 async def test_a_wrong_key_is_told_as_what_it_is() -> None:
-    """Sending it again does not help, and the problem says so."""
+    """A retry does not help, and the problem says so."""
     async with FakeEngine(answer(401)) as engine, _client(engine) as client:
         answered = await client.request("POST", "/api/replies", json=_HELLO)
     assert (answered.status, _code(answered)) == (502, "bot-misconfigured")
@@ -75,7 +75,7 @@ async def test_a_wrong_key_is_told_as_what_it_is() -> None:
 
 
 async def test_as_many_replies_are_let_in_as_can_be_made() -> None:
-    """By default there are as many places before the engine as the service has streams; one more is told by that."""
+    """By default the engine's queue has as many places as the service has streams; the service refuses one more."""
     async with (
         FakeEngine(begun(chunk("Hi "))) as engine,
         _client(engine, max_open_streams=3) as client,
@@ -89,7 +89,7 @@ async def test_as_many_replies_are_let_in_as_can_be_made() -> None:
 
 
 async def test_a_reply_that_is_stopped_tells_what_it_has_cost_so_far() -> None:
-    """Where the engine counts on the way."""
+    """If the engine sends usage before the end."""
     async with (
         FakeEngine(begun(chunk("Hi "), usage(7, 1), chunk("there "), usage(7, 2), chunk("you"))) as engine,
         _client(engine) as client,
@@ -105,14 +105,3 @@ async def test_a_reply_that_is_stopped_tells_what_it_has_cost_so_far() -> None:
     done = json.loads(raw.rpartition(b"data: ")[2])
     assert done["finish_reason"] == "cancelled"
     assert done["usage"] == {"prompt_tokens": 7, "completion_tokens": 2}
-
-
-@pytest.mark.parametrize("seconds", [599, 601])
-def test_a_wait_that_the_whole_reply_does_not_allow_is_told_at_start(
-    seconds: float, caplog: pytest.LogCaptureFixture
-) -> None:
-    """It would have no effect."""
-    own = {"bot": "openai", "openai_base_url": "http://127.0.0.1:1/v1", "openai_first_token_seconds": seconds}
-    create_app(Settings.model_validate(own))
-    told = ["CHAT_OPENAI_FIRST_TOKEN_SECONDS is longer than CHAT_REPLY_SECONDS, which ends a reply before that"]
-    assert caplog.messages == (told if seconds > 600 else [])

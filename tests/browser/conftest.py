@@ -1,4 +1,4 @@
-"""What these tests share: a browser, and a service to look at."""
+"""What these tests share: a browser, and a service to visit."""
 
 from collections.abc import AsyncIterator, Iterator
 
@@ -11,13 +11,13 @@ from tests.support.server import LiveServer
 
 @pytest.fixture(scope="session")
 async def chromium() -> AsyncIterator[Browser]:
-    """One for all; each test has a profile of its own in it."""
+    """One browser for all tests; each test has its own profile in it."""
     async with browser() as launched:
         yield launched
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[LiveServer]:
-    """The service, with the simulator, which says what one wants to hear."""
+    """The service with the simulator, whose replies the tests control."""
     with LiveServer() as server:
         yield server

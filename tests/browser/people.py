@@ -1,4 +1,4 @@
-"""What people do with the chat page, and what they see."""
+"""A user's actions on the chat page, and what is visible."""
 
 import re
 from collections.abc import AsyncIterator
@@ -13,10 +13,10 @@ PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touc
 
 
 class Person:
-    """Somebody who looks at the page."""
+    """A user of the page."""
 
     def __init__(self, page: Page) -> None:
-        """Has it open."""
+        """Starts with an open page."""
         self.page = page
         self.message = page.get_by_role("textbox", name="Message")
         self.stop = page.get_by_role("button", name="Stop the reply")
@@ -28,26 +28,26 @@ class Person:
 
     @property
     def note(self) -> Locator:
-        """What is told below the latest reply."""
+        """The note below the latest reply."""
         return self.reply.locator(".note")
 
     @property
     def reply(self) -> Locator:
-        """The latest one."""
+        """The latest reply."""
         return self.replies.last
 
     @property
     def text(self) -> Locator:
-        """What it says."""
+        """Its visible text."""
         return self.reply.locator(".text")
 
     async def say(self, text: str) -> None:
-        """Write a message and send it."""
+        """Type a message and send it."""
         await self.message.fill(text)
         await self.page.get_by_role("button", name="Send").click()
 
     async def hears_the_end(self) -> str:
-        """Wait until the latest reply has ended. Returns what it says, as it is to be seen."""
+        """Wait until the latest reply has ended. Returns its visible text."""
         await expect(self.reply).to_have_attribute("aria-busy", "false")
         return await self.text.inner_text()
 
@@ -60,11 +60,11 @@ class Person:
             await expect(self.sayings.nth(count)).to_be_attached()
 
     async def hears(self, text: str) -> None:
-        """Wait until the latest reply says this, among other things."""
+        """Wait until the latest reply contains this text."""
         await expect(self.text).to_contain_text(text)
 
     async def copied(self) -> str:
-        """What the button for the latest reply copies: the text as the bot has said it."""
+        """What the button copies for the latest reply: the bot's original text."""
         await self.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
         await self.reply.get_by_role("button", name="Copy this reply").click()
         await expect(self.reply.get_by_role("button", name="Copy this reply")).to_have_text("Copied")
@@ -72,14 +72,14 @@ class Person:
         return copied
 
     async def conversation_id(self) -> str:
-        """That of the conversation that is open."""
+        """The id of the open conversation."""
         await expect(self.page).to_have_url(re.compile("#[0-9a-f]{32}$"))
         return self.page.url.rpartition("#")[2]
 
 
 @asynccontextmanager
 async def somebody(browser: Browser, url: str, **options: Any) -> AsyncIterator[Person]:  # noqa: ANN401 - see `visitor`
-    """Opens the page for the first time."""
+    """A user on their first visit."""
     async with visitor(browser, **options) as page:
         await page.goto(f"{url}/")
         yield Person(page)

@@ -1,4 +1,4 @@
-"""The chat page for everybody: with a screen reader, without a mouse, and without anything jumping about."""
+"""The chat page for everybody: with a screen reader, without a mouse, and without layout shifts."""
 
 import pytest
 from playwright.async_api import Browser, expect
@@ -28,7 +28,7 @@ _LOOK = "axe.run({ resultTypes: ['violations'] }).then((found) => found.violatio
 
 
 async def _flaws(person: Person) -> list[object]:
-    """What axe finds wrong, of all that it knows."""
+    """All problems that axe finds."""
     if not await person.page.evaluate("'axe' in window"):
         await person.page.evaluate((node.packages() / "axe-core" / "axe.min.js").read_text("utf-8"))
     found: list[object] = await person.page.evaluate(_LOOK)
@@ -38,7 +38,7 @@ async def _flaws(person: Person) -> list[object]:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("screen", ["desktop", "phone"])
 async def test_a_checker_finds_nothing(scheme: str, screen: str, chromium: Browser, server: LiveServer) -> None:
-    """Empty, while words come, at the end, after a failure, and with a dialog open."""
+    """When empty, during a reply, at its end, after a failure, and with an open dialog."""
     options = PHONE if screen == "phone" else {}
     async with somebody(chromium, server.url, color_scheme=scheme, reduced_motion="reduce", **options) as person:
         assert await _flaws(person) == []
@@ -60,7 +60,7 @@ async def test_a_checker_finds_nothing(scheme: str, screen: str, chromium: Brows
 
 
 async def test_everything_can_be_reached_with_the_keyboard(chromium: Browser, server: LiveServer) -> None:
-    """In the order in which it stands there; the first stop leads to the message."""
+    """In visual order; the first stop leads to the message box."""
     async with somebody(chromium, server.url) as person:
         await person.say("Words and\n\n```\ncode\n```")
         await person.hears_the_end()
@@ -99,7 +99,7 @@ async def test_a_screen_reader_hears_a_reply_when_it_is_complete(chromium: Brows
 
 
 async def test_nothing_jumps(chromium: Browser, server: LiveServer) -> None:
-    """What was read stays where it is while more comes, and who has scrolled up is left in peace."""
+    """The text being read stays in place while more arrives, and does not move for users who have scrolled up."""
     async with somebody(chromium, server.url) as person:
         await person.message.fill("/simulate pace_ms=5\n" + "A line of words that is read.\n\n" * 60)
         await person.page.evaluate("""() => {

@@ -1,4 +1,4 @@
-"""The chat page, when all goes well: what people do with it, and what they see."""
+"""The chat page when all goes well: what users do with it, and what they see."""
 
 import re
 
@@ -13,7 +13,7 @@ from tests.verify.proxy import FaultyProxy
 
 
 async def test_words_appear_as_they_come(chromium: Browser, server: LiveServer) -> None:
-    """The first ones are there while the bot has not said the last."""
+    """The first words are visible before the bot has sent the last one."""
     async with somebody(chromium, server.url) as person:
         await person.say("/simulate stall_after=3\none two three four")
         await person.hears("one two")
@@ -25,7 +25,7 @@ async def test_words_appear_as_they_come(chromium: Browser, server: LiveServer) 
 
 
 async def test_a_message_is_answered_and_the_conversation_goes_on(chromium: Browser, server: LiveServer) -> None:
-    """With the keyboard alone: Enter sends, Shift+Enter begins a line."""
+    """With the keyboard alone: Enter sends, Shift+Enter starts a new line."""
     async with somebody(chromium, server.url) as person:
         await person.page.keyboard.type("first")
         await person.page.keyboard.press("Shift+Enter")
@@ -43,7 +43,7 @@ async def test_a_message_is_answered_and_the_conversation_goes_on(chromium: Brow
 
 @pytest.mark.parametrize("how", ["button", "key"])
 async def test_a_reply_can_be_stopped(how: str, chromium: Browser, server: LiveServer) -> None:
-    """What was said until then stays, here and in the store; and one can ask again."""
+    """The text so far is kept, on the page and in the store; and the user can retry."""
     async with somebody(chromium, server.url) as person:
         await person.say("/simulate stall_after=3\nsome words that stay unsaid")
         await person.hears("some words")
@@ -63,7 +63,7 @@ async def test_a_reply_can_be_stopped(how: str, chromium: Browser, server: LiveS
 
 
 async def test_a_reply_can_be_stopped_before_its_first_word(chromium: Browser, server: LiveServer) -> None:
-    """As soon as it is known which one it is."""
+    """As soon as its id is known."""
     async with somebody(chromium, server.url) as person:
         await person.say("/simulate first_ms=60000\nnever")
         await person.stop.click()
@@ -71,7 +71,7 @@ async def test_a_reply_can_be_stopped_before_its_first_word(chromium: Browser, s
 
 
 async def test_conversations_are_listed_opened_and_deleted(chromium: Browser) -> None:
-    """Each under what was said first, the latest on top; and gone is gone."""
+    """Each under its first message, the most recent on top; deleted ones stay deleted."""
     with LiveServer() as server:
         async with somebody(chromium, server.url) as person:
             for said in ("about apples", "about pears"):
@@ -96,7 +96,7 @@ async def test_conversations_are_listed_opened_and_deleted(chromium: Browser) ->
 
 
 async def test_a_long_list_is_shown_a_page_at_a_time(chromium: Browser) -> None:
-    """More of it on demand."""
+    """With more on demand."""
     with LiveServer() as server:
         async with somebody(chromium, server.url) as person:
             await person.page.evaluate("""async () => {
@@ -112,7 +112,7 @@ async def test_a_long_list_is_shown_a_page_at_a_time(chromium: Browser) -> None:
 
 
 async def test_what_is_copied_is_what_was_said(chromium: Browser, server: LiveServer) -> None:
-    """The Markdown, and not what it looks like; of code, the code."""
+    """The Markdown source, not its rendering; for code, the code."""
     text = "**Bold** and\n\n```py\nprint(1)\n```\n\nlast  words"
     async with somebody(chromium, server.url) as person:
         await person.say(text)
@@ -124,7 +124,7 @@ async def test_what_is_copied_is_what_was_said(chromium: Browser, server: LiveSe
 
 
 async def test_a_reply_goes_on_while_another_conversation_is_open(chromium: Browser) -> None:
-    """Nobody needs to read it, so the tab keeps no connection for it: a browser has six for a server."""
+    """It needs no reader, so the tab closes its connection: browsers allow six per server."""
     with LiveServer(resume_window_seconds=0) as server:
         async with somebody(chromium, server.url) as person:
             await person.say("/simulate pace_ms=100\n" + "word " * 12 + "end")
@@ -143,7 +143,7 @@ async def _shown(person: Person) -> str:
 
 
 async def test_it_is_light_or_dark_as_people_like_it(chromium: Browser, server: LiveServer) -> None:
-    """As the system says, until somebody says otherwise; that is remembered."""
+    """As in the system's settings, until the user chooses otherwise; the choice is remembered."""
     async with somebody(chromium, server.url, color_scheme="dark") as person:
         dark = await _shown(person)
         await person.page.emulate_media(color_scheme="light")
@@ -158,7 +158,7 @@ async def test_it_is_light_or_dark_as_people_like_it(chromium: Browser, server: 
 
 
 async def test_it_fits_on_a_phone(chromium: Browser, server: LiveServer) -> None:
-    """Nothing is wider than the screen, and the list is there when it is asked for."""
+    """Nothing is wider than the screen, and the list is available on demand."""
     wide = "x" * 200
     async with somebody(chromium, server.url, **PHONE) as person:
         await person.say(f"{wide}\n\n    {wide}\n\n| {wide} | b |\n|---|---|\n| c | d |")
@@ -181,7 +181,7 @@ async def test_a_draft_survives_a_reload(chromium: Browser, server: LiveServer) 
 
 
 async def test_it_works_below_a_path(chromium: Browser, server: LiveServer) -> None:
-    """Behind a proxy that puts one in front of all others; nothing is asked for elsewhere."""
+    """Behind a proxy with a path prefix; nothing is requested elsewhere."""
     async with FaultyProxy(server.port, Fault(), prefix="/some/where") as proxy, visitor(chromium) as page:
         asked: list[str] = []
         page.on("request", lambda request: asked.append(request.url))

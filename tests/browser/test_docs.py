@@ -1,4 +1,4 @@
-"""The page that shows the contract, in a browser: all of it is there, and its policy lets in nothing else."""
+"""The API reference in a browser: it is complete, and its policy allows nothing else."""
 
 import anyio
 import yaml
@@ -10,10 +10,10 @@ from tests.verify.faults import Fault
 from tests.verify.proxy import FaultyProxy
 
 _KNOWN = [
-    ["script-src", "eval"],  # the viewer's validator asks whether it might compile code, and does without
+    ["script-src", "eval"],  # the viewer's validator tries to compile code, and works without
     ["style-src-attr", "inline"],  # the width of an example's line numbers
 ]
-"""What the viewer tries, is not allowed, and can do without."""
+"""What the viewer tries, must not do, and does not need."""
 
 _INJECTED = """
     document.body.insertAdjacentHTML("beforeend", `
@@ -28,7 +28,7 @@ _INJECTED = """
 
 
 async def test_the_page_shows_the_contract_under_its_policy() -> None:
-    """With its looks, without asking anybody else; and what somebody gets into it does nothing."""
+    """With its styles, without other hosts; and injected content has no effect."""
     with LiveServer() as server:
         async with browsing(viewport={"width": 1400, "height": 2000}) as tab:
             await tab.goto(f"{server.url}/docs")
@@ -58,7 +58,7 @@ async def test_the_page_shows_the_contract_under_its_policy() -> None:
 
 
 async def test_every_form_of_the_contract_is_offered(chromium: Browser, server: LiveServer) -> None:
-    """For tools that know OpenAPI 3.2, and for those that do not; on a phone, and without JavaScript, too."""
+    """For tools with and without OpenAPI 3.2 support; also on a phone, and without JavaScript."""
     async with visitor(chromium, java_script_enabled=False, viewport={"width": 390, "height": 844}) as tab:
         await tab.goto(f"{server.url}/docs")
         links = tab.get_by_role("navigation", name="The contract as a file").get_by_role("link")
@@ -74,7 +74,7 @@ async def test_every_form_of_the_contract_is_offered(chromium: Browser, server: 
 
 
 async def test_below_a_path_the_viewer_asks_below_it(chromium: Browser, server: LiveServer) -> None:
-    """Its examples and its own requests have the address that the page was found at."""
+    """Its examples and its own requests use the URL of the page."""
     async with FaultyProxy(server.port, Fault(), prefix="/some/where") as proxy, visitor(chromium) as tab:
         asked: list[str] = []
         tab.on("request", lambda request: asked.append(request.url))

@@ -1,4 +1,4 @@
-"""The chat page in people's hands: input methods, scrolling, links, and long texts do what is meant by them."""
+"""The chat page in users' hands: input methods, scrolling, links and long texts behave as intended."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from tests.browser.people import Person, somebody
 from tests.support.server import LiveServer
 
 _INPUT_METHOD = {"windowsVirtualKeyCode": 229}
-"""The code of every key that an input method takes for itself."""
+"""The code of every key that an input method handles."""
 
 
 async def _press(keys: CDPSession, name: str, **options: Any) -> None:  # noqa: ANN401 - the protocol's, passed on
@@ -18,7 +18,7 @@ async def _press(keys: CDPSession, name: str, **options: Any) -> None:  # noqa: 
 
 
 async def test_enter_that_chooses_a_word_sends_nothing(chromium: Browser, server: LiveServer) -> None:
-    """People who write with an input method press it for each word; some browsers tell by the key's code alone."""
+    """Users of input methods press it for each word; some browsers signal that only by the key code."""
     async with somebody(chromium, server.url) as person:
         keys = await person.page.context.new_cdp_session(person.page)
         await keys.send("Input.imeSetComposition", {"text": "にほん", "selectionStart": 3, "selectionEnd": 3})
@@ -33,7 +33,7 @@ async def test_enter_that_chooses_a_word_sends_nothing(chromium: Browser, server
 
 
 async def test_escape_that_ends_a_composition_stops_nothing(chromium: Browser, server: LiveServer) -> None:
-    """Only the next one stops the reply."""
+    """Only the next press stops the reply."""
     async with somebody(chromium, server.url) as person:
         await person.say("/simulate stall_after=3\nsome words that stay unsaid")
         await person.hears("some words")
@@ -64,12 +64,12 @@ _STILL = """async (scroller) => {
         top = scroller.scrollTop;
     }
 }"""
-"""Done when nothing has moved for ten frames: browsers scroll smoothly."""
+"""Resolves when nothing has moved for ten frames: browsers scroll smoothly."""
 
 
 @pytest.mark.parametrize("how", [_wheel, _arrow], ids=["wheel", "arrow"])
 async def test_any_move_up_ends_following(how: Any, chromium: Browser, server: LiveServer) -> None:  # noqa: ANN401 - two
-    """However small: what is read is not pulled away by the words that come. The end begins it again."""
+    """Even slightly: new words do not move what is being read. Scrolling to the end resumes following."""
     async with somebody(chromium, server.url) as person:
         await person.say("/simulate pace_ms=5 stall_after=400\n" + "A line of words that is read.\n\n" * 80)
         await expect(person.text.locator("p").nth(20)).to_be_attached()
@@ -88,7 +88,7 @@ async def test_any_move_up_ends_following(how: Any, chromium: Browser, server: L
 
 
 async def test_a_link_to_a_part_of_the_page_opens_nothing(chromium: Browser, server: LiveServer) -> None:
-    """Nor does a part that does not exist: the conversation stays, in the address too, and Back leads out of it."""
+    """Nor does a nonexistent part: the conversation stays open, also in the URL, and Back leaves it."""
     async with somebody(chromium, server.url) as person:
         await person.say("hello")
         await person.hears_the_end()
@@ -107,7 +107,7 @@ async def test_a_link_to_a_part_of_the_page_opens_nothing(chromium: Browser, ser
 
 
 async def test_a_text_that_is_too_long_is_kept_and_not_sent(chromium: Browser, server: LiveServer) -> None:
-    """It is counted as the contract counts, and can be sent once it is short enough."""
+    """It is counted like in the contract, and can be sent once it is short enough."""
     async with somebody(chromium, server.url) as person:
         text = "🙂" * 16_001
         await person.message.fill(text)

@@ -1,4 +1,4 @@
-"""What models write, as the chat page shows it: whatever it is, it is only ever read; and in time that goes with it."""
+"""Model output on the chat page: it is only ever text, and is rendered in linear time."""
 
 import json
 import random
@@ -43,7 +43,7 @@ _PLAIN = {
     *("a", "blockquote", "br", "button", "code", "div", "em", "h2", "h3", "h4", "h5", "h6", "hr", "input", "li", "ol"),
     *("p", "pre", "s", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul"),
 }
-"""All elements that a reply may be made of."""
+"""All elements that a reply may consist of."""
 
 _ATTRIBUTES = {
     *("aria-label", "checked", "class", "data-copies", "dir", "disabled", "href", "rel", "start", "style", "tabindex"),
@@ -56,7 +56,7 @@ _LOOK = """() => [...document.querySelectorAll(".text *")].map((element) => ({
 
 
 async def test_what_a_model_writes_is_never_markup(chromium: Browser, server: LiveServer) -> None:
-    """Neither while it comes, nor when it is read again; nothing runs, and nobody else is asked for anything."""
+    """Neither while it streams, nor when it is read again; nothing runs, and no other host is contacted."""
     async with somebody(chromium, server.url) as person:
         asked: list[str] = []
         person.page.on("request", lambda request: asked.append(request.url))
@@ -126,13 +126,13 @@ _ENDLESS = {
     "a table": "| a | b |\n|---|---|\n" + "| 1 | 2 |\n" * 50,
     "underscores": "a_b_",
 }
-"""What makes a block that is longer than any, when it is said a thousand times."""
+"""Fragments that make an oversized block when repeated a thousand times."""
 
 
 @pytest.mark.parametrize("kind", sorted(_ENDLESS))
 async def test_a_block_without_an_end_is_shown_in_parts(kind: str, chromium: Browser, server: LiveServer) -> None:
-    """In the same ones, however it came; in time that goes with its length, whatever the parser makes of it."""
-    chance = random.Random(20261123)  # noqa: S311 - nothing secret
+    """In the same parts, however it arrived; in linear time, whatever the parser does."""
+    chance = random.Random(20261123)  # noqa: S311 - not for secrets
     text = _ENDLESS[kind] * (25_000 // len(_ENDLESS[kind]))
     async with somebody(chromium, server.url) as person:
         whole, kept = await person.page.evaluate(_RENDER, [[text], False])
@@ -146,8 +146,8 @@ async def test_a_block_without_an_end_is_shown_in_parts(kind: str, chromium: Bro
 async def test_a_text_that_grows_looks_in_the_end_as_one_that_came_whole(
     size: str, chromium: Browser, server: LiveServer
 ) -> None:
-    """However it was cut; also when it is so long that not every word is formatted at once. And nothing is lost."""
-    chance = random.Random(20261123)  # noqa: S311 - nothing secret
+    """However it was split; even if it is too long to be formatted at every word. And nothing is lost."""
+    chance = random.Random(20261123)  # noqa: S311 - not for secrets
     async with somebody(chromium, server.url) as person:
         for number in range(60):
             names = chance.sample(sorted(_SAMPLES), chance.randrange(1, 5))
@@ -179,7 +179,7 @@ _LONG: dict[str, str] = {
 
 @pytest.mark.parametrize("kind", sorted(_LONG))
 async def test_what_is_drawn_goes_with_what_is_said(kind: str, chromium: Browser, server: LiveServer) -> None:
-    """A reply of five thousand words is drawn a few times at most, not once a word; meanwhile one can write."""
+    """A reply of five thousand words is drawn only a few times, not once per word; and the page stays responsive."""
     async with somebody(chromium, server.url) as person:
         text = _LONG[kind]
         await person.page.evaluate(_COUNT)

@@ -1,4 +1,4 @@
-"""Pages of other sites, in a browser: what they can do here is what the operator allows, and nothing else."""
+"""Pages of other sites in a browser: they can do what the operator allows, and nothing else."""
 
 import json
 from typing import Any
@@ -32,14 +32,14 @@ def _script(text: str, server: LiveServer, message: str = "") -> str:
 
 
 async def _titles(tab: Page, server: LiveServer) -> list[str]:
-    """What was said, as a page of the server's own sees it."""
+    """The titles, as seen by a page of the server itself."""
     await tab.goto(f"{server.url}/api/health")
     page: dict[str, Any] = await tab.evaluate(_script(_READ, server))
     return [conversation["title"] for conversation in page["conversations"]]
 
 
 async def test_a_page_of_another_site_can_do_what_the_operator_allows() -> None:
-    """One whose origin is allowed asks, reads and resumes. Another one sees nothing and changes nothing, in any way."""
+    """An allowed origin can send, read and resume. Another one sees nothing and changes nothing, in any way."""
     with Issuer() as pages:
         pages.handler = answer(_PAGE, content_type="text/html")
         allowed, other = f"http://localhost:{pages.port}", f"http://127.0.0.1:{pages.port}"

@@ -1,4 +1,4 @@
-"""Long conversations in the chat page: their end is there at once, and what was before it when somebody wants it."""
+"""Long conversations on the chat page: the end is loaded at once, and earlier messages on demand."""
 
 import re
 from collections.abc import AsyncIterator
@@ -24,7 +24,7 @@ _TURNS = 50
 
 @asynccontextmanager
 async def _long_conversation(browser: Browser, server: LiveServer) -> AsyncIterator[tuple[Person, list[str]]]:
-    """Somebody who opens one, and the requests for its messages."""
+    """A user who opens one, and the requests for its messages."""
     async with somebody(browser, server.url) as person:
         conversation_id = await person.page.evaluate(_TALK, _TURNS)
         asked: list[str] = []
@@ -40,7 +40,7 @@ async def _long_conversation(browser: Browser, server: LiveServer) -> AsyncItera
 
 
 async def test_the_end_of_a_long_conversation_is_one_request(chromium: Browser, server: LiveServer) -> None:
-    """Its last messages are in sight, in their order; earlier ones are not asked for."""
+    """Its last messages are in view, in order; earlier ones are not requested."""
     async with _long_conversation(chromium, server) as (person, asked):
         await expect(person.replies.last).to_be_in_viewport()
         assert await person.sayings.all_text_contents() == [f"message {n}" for n in range(_TURNS - 19, _TURNS + 1)]
@@ -48,7 +48,7 @@ async def test_the_end_of_a_long_conversation_is_one_request(chromium: Browser, 
 
 
 async def test_earlier_messages_come_when_somebody_scrolls_up(chromium: Browser, server: LiveServer) -> None:
-    """Each once and in order, up to the first; what is in sight stays where it is, and one can talk on."""
+    """Each once and in order, up to the first; what is in view stays in place, and the conversation can continue."""
     async with _long_conversation(chromium, server) as (person, asked):
         first = person.sayings.filter(has_text=re.compile(f"^message {_TURNS - 19}$"))
         await person.scroller.evaluate("(scroller) => (scroller.scrollTop = 300)")
@@ -68,7 +68,7 @@ async def test_earlier_messages_come_when_somebody_scrolls_up(chromium: Browser,
 
 
 async def test_earlier_messages_can_be_asked_for_with_the_keyboard(chromium: Browser, server: LiveServer) -> None:
-    """Also where nothing scrolls by itself; a request that fails can be repeated."""
+    """Also where nothing scrolls by itself; a failed request can be repeated."""
     async with _long_conversation(chromium, server) as (person, _):
         await person.page.context.set_offline(offline=True)
         await person.earlier.focus()

@@ -1,4 +1,4 @@
-"""What tests ask, before there is anybody to be asked: requests as values."""
+"""Requests as values, which tests send later."""
 
 import json
 from collections.abc import Mapping
@@ -7,18 +7,18 @@ from dataclasses import dataclass, field, replace
 from tests.contract.wire import request
 
 CANARY = "cAnArY7f3"
-"""What no answer may repeat."""
+"""What no response may repeat."""
 NOBODY = "0" * 32
-"""An id that nothing has."""
+"""An id that does not exist."""
 STREAMED = "/api/chat"
 FINISHED = "/api/replies"
-"""Where the reply to a message is had as a stream, and where as JSON."""
+"""The operations that reply to a message as a stream and as JSON."""
 _JSON = {"content-type": "application/json"}
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked. In braces, `{reply_id}` and `{conversation_id}` stand for ids of the situation."""
+    """A request. In braces, `{reply_id}` and `{conversation_id}` stand for ids of the situation."""
 
     method: str
     path: str
@@ -37,19 +37,19 @@ class Request:
         return Request(self.method, fill(self.path), headers, fill(self.content))
 
     def plus(self, **headers: str) -> "Request":
-        """The request, with more headers; `last_event_id="1"` is `Last-Event-ID: 1`."""
+        """The request with more headers; `last_event_id="1"` is `Last-Event-ID: 1`."""
         return replace(self, headers={**self.headers, **_named(headers)})
 
     def finished(self) -> "Request":
-        """The same message, where the reply is had as JSON."""
+        """The same message to `createReply`."""
         return replace(self, path=FINISHED)
 
     def head(self) -> "Request":
-        """The same, for the headers alone."""
+        """The same request as HEAD."""
         return replace(self, method="HEAD")
 
     def raw(self) -> bytes:
-        """For the wire."""
+        """The request's bytes."""
         lines = [f"{name}: {value}" for name, value in self.headers.items()]
         return request(self.method, self.path, lines, self.content.encode() if self.content else None)
 
@@ -65,7 +65,7 @@ def delete(path: str) -> Request:
 
 
 def cancel(reply_id: str = "{reply_id}") -> Request:
-    """To stop a reply."""
+    """A request to cancel the reply."""
     return Request("POST", f"/api/replies/{reply_id}/cancel")
 
 
@@ -76,7 +76,7 @@ def chat(text: str, conversation_id: str = "", **headers: str) -> Request:
 
 
 def body(content: str, content_type: str = _JSON["content-type"]) -> Request:
-    """Any body."""
+    """A request with any body."""
     return Request("POST", STREAMED, {"content-type": content_type}, content)
 
 

@@ -1,4 +1,4 @@
-"""Bodies of requests, good ones and bad ones, by what is wrong with them. The bad ones are full of canaries."""
+"""Valid and invalid request bodies, by what is wrong with them. The invalid ones are full of canaries."""
 
 import gzip
 import json
@@ -13,7 +13,7 @@ MAX_BYTES = Settings.model_fields["max_body_bytes"].default
 
 
 def message(text: str) -> bytes:
-    """A good body."""
+    """A valid body."""
     return json.dumps({"user_message": text}).encode()
 
 

@@ -1,7 +1,7 @@
 """The service, broken on purpose: `python -m tests.contract.broken --host HOST --port PORT --bot BOT`.
 
-A test that cannot fail tests nothing. Each flaw is one that a contract rules out; `test_the_tests_bite` sees it caught.
-The first part of the path says which flaw it should be: `/no-done/api/chat`.
+A test that cannot fail tests nothing. The contract rules out each of these flaws; `test_the_tests_bite` checks that it
+is caught. The first part of the path selects the flaw: `/no-done/api/chat`.
 """
 
 import argparse
@@ -137,15 +137,15 @@ FLAWS: dict[str, tuple[Callable[[Whole], bool], Callable[[Whole], Whole]]] = {
     "any-key": (_is_good, lambda answer: answer),
     "known-id": (_is_good, lambda answer: answer),
 }
-"""Which responses each flaw is in, and what it makes of them.
+"""The responses that each flaw affects, and the function that breaks them.
 
-Some are in the request: `deaf-delete` deletes nothing; the last three take somebody for the one who came first: who has
-no key; who has a wrong one; who has a key and knows the id of what is another's.
+Some affect the request: `deaf-delete` deletes nothing; the last three treat a client like the first one: a client
+without a key; with a wrong one; with a key of its own and the id of another's data.
 """
 
 
 class Broken:
-    """Puts the flaw that the path names into every response that can have it."""
+    """Applies the flaw that the path names to every matching response."""
 
     def __init__(self, app: ASGIApp) -> None:
         """`app` is the whole service."""
@@ -153,7 +153,7 @@ class Broken:
         self._first = b""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Wait for the whole response, spoil it, and send it."""
+        """Wait for the whole response, break it, and send it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -185,7 +185,7 @@ class Broken:
         await send({"type": "http.response.body", "body": answer.content})
 
     def _signed_as(self, flaw: str, headers: list[tuple[bytes, bytes]], *, is_by_id: bool) -> list[tuple[bytes, bytes]]:
-        """The headers of a request; with the credentials that came first, if the flaw takes everybody for that one."""
+        """The request's headers; with the first client's credentials, if the flaw mistakes everyone for that client."""
         shown = dict(headers).get(b"authorization", b"")
         is_key = b" chat_" in shown
         if is_key and not self._first:
@@ -201,7 +201,7 @@ class Broken:
 
 
 def main() -> int:
-    """Serve the broken service as the whole one is served."""
+    """Serve the broken service like the real one."""
     parser = argparse.ArgumentParser(description=__doc__)
     for name in ("host", "port", "bot"):
         parser.add_argument(f"--{name}")

@@ -1,4 +1,4 @@
-"""What the contract says and schemathesis cannot read out of the document, as checks that it runs on every response.
+"""What the contract requires and schemathesis cannot take from the document, as checks for every response.
 
 schemathesis imports this module because `schemathesis.toml` names it.
 """
@@ -18,7 +18,7 @@ from tests.support.keys import bearer
 from tests.support.stream import check_stream
 
 OTHERS_KEY = "CONTRACT_OTHERS_KEY"
-"""In the environment: the key of somebody who has nothing to do with the one whose requests are checked."""
+"""An environment variable with the key of a principal unrelated to the checked requests."""
 
 _REQUEST_ID = re.compile("[0-9a-f]{32}")
 
@@ -27,7 +27,7 @@ _REQUEST_ID = re.compile("[0-9a-f]{32}")
 def stream_obeys_its_grammar(
     _ctx: schemathesis.CheckContext, response: schemathesis.Response, _case: schemathesis.Case[Any]
 ) -> None:
-    """`word* (done | failed)`, to the byte: order, ids, one end, nothing behind it, the last event complete."""
+    """`word* (done | failed)`, byte for byte: order, ids, one end, nothing after it, a complete last event."""
     if _header(response, "content-type").startswith("text/event-stream") and response.request.method != "HEAD":
         if response.stream_cut_short:
             raise AssertionError("the stream did not end")
@@ -39,7 +39,7 @@ def stream_obeys_its_grammar(
 def what_was_waited_for_has_ended(
     _ctx: schemathesis.CheckContext, response: schemathesis.Response, case: schemathesis.Case[Any]
 ) -> None:
-    """The schema of a reply has those that run and those that failed, too."""
+    """The schema of a reply also allows running and failed ones."""
     if response.status_code == 200 and (case.method, case.path) == PLACES["createReply"]:
         state = json.loads(response.content)["state"]
         if state not in {"completed", "cancelled"}:
@@ -50,7 +50,7 @@ def what_was_waited_for_has_ended(
 def error_is_a_problem_of_the_document(
     _ctx: schemathesis.CheckContext, response: schemathesis.Response, _case: schemathesis.Case[Any]
 ) -> None:
-    """Also where no operation documents the status: for unknown methods. To the letter, so that nothing is echoed."""
+    """Also for statuses that no operation documents, such as 405. Verbatim, so that nothing is echoed."""
     if response.status_code >= 400 and response.request.method != "HEAD":
         headers = {name: ", ".join(values) for name, values in response.headers.items()}
         check_problem(Whole(response.status_code, headers, response.content))
@@ -60,7 +60,7 @@ def error_is_a_problem_of_the_document(
 def response_names_its_request(
     _ctx: schemathesis.CheckContext, response: schemathesis.Response, _case: schemathesis.Case[Any]
 ) -> None:
-    """Every response has an id of its own, and none leads elsewhere."""
+    """Every response has its own request id, and none is a redirect."""
     if not _REQUEST_ID.fullmatch(_header(response, "x-request-id")):
         raise AssertionError("there is no X-Request-Id")
     if 300 <= response.status_code < 400:
@@ -71,7 +71,7 @@ def response_names_its_request(
 def what_is_anothers_is_as_nothing(
     _ctx: schemathesis.CheckContext, response: schemathesis.Response, case: schemathesis.Case[Any]
 ) -> None:
-    """The seventh law: whoever knows the id of what is another's can neither see it, nor cancel or delete it."""
+    """Law 7: another principal who knows an id can neither read, nor cancel, nor delete what it belongs to."""
     key = os.environ.get(OTHERS_KEY)
     if not key or not case.path_parameters or case.method != "GET" or response.status_code != 200:
         return

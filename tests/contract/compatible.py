@@ -1,4 +1,4 @@
-"""Changes to a contract that was released, which break nobody."""
+"""Changes to a released contract that break nobody."""
 
 import copy
 
@@ -76,4 +76,4 @@ COMPATIBLE: list[Change] = [
     with_another_known_problem,
     with_another_event,
 ]
-"""What breaks nothing."""
+"""Changes that break nothing."""

@@ -1,4 +1,4 @@
-"""The document as the tests see it, and what it says about a response."""
+"""The document as tests use it, and what it says about a response."""
 
 import datetime as dt
 import json
@@ -26,14 +26,14 @@ PROBLEM_TYPE = "application/problem+json"
 TEXT = (ROOT / "openapi.yaml").read_text("utf-8")
 DOCUMENT: dict[str, Any] = yaml.safe_load(TEXT)
 CLOSED = closed(DOCUMENT)
-"""What this version sends, and nothing that a later one may add."""
+"""A copy that allows only what this version sends, without room for later versions."""
 
 _OF_THE_CASE = {"errors", "words", "usage"}
-"""What problems of one type differ in."""
+"""The members in which problems of one type differ."""
 
 
 def resolved(node: dict[str, Any]) -> dict[str, Any]:
-    """What a node of the document refers to, or the node itself."""
+    """The node that a node refers to, or the node itself."""
     found = DOCUMENT if "$ref" in node else node
     for part in node.get("$ref", "").split("/")[1:]:
         found = found[part]
@@ -47,7 +47,7 @@ def _operations() -> Iterator[tuple[str, str, str, dict[str, Any]]]:
 
 
 def _statuses(path: str, operation: dict[str, Any]) -> frozenset[int]:
-    """`default` stands for the errors of `GET`."""
+    """`default` stands for GET's errors."""
     responses = operation["responses"]
     if "default" in responses:
         errors = [status for status in DOCUMENT["paths"][path]["get"]["responses"] if status >= "400"]
@@ -69,33 +69,33 @@ def _links() -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 
 OPERATIONS = {operation_id: operation for operation_id, _, _, operation in _operations()}
-"""Each operation, as the document has it."""
+"""The operations of the document."""
 
 PLACES = {operation_id: (method, path) for operation_id, method, path, _ in _operations()}
-"""Method and path of each operation."""
+"""The method and path of each operation."""
 
 STATUSES = {operation_id: _statuses(path, operation) for operation_id, _, path, operation in _operations()}
 """The documented statuses of each operation."""
 
 LINKS = list(_links())
-"""Each link of each operation: the operation that it starts from, its name, and what the document has of it."""
+"""The links of each operation: the source operation, the link's name, and its content."""
 
 PROBLEMS = dict(_problems())
-"""Each problem, by the last part of its type, as the document has it."""
+"""The document's problems, by the last part of the type."""
 
 _IDS = {place: operation_id for operation_id, place in PLACES.items()}
 
 HEADS = {_IDS["GET", path]: head for (method, path), head in _IDS.items() if method == "HEAD"}
-"""For each operation with `GET`, the one that gets its headers."""
+"""For each GET operation, its HEAD operation."""
 
 
 def methods_of(path: str) -> set[str]:
-    """The methods that the document has for a path."""
+    """The methods that the document defines for a path."""
     return {method for method, its_path in PLACES.values() if its_path == path}
 
 
 def check_problem(answer: Whole) -> Problem:
-    """Hold a response against what the document says about all errors.
+    """Check an error response against what the document says about all errors.
 
     Raises `AssertionError`.
     """
@@ -120,9 +120,9 @@ def _without_its_case(problem: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_response(answer: Whole, operation_id: str, *, after: int = 0) -> None:
-    """Hold a response of an operation against all that the document says: status, media type, headers, schema, stream.
+    """Check a response against everything the document says: status, media type, headers, schema, stream.
 
-    `after` is how many words the request said that it had. Raises an exception group, of one failure a check.
+    `after` is how many words the request says it has read. Raises an exception group, with one failure per check.
     """
     method, path = PLACES[operation_id]
     ids = dict.fromkeys(re.findall("{([^}]*)}", path), "0" * 32)
@@ -131,11 +131,11 @@ def check_response(answer: Whole, operation_id: str, *, after: int = 0) -> None:
     response = httpx.Response(answer.status, headers=dict(answer.headers), content=answer.content, request=request)
     response.elapsed = dt.timedelta()
     case = _schema()[path][method].Case(path_parameters=ids)
-    # That 5xx is documented here, and provoked on purpose, makes it no failure.
+    # A 5xx that is documented and provoked on purpose is not a failure.
     case.validate_response(response, excluded_checks=[schemathesis.checks.not_a_server_error])
 
 
 @cache
 def _schema() -> OpenApiSchema:
-    """Made when it is needed: the configuration's hooks import this module."""
+    """Created on demand: the configuration's hooks import this module."""
     return schemathesis.openapi.from_dict(CLOSED, config=schemathesis.Config.from_path(CONFIG))

@@ -1,6 +1,6 @@
-"""Runs schemathesis as its users do: its command line, against a server that runs.
+"""Runs schemathesis like its users do: from its command line, against a running server.
 
-`CONTRACT_SEED` repeats a run, `CONTRACT_MAX_EXAMPLES` makes it longer: so many random cases an operation.
+`CONTRACT_SEED` repeats a run, `CONTRACT_MAX_EXAMPLES` makes it longer: this many random cases per operation.
 """
 
 import json
@@ -28,7 +28,7 @@ _IMPORTED = (
     "schemathesis.engine.core",
     "schemathesis.engine.run.unit",
     "schemathesis.pytest",
-    "tests.contract.document",  # what tests.contract.checks imports; that itself changes what schemathesis does
+    "tests.contract.document",  # imported by tests.contract.checks, which changes the behaviour of schemathesis
     "tests.support.keys",
 )
 
@@ -38,30 +38,30 @@ _LINKS = re.compile(r"API Links: +([0-9]+) covered / ([0-9]+) selected / [0-9]+ 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How a run ended."""
+    """The result of a run."""
 
     exit_status: int
     cases: int
     failures: tuple[str, ...]
-    """Titles, e.g. `Undocumented status code`."""
+    """Titles of failures, such as `Undocumented status code`."""
     warnings: tuple[str, ...]
-    """As the summary at the end has them."""
+    """As in the final summary."""
     phases: tuple[str, ...]
-    """Those that ran."""
+    """The checks that ran."""
     links: tuple[int, ...]
-    """How many it followed, how many there are, and how many of them it has made up."""
+    """How many links it followed, how many there are, and how many of them it inferred."""
     output: str
 
 
 def closed_document(folder: Path) -> str:
-    """What this version sends, and nothing that a later one may add."""
+    """The document with only what this version sends, without room for later versions."""
     return _written(folder / "closed.json", CLOSED)
 
 
 def locked_document(folder: Path) -> str:
-    """The same, of a service that asks for credentials: there, to have none is no alternative any more.
+    """The same for a service that requires credentials: anonymous access is no longer an alternative.
 
-    schemathesis looks for operations that forget to ask only where the document leaves no choice.
+    schemathesis checks that operations require credentials only if the document has no alternative.
     """
     ways = [way for way in CLOSED["security"] if way]
     if len(ways) == len(CLOSED["security"]):
@@ -70,7 +70,7 @@ def locked_document(folder: Path) -> str:
 
 
 def typed(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """What becomes of `schemathesis run`, as somebody types it who has nothing of ours but the document."""
+    """The result of `schemathesis run` with nothing but the document."""
     return subprocess.run(
         [Path(sys.executable).parent / "schemathesis", "run", *arguments],
         cwd=folder,
@@ -88,7 +88,7 @@ def _written(path: Path, document: dict[str, Any]) -> str:
 
 
 class Fuzzing:
-    """A run of schemathesis that has been started. It does not outlive the block."""
+    """A running schemathesis, which ends with the block."""
 
     def __init__(
         self,
@@ -98,10 +98,10 @@ class Fuzzing:
         document: str,
         keys: tuple[str, str] | None = None,
     ) -> None:
-        """`folder` takes what it writes.
+        """`folder` gets its output files.
 
-        Of the `keys`, the first one is shown with each request; who has the second one must see nothing of what comes
-        of it (`checks.what_is_anothers_is_as_nothing`).
+        The first of the `keys` is sent with each request; the second one must not open anything created with the first
+        (`checks.what_is_anothers_is_as_nothing`).
         """
         self._report = folder / "report.json"
         signed = ["--header", f"Authorization: {bearer(keys[0])}"] if keys else []

@@ -1,4 +1,4 @@
-"""A server with something to be found on it, for tests that look for it in wrong ways."""
+"""A server with known data, for tests that request it in wrong ways."""
 
 import json
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ _JSON = "Content-Type: application/json"
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A server, and what there is to be found."""
+    """A server, and the ids of its data."""
 
     server: LiveServer
     reply_id: str
@@ -25,7 +25,7 @@ class Known:
     messages_cursor: str
 
     def ask(self, operation_id: str, *headers: str, query: str = "", ids: str = "", body: bytes = b"") -> Whole:
-        """Ask an operation; about what is known, unless other `ids` are given."""
+        """Send a request about the known data, or about other `ids`."""
         method, path = PLACES[operation_id]
         target = path.format(reply_id=ids or self.reply_id, conversation_id=ids or self.conversation_id)
         message = body or (b'{"user_message": "hello"}' if "requestBody" in OPERATIONS[operation_id] else b"")
@@ -33,7 +33,7 @@ class Known:
 
 
 def told(server: LiveServer, *headers: str, **body: str) -> dict[str, str]:
-    """Say hello."""
+    """Send "hello"."""
     message = json.dumps({"user_message": "hello"} | body).encode()
     reply: dict[str, str] = exchange(server.port, request("POST", FINISHED, [_JSON, *headers], message)).json()
     return reply
@@ -41,7 +41,7 @@ def told(server: LiveServer, *headers: str, **body: str) -> dict[str, str]:
 
 @contextmanager
 def something_known(server: LiveServer) -> Iterator[Known]:
-    """Two conversations, of which the newer has four messages; at the end, a look at the log."""
+    """Two conversations, of which the newer has four messages; checks the log at the end."""
     with server:
         told(server)
         reply = told(server)
@@ -55,7 +55,7 @@ def something_known(server: LiveServer) -> Iterator[Known]:
 
 
 def check_refusal(answer: Whole, operation_id: str, code: str) -> None:
-    """It is the problem, to the letter and as documented, and nothing of the request is in it."""
+    """Check that the response is the problem, verbatim and as documented, and repeats nothing of the request."""
     if PLACES[operation_id][0] == "HEAD":
         assert answer.status == PROBLEMS[code]["status"]
     else:

@@ -1,4 +1,4 @@
-"""The situations that the contract speaks of, and how one asks in them. Only the bot is ever feigned."""
+"""The situations that the contract describes, and how to send requests in them. Only bots are fake."""
 
 import asyncio
 import contextlib
@@ -18,21 +18,21 @@ from tests.support.server import LiveServer
 from tests.support.settings import Settings
 
 Ask = Callable[[Request], Awaitable[Whole]]
-"""Asks, with the ids of what the situation is about."""
+"""Sends a request with the ids of a situation."""
 Situation = Callable[[Stage], AbstractAsyncContextManager[Ask]]
 
 
 @dataclass(frozen=True, slots=True)
 class Provocation:
-    """What is asked, and in which situation."""
+    """A request, and the situation for it."""
 
     asked: Request
     situation: Situation
     is_once: bool = False
-    """Whether the situation is another one when it was asked."""
+    """Whether the situation is different after the request."""
 
     def plus(self, **headers: str) -> "Provocation":
-        """The same, asked with more headers."""
+        """The same with more request headers."""
         return replace(self, asked=self.asked.plus(**headers))
 
 
@@ -50,7 +50,7 @@ class Raising:
 
 
 def fresh(asked: Request, bot: Raising | None = None, **settings: object) -> Provocation:
-    """Ask a service that nobody has asked before."""
+    """Send a request to a fresh service."""
 
     @asynccontextmanager
     async def situation(_: Stage) -> AsyncIterator[Ask]:
@@ -61,9 +61,9 @@ def fresh(asked: Request, bot: Raising | None = None, **settings: object) -> Pro
 
 
 def after(said: Request, asked: Request, *, restart: bool = False, **settings: object) -> Provocation:
-    """Ask a service to which something was said before; perhaps before it was stopped in good order and started again.
+    """Send a request to a service with data; optionally after a clean restart.
 
-    What is asked may have `{reply_id}` and `{conversation_id}` in it.
+    The request may contain `{reply_id}` and `{conversation_id}`.
     """
 
     @asynccontextmanager
@@ -84,7 +84,7 @@ def after(said: Request, asked: Request, *, restart: bool = False, **settings: o
 def during(
     asked: Request, running: int = 1, said: Request | None = None, text: str = STALLED, **settings: object
 ) -> Provocation:
-    """Ask while replies to a `text` run; about the newest of them, or about what was `said` before a restart."""
+    """Send a request while replies to a `text` run, about the newest one, or about one from before a restart."""
 
     @asynccontextmanager
     async def situation(_: Stage) -> AsyncIterator[Ask]:
@@ -103,7 +103,7 @@ def during(
 
 
 def revoked(asked: Request, *, resumes: bool = False) -> Provocation:
-    """Ask with a key that is revoked before there is an end; to read what was begun with it before, if `resumes`."""
+    """Use a key that is revoked before the reply's end; with `resumes`, for a reply that was started with it before."""
 
     @asynccontextmanager
     async def situation(_: Stage) -> AsyncIterator[Ask]:
@@ -124,32 +124,32 @@ def revoked(asked: Request, *, resumes: bool = False) -> Provocation:
 
 
 def draining(asked: Request) -> Provocation:
-    """Ask a server that was told to stop."""
+    """Send a request to a server that is draining."""
     return Provocation(asked, _on_stage(lambda stage: (stage.draining, {})))
 
 
 def without_database(asked: Request) -> Provocation:
-    """Ask a server whose database has gone away."""
+    """Send a request to a server whose database is gone."""
     return Provocation(asked, _on_stage(lambda stage: (stage.without_database, {})))
 
 
 def elsewhere(asked: Request) -> Provocation:
-    """Ask the wrong one of two servers."""
+    """Send a request to a server next to one that hangs."""
     return Provocation(asked, _on_stage(lambda stage: stage.elsewhere))
 
 
 def crashed(asked: Request) -> Provocation:
-    """Ask about a reply of which a crash has left nothing."""
+    """Request a reply that was lost in a crash."""
     return Provocation(asked, _on_stage(lambda stage: stage.crashed))
 
 
 def crashed_late(asked: Request) -> Provocation:
-    """Ask about a reply of which a crash has left something."""
+    """Request a reply that was partly saved before a crash."""
     return Provocation(asked, _on_stage(lambda stage: stage.crashed_late))
 
 
 def slowly(asked: Request) -> Provocation:
-    """Begin to send a body, and stop."""
+    """Start sending a body, and stop."""
 
     @asynccontextmanager
     async def situation(_: Stage) -> AsyncIterator[Ask]:
@@ -160,7 +160,7 @@ def slowly(asked: Request) -> Provocation:
 
 
 def with_a_defect() -> Provocation:
-    """Give the application a handler that is wrong, and call it."""
+    """Replace a handler of the application by a defective one, and call it."""
 
     @asynccontextmanager
     async def situation(_: Stage) -> AsyncIterator[Ask]:
@@ -177,7 +177,7 @@ def with_a_defect() -> Provocation:
 
 
 def with_bytes(head: bytes) -> Provocation:
-    """Send what is no request that a client library would send."""
+    """Send bytes that no client library would send."""
 
     @asynccontextmanager
     async def situation(_: Stage) -> AsyncIterator[Ask]:
@@ -219,7 +219,7 @@ def _asking_over_a_socket(server: LiveServer, ids: Mapping[str, str] | None = No
 
 
 async def _begun(client: Client, stack: AsyncExitStack, asked: Request) -> Mapping[str, str]:
-    """Start a reply that never ends, and go on reading it. Its id."""
+    """Start an endless reply, and keep reading it. Returns its id."""
     response = await stack.enter_async_context(
         client.stream(asked.method, asked.path, content=asked.content.encode(), headers=asked.headers)
     )
@@ -228,7 +228,7 @@ async def _begun(client: Client, stack: AsyncExitStack, asked: Request) -> Mappi
 
 
 async def _newest(client: Client) -> dict[str, str]:
-    """The ids of the conversation that was last spoken in, and of its first reply; none if nothing was said."""
+    """The ids of the most recently updated conversation and its first reply; empty if there is none."""
     conversations = (await client.request("GET", "/api/conversations")).json()["conversations"]
     with contextlib.suppress(IndexError):
         conversation_id = conversations[0]["conversation_id"]

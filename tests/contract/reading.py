@@ -1,4 +1,4 @@
-"""The table of the fifth law, for the operations that take no message: how each problem of theirs is provoked."""
+"""The table of the fifth law for operations without a message: how to provoke each of their problems."""
 
 from tests.contract.asking import CANARY, NOBODY, Request, cancel, chat, delete, get
 from tests.contract.provocations import (
@@ -71,7 +71,6 @@ STREAMS = [
         "streamReply", "an outage", "bot-unavailable", after(chat("/simulate status=503\n"), get(EVENTS), restart=True)
     ),
     Way("streamReply", "no database", "storage-unavailable", without_database(get(NO_EVENTS))),
-    Way("streamReply", "made elsewhere", "reply-elsewhere", elsewhere(get(EVENTS))),
     Way("streamReply", "all streams taken", "too-many-streams", during(get(EVENTS), said=HELLO, max_open_streams=1)),
     Way("streamReply", "a silence", "bot-timeout", after(chat("/simulate status=504\n"), get(EVENTS), restart=True)),
     Way("streamReply", "as many streams as one may", "stream-limit-reached", during(get(EVENTS), streams_per_client=1)),

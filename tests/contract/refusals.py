@@ -1,4 +1,4 @@
-"""The part of the fifth law's table that all guarded operations share: whom they do not let in, they refuse alike."""
+"""The part of the fifth law's table that all guarded operations share: they refuse requests in the same way."""
 
 from collections.abc import Callable, Iterator
 
@@ -18,7 +18,7 @@ _ASKED = {
     "deleteConversation": delete(f"/api/conversations/{NOBODY}"),
 }
 GUARDED = _ASKED | {HEADS[name]: asked.head() for name, asked in _ASKED.items() if name in HEADS}
-"""What is asked of each operation that wants credentials."""
+"""A request for each operation that requires credentials."""
 
 OPEN = sorted(PLACES.keys() - GUARDED.keys())
 UNSAFE = {name: asked for name, asked in GUARDED.items() if asked.method not in {"GET", "HEAD"}}
@@ -26,29 +26,29 @@ BASIC = "Basic c29tZWJvZHk6c2VjcmV0"
 
 
 def asked_of(operation_id: str) -> Request:
-    """What an operation can be asked, guarded or not."""
+    """A request for each operation, guarded or not."""
     method, path = PLACES[operation_id]
     return GUARDED.get(operation_id, Request(method, path))
 
 
 def locked(asked: Request) -> Provocation:
-    """Ask where credentials are asked for; whether a token of the issuer's is good, nobody can tell."""
+    """Send a request when tokens cannot be verified."""
     keys_url = "http://127.0.0.1:1/keys"
     return fresh(asked, jwt_issuer="https://issuer.example", jwt_audience="chat", jwt_keys_url=keys_url)
 
 
 def signed(authorization: str) -> Callable[[Request], Provocation]:
-    """Ask there, with credentials."""
+    """Send a request with credentials there."""
     return lambda asked: locked(asked.plus(authorization=authorization))
 
 
 def third(asked: Request) -> Provocation:
-    """Ask where two requests a minute are let in, and there were two."""
+    """Send a request when the rate limit of two per minute is used up."""
     return after(GUARDED["listConversations"], asked, requests_per_minute=2)
 
 
 def elsewhere(asked: Request) -> Provocation:
-    """Let a page of somebody else's ask."""
+    """Send a request from a page of another site."""
     return fresh(asked.plus(origin=f"https://{CANARY}.example", sec_fetch_site="cross-site"))
 
 

@@ -1,4 +1,4 @@
-"""A contract that was released, changes to it, and what `scripts.contract` is to say of each."""
+"""A released contract, changes to it, and what `scripts.contract` must report for each."""
 
 import copy
 from collections.abc import Callable
@@ -10,7 +10,7 @@ Contract = dict[str, Any]
 Change = Callable[[Contract], None]
 
 RELEASED: Contract = copy.deepcopy(DOCUMENT)
-"""Today's, and what it does not have: a field of a request that takes one of a few words, an open request, and a closed
+"""Today's contract, plus what it does not have: a request field with an enum, an open request, and a closed
 response."""
 _request: Contract = RELEASED["components"]["schemas"]["ChatRequest"]
 _request["properties"]["mood"] = {"type": "string", "enum": ["kind", "stern"]}
@@ -19,7 +19,7 @@ RELEASED["components"]["schemas"]["Usage"]["additionalProperties"] = False
 
 
 def changed(*changes: Change, version: str = DOCUMENT["info"]["version"]) -> Contract:
-    """The contract that was released, with these changes."""
+    """The released contract with these changes."""
     contract = copy.deepcopy(RELEASED)
     contract["info"]["version"] = version
     for change in changes:
@@ -156,7 +156,7 @@ BREAKING: dict[Change, str] = {
     without_json: "Media type `application/json` was removed.",
     with_another_operation_id: "`operationId` of operation `GET /api/ready` changed from 'getReadiness' to 'isReady'.",
 }
-"""What `redocly diff` finds, and what it finds harmless and is not."""
+"""What `redocly diff` finds, and what it finds harmless although it is not."""
 
 
 def without_an_event(contract: Contract) -> None:
@@ -196,20 +196,20 @@ def with_a_problem_that_is_worth_no_retry(contract: Contract) -> None:
 
 
 OVERLOOKED: dict[Change, tuple[str, str]] = {
-    without_an_event: ("POST /api/chat 200", "The event `failed` is gone from the stream."),
+    without_an_event: ("POST /api/chat 200", "The event `failed` was removed from the stream."),
     with_two_ends: ("POST /api/chat 200", "`maxContains` of the stream as a whole changed."),
-    without_types_of_events: ("POST /api/chat 200", "`text/event-stream` has no `itemSchema` any more."),
-    without_a_type_of_the_stream: ("POST /api/chat 200", "`text/event-stream` has no `schema` any more."),
-    with_a_header_that_may_be_missing: ("POST /api/chat 200", "The header `Content-Location` may be missing now."),
-    without_a_way_to_be_let_in: ("GET /api/conversations", "`token` lets nobody in any more."),
+    without_types_of_events: ("POST /api/chat 200", "`text/event-stream` lost its `itemSchema`."),
+    without_a_type_of_the_stream: ("POST /api/chat 200", "`text/event-stream` lost its `schema`."),
+    with_a_header_that_may_be_missing: ("POST /api/chat 200", "The header `Content-Location` is no longer required."),
+    without_a_way_to_be_let_in: ("GET /api/conversations", "`token` is no longer accepted."),
     with_another_default: (
         "GET /api/conversations",
         "The default of the parameter `query limit` changed from '20' to '10'.",
     ),
-    without_a_problem: ("Problems", "The problem `urn:problem:reply-not-found` is gone."),
+    without_a_problem: ("Problems", "The problem `urn:problem:reply-not-found` was removed."),
     with_a_problem_that_is_worth_no_retry: (
         "Problems",
         "`retryable` of the problem `urn:problem:conversation-busy` changed from 'True' to 'False'.",
     ),
 }
-"""What it does not find."""
+"""What it misses."""

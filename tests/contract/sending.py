@@ -1,4 +1,4 @@
-"""The table of the fifth law, for the operations that take a message: how each problem of theirs is provoked."""
+"""The table of the fifth law for operations with a message: how to provoke each of their problems."""
 
 from app.chat.errors import BotBusy, BotMisconfigured, BotRateLimited, BotSaidNothing, BotUnavailable
 from tests.contract.asking import CANARY, NOBODY, body, chat
@@ -60,7 +60,7 @@ ALIKE = [
     both("a silent bot", "bot-timeout", fresh(chat("/simulate stall_after=0\na"), bot_silence_seconds=0.1)),
     both("a key that is revoked", None, revoked(chat(STALLED)), failed="access-ended"),
 ]
-"""Of both operations."""
+"""For both operations."""
 
 RESUMING = [
     Way("streamChat", "the rest of a reply", None, after(chat("a b c"), chat("a", Last_Event_ID=CURSOR)), read=1),
@@ -71,12 +71,11 @@ RESUMING = [
     Way("streamChat", "the rest of nothing", "reply-not-found", fresh(chat("hello", Last_Event_ID=f"{NOBODY}:0"))),
     Way("streamChat", "a word that was lost", "cursor-expired", crashed(chat("hello", Last_Event_ID="{reply_id}:2"))),
     Way("streamChat", "no word before a crash", "reply-interrupted", crashed(chat("a", Last_Event_ID="{reply_id}:0"))),
-    Way("streamChat", "the rest of what runs elsewhere", "reply-elsewhere", elsewhere(chat("a", Last_Event_ID=CURSOR))),
     Way("streamChat", "a page is wanted", "stream-only", fresh(chat("hello", accept="text/html"))),
     Way("streamChat", "JSON is wanted", "stream-only", fresh(chat("hello", accept="application/json"))),
     Way("createReply", "a page is wanted", "json-only", fresh(chat("hello", accept="text/html").finished())),
     Way("createReply", "a stream is wanted", "json-only", fresh(chat("a", accept="text/event-stream").finished())),
 ]
-"""What only a stream can do, and how the other one is refused."""
+"""For the stream only, and the refusal by the other operation."""
 
 SENDING = [*(way for ways in ALIKE for way in ways), *RESUMING]

@@ -1,5 +1,6 @@
-"""The situations that take processes: a server that drains, crashed, has lost its database, or is not alone."""
+"""The situations that need processes: a server that drains, has crashed, has lost its database, or is not alone."""
 
+import signal
 import socket
 import time
 from collections.abc import Mapping
@@ -14,14 +15,14 @@ from tests.support.databases import Postgres, fresh_database_url
 from tests.support.server import LiveServer
 
 STALLED = "/simulate stall_after=3\nhello there, my world"
-"""Asks for two words and no end: the third one is not told before it is known what follows it."""
+"""A message whose reply has two words and no end: the third word is held until it is complete."""
 
 _PATIENT: dict[str, Any] = {"bot_silence_seconds": 3600, "reply_seconds": 3600}
-"""Settings with which such a reply runs for as long as the tests do."""
+"""Settings with which such a reply outlives the tests."""
 
 
 class Stage:
-    """Each situation is set when it is first needed. A context manager; it leaves no process behind."""
+    """Each situation is created on first use. A context manager that leaves no process behind."""
 
     def __enter__(self) -> Self:
         self._exits = ExitStack()
@@ -34,7 +35,7 @@ class Stage:
 
     @cached_property
     def draining(self) -> LiveServer:
-        """A server that was told to stop, and waits for a reply to end."""
+        """A draining server that waits for a reply to end."""
         server = self._exits.enter_context(LiveServer(drain_seconds=600, **_PATIENT))
         running = self._exits.enter_context(socket.create_connection(("127.0.0.1", server.port), PATIENCE_SECONDS))
         begin(running)
@@ -45,7 +46,7 @@ class Stage:
 
     @cached_property
     def without_database(self) -> LiveServer:
-        """A server whose database has gone away."""
+        """A server whose database is gone."""
         postgres = self._exits.enter_context(Postgres())
         server = self._exits.enter_context(LiveServer(database_url=postgres.database_url()))
         assert exchange(server.port, get("/api/conversations").raw()).status == 200
@@ -54,20 +55,22 @@ class Stage:
 
     @cached_property
     def elsewhere(self) -> tuple[LiveServer, Mapping[str, str]]:
-        """A server beside one that makes a reply, with the same database; the ids of that reply."""
+        """A server next to one with the same database, which hangs while it generates a reply; and the reply's ids."""
         url = self._exits.enter_context(Postgres()).database_url()
-        other = self._exits.enter_context(LiveServer(database_url=url, **_PATIENT))
+        other = self._exits.enter_context(LiveServer(database_url=url, lease_seconds=600, **_PATIENT))
         running = self._exits.enter_context(socket.create_connection(("127.0.0.1", other.port), PATIENCE_SECONDS))
-        return self._exits.enter_context(LiveServer(database_url=url)), begin(running)
+        ids = begin(running)
+        other.process.send_signal(signal.SIGSTOP)
+        return self._exits.enter_context(LiveServer(database_url=url)), ids
 
     @cached_property
     def crashed(self) -> tuple[LiveServer, Mapping[str, str]]:
-        """A server after a crash; the ids of a reply of which a reader had two words, and the store none."""
+        """A server after a crash; and the ids of a reply of which a reader had two words, and the store none."""
         return self._after_a_crash(save_every_seconds=3600)
 
     @cached_property
     def crashed_late(self) -> tuple[LiveServer, Mapping[str, str]]:
-        """A server after a crash; the ids of a reply of which two words were stored."""
+        """A server after a crash; and the ids of a reply of which two words were stored."""
         return self._after_a_crash(save_every_seconds=0.05)
 
     def _after_a_crash(self, *, save_every_seconds: float) -> tuple[LiveServer, Mapping[str, str]]:
@@ -87,7 +90,7 @@ class Stage:
 
 
 def begin(connection: socket.socket) -> dict[str, str]:
-    """Start a reply that never ends, and read its two words. Returns its ids."""
+    """Start an endless reply, and read its two words. Returns its ids."""
     connection.sendall(chat(STALLED).raw())
     received = b""
     while b":2\n\n" not in received:

@@ -1,4 +1,4 @@
-"""Who accepts what an operation gives is served, and who does not is told which one gives the other.
+"""A client that accepts what an operation returns is served; any other learns which operation to use instead.
 
 RFC 9110, section 12.5.1.
 """
@@ -68,14 +68,14 @@ def known() -> Iterator[Known]:
 
 
 def lines(accept: list[str]) -> list[str]:
-    """These `Accept` lines."""
+    """`Accept` headers with these lines."""
     return [f"Accept: {value}" for value in accept]
 
 
 @pytest.mark.parametrize("operation_id", GIVES)
 @pytest.mark.parametrize("name", ACCEPTED)
 def test_a_client_gets_what_it_accepts_or_406(name: str, operation_id: str, known: Known) -> None:
-    """There is one media type to each operation, so that no client gets another than its generator has planned for."""
+    """Each operation has one media type, so that no client gets one that its generator has not planned for."""
     accept, accepted = ACCEPTED[name]
     answer = known.ask(operation_id, *lines(accept))
     if GIVES[operation_id] in accepted:
@@ -114,7 +114,7 @@ def test_a_refusal_names_the_operations_that_give_the_other_type(media_type: str
     )
 )
 def test_no_accept_brings_the_service_down(known: Known, accept: str) -> None:
-    """One of two answers, and no other."""
+    """One of two responses, and no other."""
     answer = known.ask("createReply", *lines([accept]))
     assert answer.status in {200, 406}
     check_response(answer, "createReply")

@@ -1,4 +1,4 @@
-"""A contract that breaks the one that was released has to say so by its version; and how one is released."""
+"""A contract that breaks the released one must say so by its version; and how contracts are released."""
 
 import datetime as dt
 import json
@@ -21,7 +21,7 @@ TODAY = dt.date(2026, 11, 23)
 
 
 def project(folder: Path, before: Contract | None, now: Contract, *, unreleased: bool = True) -> Path:
-    """A folder with what was released, if anything was, with a contract, and with a changelog that fits."""
+    """A folder with a contract, a matching changelog and, optionally, a released contract."""
     sections = []
     if before:
         version = Version.parse(before["info"]["version"])
@@ -39,32 +39,32 @@ def project(folder: Path, before: Contract | None, now: Contract, *, unreleased:
 
 
 def before_in(folder: Path) -> Path:
-    """The contract that was released, in a project's folder."""
+    """The released contract in a project's folder."""
     return released_contract(folder, Version.parse(RELEASED["info"]["version"]))
 
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> list[Change]:
-    """What changes with all that breaks at once: each has its own words, and a comparison takes long."""
+    """The changes when everything breaks at once: each has its own message, and a comparison is slow."""
     folder = project(tmp_path_factory.mktemp("changes"), RELEASED, changed(*BREAKING))
     return changes(before_in(folder), folder / "openapi.yaml")
 
 
 @pytest.mark.parametrize("what", BREAKING.values(), ids=[change.__name__ for change in BREAKING])
 def test_what_breaks_a_client_is_found(what: str, found: list[Change]) -> None:
-    """As such, in words that say what it is."""
+    """With its impact, and a message that says what it is."""
     assert [told.impact for told in found if told.what == what] == [Impact.MAJOR]
 
 
 @pytest.mark.parametrize(("change", "told"), OVERLOOKED.items(), ids=[change.__name__ for change in OVERLOOKED])
 def test_what_the_tool_overlooks_is_found_too(change: released.Change, told: tuple[str, str]) -> None:
-    """By rules of our own."""
+    """By our own rules."""
     assert told in list(overlooked(Document(RELEASED), Document(changed(change))))
 
 
 @pytest.mark.parametrize(("has_room", "impact"), [(True, Impact.MINOR), (False, Impact.MAJOR)])
 def test_a_new_event_breaks_nobody_who_was_told_to_expect_others(*, has_room: bool, impact: Impact) -> None:
-    """Where the contract had no word of other events, it does."""
+    """If the contract did not mention other events, it does."""
     union = "#/components/schemas/ReplyEvent/anyOf/3"
     told = {
         "path": "#/paths/~1api~1chat/post/responses/200/content/text~1event-stream/schema/items/anyOf/3",
@@ -76,16 +76,16 @@ def test_a_new_event_breaks_nobody_who_was_told_to_expect_others(*, has_room: bo
 
 
 def test_the_tool_overlooks_it_still(tmp_path: Path) -> None:
-    """Else our rule can go."""
+    """Otherwise our rule can be removed."""
     types: list[released.Change] = [released.without_types_of_events, released.without_a_type_of_the_stream]
-    others = [change for change in OVERLOOKED if change not in types]  # which tell of what these take away
+    others = [change for change in OVERLOOKED if change not in types]  # they report what these remove
     for name, at_once in (("types", types), ("others", others)):
         folder = project(tmp_path / name, RELEASED, changed(*at_once))
         assert [told for told in seen(before_in(folder), folder / "openapi.yaml") if told[0] is Impact.MAJOR] == []
 
 
 def test_a_change_that_breaks_nothing_needs_no_new_version(tmp_path: Path) -> None:
-    """Not until it is released."""
+    """Until it is released."""
     assert complaint(project(tmp_path, RELEASED, changed(*compatible.COMPATIBLE), unreleased=False)) == ""
 
 
@@ -102,34 +102,34 @@ def test_a_change_that_breaks_nothing_needs_no_new_version(tmp_path: Path) -> No
 def test_a_breaking_change_needs_a_version_that_says_so(
     tmp_path: Path, before: str, now: str, *, is_enough: bool
 ) -> None:
-    """Before 1.0.0, the second number; then the first. The complaint has the list, and what to do."""
+    """Before 1.0.0, the second number; then the first. The message has the list, and the next step."""
     contract = changed(released.without_a_status, released.without_a_problem, version=now)
     said = complaint(project(tmp_path, changed(version=before), contract, unreleased=now != before))
     assert (said == "") is is_enough
     if not is_enough:
         least = "0.2.0" if before == "0.1.0" else "2.0.0"
         assert said.splitlines() == [
-            f"openapi.yaml is of version {now} and breaks {before}, which was released:",
+            f"openapi.yaml has version {now} and breaks the released version {before}:",
             "  POST /api/chat 409: Response `409` was removed.",
-            "  Problems: The problem `urn:problem:reply-not-found` is gone.",
-            f"Take that back; or make it at least version {least}, in openapi.yaml and CHANGELOG.md.",
+            "  Problems: The problem `urn:problem:reply-not-found` was removed.",
+            f"Next: undo these changes, or raise the version to at least {least} in openapi.yaml and CHANGELOG.md.",
         ]
 
 
 def test_a_version_does_not_go_back(tmp_path: Path) -> None:
     """Not even without a change."""
-    assert "older than what was released" in complaint(project(tmp_path, RELEASED, changed(version="0.0.9")))
+    assert "lower than the last release" in complaint(project(tmp_path, RELEASED, changed(version="0.0.9")))
 
 
 def test_a_release_is_in_both_places(tmp_path: Path) -> None:
-    """To delete the contract that was released, or never to have kept it, does not help."""
+    """Deleting the released contract, or not keeping it, does not help."""
     folder = project(tmp_path, RELEASED, changed())
     before_in(folder).unlink()
-    assert "generated/released/ that nothing was" in complaint(folder)
+    assert "but missing in generated/released/" in complaint(folder)
 
 
 def test_a_release_keeps_the_contract_and_has_a_date(tmp_path: Path) -> None:
-    """From then on, the contract is held against it; and it is not released twice."""
+    """From then on, the contract is compared with it; and it is not released twice."""
     folder = project(tmp_path, None, changed(version="0.1.0"))
     assert complaint(folder) == ""
     assert release(folder, TODAY) == Version(0, 1, 0)
@@ -154,7 +154,7 @@ def test_a_release_keeps_the_contract_and_has_a_date(tmp_path: Path) -> None:
     ],
 )
 def test_the_least_version_is_as_semantic_versioning_has_it(before: str, impact: Impact, least: str) -> None:
-    """Before 1.0.0, the number further right."""
+    """Before 1.0.0, the next lower number."""
     assert str(Version.parse(before).after(impact)) == least
 
 
@@ -171,6 +171,6 @@ def test_a_release_has_a_version_that_fits(tmp_path: Path) -> None:
 
 
 def test_the_project_obeys() -> None:
-    """As `scripts/check` says, which runs this as a program."""
+    """As checked by `scripts/check`, which runs this as a program."""
     assert "-m scripts.contract.compare\n" in (ROOT / "scripts" / "check").read_text("utf-8")
     assert complaint(ROOT) == ""

@@ -1,4 +1,4 @@
-"""The document itself, as the service hands it out."""
+"""The document itself, as served by the service."""
 
 import hashlib
 import json
@@ -46,7 +46,7 @@ def get(server: LiveServer, path: str, *headers: str) -> Whole:
 
 @pytest.mark.parametrize("path", TYPES)
 def test_it_is_served_as_what_it_is(path: str, server: LiveServer) -> None:
-    """With a type, an id, and no leave to guess another type."""
+    """With a type and an ETag, and without sniffing."""
     answer = get(server, path)
     assert answer.status == 200
     assert answer.headers["content-type"] == TYPES[path]
@@ -56,7 +56,7 @@ def test_it_is_served_as_what_it_is(path: str, server: LiveServer) -> None:
 
 
 def test_the_document_is_the_file(server: LiveServer) -> None:
-    """To the byte, and then where its operations are: in the folder that it is in. And as JSON, to the value."""
+    """Byte for byte, followed by its server: relative to its own URL. And as JSON, with equal content."""
     served = get(server, "/openapi.yaml").content
     assert served.startswith((ROOT / "openapi.yaml").read_bytes())
     here = {"servers": [{"url": "./", "description": "The server that serves this document."}]}
@@ -64,12 +64,12 @@ def test_the_document_is_the_file(server: LiveServer) -> None:
     assert get(server, "/openapi.json").json() == DOCUMENT | here
     derived = json.loads((ROOT / "generated" / "openapi-3.1.json").read_text("utf-8"))
     assert get(server, "/openapi-3.1.json").json() == derived | here
-    assert "servers" not in DOCUMENT | derived  # of a file that is in no server's folder
+    assert "servers" not in DOCUMENT | derived  # a file on disk has no server
 
 
 @pytest.mark.parametrize("path", TAGGED)
 def test_who_has_it_already_is_told_so(path: str, server: LiveServer) -> None:
-    """By the tag, however it is sent back."""
+    """By the ETag, in any form."""
     fresh = get(server, path)
     tag = fresh.headers["etag"]
     for known in (tag, f"W/{tag}", f'"another", {tag}', "*"):
@@ -80,14 +80,14 @@ def test_who_has_it_already_is_told_so(path: str, server: LiveServer) -> None:
 
 
 def test_the_document_is_valid_openapi_3_2(server: LiveServer) -> None:
-    """By a validator that is not ours."""
+    """By a third-party validator."""
     document = yaml.safe_load(get(server, "/openapi.yaml").content)
     assert document["openapi"] == "3.2.0"
     validate(document, cls=OpenAPIV32SpecValidator)
 
 
 def test_the_derived_document_is_valid_openapi_3_1(server: LiveServer) -> None:
-    """For the tools that refuse 3.2, and of the same paths and schemas; but `HEAD`, which no SDK needs, is left out."""
+    """For tools that refuse 3.2, with the same paths and schemas; only `HEAD`, which no SDK needs, is omitted."""
     derived = json.loads(get(server, "/openapi-3.1.json").content)
     assert derived["openapi"] == "3.1.1"
     validate(derived, cls=OpenAPIV31SpecValidator)
@@ -97,7 +97,7 @@ def test_the_derived_document_is_valid_openapi_3_1(server: LiveServer) -> None:
 
 
 def test_the_document_is_closed_in_what_it_takes_and_open_in_what_it_gives() -> None:
-    """A misspelt field of a request is found out; a client of today reads what a later version sends."""
+    """A misspelt field in a request is found; today's clients can read what a later version sends."""
     schemas = DOCUMENT["components"]["schemas"]
     taken = [
         content["schema"]["$ref"].rpartition("/")[2]
@@ -111,11 +111,11 @@ def test_the_document_is_closed_in_what_it_takes_and_open_in_what_it_gives() -> 
         known, any_other = schemas[name]["anyOf"]
         assert {"enum"} == known.keys() - any_other.keys() - {"pattern"}
     assert schemas["ReplyEvent"]["anyOf"][-1] == {"$ref": "#/components/schemas/OtherEvent"}
-    assert "discriminator" not in str(DOCUMENT)  # tools that have never heard of the others' names choke on it
+    assert "discriminator" not in str(DOCUMENT)  # tools that do not know the others' names fail on it
 
 
 def test_the_page_refers_to_nothing_on_another_host(server: LiveServer) -> None:
-    """What it loads is served here, and its policy keeps the browser from anything else."""
+    """It loads everything from here, and its policy keeps the browser from anything else."""
     answer = get(server, "/docs")
     page = answer.content.decode()
     assert not re.search(r"(https?:)?//[a-z]", re.sub("<!--.*?-->", "", page, flags=re.DOTALL))
@@ -128,7 +128,7 @@ def test_the_page_refers_to_nothing_on_another_host(server: LiveServer) -> None:
 
 
 def test_other_peoples_code_is_what_its_list_says() -> None:
-    """To the byte, and with its licence."""
+    """Byte for byte, and with its licence."""
     folder = ROOT / "app" / "web" / "vendor"
     rows = re.findall(
         r"^\| `([^`]+)` .*see `([^`]+)` \| `([0-9a-f]{64})` \|$", (folder / "README.md").read_text(), re.MULTILINE

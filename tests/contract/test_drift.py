@@ -1,4 +1,4 @@
-"""The document and the code cannot grow apart: FastAPI's own idea of the routes is held against openapi.yaml."""
+"""Document and code cannot drift apart: FastAPI's own idea of the routes is compared with openapi.yaml."""
 
 from typing import Any
 from urllib.parse import urljoin
@@ -18,10 +18,10 @@ DERIVED = Contract.load().derived_json
 
 
 def handler(name: str) -> Handler:
-    """A handler, by its name."""
+    """A handler with this name."""
 
     async def handle() -> None:
-        """Answer nothing."""
+        """Return nothing."""
 
     handle.__name__ = name
     return handle
@@ -33,7 +33,7 @@ HANDLERS = [
 
 
 def outline(document: dict[str, Any]) -> set[tuple[str, str, str, str]]:
-    """Path, method, operationId and the status of success of each operation."""
+    """Path, method, operationId and success status of each operation."""
     return {
         (path, method, item[method]["operationId"], min(item[method]["responses"]))
         for path, item in document["paths"].items()
@@ -42,26 +42,26 @@ def outline(document: dict[str, Any]) -> set[tuple[str, str, str, str]]:
 
 
 def test_fastapi_finds_the_same_operations_in_the_routes() -> None:
-    """Paths, methods, operationIds and statuses, from the routes as they are bound."""
+    """Paths, methods, operationIds and statuses, from the bound routes."""
     app = create_app(Settings())
     derived = get_openapi(title="", version="", routes=app.routes)
     assert outline(derived) == outline(DOCUMENT)
 
 
 def test_the_application_calls_the_document_its_own() -> None:
-    """Whoever asks FastAPI for its document gets openapi.yaml."""
+    """FastAPI's own document is openapi.yaml."""
     assert create_app(Settings()).openapi() == DOCUMENT | {"servers": Contract.load().document["servers"]}
 
 
 def test_an_operation_without_a_handler_is_refused() -> None:
-    """The service does not start on a contract that it does not keep."""
+    """The service does not start with a contract that it does not implement."""
     contract = Contract(TEXT.replace("operationId: getHealth", "operationId: getHealthOfAll"), DERIVED)
     with pytest.raises(ContractError, match=r"getHealthOfAll \(get_health_of_all\)"):
         contract.bind(FastAPI(), HANDLERS, create_app(Settings()).state.gate)
 
 
 def test_a_handler_without_an_operation_is_refused() -> None:
-    """Nor does it start with code that the contract does not know."""
+    """Nor with code that is not in the contract."""
     document = yaml.safe_load(TEXT)
     del document["paths"]["/api/ready"]
     with pytest.raises(ContractError, match="get_readiness"):
@@ -86,20 +86,20 @@ def test_an_operation_is_found_from_another_one_below_any_path(operation_id: str
 
 
 def test_a_guarded_handler_that_goes_fastapis_way_is_refused() -> None:
-    """FastAPI would read the body before anybody had been asked for a key."""
+    """FastAPI would read the body before the credentials are checked."""
     with pytest.raises(TypeError, match="stream_chat"):
         Contract.load().bind(FastAPI(), HANDLERS, create_app(Settings()).state.gate)
 
 
 def test_a_problem_with_two_wordings_is_refused() -> None:
-    """What a problem says is said once."""
+    """A problem has only one text."""
     text = TEXT.replace("urn:problem:body-too-slow", "urn:problem:body-too-large")
     with pytest.raises(ContractError, match="body-too-large"):
         Contract(text, DERIVED)
 
 
 def test_an_error_without_a_problem_is_refused() -> None:
-    """Every error of the domain has its wording in the document."""
+    """Every error of the domain has its text in the document."""
     problems = dict(Contract.load().problems)
     del problems["bot-timeout"]
     with pytest.raises(LookupError, match="bot-timeout"):

@@ -1,4 +1,4 @@
-"""Every example of the document is true: valid against its schema and its model, and what the service really says."""
+"""Every example in the document is true: valid against its schema and model, and what the service really sends."""
 
 import json
 import re
@@ -26,18 +26,18 @@ ITS_OWN = re.compile("[0-9a-f]{32}|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z")
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One named example of a media type."""
+    """A named example of a media type."""
 
     where: str
     media_type: str
     schema: str
-    """The name of the component that types it."""
+    """The name of the component that is its type."""
     value: Any
     serialized: str | None
 
 
 def contents() -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Each `content` of the document, and where it is."""
+    """Every `content` in the document, with its place."""
     inline = (
         (f"{operation_id} {status}", response)
         for operation_id, operation in OPERATIONS.items()
@@ -50,7 +50,7 @@ def contents() -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def examples() -> Iterator[Example]:
-    """Each example of each media type."""
+    """Every example of every media type."""
     for where, content in contents():
         for media_type, spec in content.items():
             schema = spec["schema"]["$ref"].removeprefix("#/components/schemas/")
@@ -64,13 +64,13 @@ STREAMS = [example for example in EXAMPLES if example.media_type == STREAM]
 
 
 def check_schema(schema: Mapping[str, Any], value: object, document: Mapping[str, Any] = DOCUMENT) -> None:
-    """Hold a value against a schema of the document."""
+    """Validate a value with a schema of the document."""
     with_components = {**schema, "components": document["components"]}
     jsonschema_rs.Draft202012Validator(with_components, validate_formats=True).validate(value)
 
 
 def nodes(node: object) -> Iterator[dict[str, Any]]:
-    """Every object of the document."""
+    """Every object in the document."""
     if isinstance(node, dict):
         yield node
         node = list(node.values())
@@ -80,14 +80,14 @@ def nodes(node: object) -> Iterator[dict[str, Any]]:
 
 
 def test_every_content_has_an_example() -> None:
-    """Else the tests below would have nothing to say about it."""
+    """Otherwise the tests below would check nothing."""
     assert all(spec.get("examples") for _, content in contents() for spec in content.values())
     assert len(STREAMS) >= 2
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.where)
 def test_an_example_is_valid(example: Example) -> None:
-    """Against the schema of the document, as it is and closed, and against the model that is generated from it."""
+    """Against the schema, open and closed, and against the generated model."""
     for document in (DOCUMENT, CLOSED):
         check_schema({"$ref": f"#/components/schemas/{example.schema}"}, example.value, document)
     model = TypeAdapter(getattr(generated.models, example.schema))
@@ -110,7 +110,7 @@ def test_every_schema_accepts_its_own_examples() -> None:
 
 @pytest.mark.parametrize("example", STREAMS, ids=lambda example: example.where)
 def test_a_stream_on_the_wire_is_the_stream_as_data(example: Example) -> None:
-    """`serializedValue` keeps the grammar, and an SSE parser reads `dataValue` in it."""
+    """`serializedValue` follows the grammar, and an SSE parser gets `dataValue` from it."""
     assert example.serialized
     check_stream(example.serialized.encode())
     parser = Parser()
@@ -126,7 +126,7 @@ def test_a_stream_on_the_wire_is_the_stream_as_data(example: Example) -> None:
     [("hello", "greeter", "hello"), ("failure", "simulator", "/simulate fail_after=1\nHi there!")],
 )
 async def test_a_stream_is_what_the_service_sends(name: str, bot: str, message: str) -> None:
-    """To the byte, but for the ids, which are its own."""
+    """Byte for byte, except for the ids."""
     example = next(example for example in STREAMS if example.where.endswith(f" {name}"))
     settings = Settings.model_validate({"bot": bot, "greeter_pace_ms": 0})
     async with Client(create_app(settings)) as client:
@@ -151,7 +151,7 @@ BODIES = {
 
 @pytest.mark.parametrize("where", BODIES)
 async def test_a_body_is_what_the_service_sends(where: str) -> None:
-    """The value, but for ids and times."""
+    """The same value, except for ids and times."""
     example = next(example for example in EXAMPLES if example.where == where)
     provocation: Provocation = BODIES[where]
     with Stage() as stage:
@@ -167,13 +167,13 @@ def test_every_body_of_a_good_answer_is_compared() -> None:
 
 
 def test_every_problem_has_one_example() -> None:
-    """What the service says about an error is the example; `test_statuses` sees each of them sent."""
+    """The service sends the example; `test_statuses` provokes each of them."""
     types = [example.value["type"] for example in EXAMPLES if example.media_type == PROBLEM_TYPE]
     assert len(types) == len(set(types))
 
 
 def test_the_table_of_problems_the_examples_and_the_known_types_are_one_list() -> None:
-    """In one order: by status."""
+    """In the same order: by status."""
     table = re.findall(
         r"^\| `([a-z-]+)` \| ([0-9]{3}) \| (yes|no) \| .+\. \|$", DOCUMENT["info"]["description"], re.MULTILINE
     )

@@ -1,4 +1,4 @@
-"""schemathesis against the running service, closer than it looks by itself: streams whole, and nothing undocumented."""
+"""schemathesis against the running service with stricter checks: whole streams, and nothing undocumented."""
 
 import asyncio
 from collections.abc import Iterator, Mapping
@@ -19,13 +19,13 @@ SOME = ("--max-examples", "20", "--seed", str(SEED))
 
 
 def repeat(output: str) -> str:
-    """What schemathesis said, and how to hear it again."""
+    """The output of schemathesis, and how to repeat the run."""
     return f"{output}\nRepeat with CONTRACT_SEED={SEED}"
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, tuple[LiveServer, Fuzzing]]]:
-    """All are fuzzed at the same time: it takes one core each, nearly all of it for making up cases."""
+    """All services are fuzzed concurrently: each run needs one core, mostly to generate cases."""
     options = ("--max-examples", str(MAX_EXAMPLES), "--seed", str(SEED))
     database_url = fresh_database_url()
     (key, _), (others, _) = [asyncio.run(made_key(database_url, name)) for name in ("somebody", "somebody-else")]
@@ -45,9 +45,9 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, tupl
 
 @pytest.mark.parametrize("name", NAMES)
 def test_fuzzing_finds_no_failure_and_no_warning(name: str, runs: Mapping[str, tuple[LiveServer, Fuzzing]]) -> None:
-    """Whatever is sent, the service answers as the document says, streams included.
+    """Whatever is sent, the service responds as documented, including streams.
 
-    Where there are keys, it does so for who has one, and no operation forgets to ask, or shows one what is another's.
+    With keys, this holds for a client with a key; every operation requires one, and none returns another's data.
     """
     server, fuzzing = runs[name]
     verdict = fuzzing.verdict()
@@ -58,14 +58,14 @@ def test_fuzzing_finds_no_failure_and_no_warning(name: str, runs: Mapping[str, t
     assert set(verdict.phases) == {"examples", "coverage", "fuzzing", "stateful"}
     walked, known, made_up = verdict.links
     assert known - made_up == len(LINKS), verdict.output
-    assert walked, repeat(verdict.output)  # which, is up to chance; `test_links` walks each
+    assert walked, repeat(verdict.output)  # which ones is up to chance; `test_links` follows each
     statuses = {entry["status"] for entry in server.log_entries() if entry["event"] == "request"}
     assert statuses <= ROUTING.union(*STATUSES.values()) - {500}
-    assert (401 in statuses) == name.endswith("keys")  # schemathesis has tried without, and with a wrong one
+    assert (401 in statuses) == name.endswith("keys")  # schemathesis has tried without a key, and with a wrong one
 
 
 def test_who_has_no_key_gets_nowhere(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Whatever is sent, all that is guarded answers 401, as documented; schemathesis itself says so."""
+    """Whatever is sent, every guarded operation responds with 401, as documented; schemathesis checks that itself."""
     url = fresh_database_url()
     asyncio.run(made_key(url))
     with LiveServer("simulator", database_url=url) as server:

@@ -1,4 +1,4 @@
-"""Who is let in is settled before anything else of a request is looked at; what is said of it is in the document."""
+"""Access is decided before anything else of a request is examined; the responses are as documented."""
 
 import re
 from typing import Any
@@ -46,7 +46,7 @@ NOT_SERVED = [
 
 
 class Unread:
-    """Sees to it that nothing of a request's body is asked for."""
+    """Ensures that a request's body is not read."""
 
     def __init__(self, app: ASGIApp) -> None:
         """`app` is the whole service."""
@@ -62,19 +62,19 @@ class Unread:
 
 
 async def ask(client: Client, asked: Request) -> Whole:
-    """Ask."""
+    """Send a request."""
     return await client.request(asked.method, asked.path, content=asked.content.encode(), headers=asked.headers)
 
 
 async def locked_settings() -> tuple[Settings, str]:
-    """A database with a key in it, and the key."""
+    """A database with a key, and the key."""
     settings = Settings(bot="simulator")
     key, _ = await made_key(settings.database_url)
     return settings, key
 
 
 def test_the_document_guards_all_but_health() -> None:
-    """Where an operation says nothing, all of them ask: one that is new is guarded unless it says otherwise."""
+    """Operations are guarded by default: a new one is guarded unless it says otherwise."""
     assert DOCUMENT["security"] == [{}, {"apiKey": []}, {"token": []}]
     said = {name: operation.get("security") for name, operation in OPERATIONS.items()}
     open_to_all = ("getHealth", "headHealth", "getReadiness", "headReadiness")
@@ -100,7 +100,7 @@ def test_the_document_guards_all_but_health() -> None:
     ids=lambda asked: f"{asked.method} {asked.path} {asked.content} {dict(asked.headers)}",
 )
 async def test_who_asks_is_settled_before_what_is_asked(asked: Request) -> None:
-    """Nobody without a key gets as far as to learn what is wrong with a request; not even its body is read."""
+    """Without a key, nobody learns what is wrong with a request; not even its body is read."""
     settings, _ = await locked_settings()
     async with Client(Unread(create_app(settings))) as client:
         for authorization, code in (("", "credentials-missing"), (f"Bearer {CANARY}", "invalid-token")):
@@ -125,7 +125,7 @@ async def test_who_asks_is_settled_before_what_is_asked(asked: Request) -> None:
     ],
 )
 async def test_what_is_no_good_key_is_told_as_rfc_6750_has_it(authorization: str | None, code: str) -> None:
-    """Who shows a bad token is told `invalid_token`; who shows none is told of no error."""
+    """An invalid token gets the error `invalid_token`; a request without credentials gets no error."""
     settings, key = await locked_settings()
     headers = {} if authorization is None else {"authorization": authorization.format(key=key, KEY=key.upper())}
     async with Client(create_app(settings)) as client:
@@ -139,7 +139,7 @@ async def test_what_is_no_good_key_is_told_as_rfc_6750_has_it(authorization: str
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "Bearer "])
 async def test_a_good_key_opens(scheme: str) -> None:
-    """However the scheme is written, as RFC 9110 has it."""
+    """In any case, as in RFC 9110."""
     settings, key = await locked_settings()
     async with Client(create_app(settings)) as client:
         answer = await client.request("GET", "/api/conversations", headers={"authorization": f"{scheme} {key}"})
@@ -148,7 +148,7 @@ async def test_a_good_key_opens(scheme: str) -> None:
 
 
 async def test_two_credentials_are_none() -> None:
-    """A proxy in front, and we, might each take another one."""
+    """A proxy in front of the service might use the other one."""
     settings, key = await locked_settings()
     app = create_app(settings)
 
@@ -163,7 +163,7 @@ async def test_two_credentials_are_none() -> None:
 
 
 async def test_what_is_open_stays_open() -> None:
-    """A load balancer has no key, and who looks for a path that is not there needs none."""
+    """A load balancer has no key, and a nonexistent path needs none."""
     settings, _ = await locked_settings()
     async with Client(create_app(settings)) as client:
         for operation_id in OPEN:
@@ -173,7 +173,7 @@ async def test_what_is_open_stays_open() -> None:
 
 @pytest.mark.parametrize("operation_id", GUARDED)
 async def test_no_guarded_operation_answers_for_another_host(operation_id: str) -> None:
-    """Nothing else is asked first; so 421 is, like 404 for a path, none of an operation's own statuses."""
+    """Nothing else is checked first; so 421, like 404 for a path, is not one of an operation's own statuses."""
     settings, _ = await locked_settings()
     settings = settings.model_copy(update={"allowed_hosts": HOSTS})
     async with Client(Unread(create_app(settings))) as client:
@@ -186,21 +186,21 @@ async def test_no_guarded_operation_answers_for_another_host(operation_id: str) 
 
 @pytest.mark.parametrize("operation_id", OPEN)
 async def test_a_probe_calls_by_any_name(operation_id: str) -> None:
-    """A load balancer knows addresses; and there is nothing here that a page could read."""
+    """A load balancer uses IP addresses; and there is nothing here that a page could read."""
     async with Client(create_app(Settings(allowed_hosts=HOSTS))) as client:
         assert (await ask(client, asked_of(operation_id).plus(host="10.0.0.1"))).status == 200
 
 
 @pytest.mark.parametrize("name", ELSEWHERE)
 async def test_nothing_else_is_there_for_another_host(name: str) -> None:
-    """Not even that it is not there."""
+    """Not even a 404."""
     async with Client(create_app(Settings(allowed_hosts=HOSTS))) as client:
         answer = await ask(client, ELSEWHERE[name].plus(host="evil.example"))
     assert check_problem(answer).type == "urn:problem:host-not-allowed"
 
 
 def test_the_document_has_the_other_host_among_what_no_operation_answers() -> None:
-    """With a wording of its own, and in no operation."""
+    """With its own text, and in no operation."""
     used = {
         response.get("$ref", "").rpartition("/")[2]
         for operation in OPERATIONS.values()
@@ -220,7 +220,7 @@ def test_the_document_has_the_other_host_among_what_no_operation_answers() -> No
 
 
 async def test_hosts_are_held_against_the_list() -> None:
-    """With any port; `*.` is any name below, and not the name itself."""
+    """With any port; `*.` matches any subdomain, and not the domain itself."""
     async with Client(create_app(Settings(allowed_hosts=HOSTS))) as client:
         for hosts, status in ((SERVED, 200), (NOT_SERVED, 421)):
             for host in hosts:

@@ -1,6 +1,6 @@
-"""`HEAD` over real sockets: for every `GET`, the same status and headers, and not one byte behind them.
+"""`HEAD` over real sockets: for every `GET`, the same status and headers, and not one byte after them.
 
-RFC 9110, section 9.3.2. `test_statuses` asks for the headers of each error, in this process.
+RFC 9110, section 9.3.2. `test_statuses` requests the headers of each error, in-process.
 """
 
 import re
@@ -36,33 +36,33 @@ OF_ONE_REQUEST = {"date", "x-request-id", "content-security-policy"}
 
 @pytest.fixture(scope="module")
 def known() -> Iterator[Known]:
-    """What there is."""
+    """The service, with data."""
     with something_known(LiveServer()) as known:
         yield known
 
 
 def about(known: Known, path: str) -> Request:
-    """To get what is at a path of the document."""
+    """A GET request for a path of the document."""
     ids = {"reply_id": known.reply_id, "conversation_id": known.conversation_id}
     return get(path, accept="*/*").of(ids)
 
 
 def received(known: Known, sent: bytes) -> bytes:
-    """All that comes, until the server closes the connection."""
+    """Everything until the server closes the connection."""
     with socket.create_connection(("127.0.0.1", known.server.port), PATIENCE_SECONDS) as connection:
         connection.sendall(sent)
         return b"".join(iter(lambda: connection.recv(2**16), b""))
 
 
 def comparable(answer: Whole) -> dict[str, str]:
-    """The headers, without those that a body needs, and without what is of one request alone."""
+    """The headers, without those about a body or a single request."""
     headers = {name: value for name, value in answer.headers.items() if name not in OF_A_BODY}
     return headers | dict.fromkeys(headers.keys() & OF_ONE_REQUEST, "")
 
 
 @pytest.mark.parametrize("path", [*GOOD.values(), *BAD.values(), *OTHERS])
 def test_head_is_get_without_a_body(path: str, known: Known) -> None:
-    """Errors too; a length, if one is told, is the one that `GET` has."""
+    """Errors, too; a length, if present, is the same as for `GET`."""
     asked = about(known, path)
     whole = exchange(known.server.port, asked.raw())
     head = exchange(known.server.port, asked.head().raw())
@@ -76,7 +76,7 @@ def test_head_is_get_without_a_body(path: str, known: Known) -> None:
 
 @pytest.mark.parametrize("operation_id", HEADS)
 def test_head_answers_as_documented(operation_id: str, known: Known) -> None:
-    """By an operation of its own."""
+    """As its own operation."""
     answer = exchange(known.server.port, about(known, GOOD[operation_id]).head().raw())
     assert answer.status == 200
     check_response(answer, HEADS[operation_id])
@@ -89,7 +89,7 @@ def test_every_get_of_the_document_has_its_head() -> None:
 
 @pytest.mark.parametrize("path", [*GOOD.values(), "/nothing", "/docs"])
 def test_the_next_request_on_the_connection_is_answered(path: str, known: Known) -> None:
-    """A byte of a body would be taken for its answer."""
+    """A byte of a body would be taken for its response."""
     first = about(known, path).head().raw().replace(b"Connection: close\r\n", b"")
     both = received(known, first + about(known, "/api/health").raw())
     assert [int(status) for status in re.findall(rb"^HTTP/1\.1 ([0-9]{3}) ", both, re.MULTILINE)] == [
@@ -100,7 +100,7 @@ def test_the_next_request_on_the_connection_is_answered(path: str, known: Known)
 
 
 def test_head_of_a_stream_is_no_reader() -> None:
-    """A reply that nobody reads any more is cancelled, however often its headers are asked for."""
+    """An unread reply is cancelled, however often its headers are requested."""
     with LiveServer(resume_window_seconds=0) as server:
         with socket.create_connection(("127.0.0.1", server.port), PATIENCE_SECONDS) as connection:
             ids = begin(connection)

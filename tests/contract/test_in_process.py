@@ -1,4 +1,4 @@
-"""schemathesis through pytest, on the application in this process: a failure here has its traceback in the service."""
+"""schemathesis through pytest, with the application in this process: a failure has its traceback in the service."""
 
 from functools import cache
 from typing import Any
@@ -18,11 +18,11 @@ CONTRACT = schemathesis.openapi.from_dict(CLOSED, config=_config).exclude(method
 
 @cache
 def application(_operation: str) -> FastAPI:
-    """One for each operation: schemathesis runs the lifespan around the test of each, and ours has one life."""
+    """One application per operation: schemathesis runs the lifespan around each test, and ours runs only once."""
     return create_app(Settings(bot="simulator"))
 
 
 @CONTRACT.parametrize()
 def test_every_operation_answers_as_documented(case: schemathesis.Case[Any]) -> None:
-    """Examples, boundary values and random ones, right and wrong; all checks."""
+    """Examples, boundary values and random ones, valid and invalid; all checks."""
     case.call_and_validate(app=application(case.operation.label))

@@ -1,6 +1,6 @@
-"""Each link of the document is followed once, as a program would that has nothing but the document.
+"""Each link of the document is followed once, by a program that knows nothing but the document.
 
-The fuzzing follows them too, in walks of its own.
+The fuzzer also follows them, in walks of its own.
 """
 
 import itertools
@@ -18,7 +18,7 @@ from tests.support.settings import Settings
 
 EXPRESSION = re.compile(r"\{?\$(request\.path\.|response\.header\.|response\.body#/)([A-Za-z0-9_/-]+)\}?")
 GONE = ("deleteConversation", "getConversation")
-"""Of all links, the one to what is there no more."""
+"""The only link to something that no longer exists."""
 MESSAGE = {"user_message": "hello"}
 
 
@@ -30,7 +30,7 @@ def parameters_of(operation_id: str) -> dict[str, dict[str, Any]]:
 
 
 def values(templates: Mapping[str, str], ids: Mapping[str, str], answer: Whole) -> dict[str, str]:
-    """What a link hands on from the request, and from its answer."""
+    """The values that a link takes from the request and the response."""
 
     def value(match: re.Match[str]) -> str:
         match match[1]:
@@ -48,7 +48,7 @@ def values(templates: Mapping[str, str], ids: Mapping[str, str], answer: Whole) 
 
 
 async def send(client: Client, operation_id: str, given: Mapping[str, str], body: Mapping[str, str]) -> Whole:
-    """Call an operation with what its parameters are given."""
+    """Call an operation with these values of its parameters."""
     method, path = PLACES[operation_id]
     headers = {
         name: given[name]
@@ -65,7 +65,7 @@ async def send(client: Client, operation_id: str, given: Mapping[str, str], body
     ("source", "link"), [pytest.param(source, link, id=f"{source} {name}") for source, name, link in LINKS]
 )
 async def test_a_link_leads_where_it_says(source: str, link: dict[str, Any]) -> None:
-    """It has all that its target needs, and gets there."""
+    """It has everything that its target needs, and works."""
     target = link["operationId"]
     needed = {name for name, spec in parameters_of(target).items() if spec.get("required")}
     assert needed <= link.get("parameters", {}).keys() <= parameters_of(target).keys()
@@ -89,6 +89,6 @@ async def test_a_link_leads_where_it_says(source: str, link: dict[str, Any]) -> 
     ],
 )
 def test_the_links_make_the_walks_that_the_service_is_for(walk: str) -> None:
-    """A message, its reply, its conversation, the next message, and the end of it all."""
+    """A message, its reply, its conversation, the next message, and the deletion."""
     steps = {(source, link["operationId"]) for source, _, link in LINKS}
     assert set(itertools.pairwise(walk.split())) <= steps

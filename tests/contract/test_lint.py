@@ -1,4 +1,4 @@
-"""The linter that `scripts/check` runs finds what is wrong with a contract, and no exception from its rules is idle."""
+"""The linter of `scripts/check` finds what is wrong with a contract, and none of its exceptions is superfluous."""
 
 import copy
 import json
@@ -23,7 +23,7 @@ ITS_RUN = "redocly lint --config scripts/node/redocly.yaml"
 
 Contract = dict[str, Any]
 Problem = tuple[str, str]
-"""A rule, and where it is broken."""
+"""A rule, and where it is violated."""
 
 
 def _stream(document: Contract) -> Contract:
@@ -126,7 +126,7 @@ BROKEN: dict[Callable[[Contract], None], Problem] = {
 
 
 def lint(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    """Run the linter as `scripts/check` does, in a folder that has the same files."""
+    """Run the linter like `scripts/check`, in a folder with the same files."""
     return subprocess.run(
         [HERE / "run", *ITS_RUN.split(), *options],
         cwd=folder,
@@ -138,7 +138,7 @@ def lint(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
 
 
 def configure(folder: Path, config: object, ignored: object) -> None:
-    """Put the linter's files where it looks for them."""
+    """Copy the linter's files to where it expects them."""
     target = folder / "scripts" / "node"
     target.mkdir(parents=True)
     shutil.copy(HERE / "lint.mjs", target)
@@ -147,7 +147,7 @@ def configure(folder: Path, config: object, ignored: object) -> None:
 
 
 def problems(said: str) -> Iterator[tuple[str, Problem]]:
-    """The file and the problem, of each problem; there is one JSON text for each look at a file."""
+    """The file and the problem, for each problem; each pass over a file prints one JSON text."""
     decoder = json.JSONDecoder()
     while said := said.lstrip():
         report, end = decoder.raw_decode(said)
@@ -159,7 +159,7 @@ def problems(said: str) -> Iterator[tuple[str, Problem]]:
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[Problem]]:
-    """What is wrong with each of the broken contracts, and with ours. In one run, as each takes long."""
+    """The problems of each of the broken contracts, and of ours. In one run, because each is slow."""
     folder = tmp_path_factory.mktemp("lint")
     apis: dict[str, Any] = {}
     contracts: dict[str, Contract] = {"whole": DOCUMENT}
@@ -179,7 +179,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[Problem]]:
 
 
 def test_the_contract_is_without_blame(found: dict[str, set[Problem]]) -> None:
-    """As `scripts/check` says."""
+    """As checked by `scripts/check`."""
     assert found["whole"] == set()
 
 
@@ -187,7 +187,7 @@ def test_the_contract_is_without_blame(found: dict[str, set[Problem]]) -> None:
 def test_a_broken_contract_is_found_out(
     change: Callable[[Contract], None], problem: Problem, found: dict[str, set[Problem]]
 ) -> None:
-    """Where it is broken, by the rule that is for it."""
+    """At the right place, by the rule for it."""
     assert problem in found[change.__name__]
 
 
@@ -204,7 +204,7 @@ def test_the_check_fails_for_a_broken_contract(tmp_path: Path) -> None:
 
 
 def test_every_exception_is_needed_and_has_its_reason(tmp_path: Path) -> None:
-    """Without them, just these rules are broken, and in just these places."""
+    """Without them, exactly these rules are violated, in exactly these places."""
     bare = copy.deepcopy(CONFIG)
     exceptions = bare["apis"]["contract"].pop("rules")
     assert set(exceptions.values()) == {"off"}

@@ -1,4 +1,4 @@
-"""Pages of other origins: what browsers ask beforehand, what a page may see, and what is refused."""
+"""Pages of other origins: preflights, what a page may read, and what is refused."""
 
 import pytest
 
@@ -19,12 +19,12 @@ OTHERS = [
     "null",
 ]
 SAFE_ANYWAY = {"cache-control", "content-language", "content-length", "content-type", "expires", "last-modified"}
-"""To be seen in any answer that can be (https://fetch.spec.whatwg.org/#cors-safelisted-response-header-name)."""
+"""Readable in every response (https://fetch.spec.whatwg.org/#cors-safelisted-response-header-name)."""
 FOR_CACHES = {"cache-control", "pragma"}
-"""Sent by pages that try an API out, to whatever it is."""
+"""Sent by pages that try out an API, to anything."""
 FOR_PROXIES = {"x-accel-buffering"}
 SAFELISTED_METHODS = {"get", "head", "post"}
-"""Allowed wherever anything is (https://fetch.spec.whatwg.org/#cors-safelisted-method)."""
+"""Always allowed (https://fetch.spec.whatwg.org/#cors-safelisted-method)."""
 PREFLIGHT = {"origin": OURS, "access-control-request-method": "POST"}
 
 
@@ -34,19 +34,19 @@ def listed(value: str) -> set[str]:
 
 
 def header_parameters() -> set[str]:
-    """The headers that the document has for requests."""
+    """The documented request headers."""
     parameters = DOCUMENT["components"]["parameters"].values()
     return {parameter["name"].lower() for parameter in parameters if parameter["in"] == "header"}
 
 
 def response_headers() -> set[str]:
-    """The headers that the document has for any response."""
+    """The documented headers of any response."""
     responses = [response for operation in OPERATIONS.values() for response in operation["responses"].values()]
     return {name.lower() for response in responses for name in resolved(response)["headers"]}
 
 
 async def ask(asked: Request, **settings: object) -> Whole:
-    """Ask a service that allows our origins, unless the settings say otherwise."""
+    """Send a request to a service that allows our origins, unless the settings say otherwise."""
     own = Settings.model_validate({"bot": "simulator", "allowed_origins": ALLOWED} | settings)
     async with Client(create_app(own)) as client:
         return await client.request(asked.method, asked.path, content=asked.content.encode(), headers=asked.headers)
@@ -55,7 +55,7 @@ async def ask(asked: Request, **settings: object) -> Whole:
 @pytest.mark.parametrize("origin", ALLOWED)
 @pytest.mark.parametrize("operation_id", PLACES)
 async def test_a_browser_is_told_what_a_page_may_send(operation_id: str, origin: str) -> None:
-    """Every method and every header that the document has, to pages of that one origin; cookies are none of ours."""
+    """Every documented method and header, to pages of this one origin; without cookies."""
     method, path = PLACES[operation_id]
     headers = PREFLIGHT | {"origin": origin, "access-control-request-method": method}
     asked = Request("OPTIONS", path.format(reply_id=NOBODY, conversation_id=NOBODY), headers)
@@ -74,7 +74,7 @@ async def test_a_browser_is_told_what_a_page_may_send(operation_id: str, origin:
 
 @pytest.mark.parametrize("origin", OTHERS)
 async def test_pages_of_other_origins_are_told_nothing(origin: str) -> None:
-    """The answer is the one that any OPTIONS gets, and that a browser takes for a no."""
+    """The response is the same as to any OPTIONS, which a browser takes for a refusal."""
     answer = await ask(Request("OPTIONS", "/api/chat", PREFLIGHT | {"origin": origin}))
     assert check_problem(answer).type == "urn:problem:method-not-allowed"
     assert not [name for name in answer.headers if name.startswith("access-control")]
@@ -85,7 +85,7 @@ async def test_pages_of_other_origins_are_told_nothing(origin: str) -> None:
     "asked", [Request("OPTIONS", "/api/chat", PREFLIGHT), Request("GET", "/api/health", PREFLIGHT)]
 )
 async def test_by_default_no_origin_is_told_anything(asked: Request) -> None:
-    """The page that we serve ourselves needs none of it."""
+    """The service's own page does not need it."""
     answer = await ask(asked, allowed_origins=[])
     assert answer.status == (405 if asked.method == "OPTIONS" else 200)
     assert not [name for name in answer.headers if name.startswith("access-control")]
@@ -93,7 +93,7 @@ async def test_by_default_no_origin_is_told_anything(asked: Request) -> None:
 
 @pytest.mark.parametrize("operation_id", PLACES)
 async def test_a_page_may_see_every_header_of_the_document(operation_id: str) -> None:
-    """But for what is for proxies."""
+    """Except the ones for proxies."""
     answer = await ask(asked_of(operation_id).plus(origin=OURS, sec_fetch_site="cross-site"))
     assert answer.headers["access-control-allow-origin"] == OURS
     exposed = listed(answer.headers["access-control-expose-headers"])
@@ -111,7 +111,7 @@ async def test_a_page_may_see_every_header_of_the_document(operation_id: str) ->
     ],
 )
 async def test_a_page_may_see_errors_too(asked: Request, status: int) -> None:
-    """Else all that it could tell its user is that something went wrong."""
+    """Otherwise it could only tell its user that something went wrong."""
     answer = await ask(asked.plus(origin=OURS))
     assert answer.status == status
     check_problem(answer)
@@ -140,12 +140,12 @@ async def test_a_page_may_see_that_its_key_is_wrong_and_that_it_asks_too_often()
 @pytest.mark.parametrize(
     ("headers", "is_ours"),
     [
-        ({}, True),  # no browser
+        ({}, True),  # not a browser
         ({"origin": OURS}, True),
         ({"origin": OURS, "sec-fetch-site": "cross-site"}, True),
         ({"origin": "https://testserver", "sec-fetch-site": "same-origin"}, True),
         ({"origin": "https://testserver"}, True),  # an old browser
-        ({"sec-fetch-site": "none"}, True),  # somebody typed the address
+        ({"sec-fetch-site": "none"}, True),  # the address was typed in
         ({"sec-fetch-site": "same-site"}, False),
         ({"sec-fetch-site": "cross-site"}, False),
         ({"sec-fetch-site": "nonsense"}, False),
@@ -160,7 +160,7 @@ async def test_a_page_may_see_that_its_key_is_wrong_and_that_it_asks_too_often()
 async def test_only_our_pages_may_change_something(
     operation_id: str, headers: dict[str, str], *, is_ours: bool
 ) -> None:
-    """A page of another site must not act in the name of who looks at it, whether it may see the answer or not."""
+    """A page of another site must not act on behalf of its visitor, whether or not it may read the response."""
     answer = await ask(UNSAFE[operation_id].plus(**headers))
     if is_ours:
         assert answer.status == (200 if "requestBody" in OPERATIONS[operation_id] else 404)
@@ -170,7 +170,7 @@ async def test_only_our_pages_may_change_something(
 
 @pytest.mark.parametrize("operation_id", sorted(PLACES.keys() - UNSAFE.keys()))
 async def test_any_page_may_ask_for_what_changes_nothing(operation_id: str) -> None:
-    """A link leads here from anywhere; only what comes back is for none but our pages to see."""
+    """Links may lead here from anywhere; only the response is readable for nobody but our pages."""
     answer = await ask(asked_of(operation_id).plus(origin=OTHERS[0], sec_fetch_site="cross-site"))
     assert answer.status in {200, 404}
     assert not [name for name in answer.headers if name.startswith("access-control")]

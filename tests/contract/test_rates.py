@@ -1,4 +1,4 @@
-"""How many requests are left is told as the document has it."""
+"""The remaining rate is reported as documented."""
 
 import pytest
 
@@ -11,13 +11,13 @@ from tests.support.settings import Settings
 
 
 async def ask(client: Client, asked: Request) -> Whole:
-    """Ask."""
+    """Send a request."""
     return await client.request(asked.method, asked.path, content=asked.content.encode(), headers=asked.headers)
 
 
 @pytest.mark.parametrize("operation_id", GUARDED)
 async def test_the_rate_is_told_as_the_document_has_it(operation_id: str) -> None:
-    """In each answer, how many requests are left; in the one too many, when there are more."""
+    """Each response has the number of remaining requests; the refusal, when there are more."""
     async with Client(create_app(Settings(bot="simulator", requests_per_minute=3))) as client:
         hello = await ask(client, chat("hello"))
         ids = {name: hello.headers[name.replace("_", "-")] for name in ("reply_id", "conversation_id")}
@@ -34,7 +34,7 @@ async def test_the_rate_is_told_as_the_document_has_it(operation_id: str) -> Non
 
 
 async def test_what_is_not_limited_says_nothing_of_limits() -> None:
-    """Health is for load balancers, which ask often; and where the operator has set no limit, there is none to tell."""
+    """Load balancers request health often; and without a configured limit, there is none to report."""
     async with Client(create_app(Settings(requests_per_minute=1))) as client:
         for operation_id in OPEN:
             for _ in range(3):
@@ -46,7 +46,7 @@ async def test_what_is_not_limited_says_nothing_of_limits() -> None:
 
 
 def test_every_good_answer_of_a_guarded_operation_has_the_rate_in_the_document() -> None:
-    """And the one that says that it was too much; in no other answer is it needed."""
+    """And the refusal; no other response needs it."""
     limits = {"RateLimit", "RateLimit-Policy"}
     for operation_id in PLACES.keys() - HEADS.values():
         for status, response in OPERATIONS[operation_id]["responses"].items():

@@ -1,4 +1,4 @@
-"""Paths and methods that the document does not have: a problem of 404 or 405, never a redirect, never an echo."""
+"""Paths and methods that are not in the document: a 404 or 405 problem, never a redirect, never an echo."""
 
 from collections.abc import Iterator
 
@@ -56,13 +56,13 @@ NO_HOSTS = {
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[LiveServer]:
-    """The service, for whatever host it is taken."""
+    """The service, which accepts any host."""
     with LiveServer("greeter", allow_anyone=True) as server:
         yield server
 
 
 def check_refusal(answer: Whole, code: str, *, has_body: bool = True) -> None:
-    """It is the problem, to the letter, and nothing of the request is in it."""
+    """Check that the response is the problem, verbatim, and repeats nothing of the request."""
     if has_body:
         assert check_problem(answer).type == f"urn:problem:{code}"
     assert len(answer.headers["x-request-id"]) == 32
@@ -73,7 +73,7 @@ def check_refusal(answer: Whole, code: str, *, has_body: bool = True) -> None:
 @pytest.mark.parametrize("name", NOWHERE)
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_a_path_that_is_not_there_gets_404(method: str, name: str, server: LiveServer) -> None:
-    """However near it comes to one that is: nobody is sent elsewhere."""
+    """However similar it is to an existing one: nobody is redirected."""
     target = f"{NOWHERE[name]}?{CANARY}={CANARY}"
     answer = exchange(server.port, request(method, target, [f"X-{CANARY}: {CANARY}"], b""))
     assert answer.status == 404
@@ -84,7 +84,7 @@ def test_a_path_that_is_not_there_gets_404(method: str, name: str, server: LiveS
 def test_a_method_that_a_path_does_not_have_gets_405_and_all_that_it_has(
     method: str, path: str, server: LiveServer
 ) -> None:
-    """`Allow` is what the document has for the path, no more and no less."""
+    """`Allow` is exactly what the document has for the path."""
     target = f"{path.format(**SOMETHING)}?{CANARY}"
     answer = exchange(server.port, request(method, target, [f"X-{CANARY}: {CANARY}"], b""))
     assert answer.status == 405
@@ -105,7 +105,7 @@ def test_the_documents_are_for_reading(method: str, path: str, server: LiveServe
 @pytest.mark.parametrize("name", HOSTS)
 @pytest.mark.parametrize(("target", "status"), [("/api/health", 200), ("/api/health/", 404), ("/docs", 200)])
 def test_a_host_is_never_repeated(name: str, target: str, status: int, server: LiveServer) -> None:
-    """Nothing that the service says depends on the name by which it was called."""
+    """No response depends on the name in the request."""
     answer = exchange(server.port, request("GET", target, [f"Host: {HOSTS[name]}", f"X-Forwarded-Host: {CANARY}"]))
     assert answer.status == status
     assert "location" not in answer.headers
@@ -134,7 +134,7 @@ def test_what_is_no_host_gets_400(name: str, server: LiveServer) -> None:
     ids=["words", "version", "header", "NUL", "length", "lengths", "smuggling"],
 )
 def test_what_is_not_http_gets_400(raw: bytes, server: LiveServer) -> None:
-    """The server below the application has no wording of its own."""
+    """The server below the application has no texts of its own."""
     answer = exchange(server.port, raw)
     assert answer.status == 400
     assert answer.headers["connection"] == "close"

@@ -1,6 +1,6 @@
-"""The fifth law: the documented statuses are the provoked ones, for each operation; and each response is as documented.
+"""Law 5: documented statuses are exactly the provoked ones, for each operation; each response is as documented.
 
-`tests.contract.sending`, `reading` and `refusals` say how each is provoked. `HEAD` is asked in the same situations.
+`tests.contract.sending`, `reading` and `refusals` define how each is provoked. `HEAD` is sent in the same situations.
 """
 
 from collections.abc import Iterator
@@ -25,14 +25,14 @@ OF_A_BODY = {"content-length", "transfer-encoding"}
 
 @pytest.fixture(scope="module")
 def stage() -> Iterator[Stage]:
-    """For all tests of this module: what takes processes is set once."""
+    """For all tests of this module: situations with processes are created once."""
     with Stage() as stage:
         yield stage
 
 
 @pytest.mark.parametrize("way", ALL, ids=lambda way: f"{way.operation_id} {way.name}")
 async def test_each_response_is_as_documented(way: Way, stage: Stage) -> None:
-    """Status, media type, headers, schema and stream; a problem to the letter; no word of what was sent or raised."""
+    """Status, media type, headers, schema and stream; a problem verbatim; nothing of what was sent or raised."""
     asked = way.provocation.asked
     async with way.provocation.situation(stage) as ask:
         answer = await ask(asked)
@@ -56,7 +56,7 @@ async def test_each_response_is_as_documented(way: Way, stage: Stage) -> None:
 
 
 def comparable(answer: Whole) -> dict[str, str]:
-    """The headers of an answer, without those that a body needs, and without what depends on the time."""
+    """The headers of a response, without those about a body, or that depend on the time."""
     headers = {name: value for name, value in answer.headers.items() if name not in OF_A_BODY}
     return headers | dict.fromkeys(headers.keys() & OF_ONE_REQUEST, "")
 
@@ -68,5 +68,5 @@ def test_the_documented_statuses_are_the_provoked_ones(operation_id: str) -> Non
 
 
 def test_every_problem_of_the_document_is_provoked() -> None:
-    """None is described that the service does not send."""
+    """None is documented that the service does not send."""
     assert {code for way in ALL for code in (way.code, way.failed) if code} == PROBLEMS.keys()

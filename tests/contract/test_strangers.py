@@ -1,6 +1,6 @@
-"""`schemathesis run openapi.yaml --url ...`, to the letter: no configuration, no hook, no exclusion, any seed.
+"""Exactly `schemathesis run openapi.yaml --url ...`: no configuration, no hook, no exclusion, any seed.
 
-`CONTRACT_MAX_EXAMPLES` makes the runs longer than they are here, for time. schemathesis tells the seed of each.
+`CONTRACT_MAX_EXAMPLES` makes the runs longer; they are short here to save time. schemathesis prints the seed of each.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ ALL_TESTED = f"Tested: {len(PLACES)}"
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, CompletedProcess[str]]]:
-    """Two at a time: each takes one core, nearly all of it for making up cases."""
+    """Two at a time: each needs one core, mostly to generate cases."""
     with ExitStack() as stack:
         typed_in = []
         for name, arguments in RUNS.items():
@@ -49,7 +49,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Comp
 
 @pytest.mark.parametrize("name", RUNS)
 def test_a_stranger_finds_nothing(name: str, runs: Mapping[str, CompletedProcess[str]]) -> None:
-    """No failure, and nothing to warn of."""
+    """No failures, and no warnings."""
     done = runs[name]
     assert done.returncode == 0, done.stdout
     assert "No issues found" in done.stdout

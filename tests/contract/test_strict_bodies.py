@@ -1,6 +1,6 @@
-"""The raw body is parsed as strictly as the contract describes it: whatever is wrong with it gets its documented 4xx.
+"""The raw body is parsed as strictly as the contract describes it: everything wrong gets its documented 4xx.
 
-Every request is full of canaries. None may come back.
+Every request is full of canaries. None may be returned.
 """
 
 import itertools
@@ -31,7 +31,7 @@ CANARIES = [
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[LiveServer]:
-    """The service; whatever the tests of this module send, it has no defect and keeps what was said out of its log."""
+    """The service; whatever these tests send, it has no defect, and logs no text of a message."""
     with LiveServer("simulator") as server:
         yield server
         entries = server.log_entries()
@@ -45,7 +45,7 @@ def post(server: LiveServer, headers: list[str], body: bytes, path: str = STREAM
 
 
 def check_refusal(answer: Whole, code: str) -> list[str]:
-    """Hold a refusal against the contract; where its errors point."""
+    """Check a refusal against the contract. Returns where its errors point."""
     problem = check_problem(answer)
     assert problem.type == f"urn:problem:{code}"
     assert answer.status in STATUSES["streamChat"]
@@ -60,13 +60,13 @@ def check_refusal(answer: Whole, code: str) -> list[str]:
 
 @pytest.mark.parametrize("name", MALFORMED)
 def test_what_is_not_json_gets_400(name: str, server: LiveServer) -> None:
-    """Not one JSON text in UTF-8, or one that parsers read differently."""
+    """Not one JSON text in UTF-8, or one that parsers interpret differently."""
     assert check_refusal(post(server, [JSON], MALFORMED[name]), "malformed-body") == []
 
 
 @pytest.mark.parametrize("name", INVALID)
 def test_json_that_breaks_the_schema_gets_422_and_is_told_where(name: str, server: LiveServer) -> None:
-    """A pointer for each fault, and no more than 20."""
+    """A pointer for each error, and at most 20."""
     body, expected = INVALID[name]
     pointers = check_refusal(post(server, [JSON], body), "invalid-body")
     assert (len(pointers) if isinstance(expected, int) else pointers) == expected
@@ -83,7 +83,7 @@ def test_json_that_breaks_the_schema_gets_422_and_is_told_where(name: str, serve
     ],
 )
 def test_an_unknown_field_is_named_with_the_nearest_known_one(field: str, hint: str, server: LiveServer) -> None:
-    """What was in it is not repeated."""
+    """Its value is not repeated."""
     answer = post(server, [JSON], json.dumps({"user_message": "hello", field: CANARY}).encode())
     assert check_refusal(answer, "invalid-body") == [f"/{field}"]
     assert answer.json()["errors"][0]["detail"] == f"Unknown field. {hint}"
@@ -98,20 +98,20 @@ def test_what_does_not_say_that_it_is_plain_json_gets_415(name: str, server: Liv
 @pytest.mark.parametrize("name", TOO_LARGE)
 @pytest.mark.parametrize("in_chunks", [False, True], ids=["with its length", "in chunks"])
 def test_a_body_too_large_gets_413(name: str, in_chunks: bool, server: LiveServer) -> None:  # noqa: FBT001 - a parameter
-    """Whether it says so or is found out."""
+    """Whether it is announced or not."""
     headers = [JSON, "Transfer-Encoding: chunked"] if in_chunks else [JSON]
     body = chunked(TOO_LARGE[name], 60_000) if in_chunks else TOO_LARGE[name]
     assert check_refusal(post(server, headers, body), "body-too-large") == []
 
 
 def test_a_length_too_large_gets_413_before_the_body(server: LiveServer) -> None:
-    """Nobody waits for a terabyte."""
+    """Without waiting for a terabyte."""
     answer = post(server, [JSON, f"Content-Length: {10**12}"], b"")
     assert check_refusal(answer, "body-too-large") == []
 
 
 def test_who_leaves_half_way_is_no_defect(server: LiveServer) -> None:
-    """It happens every day; in the log it is a body that was not JSON, and (see `server`) no more."""
+    """It happens every day; the log has it as a body that was not JSON, and (see `server`) nothing else."""
     seen = server.log().count("\n")
     with socket.create_connection(("127.0.0.1", server.port), 20) as connection:
         connection.sendall(request("POST", STREAMED, [JSON, "Content-Length: 100"], GOOD[:20]))
@@ -120,7 +120,7 @@ def test_who_leaves_half_way_is_no_defect(server: LiveServer) -> None:
 
 
 def test_where_the_reply_is_had_as_json_bodies_are_read_alike(server: LiveServer) -> None:
-    """Both operations take the same request."""
+    """Both operations accept the same request."""
     refused = [
         *(([JSON], body, "malformed-body") for body in MALFORMED.values()),
         *(([JSON], body, "invalid-body") for body, _ in INVALID.values()),
@@ -139,7 +139,7 @@ def test_where_the_reply_is_had_as_json_bodies_are_read_alike(server: LiveServer
 
 @pytest.mark.parametrize("name", ACCEPTED)
 def test_a_good_body_is_taken_in_every_spelling(name: str, server: LiveServer) -> None:
-    """Strict is not narrow."""
+    """Strict does not mean narrow."""
     answer = post(server, *ACCEPTED[name])
     assert answer.status == 200
     check_response(answer, "streamChat")
@@ -150,7 +150,7 @@ def test_a_good_body_is_taken_in_every_spelling(name: str, server: LiveServer) -
     st.text(st.sampled_from(";;==\"\\*'%, \t08utf-charset") | st.characters(codec="latin-1", exclude_categories=["Cc"]))
 )
 def test_no_content_type_brings_the_service_down(server: LiveServer, parameters: str) -> None:
-    """Headers are read by a parser of their own, which has to take anything."""
+    """Our own parser for this header must accept anything."""
     for content_type in (f"application/json;{parameters}", parameters):
         answer = post(server, [f"Content-Type: {content_type}"], GOOD)
         if answer.status != 200:

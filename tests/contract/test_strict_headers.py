@@ -1,6 +1,6 @@
-"""`Last-Event-ID`, `lastEventId` and `Idempotency-Key` are taken as strictly as the contract describes them.
+"""`Last-Event-ID`, `lastEventId` and `Idempotency-Key` are accepted as strictly as the contract describes them.
 
-Nearly every wrong one has a canary. None may come back.
+Nearly every wrong one has a canary. None may be returned.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from tests.support.stream import check_stream
 
 @pytest.fixture(scope="module")
 def known() -> Iterator[Known]:
-    """What there is."""
+    """The service, with data."""
     with something_known(LiveServer()) as known:
         yield known
 
@@ -83,7 +83,7 @@ NO_QUERIES = {
 @pytest.mark.parametrize("name", NO_QUERIES)
 @pytest.mark.parametrize("lines", [[], ["Last-Event-ID: {id}:0"]], ids=["alone", "with the header"])
 def test_a_query_of_another_form_gets_400(lines: list[str], name: str, operation_id: str, known: Known) -> None:
-    """Whether it would be looked at or not."""
+    """Whether or not it would be used."""
     query, code = NO_QUERIES[name]
     headers = [line.replace("{id}", known.reply_id) for line in lines]
     answer = known.ask(operation_id, *headers, query="?" + query.replace("{id}", known.reply_id))
@@ -131,7 +131,7 @@ def test_a_good_cursor_goes_on_with_the_same_reply(operation_id: str, cursor: st
 def test_a_cursor_in_the_query_counts_where_the_header_says_nothing(
     lines: list[str], query: str, read: int, known: Known
 ) -> None:
-    """For clients that cannot send the header; a browser sends it by itself when it comes back."""
+    """For clients that cannot set the header; a browser sends it by itself on reconnect."""
     headers = [line.replace("{id}", known.reply_id) for line in lines]
     answer = known.ask("streamReply", *headers, query=query.replace("{id}", known.reply_id))
     assert answer.status == 200
@@ -140,14 +140,14 @@ def test_a_cursor_in_the_query_counts_where_the_header_says_nothing(
 
 @pytest.mark.parametrize("value", ["", " "])
 def test_an_empty_cursor_is_none(value: str, known: Known) -> None:
-    """The message gets a new reply, and the reply comes from its beginning."""
+    """The message gets a new reply, and the reply is read from its start."""
     begun = known.ask("streamChat", f"Last-Event-ID:{value}")
     assert begun.transcript().reply.reply_id not in {known.reply_id, NOBODY}
     assert known.ask("streamReply", f"Last-Event-ID:{value}").transcript().text == "hello"
 
 
 def test_where_the_reply_is_had_as_json_no_cursor_counts(known: Known) -> None:
-    """The document has none there: a new reply is started."""
+    """It is not documented there: a new reply is started."""
     answer = known.ask("createReply", f"Last-Event-ID: {known.reply_id}:1")
     assert answer.json()["reply_id"] != known.reply_id
     check_response(answer, "createReply")
@@ -169,14 +169,14 @@ NO_KEYS: dict[str, list[str]] = {
 @pytest.mark.parametrize("operation_id", ["streamChat", "createReply"])
 @pytest.mark.parametrize("name", NO_KEYS)
 def test_a_key_of_another_form_gets_400(name: str, operation_id: str, known: Known) -> None:
-    """Rather than be cut to a form that another key may have."""
+    """Rather than be truncated to a form that another key may have."""
     lines = [f"Idempotency-Key: {value}" for value in NO_KEYS[name]]
     check_refusal(known.ask(operation_id, *lines), operation_id, "malformed-idempotency-key")
 
 
 @pytest.mark.parametrize("key", ["k", "".join(map(chr, range(0x21, 0x7F))), '"quoted"', "a,b", "x" * 255])
 def test_a_key_may_have_any_visible_character(key: str, known: Known) -> None:
-    """The second request gets the reply of the first, at either address; with another message, it is refused."""
+    """The second request gets the first one's reply from either operation; with another message, it is refused."""
     line = f"Idempotency-Key: {key}"
     first = told(known.server, line)
     assert told(known.server, line) == first
@@ -190,5 +190,5 @@ def test_a_key_may_have_any_visible_character(key: str, known: Known) -> None:
     "value", ["", CANARY, "00-" + "0" * 32 + "-" + "0" * 16 + "-00", "\xff", "00-" + "a" * 32 + "-" + "b" * 16 + "-01"]
 )
 def test_a_trace_of_any_form_is_no_reason_to_refuse(value: str, known: Known) -> None:
-    """What W3C Trace Context has to say of a bad one: go on without."""
+    """W3C Trace Context says to ignore an invalid one."""
     assert known.ask("getConversation", f"traceparent: {value}").status == 200

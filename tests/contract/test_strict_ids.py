@@ -1,4 +1,4 @@
-"""Ids are taken as strictly as the contract describes them: what has another form names nothing."""
+"""Ids are accepted as strictly as the contract describes them: a value of another form names nothing."""
 
 import json
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ OF_CONVERSATIONS = ["getConversation", "headConversation", "deleteConversation"]
 
 @pytest.fixture(scope="module")
 def known() -> Iterator[Known]:
-    """What there is."""
+    """The service, with data."""
     with something_known(LiveServer()) as known:
         yield known
 
@@ -46,7 +46,7 @@ NO_IDS = {
 @pytest.mark.parametrize("operation_id", [*OF_REPLIES, *OF_CONVERSATIONS])
 @pytest.mark.parametrize("name", NO_IDS)
 def test_what_is_no_id_names_nothing(name: str, operation_id: str, known: Known) -> None:
-    """404, whatever it is; the same as for an id that nothing has."""
+    """404, whatever it is; the same as for an unknown id."""
     kind = "reply" if operation_id in OF_REPLIES else "conversation"
     real = known.reply_id if kind == "reply" else known.conversation_id
     ids = NO_IDS[name].format(id=real, upper=real.upper())
@@ -57,7 +57,7 @@ def test_what_is_no_id_names_nothing(name: str, operation_id: str, known: Known)
     "value", [CANARY, "", "A" * 32, "a" * 31, "a" * 33, "a" * 31 + "\n", "\0" * 32, None, 7, [NOBODY]]
 )
 def test_what_is_no_id_in_a_body_gets_422(value: object, known: Known) -> None:
-    """It is told where."""
+    """The error says where."""
     body = json.dumps({"user_message": "hello", "conversation_id": value}).encode()
     for operation_id in ("streamChat", "createReply"):
         answer = known.ask(operation_id, body=body)

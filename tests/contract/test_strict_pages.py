@@ -1,6 +1,6 @@
-"""The queries of pages are taken as strictly as the contract describes them, and every place in a list is one.
+"""Page queries are accepted as strictly as the contract describes them, and every position in a list is valid.
 
-Nearly every wrong one has a canary. None may come back.
+Nearly every wrong one has a canary. None may be returned.
 """
 
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ PATTERNS = {
 
 @pytest.fixture(scope="module")
 def known() -> Iterator[Known]:
-    """What there is."""
+    """The service, with data."""
     with something_known(LiveServer()) as known:
         yield known
 
@@ -74,12 +74,12 @@ def test_an_order_that_cannot_be_gets_400(query: str, known: Known) -> None:
     "query", ["Limit=1", f"{CANARY}={CANARY}", f"limit=1&{CANARY}", "=", "lastEventId=", "%6Cimits=1"]
 )
 def test_what_is_no_parameter_gets_400(query: str, operation_id: str, known: Known) -> None:
-    """Else whoever misspells one gets another page than was asked for."""
+    """Otherwise a misspelt parameter would return another page than the requested one."""
     check_refusal(known.ask(operation_id, query=f"?{query}"), operation_id, "unknown-parameter")
 
 
 def test_the_list_of_conversations_has_one_order(known: Known) -> None:
-    """What another list takes, it does not."""
+    """It does not accept another list's parameters."""
     check_refusal(known.ask("listConversations", query="?order=asc"), "listConversations", "unknown-parameter")
 
 
@@ -123,7 +123,7 @@ NO_CURSORS_OF_MESSAGES = ["00", "01", "-1", "1.0", "1e1", "9" * 10, "9" * 5000, 
 @pytest.mark.parametrize("operation_id", LISTS)
 @pytest.mark.parametrize("name", NO_PAGE_CURSORS)
 def test_a_cursor_of_another_form_gets_400(name: str, operation_id: str, known: Known) -> None:
-    """However near it comes to one."""
+    """However similar it is to a valid one."""
     own, other = known.list_cursor, known.messages_cursor
     if operation_id in OF_CONVERSATIONS:
         own, other = other, own
@@ -133,7 +133,7 @@ def test_a_cursor_of_another_form_gets_400(name: str, operation_id: str, known: 
 
 @pytest.mark.parametrize("name", NO_CURSORS_OF_THE_LIST)
 def test_a_cursor_that_is_no_place_in_the_list_gets_400(name: str, known: Known) -> None:
-    """A time, and an id."""
+    """A time and an id."""
     answer = known.ask("listConversations", query=f"?cursor={NO_CURSORS_OF_THE_LIST[name]}")
     check_refusal(answer, "listConversations", "malformed-page-cursor")
 
@@ -147,7 +147,7 @@ def test_a_cursor_that_is_no_place_in_a_conversation_gets_400(cursor: str, known
 
 @given(cursor=st.from_regex(PATTERNS["ConversationsCursor"], fullmatch=True), limit=st.integers(1, 100))
 def test_every_cursor_of_the_pattern_is_a_place_in_the_list(cursor: str, limit: int, known: Known) -> None:
-    """Whether a page gave it or not: the pattern is the whole truth."""
+    """Whether or not a page returned it: the pattern is the whole truth."""
     answer = known.ask("listConversations", query=f"?cursor={cursor}&limit={limit}")
     assert answer.status == 200
     check_response(answer, "listConversations")
@@ -161,7 +161,7 @@ def test_every_cursor_of_the_pattern_is_a_place_in_the_list(cursor: str, limit: 
 def test_every_cursor_of_the_pattern_is_a_place_in_a_conversation(
     cursor: str, limit: int, order: str, known: Known
 ) -> None:
-    """Behind the last message there is an empty page, and a page that begins there in the other order."""
+    """After the last message there is an empty page, and a page that starts there in the other order."""
     answer = known.ask("getConversation", query=f"?cursor={cursor}&limit={limit}&order={order}")
     assert answer.status == 200
     check_response(answer, "getConversation")
@@ -171,7 +171,7 @@ def test_every_cursor_of_the_pattern_is_a_place_in_a_conversation(
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 4, 5])
 def test_pages_of_messages_are_the_conversation_in_either_order(limit: int, known: Known) -> None:
-    """Each message once; and the newest first is the oldest first, backwards."""
+    """Each message once; and newest first is the reverse of oldest first."""
     whole = known.ask("getConversation").json()["messages"]
     assert len(whole) == 4
     for order, expected in (("asc", whole), ("desc", whole[::-1])):
@@ -181,7 +181,7 @@ def test_pages_of_messages_are_the_conversation_in_either_order(limit: int, know
 
 
 def walk(known: Known, operation_id: str, field: str, query: str) -> Iterator[dict[str, str]]:
-    """All that the pages have, one after the other."""
+    """The items of all pages, in order."""
     cursor = ""
     while True:
         page = known.ask(operation_id, query=f"?{query}{cursor}").json()
@@ -193,7 +193,7 @@ def walk(known: Known, operation_id: str, field: str, query: str) -> Iterator[di
 
 
 def test_postgresql_takes_every_place_and_never_sees_what_is_none() -> None:
-    """It would take a NUL, an id of another form, or a number out of its bounds, for a fault."""
+    """It would fail on a NUL, an id of another form, or a number out of its range."""
     with something_known(LiveServer(database_url=fresh_database_url("postgresql"))) as known:
         for operation_id in ("getReply", "streamReply", "cancelReply", "getConversation", "deleteConversation"):
             assert known.ask(operation_id, ids="%00").status == 404

@@ -1,4 +1,4 @@
-"""A service that breaks the contract fails the tests: each flaw is put in on purpose, and found by its check."""
+"""A service that breaks the contract fails the tests: each flaw is introduced on purpose, and found by its check."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
@@ -45,13 +45,13 @@ FUZZED: dict[str, set[str]] = {
     "any-key": {ANY_KEY},
     "known-id": {KNOWN_ID},
 }
-"""What schemathesis finds when it fuzzes the broken service, by its command line."""
+"""What schemathesis finds when it fuzzes the broken service from its command line."""
 
 PHASES = {"no-allow": "coverage", "deaf-delete": "stateful", "known-id": "stateful"}
-"""What takes more cases, another method, or a walk; all else shows in the first example already."""
+"""What takes more cases, another method, or a walk; everything else shows in the first example."""
 
 UNSIGNED = {"no-challenge"}
-"""What shows to one who has no key."""
+"""What shows to a client without a key."""
 
 CHECKED: dict[str, set[str]] = {
     "none": set(),
@@ -100,7 +100,7 @@ def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Verdict]:
 
 @pytest.mark.parametrize("flaw", FUZZED)
 def test_fuzzing_a_broken_service_fails(flaw: str, verdicts: dict[str, Verdict]) -> None:
-    """As `test_fuzzing` does it, so that the test command fails; and it fails for this reason, and no other."""
+    """Like `test_fuzzing`, so that the test command fails; and for exactly this reason."""
     verdict = verdicts[flaw]
     assert set(verdict.failures) == FUZZED[flaw], verdict.output
     assert verdict.exit_status == 1
@@ -108,7 +108,7 @@ def test_fuzzing_a_broken_service_fails(flaw: str, verdicts: dict[str, Verdict])
 
 @pytest.mark.parametrize("flaw", CHECKED)
 async def test_checking_a_broken_response_fails(flaw: str) -> None:
-    """As `test_statuses` and its neighbours do it."""
+    """Like `test_statuses` and similar tests."""
     settings = Settings(bot="simulator")
     key, _ = await made_key(settings.database_url)
     app = create_app(settings)

@@ -1,4 +1,4 @@
-"""One row of the fifth law's table: how a response of an operation is provoked."""
+"""One row of the fifth law's table: how to provoke a response of an operation."""
 
 from dataclasses import dataclass
 
@@ -11,19 +11,19 @@ class Way:
     """One way to provoke a response."""
 
     operation_id: str | None
-    """None for what no operation answers."""
+    """`None` for requests that reach no operation."""
     name: str
     code: str | None
-    """The problem that is sent; None for a good end."""
+    """The expected problem; `None` for success."""
     provocation: Provocation
     read: int = 0
-    """How many words the request says were read before."""
+    """How many words the request says it has already read."""
     failed: str | None = None
-    """The problem with which a stream ends."""
+    """The problem that ends the stream."""
 
     @property
     def status(self) -> int:
-        """The status that should come."""
+        """The expected status."""
         if self.code:
             status: int = PROBLEMS[self.code]["status"]
             return status
@@ -31,12 +31,12 @@ class Way:
 
     @property
     def head(self) -> str | None:
-        """The operation that gets the headers of the same response, which can be asked in the same situation."""
+        """The HEAD operation for the same response, which can be requested in the same situation."""
         return None if self.operation_id is None or self.provocation.is_once else HEADS.get(self.operation_id)
 
 
 def both(name: str, code: str | None, provocation: Provocation, failed: str | None = None) -> list[Way]:
-    """A message, as a stream and as JSON. What `failed` in a stream, after its first word, is the code of the other."""
+    """A message, as a stream and as JSON. A stream's `failed` after its first word is the other operation's status."""
     in_one_piece = Provocation(provocation.asked.finished(), provocation.situation, provocation.is_once)
     return [
         Way("streamChat", name, code, provocation, failed=failed),

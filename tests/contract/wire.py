@@ -1,4 +1,4 @@
-"""Sends bytes as they are over a real socket: no client library mends them first."""
+"""Sends bytes unchanged over a real socket: no client library corrects them first."""
 
 import http.client
 import socket
@@ -30,7 +30,7 @@ def exchange(port: int, request: bytes) -> Whole:
 
 
 def request(method: str, target: str, headers: Iterable[str] = (), body: bytes | None = None) -> bytes:
-    """The bytes of a request with these header lines, besides those that every request needs."""
+    """The bytes of a request with these header lines, in addition to the mandatory ones."""
     lines = [f"{method} {target} HTTP/1.1", "Connection: close", *headers]
     if not any(line.lower().startswith("host:") for line in lines):
         lines.append("Host: localhost")

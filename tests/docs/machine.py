@@ -1,4 +1,4 @@
-"""A machine to run the documentation's commands on: fresh checkouts, a shell in them, and services that answer."""
+"""A machine to run the documentation's commands on: fresh checkouts, shells, and services."""
 
 import os
 import re
@@ -20,7 +20,7 @@ from tests.docs.pages import ROOT
 from tests.support.stream import Transcript, check_stream
 
 PATIENCE_SECONDS = 300.0
-"""How long a command may take, an installation included: far more than it takes, far less than for ever."""
+"""How long a command may take, including an installation: far longer than it takes."""
 
 _NOT_CHECKED_IN = shutil.ignore_patterns(".git", ".venv", "build", "__pycache__", ".*_cache", ".hypothesis")
 _LISTENS = re.compile(r"running on (http://127\.0\.0\.1:[0-9]+)")
@@ -32,28 +32,28 @@ class Machine:
     """Has a Python with pip, and nothing else that the project needs."""
 
     def __init__(self, folder: Path) -> None:
-        """`folder` is empty and takes everything."""
+        """`folder` must be empty, and gets everything."""
         self._folder = folder
         self._environment = _environment(folder)
 
     def checkout(self, name: str, *, prepared: bool = False) -> Path:
-        """The project as one gets it: with no `.venv`; or `prepared`, so that `scripts/setup` has nothing to do."""
+        """A checkout of the project: without `.venv`, or `prepared`, so that `scripts/setup` has nothing to do."""
         folder = Path(shutil.copytree(ROOT, self._folder / name, ignore=_NOT_CHECKED_IN))
         if prepared and all(map(_is_installed, ("requirements-dev.txt", "requirements-local.txt"))):
             (folder / ".venv").symlink_to(sys.prefix)
         return folder
 
     def shell(self, folder: Path) -> "Shell":
-        """A session of a shell."""
+        """A shell session."""
         return Shell(folder, self._environment)
 
     def start(self, command: str, folder: Path) -> "Service":
-        """Run a command that serves until it is told to stop."""
+        """Run a command that serves until it is stopped."""
         return Service(command, folder, self._environment)
 
 
 class Shell:
-    """One session: what a command sets or saves is there for the next one. A context manager."""
+    """A shell session: what a command sets or saves is available to the next one. A context manager."""
 
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
         """Start it."""
@@ -81,7 +81,7 @@ class Shell:
         self._process.stdout.close()
 
     def run(self, command: str) -> str:
-        """Run a command to its end; what it printed to standard output.
+        """Run a command to its end, and return its standard output.
 
         Raises `AssertionError` if it fails.
         """
@@ -105,12 +105,12 @@ class Shell:
 
 
 class Service:
-    """A service that a command has started. A context manager; no process of it is left behind."""
+    """A service started by a command. A context manager that leaves no process behind."""
 
     def __init__(self, command: str, folder: Path, environment: Mapping[str, str]) -> None:
         """Start it."""
         self._command = command
-        self._url = ""  # no cached property: in Python 3.11 all services would wait for one
+        self._url = ""  # not a cached property: in Python 3.11 all services would wait for one
         self._process = subprocess.Popen(
             ["sh", "-ec", command],
             cwd=folder,
@@ -119,7 +119,7 @@ class Service:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             encoding="utf-8",
-            start_new_session=True,  # so that what it starts can be stopped with it
+            start_new_session=True,  # so that its children are stopped with it
         )
         self._deadline = threading.Timer(PATIENCE_SECONDS, self._signal, [signal.SIGKILL])
         self._deadline.start()
@@ -137,7 +137,7 @@ class Service:
 
     @property
     def url(self) -> str:
-        """Where the service listens, once it does and is ready. Raises `AssertionError`."""
+        """The service's URL, when it listens and is ready. Raises `AssertionError`."""
         if not self._url:
             url = self._listening()
             with _client(url) as client:
@@ -153,7 +153,7 @@ class Service:
         return self.transcript(message)[0].text
 
     def transcript(self, message: str) -> tuple[Transcript, int]:
-        """The reply to a message, streamed, and in how many portions it came; and the service is healthy.
+        """The streamed reply to a message, and in how many chunks it arrived; checks that the service is healthy.
 
         Raises `AssertionError`.
         """
@@ -171,7 +171,7 @@ class Service:
         return match[1]
 
     def _read_to(self, wanted: str) -> str:
-        """Read the log up to a line that has what is wanted, or, if that is nothing, to its end."""
+        """Read the log up to a line that contains `wanted` or, if that is empty, to its end."""
         assert self._process.stdout
         seen: list[str] = []
         for line in self._process.stdout:
@@ -194,25 +194,25 @@ def _client(url: str) -> httpx.Client:
 
 
 def _is_installed(lock: str) -> bool:
-    """Whether what runs these tests has what a lock file lists, by the mark that `scripts/setup` leaves."""
+    """Whether the tests' environment has everything in a lock file, by the marker of `scripts/setup`."""
     mark = Path(sys.prefix, f"installed-{lock}")
     return mark.exists() and mark.read_bytes() == (ROOT / lock).read_bytes()
 
 
 def _environment(folder: Path) -> Mapping[str, str]:
-    """Without what belongs to this run of the tests; with the one program that a machine must have."""
+    """Without what belongs to this test run; with the only program that a machine must have."""
     programs, temporary = folder / "bin", folder / "tmp"
     programs.mkdir()
     temporary.mkdir()
     python = Path(sys.base_prefix, "bin", f"python{sys.version_info.major}.{sys.version_info.minor}")
-    program = programs / "python3"  # no link: one would be taken for where Python is installed
+    program = programs / "python3"  # not a link, which would be taken for Python's installation
     program.write_text(f'#!/bin/sh\nexec "{python}" "$@"\n', "utf-8")
     program.chmod(0o755)
     path = [part for part in os.environ["PATH"].split(os.pathsep) if not Path(part).is_relative_to(sys.prefix)]
     return {name: value for name, value in os.environ.items() if not _OF_THIS_RUN.fullmatch(name)} | {
         "PATH": os.pathsep.join([str(programs), *path]),
         "TMPDIR": str(temporary),
-        "CHAT_PORT": "0",  # any free one: 8000 may be taken
+        "CHAT_PORT": "0",  # any free port: 8000 may be in use
         "UVICORN_PORT": "0",
         "no_proxy": f"127.0.0.1,{os.environ.get('no_proxy', '')}",
     }

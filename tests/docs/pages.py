@@ -1,4 +1,4 @@
-"""Reads README.md and the pages of docs/: their sections, tables and code blocks, and the commands in these."""
+"""Parses README.md and the pages in docs/: sections, tables and code blocks, and the commands in these."""
 
 import re
 import subprocess
@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent.parent
 
 ADDRESS = "http://127.0.0.1:8000"
-"""Where the pages have the service."""
+"""The service's URL in the pages."""
 
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
@@ -29,18 +29,18 @@ class Block:
     language: str
     text: str
     is_output: bool
-    """Whether it stands right behind a block of commands, and so is what the last of them prints."""
+    """Whether it directly follows a block of commands, and so is the output of the last one."""
     file: str
-    """Where the prose in front of it asks the reader to save it, or nothing."""
+    """The file that the prose before it tells the reader to save it to; empty if none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What a reader pastes into a shell: one command or, if something is installed that it needs, a whole block."""
+    """What a reader pastes into a shell: one command or, if an installation must come first, a whole block."""
 
     line: int
     text: str
-    """Without comments, and without the line breaks inside a command."""
+    """Without comments, and without line breaks inside a command."""
     output: Block | None
 
 
@@ -48,45 +48,45 @@ class Page:
     """A file of documentation."""
 
     def __init__(self, path: Path) -> None:
-        """Read it."""
+        """Parse it."""
         self.path = path
         self.name = path.name
         self.text = path.read_text("utf-8")
         self.prose = _BLOCK.sub("", self.text)
-        """All but the code blocks."""
+        """Everything except code blocks."""
         self.headings = tuple(_HEADING.findall(self.prose))
         self.blocks = tuple(self._blocks())
 
     def block(self, language: str, section: str) -> Block:
-        """The one block of this language in a section, outputs not counted."""
+        """The only block of this language in a section, outputs excluded."""
         (found,) = self.all_blocks(language, section)
         return found
 
     def all_blocks(self, language: str, section: str) -> list[Block]:
-        """All blocks of this language in a section, outputs not counted."""
+        """All blocks of this language in a section, outputs excluded."""
         return [b for b in self.blocks if (b.language, b.section) == (language, section) and not b.is_output]
 
     def section(self, heading: str) -> str:
-        """The prose of a section of the second level, its subsections included."""
+        """The prose of a second-level section, including subsections."""
         _, found, rest = self.prose.partition(f"\n## {heading}\n")
         assert found, f"{self.name} has no section {heading}"
         return rest.partition("\n## ")[0]
 
     def tables(self, heading: str) -> list[list[list[str]]]:
-        """The cells of each table of a section, heads left out."""
+        """The cells of each table in a section, without the heads."""
         return _tables(self.section(heading))
 
     def all_tables(self) -> list[list[list[str]]]:
-        """Those of the page."""
+        """The page's commands."""
         return _tables(self.prose)
 
     @cached_property
     def files(self) -> dict[str, str]:
-        """What the page asks the reader to save, by file."""
+        """What the page tells the reader to save, by file."""
         return {block.file: block.text for block in self.blocks if block.file}
 
     def commands(self, block: Block) -> Iterator[Command]:
-        """What is in a block of commands."""
+        """The commands in a block."""
         following = next((b for b in self.blocks if b.line > block.line), None)
         output = following if following is not None and following.is_output else None
         texts = list(_commands(block.text))
@@ -136,4 +136,4 @@ def _is_whole(command: str) -> bool:
 
 README = Page(ROOT / "README.md")
 PAGES = {page.name: page for page in [README, *map(Page, sorted((ROOT / "docs").glob("*.md")))]}
-"""By the name of the file."""
+"""By file name."""

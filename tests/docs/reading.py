@@ -1,4 +1,4 @@
-"""A reader who goes through a page: in one shell session, in a copy of the project, with the services it starts."""
+"""A reader going through a page: in one shell session, in a copy of the project, with the services it starts."""
 
 import re
 import shutil
@@ -24,10 +24,10 @@ _REFUSED = re.compile('"type": ?"urn:problem:')
 
 
 class Reader:
-    """Starts from nothing: the folder has nothing but the project, prepared. A context manager."""
+    """Starts from nothing: the folder has only the project, prepared. A context manager."""
 
     def __init__(self, machine: Machine, page: Page) -> None:
-        """`page` is what is read."""
+        """`page` is the page to read."""
         self._machine = machine
         self._page = page
         self._stack = ExitStack()
@@ -45,19 +45,19 @@ class Reader:
         self._stack.close()
 
     def save(self, block: Block) -> None:
-        """A file, as the page asks for it."""
+        """Save a file, as the page says."""
         path = self.folder / block.file
         path.parent.mkdir(exist_ok=True)
         path.write_text(block.text, "utf-8")
 
     def serve(self, command: str) -> Service:
-        """In another terminal, instead of what served before."""
+        """Start a service, as in another terminal, replacing the one before."""
         self._stop()
         self._service = self._machine.start(command, self.folder)
         return self._service
 
     def run(self, text: str) -> str:
-        """What it prints. Raises `AssertionError` if it fails."""
+        """The output of a command. Raises `AssertionError` if it fails."""
         if ADDRESS in text:
             if re.search(r"\bcurl\b", text) and shutil.which("curl") is None:
                 pytest.skip("there is no curl on this machine")
@@ -66,7 +66,7 @@ class Reader:
         return self._shell.run(text)
 
     def follow(self, command: Command) -> None:
-        """It prints what the page shows; where it shows nothing, at least no problem."""
+        """Check that the output is what the page shows or, if it shows nothing, at least not a problem."""
         printed = self.run(command.text)
         if command.output is None:
             assert not _REFUSED.search(printed), printed
@@ -75,7 +75,7 @@ class Reader:
         assert re.fullmatch(shown, "".join(f"{line}\n" for line in _lines(printed))), printed
 
     def program(self, block: Block) -> str:
-        """What a snippet prints."""
+        """The output of a snippet."""
         match block.language:
             case "python":
                 name, runs = "snippet.py", ".venv/bin/python"
@@ -92,7 +92,7 @@ class Reader:
 
 
 def _lines(text: str) -> list[str]:
-    """Without white space at their ends; ids are numbered in the order in which they come."""
+    """Strip trailing white space, and number ids in order of appearance."""
     for pattern, mask in _MASKS:
         text = pattern.sub(mask, text)
     ids = list(dict.fromkeys(_ID.findall(text)))

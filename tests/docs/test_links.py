@@ -1,4 +1,4 @@
-"""Every link in a Markdown file leads somewhere: to a file, a heading, a picture, or a page that the service serves."""
+"""Every link in a Markdown file works: to a file, a heading, a picture, or a page of the service."""
 
 import re
 import subprocess
@@ -26,7 +26,7 @@ def _page(path: Path) -> Page:
 
 
 def _anchors(page: Page) -> set[str]:
-    """The fragments by which one links to its headings, as GitHub makes them."""
+    """The fragments that link to its headings, as on GitHub."""
     anchors: set[str] = set()
     for heading in page.headings:
         text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading)
@@ -38,7 +38,7 @@ def _anchors(page: Page) -> set[str]:
 
 @pytest.mark.parametrize("path", _markdown(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_link_leads_somewhere(path: Path) -> None:
-    """To a file of this project, and to a heading that it has."""
+    """To a file of this project, and to a heading in it."""
     page = _page(path)
     for target in (first or second for first, second in _LINK.findall(page.prose)):
         if _ABSOLUTE.match(target):
@@ -53,7 +53,7 @@ def test_every_link_leads_somewhere(path: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES.values(), ids=lambda page: page.name)
 def test_a_contents_list_has_every_section(page: Page) -> None:
-    """If a page has one, in the order in which they come."""
+    """If a page has one, in order."""
     linked = re.findall(r"^- \[[^\]]+\]\(#([^)]+)\)$", page.text, re.MULTILINE)
     sections = re.findall(r"^## (.+)$", page.prose, re.MULTILINE)
     if linked:
@@ -61,13 +61,13 @@ def test_a_contents_list_has_every_section(page: Page) -> None:
 
 
 def test_every_page_is_reached_from_the_readme() -> None:
-    """By a link of its own."""
+    """By its own link."""
     linked = {first for first, _ in _LINK.findall(PAGES["README.md"].prose)}
     assert {f"docs/{name}" for name in PAGES if name != "README.md"} <= linked
 
 
 def test_every_address_on_this_machine_is_served() -> None:
-    """Those that the pages name, at which one looks with a browser."""
+    """Those in the pages, which a reader opens in a browser."""
     addresses = {path for page in PAGES.values() for path in re.findall(f"<{ADDRESS}(/[^>]*)>", page.prose)}
     assert "/" in addresses
     with LiveServer("greeter") as server:
@@ -76,7 +76,7 @@ def test_every_address_on_this_machine_is_served() -> None:
 
 
 def test_nothing_that_is_checked_in_is_left_out() -> None:
-    """Git knows no Markdown file that is not looked at here."""
+    """Git has no Markdown file that is not checked here."""
     listed = subprocess.run(["git", "ls-files", "*.md"], cwd=ROOT, capture_output=True, encoding="utf-8", check=False)
     if listed.returncode != 0:
         pytest.skip("this is no checkout of Git")

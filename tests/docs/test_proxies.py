@@ -15,7 +15,7 @@ from tests.docs.pages import ADDRESS, PAGES
 from tests.support.server import LiveServer
 from tests.support.stream import check_stream
 
-_PATIENCE_SECONDS = 30.0
+_PATIENCE_SECONDS = 60.0
 _CONFIGURATION = """
 daemon off;
 error_log stderr;

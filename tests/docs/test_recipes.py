@@ -1,4 +1,4 @@
-"""The recipes in docs/clients.md: each runs as it stands there, through cuts, and prints the text exactly."""
+"""The recipes in docs/clients.md: each runs as printed, through cuts, and prints the text exactly."""
 
 import asyncio
 import json
@@ -49,13 +49,13 @@ def server() -> Iterator[LiveServer]:
 
 
 def _command(recipe: str, message: str, url: str) -> list[str]:
-    """How to run a recipe with this message in the place of `hello`."""
+    """The command for a recipe, with this message instead of `hello`."""
     program = recipe.replace(ADDRESS, url)
     if recipe == PYTHON:
         return [sys.executable, "-c", program.replace('ask("hello")', f"ask({message!r})")]
     if recipe == FETCH:
         program = program.replace('ask("hello")', f"ask({json.dumps(message)})")
-        program = program.replace("console.log(word)", "process.stdout.write(word)")  # which adds no line break
+        program = program.replace("console.log(word)", "process.stdout.write(word)")  # without an added line break
         return ["node", "--input-type=module", "--eval", program]
     quoted = json.dumps({"user_message": message}).replace("'", "'\\''")
     assert shutil.which("curl"), "the recipe is for curl: apt install curl"
@@ -78,19 +78,19 @@ def _printed(recipe: str, message: str, url: str) -> str:
 @pytest.mark.parametrize("message", MESSAGES)
 @pytest.mark.parametrize("recipe", [ONE_LINE, SHELL, PYTHON, FETCH], ids=["one line", "shell", "python", "fetch"])
 def test_a_recipe_prints_the_text(recipe: str, message: str, server: LiveServer) -> None:
-    """To the character."""
+    """Exact to the character."""
     assert _printed(recipe, message, server.url) == normalised(message)
 
 
 class _Running:
-    """A recipe, while it prints."""
+    """A running recipe."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.printed = ""
         self._process = process
 
     async def prints(self, text: str | None = None) -> None:
-        """Read on until it has printed this, or to its end."""
+        """Read until it has printed this, or to its end."""
         assert self._process.stdout is not None
         with anyio.fail_after(_PATIENCE_SECONDS):
             while text is None or text not in self.printed:
@@ -115,7 +115,7 @@ async def _running(recipe: str, url: str) -> AsyncIterator[_Running]:
 
 @THROUGH_CUTS
 async def test_a_recipe_survives_cuts(recipe: str, server: LiveServer) -> None:
-    """It prints words as they come, and each of them once."""
+    """It prints words as they arrive, each of them once."""
     async with Cable(server.port) as cable, _running(recipe, cable.url) as running:
         for word in ("word3", "word12", "word20"):
             await running.prints(word)
@@ -127,7 +127,7 @@ async def test_a_recipe_survives_cuts(recipe: str, server: LiveServer) -> None:
 
 @THROUGH_CUTS
 async def test_a_recipe_waits_while_a_proxy_has_no_server(recipe: str, server: LiveServer) -> None:
-    """It asks again when it has been shown a page that says so."""
+    """It retries when the proxy's error page says so."""
     shown = asyncio.Event()
 
     async def regret(from_client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
@@ -150,7 +150,7 @@ async def test_a_recipe_waits_while_a_proxy_has_no_server(recipe: str, server: L
 
 @THROUGH_CUTS
 def test_a_recipe_tells_what_is_wrong_and_ends(recipe: str, server: LiveServer) -> None:
-    """It does not ask for ever."""
+    """It does not retry for ever."""
     command = _command(recipe, "/simulate status=429\nhello", server.url)
     done = subprocess.run(
         command, cwd=ROOT, env=node.environment(), capture_output=True, timeout=_PATIENCE_SECONDS, check=False
@@ -160,7 +160,7 @@ def test_a_recipe_tells_what_is_wrong_and_ends(recipe: str, server: LiveServer) 
 
 
 async def test_the_recipe_for_event_source_survives_cuts(server: LiveServer) -> None:
-    """In a browser, on a page of the server's; the last line is the whole text."""
+    """In a browser, on a page of the server; the last line is the whole text."""
     script = re.sub('user_message: "hello"', lambda _: f"user_message: {json.dumps(LONG)}", EVENT_SOURCE)
     async with Cable(server.port) as cable, browsing() as page:
         said: list[str] = []
@@ -180,7 +180,7 @@ async def test_the_recipe_for_event_source_survives_cuts(server: LiveServer) -> 
 
 
 def test_the_recipe_for_python_is_formatted_and_typed(tmp_path: Path) -> None:
-    """As all code here."""
+    """Like all code here."""
     program = tmp_path / "recipe.py"
     program.write_text(PYTHON, "utf-8")
     for arguments in (["ruff", "format", "--check"], ["mypy", "--strict", "--config-file="]):

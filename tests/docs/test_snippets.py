@@ -1,6 +1,6 @@
-"""The documentation's code for browsers works on every stream; its bot is code as this project has it.
+"""The documentation's code for browsers works on every stream; its bot meets this project's standards.
 
-(That the bot works, `test_commands` sees; that the code survives cuts, `test_recipes`.)
+(`test_commands` checks that the bot works, and `test_recipes` that the code survives cuts.)
 """
 
 import json
@@ -43,7 +43,7 @@ globalThis.fetch = async (...request) => {
   return new Response(response.body.pipeThrough(eachByte(BYTES)), response);
 };
 """
-"""Hands the body over byte by byte; `BYTES` says which bytes take the place of each."""
+"""Delivers the body byte by byte; `BYTES` replaces bytes by others."""
 
 ASK_ALL = """
 const said = [];
@@ -68,7 +68,7 @@ def server() -> Iterator[LiveServer]:
 
 
 def run(code: str, server: LiveServer, folder: Path) -> str:
-    """What a program in JavaScript prints."""
+    """The output of a JavaScript program."""
     program = folder / "program.mjs"
     program.write_text(code.replace(ADDRESS, server.url), "utf-8")
     result = subprocess.run(
@@ -91,7 +91,7 @@ def ask_all(messages: list[str], server: LiveServer, folder: Path, prologue: str
 
 
 def test_the_browser_snippet_prints_the_reply(tmp_path: Path) -> None:
-    """As it stands there."""
+    """As printed."""
     with LiveServer("greeter") as server:
         printed = run(SNIPPET, server, tmp_path).splitlines()
     assert printed[:2] == ["Hi ", "there! "]
@@ -104,7 +104,7 @@ def test_the_browser_snippet_prints_the_reply(tmp_path: Path) -> None:
     ids=["as sent", "byte by byte", "byte by byte, with CR LF"],
 )
 def test_the_browser_snippet_loses_nothing(prologue: str, server: LiveServer, tmp_path: Path) -> None:
-    """Line breaks, comments, look-alikes of events, and characters that are split over chunks."""
+    """Line breaks, comments, look-alikes of events, and characters split over chunks."""
     said = ask_all(MESSAGES, server, tmp_path, prologue)
     expected = [normalised(message.removeprefix("/simulate pace_ms=80\n")) for message in MESSAGES]
     assert ["".join(words) for words in said] == expected
@@ -121,13 +121,13 @@ def test_the_browser_snippet_tells_of_failures(server: LiveServer, tmp_path: Pat
 
 
 def test_leaving_the_browser_snippets_loop_leaves_the_stream(server: LiveServer, tmp_path: Path) -> None:
-    """Else node would wait for the bot, which is silent for ever."""
+    """Otherwise node would wait for the bot, which is silent for ever."""
     leave = 'for await (const word of ask("/simulate stall_after=2\\none two")) { console.log(word); break; }'
     assert run(FUNCTION + leave, server, tmp_path) == "one \n"
 
 
 def test_the_bot_is_formatted_and_linted() -> None:
-    """As all code here, but for docstrings and for the folder that it is in."""
+    """Like all code here, except for docstrings and its folder."""
     code = PAGES["bots.md"].block("python", "Write a bot").text
     for arguments in (["check", "--ignore", "D,INP001"], ["format", "--check"]):
         result = subprocess.run(

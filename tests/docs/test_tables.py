@@ -14,7 +14,9 @@ from app.bots.simulator import Simulation
 from app.chat import errors
 from app.chat.errors import BotNotConfigured
 from app.chat.model import Conversation, Message
-from app.settings import PREFIX, Settings
+from app.environment.variables import PREFIX
+from app.operators.settings import described
+from app.settings import Settings
 from scripts.engine_trials.catalogue import ENGINES
 from tests.contract.document import DOCUMENT, PLACES, PROBLEMS
 from tests.docs.pages import PAGES, README, ROOT, Page
@@ -71,10 +73,7 @@ def test_commands_can_be_pasted_into_any_shell(page: Page) -> None:
 
 def test_every_setting_is_listed_with_its_default_and_its_meaning() -> None:
     """Once, in one of the groups; and no other. A dash stands for none."""
-    expected = [
-        [f"`{PREFIX}{name.upper()}`", "—" if field.default is None else f"`{field.default}`", field.description]
-        for name, field in Settings.model_fields.items()
-    ]
+    expected = [described(name, field) for name, field in Settings.model_fields.items()]
     listed = [row for table in OPERATORS.tables("Settings") for row in table]
     assert sorted(listed) == sorted(expected)
 
@@ -97,7 +96,8 @@ def test_every_choice_of_a_setting_is_named() -> None:
 @ALL_PAGES
 def test_every_setting_that_is_named_exists(page: Page) -> None:
     """In the prose, the tables and the commands; `CHAT_` alone is the beginning of all."""
-    names = {name.removeprefix(PREFIX).lower() for name in re.findall(rf"\b{PREFIX}[A-Z_]*[A-Z]\b", page.text)}
+    found = re.findall(rf"\b{PREFIX}[A-Z_]*[A-Z]\b", page.text)
+    names = {name.removeprefix(PREFIX).removesuffix("_FILE").lower() for name in found}
     assert names <= Settings.model_fields.keys() | {"jwt"}
 
 
@@ -168,6 +168,12 @@ def test_the_layout_is_what_is_there() -> None:
     parts = [path for path in (ROOT / "app").iterdir() if path.name not in {"__init__.py", "__pycache__"}]
     tests = [path for path in (ROOT / "tests").iterdir() if path.is_dir() and path.name != "__pycache__"]
     assert {path.relative_to(ROOT) for path in [*parts, *tests]} <= set(listed)
+
+
+def test_every_finding_is_listed() -> None:
+    """Under its own name, and no other."""
+    listed = [row[0].strip("`") for table in Page(ROOT / "findings" / "README.md").all_tables() for row in table]
+    assert sorted(listed) == sorted(path.stem for path in (ROOT / "findings").glob("*.sh"))
 
 
 @ALL_PAGES

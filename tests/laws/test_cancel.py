@@ -1,4 +1,4 @@
-"""Law 4: when the last reader has left, the bot is closed, what it holds is let go, and not one more delta is taken."""
+"""Law 4: when the last reader has left, the bot is closed, its resources are released, and no further delta is read."""
 
 import asyncio
 import gc
@@ -22,18 +22,18 @@ _ASK = {"user_message": "go on"}
 _RELEASED_MS = 100
 _MANY = 1_000
 _POOL_FILES, _POOL_THREADS = 10, 5
-"""A database's pool may open a connection more, or start a thread. What leaks, leaks hundreds of times."""
+"""A database's pool may open another connection or start a thread. A leak would leak hundreds of times."""
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["asyncio", "uvloop"])
 def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]:
-    """Cancellation is the event loop's business, and the server runs on uvloop where it can."""
+    """Cancellation depends on the event loop, and the server uses uvloop if available."""
     return "asyncio", {"use_uvloop": request.param}
 
 
 @pytest.mark.parametrize("words", [1, 2, 100])
 async def test_leaving_in_the_middle_closes_the_bot(words: int) -> None:
-    """And the words that it would have had next are never asked for."""
+    """And its next words are never requested."""
     bot = GatedBot()
     app = create_app(Settings(), bot)
     async with Client(app) as client:
@@ -43,7 +43,7 @@ async def test_leaving_in_the_middle_closes_the_bot(words: int) -> None:
             while raw.count(b"data: ") < words:
                 raw += await anext(chunks)
         bot.let_through(1_000)
-        with anyio.fail_after(5):
+        with anyio.fail_after(60):
             await bot.closed.wait()
         await no_open_reply(app)
         assert bot.pulled == words + 1
@@ -51,15 +51,15 @@ async def test_leaving_in_the_middle_closes_the_bot(words: int) -> None:
 
 @pytest.mark.parametrize("path", BOTH)
 async def test_leaving_before_the_first_word_closes_the_bot(path: str) -> None:
-    """The longest wait is where people leave, and there is not even a status line yet."""
+    """People leave during the longest wait, when there is not even a status line yet."""
     bot = GatedBot()
     app = create_app(Settings(first_word_seconds=3600), bot)
     async with Client(app) as client:
         async with client.open("POST", path, json=_ASK) as response:
-            with anyio.fail_after(5):
+            with anyio.fail_after(60):
                 await bot.started.wait()
         bot.let_through(1_000)
-        with anyio.fail_after(5):
+        with anyio.fail_after(60):
             await bot.closed.wait()
         await no_open_reply(app)
         assert bot.pulled == 0
@@ -73,7 +73,7 @@ async def test_leaving_between_heartbeats_closes_the_bot() -> None:
     async with Client(app) as client:
         async with client.stream("POST", "/api/chat", json=_ASK) as response:
             assert await anext(response.chunks()) == b": ping\n"
-        with anyio.fail_after(5):
+        with anyio.fail_after(60):
             await bot.closed.wait()
         await no_open_reply(app)
         assert bot.pulled == 0
@@ -93,7 +93,7 @@ async def test_leaving_at_once_starts_nothing_that_stays(path: str) -> None:
 
 
 async def test_a_bot_that_never_pauses_is_closed_too() -> None:
-    """It always has the next word ready; after the last reader has left, it is not asked for it."""
+    """Its next word is always ready, but is not requested after the last reader has left."""
     pulled = 0
     closed = asyncio.Event()
 
@@ -111,14 +111,14 @@ async def test_a_bot_that_never_pauses_is_closed_too() -> None:
         async with client.stream("POST", "/api/chat", json=_ASK) as response:
             await anext(response.chunks())
         pulled_when_left = pulled
-        with anyio.fail_after(5):
+        with anyio.fail_after(60):
             await closed.wait()
         await no_open_reply(app)
         assert pulled == pulled_when_left
 
 
 async def test_a_bot_that_resists_being_cancelled_says_nothing_more() -> None:
-    """It swallows the cancellation once and goes on; nobody takes what it says then."""
+    """It swallows the cancellation once and goes on; its further output is discarded."""
     pulled: list[str] = []
     waiting, closed = asyncio.Event(), asyncio.Event()
 
@@ -137,9 +137,9 @@ async def test_a_bot_that_resists_being_cancelled_says_nothing_more() -> None:
     app = create_app(Settings(), ScriptedBot(script))
     async with Client(app) as client:
         async with client.open("POST", "/api/chat", json=_ASK):
-            with anyio.fail_after(5):
+            with anyio.fail_after(60):
                 await waiting.wait()
-        with anyio.fail_after(5):
+        with anyio.fail_after(60):
             await closed.wait()
         await no_open_reply(app)
         assert pulled == []
@@ -151,7 +151,7 @@ async def test_one_reader_that_leaves_does_not_stop_the_replies_of_others() -> N
     app = create_app(Settings(), bot)
     async with Client(app) as client, client.open("POST", "/api/chat", json=_ASK) as stays:
         async with client.open("POST", "/api/chat", json=_ASK):
-            with anyio.fail_after(5):
+            with anyio.fail_after(60):
                 await bot.started.wait()
         bot.let_through(4)
         assert b"data: word1 \n" in await anext(stays.chunks())
@@ -159,7 +159,7 @@ async def test_one_reader_that_leaves_does_not_stop_the_replies_of_others() -> N
 
 
 class _Upstream:
-    """What a bot talks to: a server that speaks slowly and notes when its client hangs up."""
+    """A bot's backend: a server that responds slowly and records when its client disconnects."""
 
     def __init__(self) -> None:
         self.port = 0
@@ -168,7 +168,7 @@ class _Upstream:
 
     @asynccontextmanager
     async def listen(self, words: int) -> AsyncIterator[None]:
-        """Say so many words to each who connects."""
+        """Send this many words to each client."""
 
         async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             self.connected.set()
@@ -186,7 +186,7 @@ class _Upstream:
             server.close()
 
     async def script(self, _: Conversation) -> AsyncGenerator[str | Finish, None]:
-        """The bot's side."""
+        """The bot that reads from it."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         try:
             async for line in reader:
@@ -200,18 +200,18 @@ async def _milliseconds_until_upstream_knows(words: int) -> float:
     app = create_app(Settings(first_word_seconds=3600), ScriptedBot(upstream.script))
     async with upstream.listen(words), Client(app) as client:
         async with client.open("POST", "/api/chat", json=_ASK) as response:
-            with anyio.fail_after(5):
+            with anyio.fail_after(60):
                 await upstream.connected.wait()
             if words > 1:
                 await anext(response.chunks())
             left_at = asyncio.get_running_loop().time()
-        with anyio.fail_after(5):
+        with anyio.fail_after(60):
             return (await upstream.hung_up_at - left_at) * 1000
 
 
 @pytest.mark.parametrize("words", [0, 1, 50], ids=["before the first word", "in a word", "in the middle"])
 async def test_the_upstream_connection_is_closed_within_100_ms(words: int) -> None:
-    """As upstream sees it, by its own clock. The one law with a time in it; a busy machine gets five chances."""
+    """As seen by the upstream. The only law with a time limit; a busy machine gets five attempts."""
     took_ms = [_RELEASED_MS + 1.0]
     while took_ms[-1] > _RELEASED_MS and len(took_ms) <= 5:
         took_ms.append(await _milliseconds_until_upstream_knows(words))
@@ -219,7 +219,7 @@ async def test_the_upstream_connection_is_closed_within_100_ms(words: int) -> No
 
 
 async def test_a_thousand_abandoned_streams_leave_nothing_behind() -> None:
-    """No task, no open file, no open reply; left before the first word, in the middle, and as JSON."""
+    """No task, no open file, no open reply; abandoned before the first word, in the middle, and as JSON."""
     started = 0
     closed = 0
 
@@ -247,7 +247,7 @@ async def test_a_thousand_abandoned_streams_leave_nothing_behind() -> None:
                     group.start_soon(abandon, number)
             await no_open_reply(app)
 
-        await abandon_many()  # opens all connections to the database that so many need at once
+        await abandon_many()  # opens all database connections that this many need at once
         process = psutil.Process()
         tasks, files, threads = len(asyncio.all_tasks()), process.num_fds(), process.num_threads()
         for _ in range(_MANY // 100):
@@ -262,7 +262,7 @@ async def test_a_thousand_abandoned_streams_leave_nothing_behind() -> None:
 @pytest.mark.parametrize("path", BOTH)
 @pytest.mark.parametrize("how", ["done", "failed", "abandoned"])
 async def test_a_reply_that_is_over_is_freed_at_once(how: str, path: str) -> None:
-    """A long one is megabytes, and the collector of reference cycles comes late; so it must be in none."""
+    """A long reply takes megabytes, and garbage collection runs late, so it must not be part of a reference cycle."""
 
     async def script(_: Conversation) -> AsyncGenerator[str | Finish, None]:
         yield "Hi there"
@@ -285,7 +285,7 @@ async def test_a_reply_that_is_over_is_freed_at_once(how: str, path: str) -> Non
                 elif path == CHAT:
                     await response.head()
             await no_open_reply(app)
-            await client.request("GET", "/api/health")  # some turns of the loop, for what was scheduled
+            await client.request("GET", "/api/health")  # some turns of the event loop, for scheduled callbacks
             assert _logs() == before
         finally:
             gc.enable()

@@ -1,6 +1,6 @@
 """Law 2: every stream is `word* (done | failed)`, however its reply ends. `check_stream` reads each to the last byte.
 
-The bots here are everything that other people's code may be. Whatever one does ends its own reply, and nothing else.
+The bots here do everything that third-party code may do. Whatever one does ends its own reply, and nothing else.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from tests.support.settings import Settings
 from tests.support.texts import foul_texts, normalised
 
 _ASK = {"user_message": "go on"}
-_SECRET = "what-nobody-may-see"  # noqa: S105 - no password
+_SECRET = "what-nobody-may-see"  # noqa: S105 - not a password
 
 
 async def _says(_: Conversation) -> AsyncGenerator[str | Finish, None]:
@@ -39,7 +39,7 @@ class _Service:
     bot: ScriptedBot
 
     async def ask(self, script: Script) -> Whole:
-        """Ask a bot that does as the script says; then see that the service is as it was before."""
+        """Request a reply from a scripted bot, and check that the service works as before."""
         self.bot.script = script
         answer = await self.client.request("POST", "/api/chat", json=_ASK)
         assert _SECRET.encode() not in answer.content
@@ -71,7 +71,7 @@ def _script(deltas: list[str], ending: Callable[[], Finish | None]) -> Script:
             await anyio.lowlevel.checkpoint()
         if (finish := ending()) is not None:
             yield finish
-            yield _SECRET  # behind the end: nobody's
+            yield _SECRET  # after the end: must be discarded
 
     return script
 
@@ -92,7 +92,7 @@ _SOME_DELTAS = [[], ["Hi "], ["Hi there", "! "], [" \n", "\ud83d"]]
 async def test_a_reply_that_its_bot_ends_is_done(
     service: _Service, deltas: list[str], reason: FinishReason | None
 ) -> None:
-    """With all that the bot said, or nothing if it said nothing, and with its reason."""
+    """With the bot's whole text, which may be empty, and its finish reason."""
     answer = await service.ask(_script(deltas, lambda: Finish(reason) if reason else None))
     reply = answer.transcript().reply
     assert reply.text == normalised("".join(deltas))
@@ -104,7 +104,7 @@ async def test_a_reply_that_its_bot_ends_is_done(
 async def test_a_reply_that_its_bot_breaks_off_has_failed(
     service: _Service, deltas: list[str], error: type[Exception]
 ) -> None:
-    """What the bot had said before is the reader's; if that is nothing, there is a true status instead of a stream."""
+    """The reader gets the text so far; if there is none, an error status instead of a stream."""
     answer = await service.ask(_script(deltas, _raising(error())))
     text = normalised("".join(deltas))
     code = error.code if issubclass(error, ChatError) else "bot-timeout" if error is TimeoutError else "internal"
@@ -126,7 +126,7 @@ class _Unprintable(Exception):
 
 
 class _OfItsOwnKind(BaseException):
-    """Neither an `Exception` nor one of the interpreter's."""
+    """Neither an `Exception` nor one of Python's own."""
 
 
 _ODDITIES: list[BaseException] = [
@@ -140,18 +140,18 @@ _ODDITIES: list[BaseException] = [
     ConnectionResetError(_SECRET),
     AssertionError(_SECRET),
     asyncio.InvalidStateError(_SECRET),
-    asyncio.CancelledError(_SECRET),  # of something in the bot: nobody cancelled the reply
+    asyncio.CancelledError(_SECRET),  # raised inside the bot: nobody cancelled the reply
     GeneratorExit(_SECRET),
     _OfItsOwnKind(_SECRET),
     BaseExceptionGroup(_SECRET, [_OfItsOwnKind(_SECRET)]),
 ]
-"""All but the two that would end the process of the test, if the law were broken: tests/live has those."""
+"""All except the two that would end the test process if the law were broken: those are in tests/live."""
 
 
 @pytest.mark.parametrize("deltas", [[], ["Hi ", "there"]], ids=["at once", "after a word"])
 @pytest.mark.parametrize("error", _ODDITIES, ids=lambda error: type(error).__name__)
 async def test_whatever_a_bot_raises_fails_its_own_reply(error: BaseException, deltas: list[str]) -> None:
-    """Not the server, not other replies; the reader is told, and not what the exception said."""
+    """Not the server, nor other replies; the reader gets an error without the exception's text."""
     async with _service() as service:
         answer = await service.ask(_script(deltas, _raising(error)))
         if deltas:
@@ -163,16 +163,16 @@ async def test_whatever_a_bot_raises_fails_its_own_reply(error: BaseException, d
 
 async def _yields_bytes(_: Conversation) -> AsyncGenerator[str | Finish, None]:
     yield "Hi there "
-    yield b"!"  # type: ignore[misc]  # the point of it
+    yield b"!"  # type: ignore[misc]  # the point of the test
 
 
 async def _yields_none(_: Conversation) -> AsyncGenerator[str | Finish, None]:
     yield "Hi there "
-    yield None  # type: ignore[misc]  # the point of it
+    yield None  # type: ignore[misc]  # the point of the test
 
 
 def _is_no_generator(_: Conversation) -> AsyncGenerator[str | Finish, None]:
-    return None  # type: ignore[return-value]  # the point of it
+    return None  # type: ignore[return-value]  # the point of the test
 
 
 def _raises_when_called(_: Conversation) -> AsyncGenerator[str | Finish, None]:
@@ -207,7 +207,7 @@ async def _will_not_be_closed(_: Conversation) -> AsyncGenerator[str | Finish, N
     ],
 )
 async def test_a_bot_that_is_no_proper_bot_fails_its_own_reply(service: _Service, script: Script) -> None:
-    """Its types are only annotations; the reader gets a stream all the same, or a true status."""
+    """Types are only annotations; the reader still gets a valid stream or an error status."""
     answer = await service.ask(script)
     if answer.status == 200:
         assert answer.transcript().text == "Hi there "
@@ -228,7 +228,7 @@ _BOUNDS = (1, 2, 5, 12, 30, 80)
 
 @pytest.fixture(scope="module")
 async def bounded() -> AsyncGenerator[dict[int, _Service], None]:
-    """Applications whose replies have so many characters at most."""
+    """Applications by the maximum number of characters in a reply."""
     async with AsyncExitStack() as stack:
         yield {bound: await stack.enter_async_context(_service(max_reply_characters=bound)) for bound in _BOUNDS}
 
@@ -238,7 +238,7 @@ async def bounded() -> AsyncGenerator[dict[int, _Service], None]:
 async def test_a_reply_that_grows_too_long_is_done_with_length(
     service: _Service, bounded: dict[int, _Service], deltas: list[str], bound: int
 ) -> None:
-    """With as many whole words as fit; one that just fits is complete."""
+    """With as many whole words as fit; a reply that just fits is complete."""
     text = normalised("".join(deltas))
     words = (await service.ask(_script(deltas, lambda: None))).transcript().words
     bounded[bound].bot.script = _script(deltas, lambda: None)
@@ -271,7 +271,7 @@ def _stalls_after(deltas: list[str]) -> Script:
 
 @pytest.mark.parametrize("deltas", _SOME_DELTAS, ids=repr)
 async def test_a_bot_that_falls_silent_is_stopped(deltas: list[str]) -> None:
-    """With 504 if it never said anything; with `failed`, and all that it said, if it did."""
+    """With 504 if there was no text; otherwise with the text so far and `failed`."""
     async with _service(bot_silence_seconds=0.05) as service:
         answer = await service.ask(_stalls_after(deltas))
     text = normalised("".join(deltas))
@@ -284,7 +284,7 @@ async def test_a_bot_that_falls_silent_is_stopped(deltas: list[str]) -> None:
 
 @pytest.mark.parametrize("script", [_talks_for_ever, _never_pauses, _stalls_after(["on and "])])
 async def test_a_bot_that_talks_too_long_is_stopped(script: Script) -> None:
-    """The bound on the whole reply holds for one that never pauses as well."""
+    """The limit on the whole reply also holds for a bot that never pauses."""
     bounds = {"reply_seconds": 0.1, "max_reply_characters": 2**40}
     async with _service(**bounds) as service:
         transcript = (await service.ask(script)).transcript()
@@ -293,7 +293,7 @@ async def test_a_bot_that_talks_too_long_is_stopped(script: Script) -> None:
 
 
 async def test_a_late_failure_is_told_in_the_stream() -> None:
-    """Once the wait for the first word is over, the status is 200, and only the stream can tell."""
+    """After the wait for the first word the status is 200, and only the stream can report the failure."""
     bot = GatedBot()
     app = create_app(Settings(first_word_seconds=0.01, bot_silence_seconds=0.1), bot)
     async with Client(app) as client, client.stream("POST", "/api/chat", json=_ASK) as response:
@@ -306,7 +306,7 @@ async def test_a_late_failure_is_told_in_the_stream() -> None:
 
 @pytest.mark.parametrize("words", [0, 1, 3])
 async def test_a_reply_that_outlasts_the_drain_fails_retryably(words: int) -> None:
-    """Running replies get the drain time; who asks meanwhile is turned away."""
+    """Running replies get the drain time; new requests are refused meanwhile."""
     bot = GatedBot()
     app = create_app(Settings(first_word_seconds=0.01), bot)
     async with Client(app) as client, client.stream("POST", "/api/chat", json=_ASK) as response:
@@ -330,7 +330,7 @@ async def test_a_reply_that_outlasts_the_drain_fails_retryably(words: int) -> No
 
 
 async def test_a_reply_that_ends_within_the_drain_is_done() -> None:
-    """And the drain does not wait any longer than for that."""
+    """And the drain ends with it."""
     bot = ScriptedBot(_says)
     app = create_app(Settings(), bot)
     gate = asyncio.Event()
@@ -342,7 +342,7 @@ async def test_a_reply_that_ends_within_the_drain_is_done() -> None:
 
     bot.script = script
     async with Client(app) as client, client.open("POST", "/api/chat", json=_ASK) as response:
-        with anyio.fail_after(10):
+        with anyio.fail_after(60):
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(app.state.replies.drain, 3600)
                 await anyio.lowlevel.checkpoint()
@@ -352,7 +352,7 @@ async def test_a_reply_that_ends_within_the_drain_is_done() -> None:
 
 
 async def test_a_reply_that_shutdown_overtakes_fails_retryably() -> None:
-    """When the lifespan ends before its replies do, nobody waits for them; their readers are told."""
+    """If the lifespan ends before its replies, they are not waited for; their readers get `failed`."""
     bot = GatedBot()
     app = create_app(Settings(first_word_seconds=0.01), bot)
     async with Client(app) as server:
@@ -370,7 +370,7 @@ async def test_a_reply_that_shutdown_overtakes_fails_retryably() -> None:
 async def test_the_json_reply_ends_as_the_stream_does(
     service: _Service, deltas: list[str], end: Finish | Exception | None
 ) -> None:
-    """The same text when it is done; the same problem, as a status, when it failed."""
+    """With the same text if it completed; with the same problem, as a status, if it failed."""
     ending = _raising(end) if isinstance(end, Exception) else (lambda: end)
     streamed = await service.ask(_script(deltas, ending))
     service.bot.script = _script(deltas, ending)

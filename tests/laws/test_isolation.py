@@ -1,4 +1,4 @@
-"""Law 7: what is another's is as if it were not there: nobody else can see, resume, cancel, delete or list it."""
+"""Law 7: another principal's data is as if it did not exist: nobody can see, resume, cancel, delete or list it."""
 
 import itertools
 from collections.abc import AsyncGenerator
@@ -28,10 +28,10 @@ _LAST: dict[Kind, bytes] = {
     "failed": b"event: failed",
     "cancelled": b'"finish_reason":"cancelled"',
 }
-"""What its owner reads at the end of each."""
+"""What the owner reads at the end of each of them."""
 _NAMES = ("alice", "bob", "carol")
 _NOBODY = ""
-"""Whose is what was said before there were keys."""
+"""The owner of everything from before there were keys."""
 
 _numbers = itertools.count(2**100)
 
@@ -42,7 +42,7 @@ def _nothing() -> Ids:
 
 @dataclass(frozen=True, slots=True)
 class _Begin:
-    """Somebody sends a message, perhaps with a key, perhaps to go on with a conversation, its own or another's."""
+    """A message, optionally with an idempotency key, in a new conversation, an own one, or another's."""
 
     who: str
     kind: Kind
@@ -55,7 +55,7 @@ class _Begin:
 
 @dataclass(frozen=True, slots=True)
 class _Probe:
-    """A stranger tries to get at something. So does its owner, when it is gone."""
+    """An attempt at access by another principal, or by the owner after deletion."""
 
     who: int
     of: int
@@ -65,7 +65,7 @@ class _Probe:
 
 @dataclass(frozen=True, slots=True)
 class _Own:
-    """The owner does something with what it has."""
+    """An operation by the owner."""
 
     what: Literal["read", "cancel", "delete"]
     of: int
@@ -83,20 +83,20 @@ class _Thing:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What a key was used for."""
+    """A use of an idempotency key."""
 
     request: Request
     thing: _Thing
 
     def is_asked_again_by(self, request: Request) -> bool:
-        """A repetition of what has begun a conversation may name that conversation."""
+        """A retry of the request that started a conversation may name that conversation."""
         named = {"conversation_id": self.thing.ids.conversation, **(self.request.body or {})}
         return request.body in (self.request.body, named)
 
 
 @dataclass(slots=True)
 class _World:
-    """A service, and all that we know to be there."""
+    """A service, and a model of everything stored in it."""
 
     client: Client
     credentials: dict[str | None, dict[str, str]]
@@ -105,7 +105,7 @@ class _World:
     keys: dict[tuple[str, str], _Known] = field(default_factory=dict)
 
     async def do(self, op: _Begin | _Probe | _Own) -> None:
-        """Let it be done, and look at what comes of it."""
+        """Perform an operation, and check the result."""
         match op:
             case _Begin():
                 await self._begin(op)
@@ -115,7 +115,7 @@ class _World:
                 await self._own(op)
 
     async def look(self) -> None:
-        """Everybody still has what it had, and sees nothing else, whatever was done."""
+        """Check that every principal still has everything that it had, and sees nothing else."""
         cursors: list[str] = []
         for name in _NAMES:
             own = {thing.ids.conversation for thing in self.things if thing.owner == name and not thing.is_gone}
@@ -138,7 +138,7 @@ class _World:
                     assert (await self._send(thing.owner, ask("busy?", thing.ids.conversation))).status == 409
 
     async def forget(self) -> None:
-        """Make room for the next example, whatever has become of this one."""
+        """Clean up for the next example, even after a failure."""
         for thing in self.things:
             await self._send(thing.owner, deleted(thing.ids))
         self.things.clear()
@@ -154,7 +154,7 @@ class _World:
             assert await self._read(op.who, request, known.thing.kind) == known.thing.ids
         elif known is not None and "running" in {thing.kind for thing in self._beside(known.thing)}:
             assert (await self._send(op.who, request)).status == 409
-        elif known is not None:  # what failed does not count, and is done again in its place
+        elif known is not None:  # a failed reply does not count, and is replaced
             ids = await self._read(op.who, request, "failed")
             assert (ids.conversation, ids.reply == known.thing.ids.reply) == (known.thing.ids.conversation, False)
             known.thing.ids = ids
@@ -200,7 +200,7 @@ class _World:
         return [other for other in self.things if other.ids.conversation == thing.ids.conversation]
 
     async def _read(self, who: str, request: Request, kind: Kind) -> Ids:
-        """Read a stream until there is no more, or nothing comes any more."""
+        """Read a stream until it ends or stalls."""
         headers = dict(request.headers) | self.credentials[who]
         async with self.client.stream(request.method, request.path, json=request.body, headers=headers) as response:
             said = b""
@@ -224,7 +224,7 @@ class _World:
 
 
 def _assert_same(theirs: Whole, none: Whole, status: int) -> None:
-    """To the byte, and in the order of the headers; but for the request's id."""
+    """Compare bytes and the order of headers, except the request id."""
     same = [
         [(name, value) for name, value in answer.headers.items() if name != "x-request-id"] for answer in (theirs, none)
     ]
@@ -235,7 +235,7 @@ def _assert_same(theirs: Whole, none: Whole, status: int) -> None:
 
 @pytest.fixture(scope="module")
 async def worlds() -> AsyncGenerator[list[_World], None]:
-    """Where replies that have ended are kept in memory, and where they come back from the store."""
+    """One service that keeps ended replies in memory, and one that reads them from the store."""
     async with AsyncExitStack() as stack:
         worlds = []
         for retention_seconds in (3600, 0):
@@ -263,7 +263,7 @@ _OPS = st.one_of(
     st.builds(_Own, st.sampled_from(["read", "cancel", "delete"]), _SOME),
 )
 _AT_FIRST = (_Begin("alice", "running", None, None), _Begin("bob", "done", "k", None))
-"""So that there is always something to get at."""
+"""Ensures that there is always something to access."""
 
 
 @settings(settings.get_profile("laws"))
@@ -271,7 +271,7 @@ _AT_FIRST = (_Begin("alice", "running", None, None), _Begin("bob", "done", "k", 
 async def test_what_is_anothers_is_as_if_it_were_not_there(
     worlds: list[_World], which: int, ops: list[_Begin | _Probe | _Own]
 ) -> None:
-    """Whatever anybody does, in whatever order; and nobody notices what the others try."""
+    """Whatever anybody does, in any order; and nobody notices what others try."""
     world = worlds[which]
     try:
         for op in (*_AT_FIRST, *ops):

@@ -1,7 +1,7 @@
 """A conversation is never dead: whatever has become of its replies, a harmless message gets an answer.
 
-The engine here is as strict as any: roles alternate, the first one is the user's, no more than so many characters, and
-not a word that its filter forbids. It says no in the words of real ones, and fails in between as real ones do.
+The engine here is as strict as any real one: alternating roles, the user's first, a limit on characters, and a content
+filter. It refuses in the words of real engines, and sometimes fails like they do.
 """
 
 import json
@@ -38,7 +38,7 @@ _MESSAGES = ["hello", f"say {_FORBIDDEN}", "x" * 250, "y" * (_MOST + 1)]
 
 
 class _Strict(FakeEngine):
-    """Judges each request before its script is played."""
+    """Checks each request before it plays its script."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class _Strict(FakeEngine):
     def _judged(self) -> Iterator[Script]:
         while True:
             if self.exchanges[-1].method == "GET":
-                yield answer(404)  # it has no list of models
+                yield answer(404)  # it does not list models
                 continue
             messages = self.exchanges[-1].body["messages"]
             roles = [message["role"] for message in messages]
@@ -72,7 +72,7 @@ async def engine() -> AsyncGenerator[_Strict, None]:
 
 @pytest.fixture(scope="module")
 async def client(engine: _Strict) -> AsyncGenerator[Client, None]:
-    """One service for all examples; each is a conversation of its own."""
+    """One service for all examples; each has its own conversation."""
     own = {"bot": "openai", "openai_base_url": engine.url, "openai_model": "m", "first_word_seconds": 60}
     async with Client(create_app(Settings.model_validate(own))) as client:
         yield client

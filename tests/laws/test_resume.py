@@ -1,4 +1,4 @@
-"""Law 3: cut a stream after any byte, any number of times, and go on: nothing is lost, doubled or out of order."""
+"""Law 3: cut a stream after any byte, any number of times, and resume: nothing is lost, repeated or out of order."""
 
 import itertools
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -28,7 +28,7 @@ _BOUND = 200
 
 @dataclass(frozen=True, slots=True)
 class _Cut:
-    """After how many bytes of a response's body, or before its head, and how to go on then."""
+    """After how many bytes of a response's body, or before its head, and how to resume."""
 
     after: int | None
     way: Way
@@ -42,7 +42,7 @@ class _Service:
     keys: "itertools.count[int]" = field(default_factory=itertools.count)
 
     def say(self, deltas: list[str], ending: str) -> Resumer:
-        """Let the bot's next reply be this."""
+        """Set the bot's next reply."""
 
         async def script(_: Conversation) -> AsyncGenerator[str | Finish, None]:
             self.asked += 1
@@ -57,7 +57,7 @@ class _Service:
         return Resumer(f"key-{next(self.keys)}", fails=ending == "failed")
 
     async def read(self, resumer: Resumer, cuts: list[_Cut], way: Way = "key") -> None:
-        """Read a reply to its end, cut off as told."""
+        """Read a reply to its end, with these cuts."""
         for cut in cuts:
             await self._connect(resumer, way, cut)
             if resumer.end is not None:
@@ -100,7 +100,7 @@ async def _silent(_: Conversation) -> AsyncGenerator[str | Finish, None]:
 
 @pytest.fixture(scope="module", params=[60, 0], ids=["from memory", "from the store"])
 async def service(request: pytest.FixtureRequest) -> AsyncGenerator[_Service, None]:
-    """One application for all examples; what has ended is read again from memory, or at once from the store."""
+    """One application for all examples; ended replies are read again from memory, or directly from the store."""
     async with _service(retention_seconds=request.param) as service:
         yield service
 
@@ -118,9 +118,9 @@ _CUTS = st.lists(
 async def test_a_stream_that_is_cut_anywhere_is_whole_when_it_is_resumed(
     service: _Service, deltas: list[str], cuts: list[_Cut], ending: str
 ) -> None:
-    """Whatever the text and the end. The bot is asked once; who comes later gets the same words under the same ids.
+    """Whatever the text and the end. The reply is generated once; later readers get the same words with the same ids.
 
-    Only of a reply that has failed, whose id was not even known, it is asked again.
+    Only a reply that failed before the client knew its id is generated again.
     """
     resumer = service.say(deltas, ending)
     await service.read(resumer, cuts)
@@ -141,7 +141,7 @@ async def test_a_stream_that_is_cut_anywhere_is_whole_when_it_is_resumed(
 async def test_several_readers_are_cut_and_resume_each_for_itself(
     service: _Service, deltas: list[str], cuts: list[list[_Cut]]
 ) -> None:
-    """All at the same time, each with a cursor of its own."""
+    """Concurrently, each with its own cursor."""
     key = service.say(deltas, "done").key
     resumers = [Resumer(key) for _ in cuts]
     async with anyio.create_task_group() as group:
@@ -155,7 +155,7 @@ async def test_several_readers_are_cut_and_resume_each_for_itself(
 @settings(settings.get_profile("laws"))
 @given(foul_texts, st.data())
 def test_what_was_saved_of_a_reply_has_the_words_that_the_reply_had(text: str, data: st.DataObject) -> None:
-    """Any number of whole words, split again, gives those words; so ids mean the same after a crash."""
+    """A prefix of whole words, split again, gives the same words; so ids mean the same after a crash."""
     splitter = WordSplitter()
     words = splitter.feed(normalised(text)) + splitter.flush()
     saved = words[: data.draw(st.integers(0, len(words)))]
@@ -164,7 +164,7 @@ def test_what_was_saved_of_a_reply_has_the_words_that_the_reply_had(text: str, d
 
 
 def test_the_resumer_is_strict() -> None:
-    """Of the tests' own support: it would see a word that is lost, doubled, or of another reply."""
+    """A test of the tests' own support: it would notice a word that is lost, repeated, or from another reply."""
     reply_id, other = "a" * 32, "b" * 32
     headers = {"reply-id": reply_id, "content-location": f"replies/{reply_id}/events"}
     for bad in (f"id: {reply_id}:2", f"id: {other}:1", "id: 1"):

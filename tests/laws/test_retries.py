@@ -1,4 +1,4 @@
-"""The law of retries: whatever was answered, whoever repeats a request until it succeeds has one reply, generated once.
+"""The law of retries: whatever was answered, a request retried until it succeeds leaves one reply, generated once.
 
 And one message in one conversation; and with `Last-Event-ID`, exactly the same words.
 """
@@ -37,7 +37,7 @@ async def on_postgresql() -> AsyncGenerator[Service, None]:
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 async def impatient(request: pytest.FixtureRequest) -> AsyncGenerator[Service, None]:
-    """One that does not wait long for its database."""
+    """A service with a short timeout for its database."""
     async with Service(fresh_database_url(request.param), storage_seconds=0.4) as service:
         yield service
 
@@ -76,7 +76,7 @@ async def test_whatever_was_answered_a_retry_gets_one_reply(service: Service, op
 @settings(_PROFILE, max_examples=max(5, _EXAMPLES // 10))
 @given(st.lists(_OPS, min_size=1, max_size=8))
 async def test_on_postgresql_as_well(on_postgresql: Service, ops: list[Op]) -> None:
-    """The rows are replaced in another way there."""
+    """Rows are replaced in a different way there."""
     await _hold(on_postgresql, ops)
 
 
@@ -86,7 +86,7 @@ _LOCKED = st.one_of(st.builds(AskLocked, _WHICH, st.sampled_from(BOTH)), st.buil
 @settings(_PROFILE, max_examples=max(3, _EXAMPLES // 20))
 @given(st.lists(_OPS, max_size=3), _LOCKED, st.lists(_OPS, max_size=3))
 async def test_and_whatever_the_database_does(impatient: Service, before: list[Op], op: Op, after: list[Op]) -> None:
-    """What could not be stored is told as a failure; if it is stored later, that is the reply."""
+    """What could not be stored is reported as a failure; if it is stored later, it is the reply."""
     await _hold(impatient, [*before, op, *after])
 
 
@@ -117,5 +117,5 @@ _CASES: dict[str, list[Op]] = {
 
 @pytest.mark.parametrize("case", _CASES)
 async def test_the_cases_that_people_have_met(service: Service, case: str) -> None:
-    """Each of these once ended in the same failure for a day, in several conversations, or in a refusal."""
+    """Each of these once led to the same failure for a day, several conversations, or a refusal."""
     await _hold(service, _CASES[case])

@@ -19,7 +19,7 @@ _LINE_END = st.sampled_from(["\n", "\r", "\r\n"])
 
 @pytest.fixture(scope="module")
 async def client() -> AsyncGenerator[Client, None]:
-    """One application for all examples, with the simulator for its bot."""
+    """One application with the simulator, for all examples."""
     async with Client(create_app(Settings(bot="simulator"))) as client:
         yield client
 
@@ -39,7 +39,7 @@ async def _whole(client: Client, message: str) -> str:
 
 
 def _is_message(text: str) -> bool:
-    """Whether the contract takes it: some of it is not white space. None of these texts has NUL or is too long."""
+    """Whether the contract accepts it: not only white space. None of these texts has NUL or is too long."""
     return not all(map(is_white_space, text)) and not text.startswith("/simulate")
 
 
@@ -51,7 +51,7 @@ def _is_message(text: str) -> bool:
 @example("x" * 16_000, "ascii")
 @example("\U0001f469\u200d\U0001f4bb" * 5_333, "utf-8")
 async def test_the_simulator_echoes_any_text_exactly(client: Client, text: str, encoding: str) -> None:
-    """As a stream and as JSON; whether the message came as it is or with its characters escaped."""
+    """As a stream and as JSON, and whether or not the message's characters are escaped."""
     assume(_is_message(text))
     transcript = await _streamed(client, text, encoding)
     assert transcript.text == transcript.reply.text == normalised(text)
@@ -64,8 +64,8 @@ async def test_the_simulator_echoes_any_text_exactly(client: Client, text: str, 
 @example("a\r\nb", 2, "\r\n")
 @example("\n \u3000", 1, "\r")
 async def test_deltas_of_any_size_give_the_same_words(client: Client, text: str, chunk: int, line_end: str) -> None:
-    """Where a model's tokens end must not show."""
-    assume(not (line_end == "\r" and text.startswith("\n")))  # together they are one line end
+    """A model's token boundaries must not be visible."""
+    assume(not (line_end == "\r" and text.startswith("\n")))  # together they are one line ending
     whole = await _streamed(client, f"/simulate{line_end}{text}")
     in_pieces = await _streamed(client, f"/simulate chunk={chunk}{line_end}{text}")
     assert in_pieces.words == whole.words
@@ -75,6 +75,6 @@ async def test_deltas_of_any_size_give_the_same_words(client: Client, text: str,
 
 @given(texts, st.integers(1, 5), st.sampled_from(["", " chunk=3"]))
 async def test_a_repeated_text_is_echoed_exactly(client: Client, text: str, repeat: int, chunk: str) -> None:
-    """Its ends meet: a CR and the next LF are one line break."""
+    """Where repetitions meet, a CR and the next LF are one line break."""
     transcript = await _streamed(client, f"/simulate repeat={repeat}{chunk}\n{text}")
     assert transcript.text == normalised(text * repeat)

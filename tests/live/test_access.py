@@ -1,4 +1,4 @@
-"""API keys: who is let in, what the others are told (RFC 6750), and that it is told before all else."""
+"""API keys: who gets in, what the others are told (RFC 6750), and that this comes before anything else."""
 
 import ast
 import asyncio
@@ -32,7 +32,7 @@ class _Doors:
     revoked: str
 
     def ask(self, raw: bytes) -> Answer:
-        """Send a request, and get its answer, which is due before the request is complete."""
+        """Send a request, and get the response, which is due before the request is complete."""
         with Wire(self.server.port) as wire:
             wire.send(raw)
             return wire.answer(to_head=raw.startswith(b"HEAD"))
@@ -40,7 +40,7 @@ class _Doors:
 
 @pytest.fixture(scope="module")
 def doors() -> Iterator[_Doors]:
-    """Locked ones. A body may take an hour to arrive: who is refused sooner was not asked for it."""
+    """A service with keys. A body may take an hour to arrive, so an earlier refusal did not wait for it."""
     url = fresh_database_url()
 
     async def keys() -> tuple[str, ...]:
@@ -55,7 +55,7 @@ def doors() -> Iterator[_Doors]:
 
 
 def _guarded(*headers: str) -> dict[str, bytes]:
-    """A request to each operation that wants credentials, as the contract has it."""
+    """A request to each operation that requires credentials according to the contract."""
     requests: dict[str, bytes] = {}
     for operation in Contract.load().operations.values():
         if operation.is_guarded:
@@ -66,7 +66,7 @@ def _guarded(*headers: str) -> dict[str, bytes]:
 
 
 def _presented(doors: _Doors) -> dict[str, tuple[list[str], str]]:
-    """What is presented instead of a good key, and the challenge that it gets."""
+    """What is presented instead of a valid key, and the expected challenge."""
     good, other = doors.good, doors.other
     other_secret = f"{good[:22]}{other[22:]}"
     assert len(other_secret) == len(good)
@@ -91,7 +91,7 @@ def _presented(doors: _Doors) -> dict[str, tuple[list[str], str]]:
         "another's secret": ([f"Bearer {other_secret}"], _INVALID),
         "a wrong secret": ([f"Bearer {good[:22]}{'A' * 43}"], _INVALID),
         "a key's id": ([f"Bearer {good[5:21]}"], _INVALID),
-        "what is stored of it": ([f"Bearer {access._hash(good[22:])}"], _INVALID),  # noqa: SLF001 - as a thief has it
+        "what is stored of it": ([f"Bearer {access._hash(good[22:])}"], _INVALID),  # noqa: SLF001 - like a thief of the database
         "an expired key": ([f"Bearer {doors.expired}"], _INVALID),
         "a revoked key": ([f"Bearer {doors.revoked}"], _INVALID),
         "a token that nobody here trusts": (["Bearer a.b.c"], _INVALID),
@@ -105,7 +105,7 @@ def _presented(doors: _Doors) -> dict[str, tuple[list[str], str]]:
 
 
 def test_who_presents_no_good_key_is_told_so_as_rfc_6750_has_it(doors: _Doors) -> None:
-    """Whatever the operation. Who has shown nothing is told of no error; who has, of no more than that it is bad."""
+    """Whatever the operation. Without credentials there is no error code; otherwise only that the key is invalid."""
     for what, (lines, challenge) in _presented(doors).items():
         for operation, raw in _guarded(*lines).items():
             answer = doors.ask(raw)
@@ -119,7 +119,7 @@ def test_who_presents_no_good_key_is_told_so_as_rfc_6750_has_it(doors: _Doors) -
 
 
 def test_what_is_wrong_with_a_key_is_not_told(doors: _Doors) -> None:
-    """All answers are the same, but for the request's id: to an unknown key, a wrong secret, a key of old."""
+    """All responses are the same, except the request id: for an unknown key, a wrong secret, an old key."""
     answers = set()
     for lines, challenge in _presented(doors).values():
         answer = doors.ask(_guarded(*lines)["listConversations"])
@@ -131,13 +131,13 @@ def test_what_is_wrong_with_a_key_is_not_told(doors: _Doors) -> None:
 
 @pytest.mark.parametrize("scheme", ["Bearer ", "bearer ", "BEARER ", "Bearer   "])
 def test_a_good_key_opens_every_operation(doors: _Doors, scheme: str) -> None:
-    """However the scheme is written (RFC 9110, section 11.1)."""
+    """In any case (RFC 9110, section 11.1)."""
     for operation, raw in _guarded(f"Authorization: {scheme}{doors.good}").items():
         assert doors.ask(raw).status in {200, 404, 415}, operation
 
 
 def test_credentials_elsewhere_are_none(doors: _Doors) -> None:
-    """Not in the address, where logs and proxies would keep them, nor in a body or a cookie."""
+    """Not in the URL, where logs and proxies would keep them, nor in a body or a cookie."""
     for raw in (
         get(f"/api/conversations?access_token={doors.good}"),
         get("/api/conversations", {"Cookie": f"access_token={doors.good}", "X-Api-Key": doors.good}),
@@ -148,7 +148,7 @@ def test_credentials_elsewhere_are_none(doors: _Doors) -> None:
 
 
 def test_what_tells_that_the_service_is_up_is_open_to_all(doors: _Doors) -> None:
-    """And what tells how to use it: orchestrators and readers have no key; a bad one does no harm."""
+    """And so is the documentation: orchestrators and readers have no key; an invalid one does no harm."""
     for path in ("/api/health", "/api/ready", "/docs", "/openapi.yaml", "/openapi.json", "/openapi-3.1.json"):
         for headers in ({}, {"Authorization": "Bearer bad"}):
             assert doors.ask(get(path, headers)).status == 200
@@ -177,19 +177,19 @@ _UNREAD: dict[str, bytes] = {
 
 @pytest.mark.parametrize("what", _UNREAD)
 def test_credentials_come_before_everything_else(doors: _Doors, what: str) -> None:
-    """At once: nothing of the request but its head was waited for, or looked at."""
+    """At once: nothing of the request but its head is read or examined."""
     answer = doors.ask(_UNREAD[what])
     assert (answer.status, answer.headers["www-authenticate"]) == (401, _MISSING)
 
 
 def test_secrets_are_compared_in_constant_time() -> None:
-    """By the code: once, whether the key is there or not, and by nothing else than what is made for it."""
+    """By the code: exactly once, whether or not the key exists, and with a function made for it."""
     function = ast.parse(inspect.getsource(access.KeyRing.grant).strip()).body[0]
     compared = [
         ast.unparse(statement)
-        for statement in getattr(function, "body", [])  # of the function itself: not below an `if`
+        for statement in getattr(function, "body", [])  # directly in the function, not below an `if`
         if "compare_digest" in ast.unparse(statement)
     ]
     assert compared == ["is_right = hmac.compare_digest(_hash(secret), key.secret_hash if key else _NOBODY)"]
     assert not [node for node in ast.walk(function) if isinstance(node, ast.Eq | ast.NotEq)]
-    assert len(access._NOBODY) == len(access._hash(""))  # noqa: SLF001 - what the comparison takes depends on it
+    assert len(access._NOBODY) == len(access._hash(""))  # noqa: SLF001 - the time of a comparison depends on the length

@@ -1,4 +1,4 @@
-"""Bodies that are framed wrongly, that nobody wants, or that hold numbers out of all proportion."""
+"""Bodies with wrong framing, bodies that are not needed, and bodies with absurdly large numbers."""
 
 import asyncio
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ _MEGABYTE = 2**20
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[LiveServer]:
-    """One that asks nobody for a key."""
+    """A service without keys."""
     with LiveServer() as server:
         yield server
 
@@ -29,7 +29,7 @@ def wire(server: LiveServer) -> Iterator[Wire]:
 
 @pytest.fixture(scope="module")
 def locked() -> Iterator[tuple[LiveServer, dict[str, str]]]:
-    """One that asks for a key, and the header that has it."""
+    """A service with keys, and the header with one."""
     url = fresh_database_url()
     token = asyncio.run(made_key(url, "alice"))[0]
     with LiveServer(database_url=url) as server:
@@ -66,7 +66,7 @@ def _chunked(chunks: bytes, coding: str = "chunked") -> bytes:
     ids=repr,
 )
 def test_a_malformed_chunk_gets_400_and_the_end(server: LiveServer, chunks: bytes) -> None:
-    """Whether it is the first or comes later, with the head or behind it."""
+    """Whether it is the first or a later one, with the head or after it."""
     for before in (b"", b"1\r\n{\r\n"):
         for is_later in (False, True):
             with Wire(server.port) as wire:
@@ -100,7 +100,7 @@ def test_a_malformed_chunk_gets_400_and_the_end(server: LiveServer, chunks: byte
     ids=repr,
 )
 def test_only_one_transfer_coding_is_known(wire: Wire, coding: str, status: int) -> None:
-    """RFC 9112, section 6.1; but where the end of the body cannot be known, it is 400 (6.3)."""
+    """RFC 9112, section 6.1; but if the end of the body cannot be determined, it is 400 (6.3)."""
     wire.send(_chunked(b"0\r\n\r\n", coding))
     answer = wire.answer()
     assert answer.status == status
@@ -109,14 +109,14 @@ def test_only_one_transfer_coding_is_known(wire: Wire, coding: str, status: int)
 
 
 def test_chunks_in_capitals_are_chunks(wire: Wire) -> None:
-    """Names of codings have no case; and an extension may be ignored."""
+    """Names of codings are case-insensitive; and an extension may be ignored."""
     body = post("hello").partition(b"\r\n\r\n")[2]
     wire.send(_chunked(b"%X;name=value\r\n%b\r\n0\r\n\r\n" % (len(body), body), "CHUNKED"))
     assert wire.answer().transcript().text == "hello"
 
 
 def test_http_1_0_has_no_chunks(wire: Wire) -> None:
-    """RFC 9112, section 6.1: the framing is faulty then."""
+    """RFC 9112, section 6.1: then the framing is faulty."""
     wire.send(_chunked(b"0\r\n\r\n").replace(b"HTTP/1.1", b"HTTP/1.0", 1))
     assert wire.answer().problem_code() == "malformed-request"
 
@@ -140,7 +140,7 @@ def test_http_1_0_has_no_chunks(wire: Wire) -> None:
     ids=lambda fields: repr(fields[:60]),
 )
 def test_a_length_is_one_number_and_alone(wire: Wire, fields: bytes) -> None:
-    """Where two parsers could see two ends, there is none (RFC 9112, section 6.3)."""
+    """If two parsers could see two ends, the request is refused (RFC 9112, section 6.3)."""
     wire.send(b"POST /api/chat HTTP/1.1\r\nHost: localhost\r\n" + fields + b"\r\n0\r\n\r\n")
     answer = wire.answer()
     assert (answer.status, answer.problem_code()) == (400, "malformed-request")
@@ -148,7 +148,7 @@ def test_a_length_is_one_number_and_alone(wire: Wire, fields: bytes) -> None:
 
 
 def test_fields_behind_a_body_are_not_those_of_its_head(wire: Wire) -> None:
-    """RFC 9110, section 6.5.1. A proxy that looks at heads has not seen them."""
+    """RFC 9110, section 6.5.1. A proxy that checks heads has not seen them."""
     body = post("hello").partition(b"\r\n\r\n")[2]
     chunks = b"%x\r\n%b\r\n0\r\nLast-Event-ID: x\r\nHost: other.example\r\nContent-Type: a/b\r\n\r\n" % (
         len(body),
@@ -160,7 +160,7 @@ def test_fields_behind_a_body_are_not_those_of_its_head(wire: Wire) -> None:
 
 
 def test_fields_behind_a_body_are_bounded(wire: Wire) -> None:
-    """And so are the parts of a chunk's size that may be ignored, and a line of either that does not end."""
+    """And so are chunk extensions, and unterminated lines of either."""
     wire.send(_chunked(b"1\r\n{\r\n0\r\n"))
     for n in range(50):
         wire.send(b"X-%d: %b\r\n" % (n, b"x" * 100_000))
@@ -169,7 +169,7 @@ def test_fields_behind_a_body_are_bounded(wire: Wire) -> None:
 
 @pytest.mark.parametrize("size", [1_000, 70_000, 5 * _MEGABYTE])
 def test_the_body_of_a_refused_request_is_no_request(locked: tuple[LiveServer, dict[str, str]], size: int) -> None:
-    """It is read and dropped, whether the client has looked at the answer or not, and the next request is answered."""
+    """It is read and dropped, whether or not the client has read the response, and the next request is answered."""
     server, key = locked
     evil = get("/api/conversations", key)
     body = (evil * (size // len(evil) + 1))[:size]
@@ -188,7 +188,7 @@ def test_the_body_of_a_refused_request_is_no_request(locked: tuple[LiveServer, d
 
 
 def test_each_refusal_survives_the_rest_of_its_body(server: LiveServer) -> None:
-    """A client that looks for the answer only when it has sent everything finds it, whatever it is."""
+    """A client that reads the response only after sending everything finds it, whatever it is."""
     huge = b"x" * 3 * _MEGABYTE
     for raw, code in (
         (request(huge), "body-too-large"),
@@ -209,7 +209,7 @@ def test_each_refusal_survives_the_rest_of_its_body(server: LiveServer) -> None:
 
 
 def test_a_body_that_nobody_will_read_to_its_end_is_told_so(locked: tuple[LiveServer, dict[str, str]]) -> None:
-    """The connection closes behind the answer, so that a client that looks can stop; nothing is a second answer."""
+    """The connection closes after the response, so that a client that looks can stop; there is no second response."""
     server, _ = locked
     with Wire(server.port) as wire:
         wire.send(request(b"", {"Content-Length": str(100 * _MEGABYTE)}))
@@ -221,7 +221,7 @@ def test_a_body_that_nobody_will_read_to_its_end_is_told_so(locked: tuple[LiveSe
 
 @pytest.mark.parametrize("headers", [{"Content-Length": str(2**40)}, {"Content-Type": "a/b"}], ids=["length", "chunks"])
 def test_what_is_dropped_is_bounded(server: LiveServer, headers: dict[str, str]) -> None:
-    """In bytes, and in time as well: see the slow clients."""
+    """In bytes, and also in time: see the slow clients."""
     raw = request(b"", headers)
     chunk = b"10000\r\n%b\r\n" % (b"x" * 65_536)
     with Wire(server.port) as wire:
@@ -231,7 +231,7 @@ def test_what_is_dropped_is_bounded(server: LiveServer, headers: dict[str, str])
 
 
 def test_a_malformed_rest_of_a_refused_body_gets_no_second_answer(locked: tuple[LiveServer, dict[str, str]]) -> None:
-    """The request has its answer."""
+    """The request has already been answered."""
     server, _ = locked
     with Wire(server.port) as wire:
         wire.send(_chunked(b"1\r\n{\r\n"))
@@ -241,7 +241,7 @@ def test_a_malformed_rest_of_a_refused_body_gets_no_second_answer(locked: tuple[
 
 
 def test_who_waits_for_leave_to_send_a_body_is_refused_without_it(locked: tuple[LiveServer, dict[str, str]]) -> None:
-    """And the connection closes: nobody can tell whether the client sends it all the same (RFC 9110, 10.1.1)."""
+    """And the connection closes: the client may or may not send it (RFC 9110, 10.1.1)."""
     server, key = locked
     body = post("hello").partition(b"\r\n\r\n")[2]
     with Wire(server.port) as wire:
@@ -259,7 +259,7 @@ def test_who_waits_for_leave_to_send_a_body_is_refused_without_it(locked: tuple[
 @pytest.mark.parametrize("digits", [5_000, 200_000])
 @pytest.mark.parametrize("sign", ["", "-"])
 def test_a_number_out_of_all_proportion_is_json(wire: Wire, digits: int, sign: str) -> None:
-    """It is not what the contract asks for, and that is all there is to say; as long as it is, it is read at once."""
+    """It is simply not what the contract asks for; however long it is, it is parsed at once."""
     number = f"{sign}{'9' * digits}"
     for body in (number, f'{{"user_message": {number}}}', f'{{"user_message": "a", "other": [{number}]}}'):
         for text in (body, body.replace("999", "9.9", 1), body.replace(number, "1e999999")):

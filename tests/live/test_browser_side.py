@@ -1,4 +1,4 @@
-"""What browsers are told, and what a page of somebody else's can do to who looks at it: nothing."""
+"""What browsers are told, and what a page of another site can do to its visitors: nothing."""
 
 import re
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ _NOBODY = "0" * 32
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[LiveServer]:
-    """One that answers for some hosts, and to pages of one origin."""
+    """A service that answers for some hosts, and to pages of one origin."""
     with LiveServer(
         allowed_origins=f'["{_OURS}"]', allowed_hosts='["127.0.0.1", "localhost", "*.example.org", "[::1]"]'
     ) as server:
@@ -27,7 +27,7 @@ def server() -> Iterator[LiveServer]:
 
 @pytest.fixture(scope="module")
 def default() -> Iterator[LiveServer]:
-    """As it is by itself."""
+    """A service with default settings."""
     with LiveServer() as server:
         yield server
 
@@ -66,7 +66,7 @@ _EVERY: dict[str, tuple[bytes, int]] = {
 
 @pytest.mark.parametrize("what", _EVERY)
 def test_every_response_tells_browsers_what_not_to_do_with_it(server: LiveServer, what: str) -> None:
-    """Not to guess a type, not to tell others where somebody was, not to show it in a frame. And it has its id."""
+    """Not to sniff types, not to send referrers, not to show it in a frame. And it has a request id."""
     raw, status = _EVERY[what]
     answer = _ask(server, raw)
     assert answer.status == status
@@ -76,7 +76,7 @@ def test_every_response_tells_browsers_what_not_to_do_with_it(server: LiveServer
 
 
 def test_by_default_no_page_of_another_origin_sees_anything(default: LiveServer) -> None:
-    """Neither is it told beforehand that it might, nor does any answer say so."""
+    """Neither preflights nor responses allow it."""
     asked = {"Origin": _OURS, "Access-Control-Request-Method": "POST"}
     for raw in (
         _method("OPTIONS", "/api/chat", asked),
@@ -92,7 +92,7 @@ def test_by_default_no_page_of_another_origin_sees_anything(default: LiveServer)
 
 
 def test_a_page_of_an_allowed_origin_may_send_what_its_clients_send(server: LiveServer) -> None:
-    """EventSource's stand-ins say that they want nothing cached, in the old way too."""
+    """Polyfills of EventSource ask for uncached responses, also in the old way."""
     asked = {"Origin": _OURS, "Access-Control-Request-Method": "POST"}
     answer = _ask(server, _method("OPTIONS", "/api/chat", asked))
     allowed = {name.strip().lower() for name in answer.headers["access-control-allow-headers"].split(",")}
@@ -100,7 +100,7 @@ def test_a_page_of_an_allowed_origin_may_send_what_its_clients_send(server: Live
 
 
 def test_an_origin_is_allowed_to_the_letter(server: LiveServer) -> None:
-    """Errors, too, can be seen by its pages, and the headers that say what to do."""
+    """Its pages can also read errors, and the headers that say what to do."""
     for raw, status in _EVERY.values():
         if status in {403, 421} or not raw.startswith((b"GET", b"POST", b"PUT")):
             continue
@@ -137,7 +137,7 @@ def test_an_origin_is_allowed_to_the_letter(server: LiveServer) -> None:
 def test_pages_of_other_sites_change_nothing(
     server: LiveServer, path: str, headers: dict[str, str], *, is_refused: bool
 ) -> None:
-    """By what the browser says of the site or, where it says nothing of that, of the origin."""
+    """By what the browser says about the site or, if it does not say that, the origin."""
     raw = post("hello", headers)
     if path != CHAT:
         raw = _method("POST" if path.endswith("cancel") else "DELETE", path, headers)
@@ -164,13 +164,13 @@ def test_pages_of_other_sites_change_nothing(
     ids=str,
 )
 def test_what_could_never_match_is_refused_as_a_setting(setting: dict[str, list[str]]) -> None:
-    """Silently it would lock everybody out; and what means everybody is not to be had so easily."""
+    """It would silently lock everybody out; and allowing everybody must be explicit."""
     with pytest.raises(ValidationError):
         Settings.model_validate(setting)
 
 
 def test_the_page_comes_with_a_policy_that_lets_in_nothing_of_others(default: LiveServer) -> None:
-    """No script and no style but this server's; a nonce is used once."""
+    """Only this server's scripts and styles; a nonce is used once."""
     nonces = set()
     for _ in range(3):
         answer = _ask(default, get("/docs"))

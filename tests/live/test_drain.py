@@ -1,4 +1,4 @@
-"""SIGTERM: running replies finish, nobody new is taken, and whatever clients do the process ends in time."""
+"""SIGTERM: running replies finish, new ones are refused, and whatever clients do, the process ends in time."""
 
 import signal
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from tests.support.upstream import Upstream
 from tests.support.wire import Answer, Wire, get, post
 
 _SOME_SECONDS = 10.0
-"""What an orchestrator would give on top of the drain time; an exit takes two at most."""
+"""An orchestrator's grace on top of the drain time; an exit takes at most two seconds."""
 _WORDS = "".join(f"word{n} " for n in range(40))
 _BY_SIGTERM = -signal.SIGTERM
 
@@ -25,7 +25,7 @@ def _ask(server: LiveServer, request: bytes) -> Answer:
 
 
 def _wait_until_draining(server: LiveServer) -> Answer:
-    """Ask for readiness until the signal has taken effect."""
+    """Request readiness until the signal has taken effect."""
     while (answer := _ask(server, get("/api/ready"))).status == 200:
         pass
     return answer
@@ -40,7 +40,7 @@ def _begin(server: LiveServer, stack: ExitStack, directive: str) -> Wire:
 
 
 def test_a_running_reply_finishes() -> None:
-    """While it does, readiness is 503, new chats are turned away with Retry-After, and health still answers."""
+    """While it does, readiness is 503, new messages are refused with Retry-After, and health still answers."""
     with LiveServer() as server, Wire(server.port) as wire:
         wire.send(post(f"/simulate pace_ms=25\n{_WORDS}"))
         first = wire.head(), wire.chunk()
@@ -60,7 +60,7 @@ def test_a_running_reply_finishes() -> None:
 
 
 def test_a_reply_as_json_finishes_too() -> None:
-    """Though its client has not had a byte of it yet."""
+    """Although its client has not received a byte of it yet."""
     with LiveServer(program=SERVICE) as server, Upstream() as upstream, Wire(server.port) as wire:
         wire.send(post(upstream.message, path=WHOLE))
         upstream.accept()
@@ -74,7 +74,7 @@ def test_a_reply_as_json_finishes_too() -> None:
 
 @pytest.mark.parametrize("words", [0, 1])
 def test_a_reply_that_outlasts_the_drain_fails_retryably(words: int) -> None:
-    """Its client is told in the stream, or by the status if that was not sent yet, and may send it again elsewhere."""
+    """Its client gets `failed`, or the status if that was not sent yet, and may retry elsewhere."""
     with LiveServer(program=SERVICE, drain_seconds=0.5, first_word_seconds=30) as server, Upstream() as upstream:
         with Wire(server.port) as wire:
             wire.send(post(upstream.message))
@@ -99,7 +99,7 @@ def test_a_reply_that_outlasts_the_drain_fails_retryably(words: int) -> None:
 
 
 def _nothing(wire: Wire) -> None:
-    """It connects, and that is all."""
+    """It only connects."""
 
 
 def _idle(wire: Wire) -> None:
@@ -116,12 +116,12 @@ def _half_a_body(wire: Wire) -> None:
 
 
 def _never_reads_a_stream(wire: Wire) -> None:
-    wire.send(post("/simulate repeat=40\n" + ("x" + "\n" * 500) * 30))  # the server waits in the middle of it
+    wire.send(post("/simulate repeat=40\n" + ("x" + "\n" * 500) * 30))  # the server blocks in the middle of it
     wire.head()
 
 
 def _never_reads_the_rest(wire: Wire) -> None:
-    wire.send(post("/simulate repeat=60\n" + "x" + "\n" * 15_000))  # all is written, and waits in the server's buffer
+    wire.send(post("/simulate repeat=60\n" + "x" + "\n" * 15_000))  # written, but waits in the server's buffer
     wire.head()
 
 
@@ -136,7 +136,7 @@ def _never_reads_json(wire: Wire) -> None:
     ids=lambda behave: behave.__name__.strip("_"),
 )
 def test_the_process_ends_in_time_whatever_a_client_does(behave: Callable[[Wire], None]) -> None:
-    """Five of a kind, each holding its connection until the server is gone. All but the drain takes two seconds."""
+    """Five of each, holding their connections until the server is gone. Everything but the drain takes two seconds."""
     with LiveServer(drain_seconds=0.3, max_reply_characters=10_000_000) as server, ExitStack() as stack:
         for _ in range(5):
             behave(stack.enter_context(Wire(server.port, receive_buffer=4096)))
@@ -148,7 +148,7 @@ def test_the_process_ends_in_time_whatever_a_client_does(behave: Callable[[Wire]
 
 
 def test_with_nothing_to_drain_the_process_ends_at_once() -> None:
-    """However long the drain might take."""
+    """Whatever the drain time."""
     with LiveServer(drain_seconds=3600) as server:
         server.terminate()
         assert server.wait(_SOME_SECONDS) == _BY_SIGTERM
@@ -170,7 +170,7 @@ def test_a_second_signal_stops_at_once(again: signal.Signals) -> None:
 
 @pytest.mark.parametrize("directive", [None, "stall_after=3"], ids=["idle", "streaming"])
 def test_ctrl_c_ends_without_a_traceback(directive: str | None) -> None:
-    """Whoever tries the service on a terminal ends it so."""
+    """As everybody does who tries the service in a terminal."""
     with LiveServer(drain_seconds=0.3, first_word_seconds=0.01) as server, ExitStack() as stack:
         if directive:
             _begin(server, stack, directive)

@@ -1,4 +1,4 @@
-"""How large a request's head may be, and that it does not matter how it arrives."""
+"""How large a request's head may be, however it arrives."""
 
 from collections.abc import Iterator
 
@@ -21,7 +21,7 @@ _TOO_LARGE = {
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[LiveServer]:
-    """One server for all."""
+    """One server for all tests."""
     with LiveServer() as server:
         yield server
 
@@ -41,7 +41,7 @@ def _send(wire: Wire, raw: bytes, piece: int) -> None:
 @pytest.mark.parametrize("piece", _PIECES.values(), ids=_PIECES)
 @pytest.mark.parametrize("headers", _TOO_LARGE.values(), ids=_TOO_LARGE)
 def test_a_head_over_the_bounds_gets_431(wire: Wire, headers: dict[str, str], piece: int) -> None:
-    """All of it is read, or else its sender would see a reset and no answer (RFC 6585, section 5)."""
+    """All of it is read; otherwise its sender would see a reset and no response (RFC 6585, section 5)."""
     _send(wire, get("/api/health", headers), piece)
     answer = wire.answer()
     assert (answer.status, answer.problem_code()) == (431, "head-too-large")
@@ -52,14 +52,14 @@ def test_a_head_over_the_bounds_gets_431(wire: Wire, headers: dict[str, str], pi
 @pytest.mark.parametrize("piece", _PIECES.values(), ids=_PIECES)
 @pytest.mark.parametrize("headers", _TOO_LARGE.values(), ids=_TOO_LARGE)
 def test_a_head_over_the_bounds_gets_431_before_its_end(wire: Wire, headers: dict[str, str], piece: int) -> None:
-    """What never ends would never be answered."""
+    """An endless head would never be answered otherwise."""
     _send(wire, get("/api/health", headers)[:-4] + b"x" * MOST_HEAD_BYTES, piece)
     assert wire.answer().problem_code() == "head-too-large"
 
 
 @pytest.mark.parametrize("piece", _PIECES.values(), ids=_PIECES)
 def test_a_head_within_the_bounds_is_taken(wire: Wire, piece: int) -> None:
-    """Nearly as large as it may be, and then once more: each has the bounds for itself."""
+    """At nearly the maximum size, and then again: the limits are per request."""
     headers = {f"X-{n}": "x" * 630 for n in range(MOST_FIELDS - 1)}
     for _ in range(3):
         _send(wire, get("/api/health", headers), piece)
@@ -68,7 +68,7 @@ def test_a_head_within_the_bounds_is_taken(wire: Wire, piece: int) -> None:
 
 @pytest.mark.parametrize("piece", _PIECES.values(), ids=_PIECES)
 def test_a_target_that_is_too_long_gets_414(wire: Wire, piece: int) -> None:
-    """RFC 9112, section 3: a status of its own."""
+    """RFC 9112, section 3: it has its own status."""
     _send(wire, get("/api/health?" + "x" * MOST_HEAD_BYTES), piece)
     answer = wire.answer()
     assert (answer.status, answer.problem_code()) == (414, "target-too-long")
@@ -76,7 +76,7 @@ def test_a_target_that_is_too_long_gets_414(wire: Wire, piece: int) -> None:
 
 
 def test_a_target_within_the_bound_is_taken(wire: Wire) -> None:
-    """To the byte."""
+    """Exact to the byte."""
     path = "/api/health?"
     wire.send(get(path + "x" * (MOST_TARGET_BYTES - len(path))))
     assert wire.answer().status == 200
@@ -85,7 +85,7 @@ def test_a_target_within_the_bound_is_taken(wire: Wire) -> None:
 
 
 def test_a_head_that_is_too_large_behind_others_is_answered_in_its_turn(wire: Wire) -> None:
-    """Those in front of it are answered before."""
+    """Earlier requests are answered first."""
     wire.send(get("/api/health"))
     assert wire.answer().status == 200
     wire.send(get("/api/health"))

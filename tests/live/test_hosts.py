@@ -1,4 +1,4 @@
-"""Which hosts the service answers for: a page that makes its own name lead here (DNS rebinding) reads nothing."""
+"""Which hosts the service answers for: a page that points its own name here (DNS rebinding) can read nothing."""
 
 import asyncio
 from collections.abc import Iterator
@@ -27,14 +27,14 @@ _ELSEWHERE = [
 
 @pytest.fixture(scope="module")
 def default() -> Iterator[LiveServer]:
-    """As it is by itself."""
+    """A service with default settings."""
     with LiveServer() as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def configured() -> Iterator[LiveServer]:
-    """One that answers for some hosts."""
+    """A service that answers for some hosts."""
     with LiveServer(allowed_hosts='["127.0.0.1", "test", "*.example.org", "[::1]"]') as server:
         yield server
 
@@ -47,14 +47,14 @@ def _ask(server: LiveServer, host: str, path: str = "/api/conversations") -> Ans
 
 @pytest.mark.parametrize("host", _HERE)
 def test_by_default_this_machine_is_answered(default: LiveServer, host: str) -> None:
-    """By any of its own names."""
+    """By any of its names."""
     assert _ask(default, host).status == 200
 
 
 @pytest.mark.parametrize("host", _ELSEWHERE)
 @pytest.mark.parametrize("path", ["/api/conversations", "/", "/openapi.yaml", "/nothing"])
 def test_by_default_no_other_name_is_answered(default: LiveServer, host: str, path: str) -> None:
-    """Whatever it asks for. The answer names the setting."""
+    """Whatever is requested. The response names the setting."""
     answer = _ask(default, host, path)
     assert (answer.status, answer.problem_code()) == (421, "host-not-allowed")
     assert "CHAT_ALLOWED_HOSTS" in answer.json()["detail"]
@@ -62,14 +62,14 @@ def test_by_default_no_other_name_is_answered(default: LiveServer, host: str, pa
 
 @pytest.mark.parametrize("path", ["/api/health", "/api/ready"])
 def test_probes_are_answered_by_any_name(default: LiveServer, configured: LiveServer, path: str) -> None:
-    """An orchestrator calls by the address that it has given out; a refusal would be a restart."""
+    """An orchestrator uses an address that it has assigned; a refusal would cause a restart."""
     for server in (default, configured):
         for host in (*_HERE, *_ELSEWHERE):
             assert _ask(server, host, path).status == 200
 
 
 def test_an_operator_is_told_once_and_of_no_name() -> None:
-    """Whoever makes up names would write the log otherwise."""
+    """Otherwise anybody could fill the log with made-up names."""
     with LiveServer() as server:
         for n in range(5):
             assert _ask(server, f"evil-{n}.example").status == 421
@@ -80,7 +80,7 @@ def test_an_operator_is_told_once_and_of_no_name() -> None:
 
 
 def test_where_a_key_is_asked_for_any_name_will_do() -> None:
-    """The page has none. As soon as there is one, without a restart."""
+    """The attacking page has none. From the first key on, without a restart."""
     url = fresh_database_url()
     asyncio.run(made_key(url, "alice"))
     with LiveServer(database_url=url) as server:
@@ -88,7 +88,7 @@ def test_where_a_key_is_asked_for_any_name_will_do() -> None:
 
 
 def test_where_anyone_is_allowed_any_name_will_do() -> None:
-    """The operator has said so."""
+    """As configured by the operator."""
     with LiveServer(allow_anyone=1) as server:
         assert _ask(server, "chat.example").status == 200
 
@@ -113,12 +113,12 @@ def test_where_anyone_is_allowed_any_name_will_do() -> None:
     }.items(),
 )
 def test_only_hosts_that_are_meant_are_answered_for(configured: LiveServer, host: str, status: int) -> None:
-    """Where they are listed, this machine's names have to be in the list, too. The port is the proxy's affair."""
+    """If hosts are listed, this machine's names must be in the list, too. The port is up to the proxy."""
     assert _ask(configured, host).status == status
 
 
 def test_where_hosts_are_listed_one_has_to_be_named(configured: LiveServer) -> None:
-    """HTTP/1.0 needs none otherwise."""
+    """HTTP/1.0 does not require one otherwise."""
     with Wire(configured.port) as wire:
         wire.send(b"GET /api/conversations HTTP/1.0\r\n\r\n")
         assert wire.answer().status == 421

@@ -1,4 +1,4 @@
-"""What HTTP allows and what it does not, byte by byte."""
+"""What HTTP allows and forbids, byte by byte."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ _HELLO = post("hello").partition(b"\r\n\r\n")[2]
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[LiveServer]:
-    """One server for all."""
+    """One server for all tests."""
     with LiveServer() as server:
         yield server
 
@@ -30,7 +30,7 @@ def wire(server: LiveServer) -> Iterator[Wire]:
 @pytest.mark.parametrize(
     "garbage",
     [
-        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",  # TLS, spoken to a port without
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",  # TLS, sent to a port without it
         b"hello\r\n\r\n",
         b"GET / HTTP/1\r\nHost: a\r\n\r\n",
         b"GET /\x00 HTTP/1.1\r\nHost: a\r\n\r\n",
@@ -45,7 +45,7 @@ def wire(server: LiveServer) -> Iterator[Wire]:
     ids=repr,
 )
 def test_what_is_not_http_gets_a_problem_and_the_end(wire: Wire, garbage: bytes) -> None:
-    """As every error does; it repeats nothing of what was sent."""
+    """Like every error; it repeats nothing of what was sent."""
     wire.send(garbage)
     answer = wire.answer()
     assert (answer.status, answer.problem_code()) == (400, "malformed-request")
@@ -68,7 +68,7 @@ def test_what_is_not_http_gets_a_problem_and_the_end(wire: Wire, garbage: bytes)
     ids=repr,
 )
 def test_another_version_of_http_is_not_supported(wire: Wire, raw: bytes) -> None:
-    """RFC 9110, section 15.6.6. The last one is how HTTP/2 begins without TLS."""
+    """RFC 9110, section 15.6.6. The last one is how HTTP/2 starts without TLS."""
     wire.send(raw)
     answer = wire.answer()
     assert (answer.status, answer.problem_code()) == (505, "http-version-not-supported")
@@ -101,7 +101,7 @@ def test_a_later_version_of_http_1_is_taken_for_1_1(wire: Wire) -> None:
     ids=lambda fields: repr(fields[:40]),
 )
 def test_a_request_names_one_host(wire: Wire, fields: bytes) -> None:
-    """RFC 9112, section 3.2: none, two or a malformed one is 400, even where any host would be answered."""
+    """RFC 9112, section 3.2: none, two or a malformed one is 400, even if any host is allowed."""
     wire.send(b"GET /api/health HTTP/1.1\r\n" + fields + b"\r\n")
     answer = wire.answer()
     assert (answer.status, answer.problem_code()) == (400, "malformed-request")
@@ -129,7 +129,7 @@ def test_a_target_with_a_host_counts_instead_of_the_header(wire: Wire) -> None:
 
 
 def test_a_client_of_http_1_0_gets_its_stream_without_chunks(wire: Wire) -> None:
-    """It would take their sizes for text; the end of the connection is that of the stream (RFC 9112, 6.1 and 6.3)."""
+    """It would take chunk sizes for text; the connection's end is the end of the stream (RFC 9112, 6.1 and 6.3)."""
     wire.send(post("hello there", {"Connection": "keep-alive"}).replace(b"HTTP/1.1", b"HTTP/1.0", 1))
     status, headers = wire.head()
     assert (status, headers["connection"]) == (200, "close")
@@ -138,7 +138,7 @@ def test_a_client_of_http_1_0_gets_its_stream_without_chunks(wire: Wire) -> None
 
 
 def test_a_client_of_http_1_0_gets_json_with_its_length(wire: Wire) -> None:
-    """And is not asked to go on with its body before it sends it: 1.0 has no such answer."""
+    """And no `100 Continue`, which 1.0 does not have."""
     asked = post("hello", {"Expect": "100-continue"}, WHOLE)
     head, _, body = asked.replace(b"HTTP/1.1", b"HTTP/1.0", 1).partition(b"\r\n\r\n")
     wire.send(head + b"\r\n\r\n")
@@ -150,13 +150,13 @@ def test_a_client_of_http_1_0_gets_json_with_its_length(wire: Wire) -> None:
 
 
 def test_garbage_behind_a_request_does_not_get_into_its_answer(wire: Wire) -> None:
-    """Two answers at once would be none; the stream ends, and is seen to be incomplete."""
+    """Interleaved responses would be unreadable; the stream ends, visibly incomplete."""
     wire.send(post("/simulate stall_after=2\none two") + b"\x00garbage\r\n\r\n")
     assert b"400" not in wire.receive_rest()
 
 
 def test_a_connection_serves_many_requests(wire: Wire) -> None:
-    """Streams, JSON, problems and plain answers, one after the other."""
+    """Streams, JSON, problems and plain responses, one after another."""
     for n in range(3):
         wire.send(post(f"hello {n}"))
         assert wire.answer().transcript().text == f"hello {n}"
@@ -171,7 +171,7 @@ def test_a_connection_serves_many_requests(wire: Wire) -> None:
 
 
 def test_pipelined_requests_are_answered_in_turn(wire: Wire) -> None:
-    """All sent before the first answer has begun."""
+    """All of them sent before the first response starts."""
     wire.send(post("/simulate pace_ms=5\none two three") + get("/api/health") + post("four") + get("/nothing/here"))
     assert wire.answer().transcript().text == "one two three"
     assert wire.answer().json()["status"] == "success"
@@ -180,14 +180,14 @@ def test_pipelined_requests_are_answered_in_turn(wire: Wire) -> None:
 
 
 def test_a_client_may_ask_for_the_connection_to_be_closed(wire: Wire) -> None:
-    """The end of the stream is then the end of the connection, too."""
+    """The end of the stream is then also the end of the connection."""
     wire.send(post("hello", {"Connection": "close"}))
     assert wire.answer().transcript().text == "hello"
     assert wire.receive_rest() == b""
 
 
 def test_a_client_may_wait_for_leave_to_send_its_body(wire: Wire) -> None:
-    """As curl does if it is large."""
+    """As curl does for a large body."""
     wire.send(request(_HELLO, {"Expect": "100-continue"})[: -len(_HELLO)])
     assert wire.receive_until(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
     wire.send(_HELLO)
@@ -196,7 +196,7 @@ def test_a_client_may_wait_for_leave_to_send_its_body(wire: Wire) -> None:
 
 @pytest.mark.parametrize("protocol", ["h2c", "websocket", "TLS/1.0, HTTP/2.0"])
 def test_an_offer_to_speak_something_else_is_ignored_and_the_request_is_not(wire: Wire, protocol: str) -> None:
-    """Java's HttpClient makes one by default, and curl --http2. In one piece, a byte at a time, and pipelined."""
+    """Java's HttpClient makes one by default, and curl --http2. In one piece, byte by byte, and pipelined."""
     offer = {"Connection": "keep-alive, Upgrade, HTTP2-Settings", "Upgrade": protocol, "HTTP2-Settings": "AAMAAABkAAQ"}
     wire.send(post("hello", offer))
     assert wire.answer().transcript().text == "hello"
@@ -210,7 +210,7 @@ def test_an_offer_to_speak_something_else_is_ignored_and_the_request_is_not(wire
 
 
 def test_head_has_the_headers_alone(wire: Wire) -> None:
-    """Whatever the status, no body follows."""
+    """Whatever the status, there is no body."""
     wire.send(get("/api/health").replace(b"GET", b"HEAD", 1) + get("/api/health"))
     head = wire.receive_until(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 200")
@@ -218,7 +218,7 @@ def test_head_has_the_headers_alone(wire: Wire) -> None:
 
 
 def test_a_body_too_large_is_refused_before_it_is_sent(wire: Wire) -> None:
-    """The announcement is enough."""
+    """Its announced length is enough."""
     wire.send(request(b"", {"Content-Length": "999999999"}))
     answer = wire.answer()
     assert (answer.status, answer.problem_code()) == (413, "body-too-large")

@@ -1,4 +1,4 @@
-"""Law 4 over real sockets: whenever the client hangs up, what the bot holds is let go at once."""
+"""Law 4 over real sockets: whenever the client disconnects, the bot's resources are released at once."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -16,12 +16,12 @@ _RELEASED_SECONDS = 0.1
 _MANY = 1_000
 _AT_ONCE = 50
 _LATE_FILES = 20
-"""What is opened when it is first needed, and stays: five connections to the database, three files each, and so on."""
+"""Opened on first use and kept: five connections to the database with three files each, and so on."""
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[LiveServer]:
-    """One server for all; the status line waits for the first word as long as that takes."""
+    """One server for all tests; the status line always waits for the first word."""
     with LiveServer(
         program=SERVICE, first_word_seconds=60, max_open_streams=_AT_ONCE, resume_window_seconds=0
     ) as server:
@@ -63,7 +63,7 @@ def _hang_up(wire: Wire) -> None:
 def test_the_upstream_connection_is_closed_within_100_ms(
     server: LiveServer, moment: Callable[[Wire, Upstream], None], path: str, hang_up: Callable[[Wire], None]
 ) -> None:
-    """By upstream's own clock. The one law with a time in it; a busy machine gets five chances."""
+    """As seen by the upstream. The only law with a time limit; a busy machine gets five attempts."""
     if path == WHOLE and moment in {_after_the_first_word, _in_the_middle_of_an_event}:
         moment = _without_reading  # JSON has no words to wait for
     took: list[float] = []
@@ -79,7 +79,7 @@ def test_the_upstream_connection_is_closed_within_100_ms(
 
 
 def test_a_thousand_abandoned_streams_leave_nothing_behind(server: LiveServer) -> None:
-    """No open file and no open reply: with one reply too many, the next would be turned away."""
+    """No open file and no open reply: with one leaked reply, the next request would be refused."""
     process = psutil.Process(server.process.pid)
     with Wire(server.port) as wire:
         wire.send(post("hello"))
@@ -88,7 +88,7 @@ def test_a_thousand_abandoned_streams_leave_nothing_behind(server: LiveServer) -
     with Upstream() as upstream:
         for number in range(_MANY):
             while number % 10 == 0 and _is_full(server):
-                pass  # each of them is stored before it is over, and they come faster than that
+                pass  # each is stored before it ends, and they come faster than that
             with Wire(server.port) as wire:
                 wire.send(post(upstream.message, path=BOTH[number % 2]))
                 if number % 3:
@@ -99,7 +99,7 @@ def test_a_thousand_abandoned_streams_leave_nothing_behind(server: LiveServer) -
     while process.num_fds() > most:
         assert time.monotonic() < deadline, f"{process.num_fds()} files are open: {process.net_connections()}"
     for _ in range(3):
-        assert not _is_full(server)  # the last of them are stored with these
+        assert not _is_full(server)  # stores the last of them, too
     with Upstream() as upstream:
         wires = [Wire(server.port) for _ in range(_AT_ONCE)]
         for wire in wires:
@@ -125,7 +125,7 @@ def _is_full(server: LiveServer) -> bool:
 )
 @pytest.mark.parametrize("before", ["", "speak and "], ids=["at once", "after a word"])
 def test_no_exception_of_a_bot_ends_the_server_or_hangs_its_reader(before: str, name: str) -> None:
-    """The ones that are no `Exception`: they end their own reply, in failure, and nothing else."""
+    """Those that are not an `Exception`: they end their own reply, as failed, and nothing else."""
     with LiveServer(program=SERVICE, first_word_seconds=60) as server, Wire(server.port) as wire:
         wire.send(post(f"{before}raise {name} text"))
         answer = wire.answer()

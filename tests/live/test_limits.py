@@ -1,4 +1,4 @@
-"""How much a client may ask for, who is a client, and what is told to who asks for more."""
+"""How much a client may request, who counts as a client, and what happens beyond the limit."""
 
 import asyncio
 import itertools
@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from limits import RateLimitItem, RateLimitItemPerSecond
 
+from app.access.budgets import WordBudgets
 from app.access.limits import Allowance, Headers, Limits
 from app.chat.errors import ChatError
 from tests.support.addresses import WHOLE, events_of
@@ -25,7 +26,7 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="module")
 def proxied() -> Iterator[LiveServer]:
-    """A service that believes the proxy next to it, so that a test can be as many clients as it likes."""
+    """A service that trusts the proxy next to it, so that a test can be any number of clients."""
     with LiveServer(
         trusted_proxies='["127.0.0.0/8"]',
         resume_window_seconds=0,
@@ -38,7 +39,7 @@ def proxied() -> Iterator[LiveServer]:
 
 @pytest.fixture
 def client() -> dict[str, str]:
-    """One that nobody has seen."""
+    """A new client."""
     return _from(f"203.0.113.{next(_numbers)}")
 
 
@@ -61,7 +62,7 @@ def _left(answer: Answer) -> int:
 
 
 def test_a_request_too_many_is_refused_until_the_minute_is_over() -> None:
-    """Whatever was asked for, and however it went, counts; a proxy that nobody trusts may say what it likes."""
+    """Every request counts, whatever it was and however it ended; an untrusted proxy's headers are ignored."""
     with LiveServer(requests_per_minute=5) as server:
         asked = [get(_LIST), get("/api/replies/x"), request(b"{"), post("hello"), get(_LIST, {"Accept": "image/png"})]
         for left, raw in zip((4, 3, 2, 1, 0), asked, strict=True):
@@ -84,14 +85,14 @@ def test_a_request_too_many_is_refused_until_the_minute_is_over() -> None:
 
 
 def test_a_proxy_that_is_not_the_peer_is_not_believed() -> None:
-    """It is the peer that writes the last address into the header; what stands before it, anybody may have written."""
+    """The peer writes the last address of the header; anybody may have written the ones before it."""
     with LiveServer(trusted_proxies='["192.0.2.7", "10.0.0.0/8"]', requests_per_minute=9) as server:
         lefts = [_left(_ask(server, get(_LIST, _from(f"203.0.113.{n}")))) for n in range(5)]
         assert lefts == [8, 7, 6, 5, 4]
 
 
 def test_behind_a_trusted_proxy_each_address_counts_for_itself(proxied: LiveServer) -> None:
-    """The last one that is no proxy of ours: a client that writes others before it gains nothing."""
+    """The last address that is not one of our proxies: a client that adds others before it gains nothing."""
     one, two = _from("198.51.100.1"), _from("198.51.100.2")
     assert [_left(_ask(proxied, get(_LIST, headers))) for headers in (one, one, two, one)] == [99, 98, 99, 97]
     for forged in ("203.0.113.99, 198.51.100.1", "junk,,198.51.100.1, 127.0.0.5", "127.0.0.1, 198.51.100.1:4711"):
@@ -100,21 +101,21 @@ def test_behind_a_trusted_proxy_each_address_counts_for_itself(proxied: LiveServ
 
 
 def test_an_ipv6_client_has_one_network_and_not_all_its_addresses(proxied: LiveServer) -> None:
-    """A client chooses the last 64 bits as it likes. An IPv4 address in IPv6 clothes is that address."""
+    """A client chooses the last 64 bits freely. An IPv4-mapped IPv6 address is the IPv4 address."""
     for addresses in (
         ("2001:db8::1", "2001:db8::2", "2001:db8:0:0:ffff:ffff:ffff:ffff", "[2001:DB8::3]:4711"),
         ("2001:db8:0:1::1", "2001:db8:0:1:8000::"),
         ("2001:db9::1",),
         ("198.51.100.77", "::ffff:198.51.100.77", "::ffff:c633:644d"),
         ("::ffff:198.51.100.78",),
-        ("nobody", "unknown", "x" * 5_000),  # what is no address is one client, and not as many as can be made up
+        ("nobody", "unknown", "x" * 5_000),  # whatever is not an address is one client, not many
     ):
         lefts = [_left(_ask(proxied, get(_LIST, _from(address)))) for address in addresses]
         assert lefts == [99 - n for n in range(len(addresses))], addresses
 
 
 def test_with_keys_it_is_the_principal_that_counts() -> None:
-    """Wherever it asks from, and with whichever of its keys. Who is refused at the gate has nothing that is counted."""
+    """From any address and with any of its keys. Requests refused at the gate do not count."""
     url = fresh_database_url()
 
     async def keys() -> list[dict[str, str]]:
@@ -217,11 +218,11 @@ _ENDINGS: dict[str, _Ending] = {
 def test_a_stream_that_is_over_leaves_its_place_to_the_next(
     proxied: LiveServer, client: dict[str, str], how: str
 ) -> None:
-    """However it ended. While it lasts, one more than two is refused; another client has places of its own."""
+    """However it ended. While it lasts, a third one is refused; another client has its own limit."""
     with Wire(proxied.port) as running, Wire(proxied.port) as second:
         running.send(post(_STALLED, client))
         running.head()
-        for _ in range(3):  # more often than there are places
+        for _ in range(3):  # more often than the limit
             with Wire(proxied.port) as wire:
                 _ENDINGS[how](proxied, wire, client)
             if how.startswith("cut"):
@@ -243,14 +244,14 @@ def _until_there_is_a_place(server: LiveServer, client: dict[str, str]) -> None:
 
 
 def test_words_are_counted_once_a_reply_and_not_once_a_reader(proxied: LiveServer, client: dict[str, str]) -> None:
-    """Of twelve, a reply takes seven. Reading it again takes none, nor does a repetition; then five are left."""
+    """A reply takes seven of twelve. Reading or repeating it takes none; then five are left."""
     seven, six = "one two three four five six seven", "one two three four five six"
     first = _ask(proxied, post(seven, client | {"Idempotency-Key": "a"}))
     place = events_of(first.headers["reply-id"])
     for _ in range(5):
         assert _ask(proxied, get(place, client)).transcript().text == seven
         assert _ask(proxied, post(seven, client | {"Idempotency-Key": "a"})).transcript().text == seven
-    assert _ask(proxied, post(six, client)).transcript().text == six  # where the last word falls is not known before
+    assert _ask(proxied, post(six, client)).transcript().text == six  # the size of the last word is not known before
     refused = _ask(proxied, post("hello", client))
     assert (refused.status, refused.problem_code()) == (429, "word-limit-reached")
     assert 86_000 < int(refused.headers["retry-after"]) <= 86_400
@@ -258,7 +259,7 @@ def test_words_are_counted_once_a_reply_and_not_once_a_reader(proxied: LiveServe
 
 
 def test_who_has_no_words_left_can_still_read_what_was_said(proxied: LiveServer, client: dict[str, str]) -> None:
-    """It has been paid for: in every way to resume a reply that was cut off."""
+    """It has been paid for: in every way to resume a cut-off reply."""
     text = " ".join(["word"] * 20)
     answer = _ask(proxied, post(text, client | {"Idempotency-Key": "b"}))
     reply_id = answer.headers["reply-id"]
@@ -276,7 +277,7 @@ def test_who_has_no_words_left_can_still_read_what_was_said(proxied: LiveServer,
 
 
 def test_a_retry_that_only_attaches_is_let_in_beyond_the_limit() -> None:
-    """What was generated is paid for; whoever lost it on the way asks again at once. All else waits for its turn."""
+    """What was generated is paid for; a client that lost it retries at once. Everything else waits."""
     with LiveServer(requests_per_minute=4, resume_window_seconds=60, first_word_seconds=60) as server:
         key, failed = {"Idempotency-Key": "a"}, {"Idempotency-Key": "failed"}
         running = {"Idempotency-Key": "running"}
@@ -313,12 +314,12 @@ def test_a_retry_that_only_attaches_is_let_in_beyond_the_limit() -> None:
 
 @pytest.mark.parametrize("what", ["requests", "words"])
 async def test_who_waits_as_long_as_it_is_told_is_let_in(what: str) -> None:
-    """And who comes sooner is not; here the window is a second."""
+    """And an earlier request is not; the window is a second here."""
 
     async def is_let_in(limits: Limits) -> int | None:
         try:
             await limits.count("client", headers)
-            await limits.allow_words("client")
+            limits.allow_words("client")
         except ChatError as error:
             return error.retry_after_seconds
         limits.charge("client", 3)
@@ -327,7 +328,9 @@ async def test_who_waits_as_long_as_it_is_told_is_let_in(what: str) -> None:
 
     headers: Headers = []
     window: RateLimitItem = RateLimitItemPerSecond(3)
-    limits = Limits(Allowance(requests=window) if what == "requests" else Allowance(words=window))
+    limits = Limits(
+        Allowance(requests=window) if what == "requests" else Allowance(words=WordBudgets(3, window_seconds=1))
+    )
     for _ in range(2):
         refusals = [await is_let_in(limits) for _ in range(5)]
         assert refusals[0] is None

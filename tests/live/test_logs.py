@@ -1,5 +1,16 @@
-"""The log is one JSON object a line, and holds nothing of what people said."""
+"""The log is one JSON object per line, and contains no text of users or bots."""
 
+import os
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.docs.pages import ROOT
 from tests.support.addresses import BOTH, WHOLE
 from tests.support.server import LiveServer
 from tests.support.service import SERVICE
@@ -9,7 +20,7 @@ _CANARY = "yellow-canary-5150"
 
 
 def test_no_line_of_the_log_holds_a_message() -> None:
-    """Good requests, bad ones, and garbage; in the body, in the query, in a header."""
+    """Valid requests, invalid ones, and garbage; in the body, the query, and a header."""
     with LiveServer(log_level="debug", resume_window_seconds=0) as server:
         for sent in (
             post(_CANARY),
@@ -33,12 +44,12 @@ def test_no_line_of_the_log_holds_a_message() -> None:
         server.wait()
         assert _CANARY not in server.log()
         requests = [entry for entry in server.log_entries() if entry["event"] == "request"]
-        assert len(requests) == 10  # garbage is none
+        assert len(requests) == 10  # garbage is not a request
         assert {entry["path"] for entry in requests} == {"/api/chat", "/api/replies", "/api/health"}
 
 
 def test_a_bot_that_raises_is_logged_without_what_it_said() -> None:
-    """Where it was raised is there; what the exception says may be the user's words, or the model's."""
+    """With the frames; but the exception's text may be the user's or the model's."""
     with LiveServer(program=SERVICE) as server:
         for message in (f"raise ValueError {_CANARY}", f"speak and raise LookupError {_CANARY}"):
             for path in BOTH:
@@ -55,7 +66,7 @@ def test_a_bot_that_raises_is_logged_without_what_it_said() -> None:
 
 
 def test_every_request_has_one_line_with_the_id_that_its_response_has() -> None:
-    """So that a problem that a user reports can be found."""
+    """So that a problem reported by a user can be found."""
     with LiveServer() as server:
         ids = {}
         for sent in (post("hello"), get("/api/health"), get("/nothing/here"), request(b"{")):
@@ -77,7 +88,7 @@ _SPAN = "00f067aa0ba902b7"
 
 
 def test_a_request_that_belongs_to_a_trace_says_so_in_its_line() -> None:
-    """By the trace's id; what is no `traceparent` is no trace, and nothing of it gets into the log."""
+    """By the trace id; an invalid `traceparent` is ignored, and nothing of it is logged."""
     good = [f"00-{_TRACE}-{_SPAN}-01", f"00-{_TRACE}-{_SPAN}-00", f"cc-{_TRACE}-{_SPAN}-01"]
     bad = ["", "0" * 55, f"00-{'0' * 32}-{_SPAN}-01", f"00-{_TRACE.upper()}-{_SPAN}-01", f"{_CANARY}-{_TRACE}", _CANARY]
     with LiveServer() as server:
@@ -91,3 +102,24 @@ def test_a_request_that_belongs_to_a_trace_says_so_in_its_line() -> None:
         traces = [entry.get("trace_id") for entry in server.log_entries() if entry["event"] == "request"]
         assert traces == [_TRACE] * 2 * len(good) + [None] * 2 * len(bad)
         assert _CANARY not in server.log()
+
+
+def test_a_log_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
+    """Its disk is full, or whoever read it has gone."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    program = ["sh", "-c", f"exec {sys.executable} -m app --bot simulator --port {port} 2>/dev/full"]
+    environment = os.environ | {"CHAT_DATABASE_URL": f"sqlite:///{tmp_path}/chat.db"}
+    with subprocess.Popen(program, cwd=ROOT, env=environment) as process:
+        try:
+            deadline = time.monotonic() + 60
+            while process.poll() is None and time.monotonic() < deadline:
+                with suppress(ConnectionRefusedError), Wire(port) as wire:
+                    for _ in range(3):
+                        wire.send(post("hello there"))
+                        assert wire.answer().transcript().text == "hello there"
+                    return
+                time.sleep(0.1)
+            pytest.fail(f"it ended with {process.returncode}")
+        finally:
+            process.kill()

@@ -1,4 +1,4 @@
-"""Where there is no Node, `scripts/setup node` takes the package index's; and two who want it at once get it both."""
+"""Without Node on the machine, `scripts/setup node` installs the one from PyPI; concurrent runs work, too."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ PATIENCE_SECONDS = 300.0
 
 
 def test_two_at_once_install_it_where_there_is_none(tmp_path: Path) -> None:
-    """On a machine whose path is empty: both succeed, it is installed once, and the packages' programs run on it."""
+    """With an empty path: both succeed, it is installed once, and the packages' programs run with it."""
     shutil.copytree(ROOT / "scripts" / "node", tmp_path / "scripts" / "node")
     shutil.copy(ROOT / "requirements-node.txt", tmp_path)
     (tmp_path / ".venv").mkdir()
@@ -58,7 +58,7 @@ def test_a_machines_node_is_taken_if_it_runs_every_package(version: str, *, expe
 
 
 def test_the_packages_are_the_lock_files() -> None:
-    """Pinned by their hashes, with no word of where they came from; none runs a program of its own when installed."""
+    """Pinned by hash, without registry URLs; no package runs install scripts."""
     lock = (ROOT / "scripts" / "node" / "package-lock.json").read_text("utf-8")
     assert '"integrity": "sha512-' in lock
     assert '"resolved"' not in lock

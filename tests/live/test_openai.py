@@ -1,4 +1,4 @@
-"""The bot `openai` in the real service: true statuses, `failed`, history and usage."""
+"""The bot `openai` in the real service: error statuses, `failed`, history and usage."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ class _Service:
     server: LiveServer
     engine: FakeEngine
     portal: BlockingPortal
-    """To the engine's thread."""
+    """A portal to the engine's thread."""
 
     def ask(self, message: str | dict[str, str], *scripts: Script, path: str = CHAT) -> Answer:
         """A reply from an engine with these scripts."""
@@ -36,7 +36,7 @@ class _Service:
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[_Service]:
-    """One for all tests; it waits for the first word as long as the engine may take."""
+    """One service for all tests; it waits for the first word as long as the engine may take."""
     engine = FakeEngine()
     with (
         engine_beside(engine) as portal,
@@ -90,7 +90,7 @@ _TOO_LONG = answer(400, {"error": {"message": "no", "code": "context_length_exce
 def test_before_the_first_word_the_status_is_true(
     service: _Service, script: Script, told: tuple[int, str, str | None]
 ) -> None:
-    """A problem, in either form of the reply; Retry-After where the contract has it."""
+    """A problem, in either form of the reply; with Retry-After according to the contract."""
     for path in BOTH:
         answered = service.ask("hello", script, path=path)
         assert (answered.status, answered.problem_code(), answered.headers.get("retry-after")) == told
@@ -110,7 +110,7 @@ def test_before_the_first_word_the_status_is_true(
     ids=["ends", "closes", "resets", "broken JSON", "tool_calls", "error in the stream", "silent"],
 )
 def test_after_the_first_word_the_reply_fails(service: _Service, steps: list[Step], code: str) -> None:
-    """All that was said is there, and behind it what has happened."""
+    """After the whole text so far comes what happened."""
     heard = asyncio.Event()
     service.engine.answers([*begun(chunk("Hi "), chunk("there")), heard, *steps])
     with Wire(service.server.port) as wire:
@@ -124,7 +124,7 @@ def test_after_the_first_word_the_reply_fails(service: _Service, steps: list[Ste
 
 
 def test_the_engine_gets_the_conversation_and_the_settings(service: _Service) -> None:
-    """System prompt first, then earlier turns in their order, the newest within bounds, then the message."""
+    """The system prompt first, then earlier turns in order, the newest within the limits, then the message."""
     first = service.ask("One?", speaks("Two", "!"), path=WHOLE).json()
     conversation = {"conversation_id": first["conversation_id"]}
     service.ask({"user_message": "Three?"} | conversation, speaks("Four!"))
@@ -151,7 +151,7 @@ def test_the_engine_gets_the_conversation_and_the_settings(service: _Service) ->
 
 
 def test_a_conversation_that_is_too_long_goes_on_without_its_history(service: _Service) -> None:
-    """The model has forgotten it; the conversation has not."""
+    """The model has forgotten it, but the conversation has not."""
     first = service.ask("One?", speaks("Two!"), path=WHOLE).json()
     body = {"user_message": "Three?", "conversation_id": first["conversation_id"]}
     assert service.ask(body, _TOO_LONG, speaks("Four!")).transcript().text == "Four!"
@@ -177,11 +177,11 @@ def test_finish_reason_and_usage_are_told_and_stored(service: _Service, reason: 
 
 
 def test_without_usage_there_is_none(service: _Service) -> None:
-    """Absent, not null: not every engine counts."""
+    """Absent, not null: not every engine sends usage."""
     assert "usage" not in service.ask("hello", speaks("Hi"), path=WHOLE).json()
 
 
 def test_a_model_that_thinks_is_not_taken_for_silent(service: _Service) -> None:
-    """It thinks for longer than a bot may be silent."""
+    """Although it thinks for longer than a bot may be silent."""
     thinking: list[Step] = [said(reasoning_content="Hm"), 0.1] * 12
     assert service.ask("hello", stream(*thinking, chunk("Hi"), finish())).transcript().reply.text == "Hi"

@@ -1,8 +1,11 @@
-"""A database that fails under a running service: a true 503, nothing half-written, and all is well when it is back."""
+"""A database that fails under a running service: 503, nothing half-written, and full recovery when it is back."""
 
 import asyncio
+import contextlib
+import os
 import resource
 import sqlite3
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -21,7 +24,7 @@ from tests.support.upstream import Upstream
 from tests.support.wire import Answer, Wire, get, post
 
 _STORED = "SELECT text, state FROM messages WHERE role = 'assistant' ORDER BY created_ms"
-_PATIENCE_SECONDS = 20.0
+_PATIENCE_SECONDS = 60.0
 _QUICKLY: dict[str, Any] = {"storage_seconds": 0.5, "save_every_seconds": 0.2}
 
 
@@ -42,16 +45,22 @@ def _wait_until(is_so: Callable[[], bool]) -> None:
 
 
 def _refuses(server: LiveServer) -> None:
-    """New messages get a true 503, as a stream and as JSON; the process is well."""
+    """New messages get 503, as a stream and as JSON; the process stays up."""
     for path in BOTH:
         refused = _ask(server, post("refused", path=path))
         assert (refused.status, refused.problem_code()) == (503, "storage-unavailable")
         assert int(refused.headers["retry-after"]) >= 1
     assert _ask(server, get("/api/health")).status == 200
+    _is_unready(server)
+
+
+def _is_unready(server: LiveServer) -> None:
+    unready = _ask(server, get("/api/ready"))
+    assert (unready.status, unready.problem_code()) == (503, "storage-unavailable")
 
 
 def _begin(wire: Wire, upstream: Upstream) -> None:
-    """A reply that is being made, and has a word."""
+    """A running reply with one word."""
     wire.send(post(upstream.message))
     upstream.accept()
     upstream.say("one")
@@ -60,7 +69,7 @@ def _begin(wire: Wire, upstream: Upstream) -> None:
 
 
 def _fails_in_the_stream(wire: Wire, upstream: Upstream) -> None:
-    """When it ends, the status is long out; so the stream tells."""
+    """Its status has long been sent, so the stream reports the failure."""
     upstream.finish()
     rest = wire.receive_until(b"0\r\n\r\n")
     assert b"data: two\n" in rest
@@ -70,7 +79,7 @@ def _fails_in_the_stream(wire: Wire, upstream: Upstream) -> None:
 
 
 def _recovers(server: LiveServer) -> None:
-    """By itself: what was refused has left no trace, and what was promised is kept."""
+    """By itself: what was refused has left no trace, and what was acknowledged is kept."""
     _wait_until(lambda: _ask(server, post("hello")).status == 200)
     _wait_until(lambda: _stored(server)[0] == ("one\ntwo\n", "completed"))
     assert set(_stored(server)[1:]) == {("hello", "completed")}
@@ -79,7 +88,7 @@ def _recovers(server: LiveServer) -> None:
 
 
 def test_a_full_disk() -> None:
-    """Not a byte more may be written; what is there can still be read."""
+    """Nothing more can be written; what is stored can still be read."""
     with (
         LiveServer(program=SERVICE, **_QUICKLY, database_url=fresh_database_url("sqlite")) as server,
         Upstream() as upstream,
@@ -99,7 +108,7 @@ def test_a_full_disk() -> None:
 
 
 def test_a_file_that_must_not_be_written(tmp_path: Path) -> None:
-    """Of another owner, say, after somebody has restored it. When that is put right, no restart is needed."""
+    """With another owner, for example, after a restore. When that is fixed, no restart is needed."""
     url = f"sqlite:///{tmp_path}/chat.db"
     with LiveServer(database_url=url) as server:
         assert _ask(server, post("hello")).status == 200
@@ -110,7 +119,7 @@ def test_a_file_that_must_not_be_written(tmp_path: Path) -> None:
         _refuses(server)
         listed = _ask(server, get("/api/conversations"))
         assert [conversation["title"] for conversation in listed.json()["conversations"]] == ["hello"]
-        for path in tmp_path.glob("chat.db*"):  # SQLite's other files get the permissions that this one has
+        for path in tmp_path.glob("chat.db*"):  # SQLite's other files inherit this file's permissions
             path.chmod(0o644)
         _wait_until(lambda: _ask(server, post("again")).status == 200)
         for _ in range(20):
@@ -118,15 +127,41 @@ def test_a_file_that_must_not_be_written(tmp_path: Path) -> None:
         assert {text for text, _ in _stored(server)} == {"hello", "again"}
 
 
+def test_readiness_finds_out_by_itself_that_nothing_can_be_written(tmp_path: Path) -> None:
+    """On a disk that is really full, and before anybody's message is refused; and that there is room again."""
+    if os.geteuid() != 0 or _run("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(tmp_path)):
+        pytest.skip("this needs a small disk, which only root can mount")
+    try:
+        with LiveServer(database_url=f"sqlite:///{tmp_path}/chat.db", **_QUICKLY) as server:
+            assert _ask(server, get("/api/ready")).status == 200
+            filler = tmp_path / "filler"
+            with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+                while True:
+                    file.write(bytes(512))
+            _wait_until(lambda: _ask(server, get("/api/ready")).status == 503)
+            _refuses(server)
+            filler.unlink()
+            _wait_until(lambda: _ask(server, get("/api/ready")).status == 200)
+            assert _ask(server, post("hello")).status == 200
+            for _ in range(20):
+                assert _ask(server, get("/api/ready")).status == 200
+    finally:
+        assert _run("umount", "-l", str(tmp_path)) == 0
+
+
+def _run(*command: str) -> int:
+    return subprocess.run(command, capture_output=True, check=False).returncode
+
+
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[Postgres]:
-    """A PostgreSQL to be ill-treated."""
+    """A PostgreSQL for destructive tests."""
     with Postgres() as postgres:
         yield postgres
 
 
 def test_a_postgresql_that_is_restarted(postgres: Postgres) -> None:
-    """And is gone for a while. The instance owns its replies again afterwards: another one leaves them alone."""
+    """And is down for a while. Afterwards the instance owns its replies again: another one leaves them alone."""
     url = postgres.database_url()
     with (
         LiveServer(program=SERVICE, **_QUICKLY, database_url=url, first_word_seconds=0.1) as server,
@@ -136,13 +171,9 @@ def test_a_postgresql_that_is_restarted(postgres: Postgres) -> None:
         _begin(wire, upstream)
         postgres.stop()
         _refuses(server)
-        unready = _ask(server, get("/api/ready"))
-        assert (unready.status, unready.problem_code()) == (503, "storage-unavailable")
         _fails_in_the_stream(wire, upstream)
         postgres.start()
         _recovers(server)
-        locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted"
-        _wait_until(lambda: asyncio.run(run_sql(url, locks)) == [(1,)])
         with Wire(server.port) as running:
             _begin(running, upstream)
             with LiveServer(database_url=url) as other:
@@ -153,7 +184,7 @@ def test_a_postgresql_that_is_restarted(postgres: Postgres) -> None:
 
 
 def test_a_postgresql_that_does_not_answer(postgres: Postgres) -> None:
-    """It holds its connections and is silent, as behind a network that loses all packets."""
+    """It keeps its connections open without responding, as behind a network that drops all packets."""
     with (
         LiveServer(program=SERVICE, **_QUICKLY, database_url=postgres.database_url()) as server,
         Upstream() as upstream,
@@ -163,7 +194,6 @@ def test_a_postgresql_that_does_not_answer(postgres: Postgres) -> None:
         postgres.freeze()
         try:
             _refuses(server)
-            assert _ask(server, get("/api/ready")).status == 503
             _fails_in_the_stream(wire, upstream)
         finally:
             postgres.thaw()
@@ -171,7 +201,7 @@ def test_a_postgresql_that_does_not_answer(postgres: Postgres) -> None:
 
 
 def test_a_postgresql_that_takes_no_more_connections(postgres: Postgres) -> None:
-    """A refusal is an outage like others."""
+    """A refusal is an outage like any other."""
     url = postgres.database_url()
     name = url.partition("?")[0].rpartition("/")[2]
     with (
@@ -185,4 +215,24 @@ def test_a_postgresql_that_takes_no_more_connections(postgres: Postgres) -> None
         _refuses(server)
         _fails_in_the_stream(wire, upstream)
         postgres.run("ALTER DATABASE :name ALLOW_CONNECTIONS true", name=name)
+        _recovers(server)
+
+
+def test_a_postgresql_that_takes_no_writes_for_a_while(postgres: Postgres) -> None:
+    """Its sessions are of no use afterwards, though they are open: a restart is not needed."""
+    url = postgres.database_url()
+    name = url.partition("?")[0].rpartition("/")[2]
+    with (
+        LiveServer(program=SERVICE, **_QUICKLY, lease_seconds=2, database_url=url) as server,
+        Upstream() as upstream,
+        Wire(server.port) as wire,
+    ):
+        _begin(wire, upstream)
+        postgres.run("ALTER DATABASE :name SET default_transaction_read_only = on", name=name)
+        postgres.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :'name'", name=name)
+        _refuses(server)
+        assert _ask(server, get("/api/conversations")).status == 200
+        postgres.run("ALTER DATABASE :name SET default_transaction_read_only = off", name=name)
+        upstream.finish()
+        wire.receive_until(b"0\r\n\r\n")
         _recovers(server)

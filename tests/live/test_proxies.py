@@ -1,4 +1,4 @@
-"""A proxy in front that changes the Host, as nginx and Apache do by default: pages of the service's own still work."""
+"""A proxy that changes the Host, as nginx and Apache do by default: pages of the service itself still work."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ _INSIDE = "localhost:9000"
 
 @pytest.fixture(scope="module")
 def trusting() -> Iterator[LiveServer]:
-    """A service that believes the proxy next to it."""
+    """A service that trusts the proxy next to it."""
     with LiveServer(trusted_proxies='["127.0.0.1"]') as server:
         yield server
 
@@ -44,7 +44,7 @@ def _ask(server: LiveServer, origin: str, headers: dict[str, str]) -> Answer:
     ids=str,
 )
 def test_a_trusted_proxy_says_which_host_was_asked(trusting: LiveServer, origin: str, headers: dict[str, str]) -> None:
-    """With its port, wherever the proxy has put that."""
+    """With its port, wherever the proxy puts it."""
     assert _ask(trusting, origin, headers).status == 200
 
 
@@ -68,12 +68,12 @@ def test_a_trusted_proxy_says_which_host_was_asked(trusting: LiveServer, origin:
 def test_a_page_of_another_origin_is_refused_there_too(
     trusting: LiveServer, origin: str, headers: dict[str, str]
 ) -> None:
-    """By its port, too; and what a browser says itself counts first."""
+    """Also by its port; and what the browser says itself has priority."""
     assert _ask(trusting, origin, headers).problem_code() == "cross-site"
 
 
 def test_who_is_no_trusted_proxy_is_not_believed() -> None:
-    """Nobody is, by default. The refusal says what an operator can do, and so does the log, once and of no name."""
+    """By default nobody is. The refusal tells the operator what to do, and so does the log, once and without names."""
     with LiveServer() as server:
         for _ in range(3):
             answer = _ask(server, _PAGE, {"X-Forwarded-Host": "chat.example:8080"})
@@ -87,20 +87,20 @@ def test_who_is_no_trusted_proxy_is_not_believed() -> None:
 
 
 def test_a_page_of_another_site_is_no_proxy_s_fault() -> None:
-    """Where the browser says that it is one, there is nothing to set up."""
+    """If the browser itself says so, there is nothing to configure."""
     with LiveServer() as server:
         assert _ask(server, _PAGE, {"Sec-Fetch-Site": "cross-site"}).status == 403
         assert not [entry for entry in server.log_entries() if entry["level"] == "warning"]
 
 
 def test_an_allowed_origin_works_behind_any_proxy() -> None:
-    """The other way out."""
+    """The other solution."""
     with LiveServer(allowed_origins=f'["{_PAGE}"]') as server:
         assert _ask(server, _PAGE, {}).status == 200
 
 
 def test_trusting_everybody_is_warned_about() -> None:
-    """It is what some containers need, and lets any client say that it is another."""
+    """Some containers need it, but then any client can claim to be another."""
     with LiveServer(trusted_proxies='["*"]') as server:
         (warning,) = [str(entry["event"]) for entry in server.log_entries() if entry["level"] == "warning"]
         assert "CHAT_TRUSTED_PROXIES" in warning
@@ -108,7 +108,7 @@ def test_trusting_everybody_is_warned_about() -> None:
 
 
 def test_an_idle_connection_outlives_a_proxy_s() -> None:
-    """Else the proxy sends a request into a connection that is being closed. Caddy keeps its own for 120 seconds."""
+    """Otherwise the proxy sends a request into a closing connection. Caddy keeps its own for 120 seconds."""
     assert Settings().keep_alive_seconds > 120
     with LiveServer(keep_alive_seconds=1) as server, Wire(server.port) as wire:
         for _ in range(2):

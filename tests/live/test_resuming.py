@@ -1,4 +1,4 @@
-"""Law 3 over real sockets: cut a stream after any byte, any number of times, and go on: nothing is lost or doubled."""
+"""Law 3 over real sockets: cut a stream after any byte, any number of times, and resume: nothing is lost or doubled."""
 
 import asyncio
 import itertools
@@ -27,24 +27,24 @@ from tests.support.wire import Answer, Wire, cancel, get, post
 _logger = logging.getLogger(__name__)
 
 _EXAMPLES_A_CUT = 20
-"""The option `--laws` counts examples in one process; over sockets, there is at least one cut for so many."""
+"""The option `--laws` counts in-process examples; over sockets, there is at least one cut for this many."""
 _EXAMPLES_A_REPLY = 40
-"""A reply gets more than two cuts on average."""
+"""The average number of cuts per reply is above two."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Cut:
-    """Where a connection is cut, and how to go on then."""
+    """Where a connection is cut, and how to resume."""
 
     off: CutOff
     waits: bool
-    """Whether the client comes back only when the reply has ended; else at once."""
+    """Whether the client resumes only after the reply has ended; otherwise at once."""
     way: Way
 
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """What the simulator says, and how."""
+    """The simulator's text, and its pace."""
 
     text: str
     pace_ms: int
@@ -53,7 +53,7 @@ class _Said:
 
     @property
     def message(self) -> str:
-        """What makes it say that."""
+        """The message for that."""
         failing = " fail_after=1000000" if self.fails else ""
         return f"/simulate pace_ms={self.pace_ms} chunk={self.chunk}{failing}\n{self.text}"
 
@@ -78,7 +78,7 @@ _READERS = st.lists(st.lists(_CUT, min_size=1, max_size=6), min_size=1, max_size
 
 @pytest.fixture(scope="module", params=[60, 0], ids=["from memory", "from the store"])
 def server(request: pytest.FixtureRequest) -> Iterator[LiveServer]:
-    """One for all; what has ended is read again from memory, or at once from the store."""
+    """One server for all tests; ended replies are read again from memory, or directly from the store."""
     with LiveServer(
         database_url=fresh_database_url(),
         retention_seconds=request.param,
@@ -90,7 +90,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[LiveServer]:
 
 @pytest.fixture(scope="module")
 def obedient() -> Iterator[LiveServer]:
-    """Its bot says what the test tells it, when the test tells it. No status line comes before the first word."""
+    """A server whose bot is controlled by the test. The status line waits for the first word."""
     with LiveServer(program=SERVICE, resume_window_seconds=3600, first_word_seconds=60) as server:
         yield server
 
@@ -98,7 +98,7 @@ def obedient() -> Iterator[LiveServer]:
 def test_a_stream_that_is_cut_anywhere_is_whole_when_it_is_resumed(
     server: LiveServer, pytestconfig: pytest.Config
 ) -> None:
-    """By one reader or several at once, while the reply runs or after it: all get its words, once, and its end."""
+    """By one reader or several, while the reply runs or afterwards: all get its words, once, and its end."""
     laws: int = pytestconfig.getoption("laws")
     before = _count_replies(server)
     replies = 0
@@ -110,7 +110,7 @@ def test_a_stream_that_is_cut_anywhere_is_whole_when_it_is_resumed(
         nonlocal replies
         replies += 1
         if said.fails:
-            del readers[1:]  # who comes later with the key would begin it anew
+            del readers[1:]  # a later request with the key would start a new reply
         resumers = [Resumer(f"law-{before + replies}", fails=said.fails) for _ in readers]
         with ThreadPoolExecutor(len(readers)) as pool:
             for reading in pool.map(lambda resumer, cuts: _read(server, said, resumer, cuts), resumers, readers):
@@ -130,7 +130,7 @@ def test_a_stream_that_is_cut_anywhere_is_whole_when_it_is_resumed(
 
 
 def test_cuts_while_the_bot_is_speaking(obedient: LiveServer) -> None:
-    """Behind each word of a reply that cannot be over, because nobody has told its bot to end."""
+    """After each word of a reply that cannot end, because the test has not ended it."""
     before = _count_replies(obedient)
     resumer = Resumer("speaking")
     ways = itertools.cycle(WAYS)
@@ -139,13 +139,13 @@ def test_cuts_while_the_bot_is_speaking(obedient: LiveServer) -> None:
         upstream.accept()
         upstream.say("word1")
         for n in range(2, 11):
-            upstream.say(f"word{n}")  # so the word before is complete
+            upstream.say(f"word{n}")  # completes the word before
             reading.result()
             cut = CutOff(words=n, resets=n % 2 == 0)
             reading = pool.submit(connect, obedient.port, upstream.message, resumer, next(ways), cut)
         upstream.finish()
         reading.result()
-        if resumer.end is None:  # it may have come along with the last word
+        if resumer.end is None:  # it may have arrived with the last word
             connect(obedient.port, upstream.message, resumer, "get")
     assert isinstance(resumer.end, Reply)
     assert resumer.words == [f"word{n}\n" for n in range(1, 11)]
@@ -156,7 +156,7 @@ def test_cuts_while_the_bot_is_speaking(obedient: LiveServer) -> None:
 def test_a_client_that_is_cut_off_before_it_reads_the_head_gets_its_reply_by_its_key(
     obedient: LiveServer, *, resets: bool
 ) -> None:
-    """Any number of times, though it has not learned of any id. The bot is asked once."""
+    """Any number of times, without knowing any id. The reply is generated once."""
     before = _count_replies(obedient)
     key = {"Idempotency-Key": f"headless-{resets}"}
     with Upstream() as upstream:
@@ -178,7 +178,7 @@ def test_a_client_that_is_cut_off_before_it_reads_the_head_gets_its_reply_by_its
 
 @pytest.mark.parametrize("clients", [2, 8])
 def test_one_key_from_several_connections_at_once_gives_one_reply(server: LiveServer, clients: int) -> None:
-    """Whoever comes first, all read the same one."""
+    """Whichever comes first, all read the same reply."""
     before = _count_replies(server)
     for n in range(10):
         sent = post("/simulate pace_ms=1\none two three", {"Idempotency-Key": f"at-once-{clients}-{n}"})
@@ -189,7 +189,7 @@ def test_one_key_from_several_connections_at_once_gives_one_reply(server: LiveSe
 
 
 def test_cancelling_ends_the_stream_of_every_reader(server: LiveServer) -> None:
-    """However each came to read it, and whatever it had read: with `done`, and `cancelled` in it."""
+    """In whatever way and up to whatever word each of them read it: with `done` and `cancelled`."""
     message = "/simulate stall_after=3\none two three four"
     key = {"Idempotency-Key": "cancelled"}
     with ExitStack() as exits:
@@ -221,7 +221,7 @@ def test_cancelling_ends_the_stream_of_every_reader(server: LiveServer) -> None:
 
 
 def _read(server: LiveServer, said: _Said, resumer: Resumer, cuts: list[_Cut]) -> list[bool]:
-    """Read a reply to its end, cut off as told. Returns for each connection whether it was cut before the end."""
+    """Read a reply to its end, with these cuts. Returns for each connection whether it was cut before the end."""
     way: Way = "key"
     connections: list[bool] = []
     for cut in cuts:
@@ -240,7 +240,7 @@ def _read(server: LiveServer, said: _Said, resumer: Resumer, cuts: list[_Cut]) -
 
 
 def _at_once(server: LiveServer, requests: list[bytes]) -> list[Transcript]:
-    """What each of them gets, on a connection of its own; they are sent when all are connected."""
+    """The responses to concurrent requests, each on its own connection; sent when all are connected."""
     all_are_connected = threading.Barrier(len(requests))
 
     def ask(sent: bytes) -> Transcript:

@@ -1,4 +1,4 @@
-"""The law of retries over real sockets, with a service that dies: one message, one conversation, one good reply."""
+"""The law of retries over real sockets, with a service that dies: one message, one conversation, one complete reply."""
 
 import asyncio
 import itertools
@@ -19,7 +19,7 @@ from tests.support.stream import check_stream
 from tests.support.upstream import Upstream
 from tests.support.wire import Wire, cancel, post
 
-_PATIENCE_SECONDS = 30.0
+_PATIENCE_SECONDS = 60.0
 _numbers = itertools.count(1)
 
 State = Literal["none", "failed", "running", "good"]
@@ -29,17 +29,17 @@ _FATES: tuple[Fate, ...] = ("fails", "is cut", "is cancelled", "dies", "is drain
 
 @dataclass(frozen=True, slots=True)
 class _Attempt:
-    """A request, how much is said meanwhile, and what becomes of it then."""
+    """A request, how many words arrive meanwhile, and what happens then."""
 
     path: str
     words: int
     fate: Fate
     resumes: bool
-    """Whether it says which word was the last, if it knows one of a reply that is still made."""
+    """Whether it sends the last word's id, if it knows one of a running reply."""
 
 
 class _Place:
-    """A service that comes back on its database."""
+    """A service that restarts on its database."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -48,14 +48,14 @@ class _Place:
         self.start()
 
     def start(self) -> None:
-        """Come back, or come."""
+        """Start or restart."""
         self._stack.close()
         settings = {"resume_window_seconds": 3600, "drain_seconds": 0.1, "first_word_seconds": 60}
         server = LiveServer(program=SERVICE, database_url=self.url, **settings)  # type: ignore[arg-type]
         self.server = self._stack.enter_context(server)
 
     def close(self) -> None:
-        """Go for good."""
+        """Stop for good."""
         self._stack.close()
 
 
@@ -67,13 +67,13 @@ class _Request:
         self._upstream = upstream
         number = next(_numbers)
         self._key = f"retry-{number}"
-        self._message = upstream.message + " " * number  # a port may come again
+        self._message = upstream.message + " " * number  # a port may be reused
         self._state: State = "none"
         self._asked = 0
         self._seen: tuple[str, list[str]] | None = None
 
     def do(self, attempt: _Attempt) -> None:
-        """Send it, and see what comes."""
+        """Send it, and check the result."""
         with Wire(self._place.server.port) as wire:
             after = self._send(wire, attempt)
             if self._state in {"none", "failed"}:
@@ -88,7 +88,7 @@ class _Request:
         self._check(0, 1)
 
     def insist(self) -> None:
-        """Until there is a reply, which then stays the same, and is all that is stored."""
+        """Retry until there is a reply, which then stays the same, and is the only one stored."""
         self.do(_Attempt(CHAT, 2, "ends", resumes=False))
         with Wire(self._place.server.port) as wire:
             replies = []
@@ -115,7 +115,7 @@ class _Request:
         for n in range(attempt.words):
             self._upstream.say(f"{self._asked}-{n}")
         begun, reply_id = b"", ""
-        if attempt.path == CHAT and attempt.words > 1:  # so the first of them is complete
+        if attempt.path == CHAT and attempt.words > 1:  # completes the first of them
             status, headers = wire.head()
             assert status == 200
             begun = wire.chunk()
@@ -150,7 +150,7 @@ class _Request:
                 self._finish(wire, begun, after, {"stop"})
 
     def _finish(self, wire: Wire, begun: bytes, after: int, reasons: set[str]) -> None:
-        """The reply ends well."""
+        """Let the reply complete."""
         self._state = "good"
         if begun:
             transcript = check_stream(begun + b"".join(iter(wire.chunk, b"")), after)
@@ -161,7 +161,7 @@ class _Request:
             assert wire.answer().status == 200
 
     def _end(self, wire: Wire, begun: bytes, after: int) -> None:
-        """The reply fails."""
+        """Let the reply fail."""
         self._state = "failed"
         if begun:
             problem = check_stream(begun + b"".join(iter(wire.chunk, b"")), after).problem

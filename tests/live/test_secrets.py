@@ -1,4 +1,4 @@
-"""What is said, and what is secret, stays out of every log at its most talkative; credentials, out of the database."""
+"""Texts and secrets stay out of every log at its most verbose level; credentials stay out of the database."""
 
 import asyncio
 import os
@@ -32,7 +32,7 @@ _SUBJECT = "canary-subject-4711"
 
 @dataclass(frozen=True, slots=True)
 class _Canaries:
-    """What must be in no log. Only the first one is stored as it is."""
+    """What must not be in any log. Only the first one is stored in plain text."""
 
     message: str = "canary-message-4711"
     idempotency_key: str = "canary-idempotency-4711"
@@ -46,13 +46,13 @@ class _Canaries:
     token: str = ""
 
     def all(self) -> dict[str, str]:
-        """By name. Of what is shown as one, the part that nobody may learn."""
+        """By name. Of composite values, only the secret part."""
         whole = {part.name: getattr(self, part.name) for part in fields(self)}
         return whole | {name: whole[name].split("_", 2)[2] for name in ("key", "revoked")}
 
 
 def _asked(server: LiveServer, raw: bytes) -> tuple[int, bytes]:
-    """The status and the body of the answer; 0 and nothing where there is none."""
+    """The status and body of the response; 0 and empty if there is none."""
     with Wire(server.port) as wire:
         wire.send(raw)
         try:
@@ -63,7 +63,7 @@ def _asked(server: LiveServer, raw: bytes) -> tuple[int, bytes]:
 
 
 def _good_and_bad(canaries: _Canaries, ids: Ids) -> Iterator[bytes]:
-    """Requests that take every path that there is through the service."""
+    """Requests that cover every path through the service."""
     said, keyed = canaries.message, {"Idempotency-Key": canaries.idempotency_key}
     quoted = said.encode()
     for signed in ({"Authorization": bearer(canaries.key)}, {"Authorization": bearer(canaries.token)}):
@@ -111,7 +111,7 @@ def _good_and_bad(canaries: _Canaries, ids: Ids) -> Iterator[bytes]:
 
 @pytest.mark.parametrize("log_format", ["json", "console"])
 def test_no_path_through_the_service_leaves_a_trace_of_what_was_said_or_shown(log_format: str) -> None:
-    """Every byte that the process prints, and every byte of its database, are looked at."""
+    """Checks every byte of the process's output and of its database."""
     url = fresh_database_url("sqlite")
     key, _ = asyncio.run(made_key(url, "somebody"))
     revoked, revoked_id = asyncio.run(made_key(url, "somebody"))
@@ -152,7 +152,7 @@ def test_no_path_through_the_service_leaves_a_trace_of_what_was_said_or_shown(lo
 
 
 def _stored(url: str) -> str:
-    """All rows, and whatever else there is in the files."""
+    """All rows, and the remaining bytes of the files."""
     file = sqlite_file(url)
     connection = sqlite3.connect(file)
     rows = "\n".join(connection.iterdump())
@@ -161,7 +161,7 @@ def _stored(url: str) -> str:
 
 
 def test_nothing_of_what_an_engine_says_is_logged() -> None:
-    """Neither its reply nor its excuses; nor is what is shown to it. In JSON, another test tries each of its faults."""
+    """Neither its reply nor its errors; nor what it is sent. In JSON, another test tries each of its faults."""
     canaries = [f"canary-{name}-4711" for name in ("reply", "excuse", "header", "key", "prompt", "message")]
     reply, excuse, header, key, prompt, message = canaries
     error = {"error": {"message": excuse, "type": excuse}}
@@ -200,7 +200,7 @@ def test_nothing_of_what_an_engine_says_is_logged() -> None:
 
 
 def _output(*arguments: str, **settings: str) -> str:
-    """All that a program of ours prints until it ends; it is told to when it has begun."""
+    """The output of one of our programs until it ends; it is stopped when it has started."""
     process = subprocess.Popen(
         [sys.executable, "-m", "app", *arguments],
         cwd=_ROOT,
@@ -220,7 +220,7 @@ def _output(*arguments: str, **settings: str) -> str:
 
 
 def test_the_databases_password_is_told_to_nobody() -> None:
-    """Not when nobody is at that address, nor when there is a typing error in it."""
+    """Neither if nobody answers at that address, nor if it has a typo."""
     canary = "canary-4711"
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
@@ -242,7 +242,7 @@ def test_the_databases_password_is_told_to_nobody() -> None:
 
 
 def test_a_database_that_goes_away_is_logged_without_what_it_was_given() -> None:
-    """Its messages repeat statements and values. The password stands in the address all the while."""
+    """Its messages repeat statements and values. The URL contains the password all the while."""
     canary, password = "canary-message-4711", "canary-password-4711"
     with Postgres() as postgres:
         url = postgres.database_url().replace("postgres:@", f"postgres:{password}@")

@@ -1,4 +1,4 @@
-"""More than the service can take is refused at once, so that what it has taken goes on as if nothing were."""
+"""Requests beyond the service's capacity are refused at once, without affecting the running ones."""
 
 import asyncio
 import statistics
@@ -30,7 +30,7 @@ async def _asked(server: LiveServer, raw: bytes) -> AsyncIterator[asyncio.Stream
 
 
 async def _read(reader: asyncio.StreamReader, gaps: list[float]) -> None:
-    """Note what passes between the words of a stream, in seconds."""
+    """Record the seconds between the words of a stream."""
     last: float | None = None
     while await reader.readuntil(b"data: word"):
         now = time.monotonic()
@@ -40,7 +40,7 @@ async def _read(reader: asyncio.StreamReader, gaps: list[float]) -> None:
 
 
 async def _call(server: LiveServer, waits: list[float]) -> None:
-    """Ask for one more, again and again, and note how long the refusals take."""
+    """Keep requesting one more, and record how long the refusals take."""
     while True:
         started_at = time.monotonic()
         async with _asked(server, post("hello", {"Connection": "close"})) as reader:
@@ -52,16 +52,16 @@ async def _call(server: LiveServer, waits: list[float]) -> None:
 
 
 async def _median_gap(gaps: list[float]) -> float:
-    """Of the words that come in the next moments."""
+    """Of the words that arrive in the next moments."""
     gaps.clear()
     await asyncio.sleep(_LOOK_SECONDS)
     return statistics.median(gaps)
 
 
 async def test_what_is_too_much_is_refused_at_once_and_what_runs_keeps_its_pace() -> None:
-    """Half of the refusals take no second, and half of the words no longer than twice what they took before.
+    """Half of the refusals take less than a second, and half of the words at most twice as long as before.
 
-    Something else may keep the machine busy meanwhile, so that is looked at several times, and the best one counts.
+    Other load may keep the machine busy, so this is measured several times, and the best result counts.
     """
     gaps: list[float] = []
     waits: list[float] = []

@@ -1,4 +1,4 @@
-"""Law 7, on the wire: nothing tells a stranger that something is there, neither a byte of the answer nor its time."""
+"""Law 7, on the wire: nothing tells a stranger that something exists, neither a byte of the response nor its timing."""
 
 import asyncio
 import json
@@ -25,7 +25,7 @@ _TRIES = 6
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """A service, what somebody has there, and a stranger's key."""
+    """A service, a principal's data there, and a stranger's key."""
 
     server: LiveServer
     things: dict[str, Ids]
@@ -34,7 +34,7 @@ class _Place:
 
 @pytest.fixture(scope="module")
 def place() -> Iterator[_Place]:
-    """With a reply that is being made, one that is in memory, and one that only the store has."""
+    """With a running reply, one in memory, and one that is only in the store."""
     url = fresh_database_url()
     owner, stranger = (asyncio.run(made_key(url, name))[0] for name in ("owner", "stranger"))
     signed = {"Authorization": bearer(owner)}
@@ -61,7 +61,7 @@ def _raw(request: Request, key: str | None) -> bytes:
 
 
 def _answer(wire: Wire, raw: bytes) -> bytes:
-    """All bytes of it, but for what is of each answer alone."""
+    """All bytes, except those that differ in every response."""
     wire.send(raw)
     head = wire.receive_until(b"\r\n\r\n")
     length = re.search(rb"content-length: ([0-9]+)\r\n", head)
@@ -77,7 +77,7 @@ def _nothing() -> Ids:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_no_byte_tells_a_stranger_that_something_is_there(place: _Place, way: str) -> None:
-    """Head and body are those of nothing, with another key, and without one."""
+    """Head and body are the same as for nothing, with another key and without one."""
     with Wire(place.server.port) as wire:
         for key, status in ((place.stranger, b"HTTP/1.1 404 "), (None, b"HTTP/1.1 401 ")):
             nothing = _answer(wire, _raw(WAYS[way](_nothing(), 1), key))
@@ -88,9 +88,9 @@ def test_no_byte_tells_a_stranger_that_something_is_there(place: _Place, way: st
 
 @pytest.mark.parametrize("way", ["read", "resume by asking", "cancel", "open", "go on with a key", "delete"])
 def test_no_time_tells_a_stranger_that_something_is_there(place: _Place, way: str) -> None:
-    """The medians of what the answers take, to it and to nothing, are less than a factor of two apart.
+    """The median response times, for existing data and for nothing, differ by less than a factor of two.
 
-    Something else may keep the machine busy meanwhile, so that is measured several times, and the best one counts.
+    Other load may keep the machine busy, so this is measured several times, and the best result counts.
     """
     with Wire(place.server.port) as wire:
         for thing, ids in place.things.items():
@@ -101,7 +101,7 @@ def test_no_time_tells_a_stranger_that_something_is_there(place: _Place, way: st
 
 
 def _ratio(wire: Wire, place: _Place, way: str, ids: Ids) -> float:
-    """What the median of the answers to another's thing takes, compared with the median of those to nothing."""
+    """The ratio of the median times of responses about another's data and about nothing."""
     times: tuple[list[float], list[float]] = [], []
     for _ in range(_ROUNDS):
         for taken, whose in zip(times, (ids, _nothing()), strict=True):

@@ -12,7 +12,7 @@ from tests.support.wire import Answer, Wire, get, post
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[LiveServer]:
-    """One server for all."""
+    """One server for all tests."""
     with LiveServer(first_word_seconds=1) as server:
         yield server
 
@@ -24,7 +24,7 @@ def _ask(server: LiveServer, message: str, headers: dict[str, str] | None = None
 
 
 def test_a_reply_comes_back_exactly(server: LiveServer) -> None:
-    """All in one, and with a character a delta."""
+    """In one delta, and with one character per delta."""
     text = "Grüße, 世界!  👩‍💻\n\n\tdata: x\u2028 مرحبا "
     assert _ask(server, text).transcript().text == text
     assert _ask(server, f"/simulate chunk=1\n{text}").transcript().text == text
@@ -32,7 +32,7 @@ def test_a_reply_comes_back_exactly(server: LiveServer) -> None:
 
 
 def test_the_stream_has_the_headers_that_keep_it_a_stream(server: LiveServer) -> None:
-    """Not to be stored, nor collected by a proxy, nor compressed."""
+    """Not to be stored, buffered by a proxy, or compressed."""
     answer = _ask(server, "hello", {"Accept-Encoding": "gzip, br"})
     assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
     assert answer.headers["cache-control"] == "no-store"
@@ -42,7 +42,7 @@ def test_the_stream_has_the_headers_that_keep_it_a_stream(server: LiveServer) ->
 
 
 def test_the_first_event_arrives_before_the_reply_is_complete(server: LiveServer) -> None:
-    """This reply never is: the bot stalls after its third word, so whoever waits for the end would wait in vain."""
+    """This reply never ends: the bot stalls after its third word, so waiting for the end would never return."""
     with Wire(server.port) as wire:
         wire.send(post("/simulate stall_after=3\none two three four"))
         status, _ = wire.head()
@@ -51,7 +51,7 @@ def test_the_first_event_arrives_before_the_reply_is_complete(server: LiveServer
 
 
 def test_words_arrive_as_they_are_made(server: LiveServer) -> None:
-    """A pace of words is a pace of chunks: nothing on the way collects them."""
+    """Words arrive at the bot's pace: nothing in between buffers them."""
     words = "".join(f"word{n} " for n in range(10))
     with Wire(server.port) as wire:
         wire.send(post(f"/simulate pace_ms=20\n{words}"))
@@ -69,14 +69,14 @@ def test_words_arrive_as_they_are_made(server: LiveServer) -> None:
 def test_a_failure_before_the_first_word_has_its_true_status(
     server: LiveServer, status: int, code: str, path: str
 ) -> None:
-    """No 200 with bad news in it; and where waiting helps, for how long."""
+    """No 200 with an error in it; and if waiting helps, for how long."""
     answer = _ask(server, f"/simulate status={status} first_ms=50\nhello", path=path)
     assert (answer.status, answer.problem_code()) == (status, code)
     assert ("retry-after" in answer.headers) is (status in {429, 503})
 
 
 def test_a_failure_after_the_wait_for_the_first_word_is_told_in_the_stream(server: LiveServer) -> None:
-    """The status line could wait no longer; as JSON it still can."""
+    """The status line could not wait any longer; for JSON it still can."""
     message = "/simulate status=503 first_ms=2000\nhello"
     transcript = _ask(server, message).transcript()
     assert transcript.words == ()
@@ -85,7 +85,7 @@ def test_a_failure_after_the_wait_for_the_first_word_is_told_in_the_stream(serve
 
 
 def test_a_failure_after_some_words_is_told_behind_them(server: LiveServer) -> None:
-    """The words stay good."""
+    """The words stay valid."""
     transcript = _ask(server, "/simulate fail_after=2\none two three").transcript()
     assert transcript.words == ("one ", "two ")
     assert transcript.problem.type == "urn:problem:bot-failed"
@@ -101,12 +101,12 @@ def test_heartbeats_fill_a_silence() -> None:
 
 
 def test_there_are_no_heartbeats_where_there_is_no_silence(server: LiveServer) -> None:
-    """The default is 15 seconds; the first word alone was waited for here, and that wait was not over."""
+    """The default is 15 seconds; only the first word was waited for here, and less than that."""
     assert _ask(server, "/simulate pace_ms=20\n" + "word " * 20).transcript().pings == 0
 
 
 def test_the_open_streams_are_bounded() -> None:
-    """One too many is turned away at once, and taken when another has ended."""
+    """One too many is refused at once, and accepted when another has ended."""
     with (
         LiveServer(max_open_streams=2, resume_window_seconds=0) as server,
         Wire(server.port) as first,
@@ -120,7 +120,7 @@ def test_the_open_streams_are_bounded() -> None:
         assert int(refused.headers["retry-after"]) >= 1
         first.reset()
         while _ask(server, "hello").status == 503:
-            pass  # the server has yet to notice
+            pass  # the server has not noticed yet
         with Wire(server.port) as wire:
             wire.send(get("/api/ready"))
             assert wire.answer().status == 200

@@ -1,4 +1,4 @@
-"""JSON Web Tokens of a real issuer: only those open anything that are good in all respects, and only while they are."""
+"""JSON Web Tokens from a real issuer: only a token that is valid in every respect opens anything, while it is valid."""
 
 import json
 import time
@@ -49,7 +49,7 @@ def _asked(server: LiveServer, token: str, path: str = "/api/conversations") -> 
 
 @pytest.mark.parametrize("key", _KEYS, ids=lambda key: key.algorithm)
 def test_a_good_token_opens_its_subjects_conversations(server: LiveServer, key: SigningKey) -> None:
-    """However it is signed. Another subject of the same issuer is somebody else; another token of the same is not."""
+    """With any algorithm. Another subject of the same issuer is another principal; another token of the same is not."""
     signed = {"Authorization": f"Bearer {key.token(good_claims(key.kid))}"}
     with Wire(server.port) as wire:
         wire.send(post("hello", signed))
@@ -61,7 +61,7 @@ def test_a_good_token_opens_its_subjects_conversations(server: LiveServer, key: 
 
 
 def _with(**claims: object) -> str:
-    """A token that would be good but for these claims."""
+    """A token that would be valid except for these claims."""
     return rsa_key().token(good_claims() | claims)
 
 
@@ -70,12 +70,12 @@ def _without(claim: str) -> str:
 
 
 def _with_text(claim: str, text: str) -> str:
-    """A token with a claim that is hardly JSON."""
+    """A token with a claim that is barely JSON."""
     return rsa_key().token(json.dumps(good_claims() | {claim: 0}).replace(f'"{claim}": 0', f'"{claim}": {text}'))
 
 
 def _mangled(mangle: Callable[[str, str, str], str]) -> str:
-    """A good token, changed."""
+    """A valid token, modified."""
     return mangle(*rsa_key().token().split("."))
 
 
@@ -104,10 +104,10 @@ _REFUSED: dict[str, Callable[[], str]] = {
     "another issuer": lambda: _with(iss=NAME + "evil"),
     "another audience": lambda: _with(aud="mail"),
     "other audiences": lambda: _with(aud=["mail", AUDIENCE + " "]),
-    "long over": lambda: _with(exp=time.time() - 60),
-    "over for ten seconds": lambda: _with(exp=time.time() - 10),
-    "not yet good": lambda: _with(nbf=time.time() + 60),
-    "issued in the future": lambda: _with(iat=time.time() + 60),
+    "long over": lambda: _with(exp=time.time() - 600),
+    "over for more than a minute": lambda: _with(exp=time.time() - 65),
+    "not yet good": lambda: _with(nbf=time.time() + 90),
+    "issued in the future": lambda: _with(iat=time.time() + 90),
     "without an end": lambda: _without("exp"),
     "without a subject": lambda: _without("sub"),
     "without an issuer": lambda: _without("iss"),
@@ -120,7 +120,8 @@ _REFUSED: dict[str, Callable[[], str]] = {
     "a subject of half a character": lambda: _with_text("sub", '"\\ud800"'),
     "claims that are no object": lambda: rsa_key().token("[]"),
     "claims in deep brackets": lambda: rsa_key().token("[" * 5_000),
-    "nine kilobytes": lambda: _with(padding="x" * 9_000),
+    "a logout token": lambda: rsa_key().token(typ="logout+jwt"),
+    "a type that is no text": lambda: rsa_key().token(typ=["JWT"]),
     "half a signature": lambda: _mangled(lambda head, claims, signature: f"{head}.{claims}.{signature[:20]}"),
     "changed claims": lambda: _mangled(lambda head, _, signature: f"{head}.{encoded(b'{}')}.{signature}"),
     "four parts": lambda: _mangled(lambda *parts: ".".join([*parts, "x"])),
@@ -134,15 +135,15 @@ _REFUSED: dict[str, Callable[[], str]] = {
 
 @pytest.mark.parametrize("what", _REFUSED)
 def test_a_token_that_is_not_good_in_all_respects_is_refused(server: LiveServer, what: str) -> None:
-    """Always with the same words: which respect it is would only help to forge one."""
+    """Always with the same text: saying what is wrong would only help to forge one."""
     refused = _asked(server, _REFUSED[what]())
     assert (refused.status, refused.problem_code()) == (401, "invalid-token")
     assert refused.headers["www-authenticate"] == _INVALID
 
 
-def test_clocks_may_differ_by_a_few_seconds(server: LiveServer) -> None:
-    """Both ways; a stream with such a token lasts as long as a request is let in with it."""
-    for token in (_with(exp=time.time() - 2), _with(nbf=time.time() + 2), _with(iat=time.time() + 2)):
+def test_clocks_may_differ(server: LiveServer) -> None:
+    """Both ways, by up to a minute; a stream with such a token lasts as long as a request is let in with it."""
+    for token in (_with(exp=time.time() - 40), _with(nbf=time.time() + 55), _with(iat=time.time() + 55)):
         assert _asked(server, token).status == 200
         with Wire(server.port) as wire:
             wire.send(post("hello", {"Authorization": f"Bearer {token}"}))
@@ -152,7 +153,7 @@ def test_clocks_may_differ_by_a_few_seconds(server: LiveServer) -> None:
 @pytest.mark.parametrize("path", BOTH)
 def test_a_stream_ends_when_its_token_does(server: LiveServer, path: str) -> None:
     """With `failed`, or with 401 where nothing was sent yet. With a new token, the reply goes on where it was."""
-    token = rsa_key().token(good_claims(seconds=-4))
+    token = rsa_key().token(good_claims(seconds=-57))
     with Wire(server.port) as wire:
         wire.send(post(_STALLED, {"Authorization": f"Bearer {token}"}, path))
         answer = wire.answer()
@@ -172,7 +173,7 @@ def test_a_stream_ends_when_its_token_does(server: LiveServer, path: str) -> Non
 
 
 def test_while_the_issuer_cannot_be_asked_nobody_can_tell() -> None:
-    """That is no fault of the token: 503, and when it is worth trying again. What is no token at all gets its 401."""
+    """That is not the token's fault: 503, with Retry-After. Malformed tokens still get 401."""
     with Issuer() as issuer:
         pass
     with trusting(issuer) as server:

@@ -1,4 +1,4 @@
-"""Runs the programs of `programs/`, each of which does as it is asked with a client that `scripts/sdk` makes."""
+"""Runs the programs in `programs/`, which execute commands with the clients that `scripts/sdk` generates."""
 
 import asyncio
 import json
@@ -20,9 +20,9 @@ PROGRAMS = Path(__file__).parent / "programs"
 _PATIENCE_SECONDS = 60.0
 
 Asked = Mapping[str, Any]
-"""What to do, as `programs/telling` has it."""
+"""A command, as defined in `programs/telling`."""
 Line = dict[str, Any]
-"""What a program tells: a `word` with its `id`, `done`, `failed`, `refused`, `cut`, a `result`, or the `end` of one."""
+"""A line of output: a `word` with `id`, `done`, `failed`, `refused`, `cut`, a `result`, or the `end` of a command."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +53,11 @@ class Program:
     folder: Path
     variables: Mapping[str, str]
     complaint: str
-    """What a strict type checker says against its client, and against the program as its user."""
+    """The errors of a strict type checker for its client and for the program that uses it."""
 
 
 def prepared(source: Source, folder: Path, contract: Path = CONTRACT) -> Program:
-    """Make the client, unless it is there, and in that folder the program that asks with it."""
+    """Generate the client if necessary, and put the program into its folder."""
     is_released = contract.read_bytes() != CONTRACT.read_bytes()
     made = make(source.kind, BUILD / contract.stem if is_released else BUILD, contract=contract)
     program = PROGRAMS / source.program
@@ -74,7 +74,7 @@ def prepared(source: Source, folder: Path, contract: Path = CONTRACT) -> Program
 
 
 def _complaint(program: Path, path: str, cache: Path) -> str:
-    # What the checker says of the client itself is known.
+    # The errors in the client itself are already known.
     checker = ["mypy", "--config-file=", "--strict", "--follow-imports=silent", str(program)]
     done = subprocess.run(
         checker,
@@ -88,7 +88,7 @@ def _complaint(program: Path, path: str, cache: Path) -> str:
 
 @asynccontextmanager
 async def asked(program: Program, *what: Asked) -> AsyncIterator[AsyncIterator[Line]]:
-    """The lines that the program tells, as they come. Who leaves early ends it.
+    """The program's lines of output as they arrive. Leaving the iteration early ends it.
 
     Raises `AssertionError` if it fails, `TimeoutError` if it never ends.
     """
@@ -117,7 +117,7 @@ async def _lines(process: asyncio.subprocess.Process, asks: str) -> AsyncIterato
 
 
 async def answers(program: Program, *what: Asked) -> list[list[Line]]:
-    """All that the program tells, for each thing that it was asked to do."""
+    """The program's output for each of its commands."""
     told: list[list[Line]] = [[]]
     async with asked(program, *what) as lines:
         async for line in lines:

@@ -1,4 +1,4 @@
-"""Runs a client program of this folder behind a proxy that cuts it off, and notes what it hears."""
+"""Runs a client program from this folder behind a proxy that cuts it off, and records what it receives."""
 
 import asyncio
 import json
@@ -16,15 +16,15 @@ _TIMEOUT_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """A program, and how it is to behave."""
+    """A program, and its options."""
 
     program: str
     careful: bool = False
-    """Whether it says itself after which word it wants to resume; see there."""
+    """Whether it chooses itself after which word to resume."""
     key: str | None = None
     """The `Idempotency-Key` that it sends."""
     retry_ms: int | None = 10
-    """How long it waits before it asks again; `None` for as long as it does by itself."""
+    """How long it waits before a retry; `None` for its own default."""
 
 
 HEY_API = Client("hey_api")
@@ -34,13 +34,13 @@ CAREFUL_FETCH_EVENT_SOURCE = Client("fetch_event_source", careful=True)
 
 @dataclass(slots=True)
 class Heard:
-    """What a client heard, and what it asked for meanwhile."""
+    """What a client received, and its requests meanwhile."""
 
     events: list[dict[str, Any]] = field(default_factory=list)
     requests: list[Mapping[str, str]] = field(default_factory=list)
     """Their headers, by lower-case name."""
     words_at_cuts: list[int] = field(default_factory=list)
-    """How many words it had heard whenever it was cut off."""
+    """How many words it had received at each cut."""
 
     @property
     def words(self) -> list[str]:
@@ -49,18 +49,18 @@ class Heard:
 
     @property
     def numbers(self) -> list[int]:
-        """What the words' ids end with."""
+        """The numbers in the words' ids."""
         return [int(event["id"].partition(":")[2]) for event in self.events if not event.get("name")]
 
     @property
     def ends(self) -> list[dict[str, Any]]:
-        """The data of `done`, as often as it came."""
+        """The data of `done`, as often as it was received."""
         ends = [event["data"] for event in self.events if event.get("name") == "done"]
-        return [json.loads(end) if isinstance(end, str) else end for end in ends]  # hey-api parses what is JSON
+        return [json.loads(end) if isinstance(end, str) else end for end in ends]  # hey-api parses JSON
 
 
 async def ask(client: Client, programs: Path, port: int, message: str, cuts: Sequence[Cut]) -> Heard:
-    """Run the client to its end, while its first connections to the server on that port are cut.
+    """Run the client to its end, cutting off its first connections to the server on that port.
 
     Raises `AssertionError` if it fails, `TimeoutError` if it never ends.
     """

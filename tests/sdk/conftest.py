@@ -1,4 +1,4 @@
-"""Makes the clients that client teams would make, once for all tests."""
+"""Generates the clients of client teams, once for all tests."""
 
 import shutil
 import subprocess
@@ -18,7 +18,7 @@ _CONTRACT = _ROOT / "generated" / "openapi-3.1.json"
 
 @pytest.fixture(scope="session")
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of programs for Node, `hey_api.js` among them, made of this folder's and of generated code."""
+    """A folder of programs for Node, including `hey_api.js`, built from this folder and generated code."""
     folder = tmp_path_factory.mktemp("sdk")
     for source in [*_HERE.glob("*.ts"), _HERE / "tsconfig.json"]:
         shutil.copy(source, folder)
@@ -30,7 +30,7 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Program]:
-    """Makes one of `SOURCES` ready; each once."""
+    """Prepares one of `SOURCES`; each once."""
 
     @cache
     def ready(name: str) -> Program:

@@ -1,7 +1,7 @@
-"""`python -m tests.sdk.newer`: the service as a later version may be. What it sends has more than the contract knows.
+"""`python -m tests.sdk.newer`: the service as a later version may be. It sends more than the contract defines.
 
-Each object has one more field, each stream one more event before each of its own, each problem a type and each reply a
-finish reason that no contract has yet.
+Each object has an additional field, each stream an additional event before each of its own; each problem has a type and
+each reply a finish reason that no contract has yet.
 """
 
 import json
@@ -11,7 +11,7 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import logs
-from app.__main__ import _settings, serve
+from app.__main__ import flagged_settings, serve
 from app.main import create_app
 
 NEWER = ("-m", "tests.sdk.newer")
@@ -23,14 +23,14 @@ _EVENT = b'event: thought\ndata: {"text": "hm"}\n\n'
 
 
 class Newer:
-    """Adds to what an application sends."""
+    """Adds to an application's responses."""
 
     def __init__(self, app: ASGIApp) -> None:
         """`app` is the service."""
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass everything on but responses."""
+        """Pass everything on, with additions to responses."""
         await self._app(scope, receive, _Response(send).send if scope["type"] == "http" else send)
 
 
@@ -90,7 +90,7 @@ def _newer(node: Any) -> Any:  # noqa: ANN401 - as JSON has it
 
 def main() -> int:
     """Serve, with the flags that `python -m app` has."""
-    settings = _settings()
+    settings = flagged_settings(sys.argv[1:])
     logs.configure(settings.log_level, settings.log_format)
     app = create_app(settings)
     app.add_middleware(Newer)

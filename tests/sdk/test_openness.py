@@ -1,6 +1,6 @@
-"""The recommended clients, made from the contract that was released last, do their work with a server that sends more.
+"""The recommended clients, generated from the last released contract, work with a server that sends more.
 
-Until a contract is released that promises it (0.2.0), the clients are made from the contract as it is.
+Until a contract that promises this is released (0.2.0), the clients are generated from the current contract.
 """
 
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ def _released() -> Path:
 
 @pytest.fixture
 def server() -> Iterator[LiveServer]:
-    """With conversations of one test only."""
+    """A server with only this test's conversations."""
     with LiveServer(program=NEWER) as server:
         yield server
 
@@ -42,7 +42,7 @@ def client(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 def test_the_server_sends_more(server: LiveServer) -> None:
-    """Everywhere; else the other test would show nothing."""
+    """In every response; otherwise the other test would show nothing."""
     with httpx.Client(base_url=server.url, trust_env=False) as http:
         reply = http.post("/api/replies", json={"user_message": "one"}).json()
         events = http.post("/api/chat", json={"user_message": "one two"}).text
@@ -56,7 +56,7 @@ def test_the_server_sends_more(server: LiveServer) -> None:
 
 
 async def test_old_clients_understand_a_newer_server(client: Program, server: LiveServer) -> None:
-    """Every field, event and problem type that they do not know is passed over."""
+    """Unknown fields, events and problem types are ignored."""
     (told,) = await answers(client, _asks(server, "streamChat", message="one 42"))
     done = told[-1]["done"]
     ids = {"conversation_id": done["conversation_id"], "reply_id": done["reply_id"]}

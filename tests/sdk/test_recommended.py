@@ -1,4 +1,4 @@
-"""The two clients that are recommended do all that the contract has, and their transcripts are the truth."""
+"""The two recommended clients support the whole contract, and their transcripts are exact."""
 
 import asyncio
 import secrets
@@ -20,7 +20,7 @@ from tests.support.server import LiveServer
 from tests.support.texts import normalised, texts
 
 _SILENT = "/simulate stall_after=2\none two three"
-"""It says one word, for the second is not over, and is then silent for ever."""
+"""It completes one word, because the second is unfinished, and is then silent for ever."""
 _END = 10_000
 """More bytes than an event has."""
 _CUTS = {
@@ -47,14 +47,14 @@ _REFUSED = {
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[LiveServer]:
-    """One server for all but keys. Who leaves it, is not waited for."""
+    """One server for all tests without keys. It does not wait for readers who left."""
     with LiveServer(resume_window_seconds=5) as server:
         yield server
 
 
 @pytest.fixture
 async def http(server: LiveServer) -> AsyncIterator[httpx.AsyncClient]:
-    """Who asks the service what was said."""
+    """A client to compare with what is stored."""
     headers = {"Accept": "application/json"}
     async with httpx.AsyncClient(base_url=server.url, headers=headers, trust_env=False, timeout=30) as http:
         yield http
@@ -67,12 +67,12 @@ def client(request: pytest.FixtureRequest, program: Callable[[str], Program]) ->
 
 
 def test_its_types_are_strict(client: Program) -> None:
-    """Its own, and those of a program that uses all of it."""
+    """Its own types, and those of a program that uses all of it."""
     assert client.complaint == ""
 
 
 async def test_it_has_every_operation_and_sends_the_key(client: Program) -> None:
-    """On a service that wants one, for all but health and readiness."""
+    """On a service that requires one for everything but health and readiness."""
     database_url = fresh_database_url()
     key, _ = await made_key(database_url)
     with LiveServer(database_url=database_url) as server:
@@ -103,7 +103,7 @@ async def test_it_has_every_operation_and_sends_the_key(client: Program) -> None
             assert [_problem(lines[-1]) for lines in refused] == [f"urn:problem:{problem}"] * len(asks)
 
 
-# An example is many texts, so that the program is started a few times only. It is not made smaller when it fails.
+# An example has many texts, so that the program starts only a few times. It is not shrunk on failure.
 @settings(
     max_examples=3,
     deadline=None,
@@ -114,7 +114,7 @@ async def test_it_has_every_operation_and_sends_the_key(client: Program) -> None
 async def test_its_transcripts_are_the_truth(
     client: Program, server: LiveServer, http: httpx.AsyncClient, said: list[str]
 ) -> None:
-    """Words, joined, are the text of `done`, of the reply as JSON, and of the stored message."""
+    """The words, joined, are the text of `done`, of the reply as JSON, and of the stored message."""
     assume(not any(text.startswith("/simulate") for text in said))
     told = await answers(client, *[_asks(server, "streamChat", message=text) for text in said])
     end: dict[str, Any] = {}
@@ -128,7 +128,7 @@ async def test_its_transcripts_are_the_truth(
 
 
 async def test_it_tells_a_word_while_the_bot_is_silent_and_stops_the_reply(client: Program, server: LiveServer) -> None:
-    """The word is heard before the next one is made, and the reader hears that the reply was stopped."""
+    """The word arrives before the next one is generated, and the reader learns that the reply was cancelled."""
     async with asked(client, _asks(server, "streamChat", message=_SILENT)) as lines:
         first = await anext(lines)
         reply_id = first["id"].partition(":")[0]
@@ -141,7 +141,7 @@ async def test_it_tells_a_word_while_the_bot_is_silent_and_stops_the_reply(clien
 
 
 async def test_who_leaves_after_a_word_has_left(client: Program, http: httpx.AsyncClient) -> None:
-    """Though its program goes on. Else the reply would go on too, for its bot is silent and not at its end."""
+    """While its program goes on. Otherwise the reply would go on, too, because its bot is silent."""
     with LiveServer(resume_window_seconds=0) as server:
         left, busy = (
             _asks(server, "streamChat", message=_SILENT, leave=True),
@@ -161,9 +161,9 @@ async def test_who_leaves_after_a_word_has_left(client: Program, http: httpx.Asy
 async def test_it_resumes_wherever_it_is_cut_off(
     client: Program, server: LiveServer, http: httpx.AsyncClient, cuts: list[Cut]
 ) -> None:
-    """By itself, with the last word's id; no word is lost or told twice, and there is one reply.
+    """By itself, with the last word's id; no word is lost or repeated, and there is one reply.
 
-    One of two connections seems to end in good order, as behind a proxy that makes a clean end of a lost server.
+    One of two connections seems to end cleanly, as behind a proxy that hides the loss of its server.
     """
     text = "".join(_WORDS)
     before = await _conversations(http)
@@ -171,7 +171,7 @@ async def test_it_resumes_wherever_it_is_cut_off(
     news = asyncio.Condition()
 
     async def has_heard(events: int) -> None:
-        # What comes in one piece with the cut is not told by a client that looks at whole pieces only.
+        # A client that only looks at whole chunks does not report what arrives in one chunk with the cut.
         async with news:
             await news.wait_for(lambda: len(heard) >= min(events, len(_WORDS)))
 
@@ -198,7 +198,7 @@ async def test_it_resumes_wherever_it_is_cut_off(
 async def test_with_a_key_a_cut_before_the_first_word_makes_no_second_reply(
     client: Program, server: LiveServer, http: httpx.AsyncClient, cut: Cut
 ) -> None:
-    """hey-api's client asks again by itself; the other one tells of the cut, and is asked again here."""
+    """hey-api's client retries by itself; the other one reports the cut, and is called again here."""
     before = await _conversations(http)
 
     async def at_once(_: int) -> None:
@@ -213,7 +213,7 @@ async def test_with_a_key_a_cut_before_the_first_word_makes_no_second_reply(
 
 
 def _resumed_after(cuts: Sequence[Cut]) -> Iterator[int]:
-    """How many words had come, whole, before each cut."""
+    """How many complete words had arrived before each cut."""
     words = 0
     for cut in cuts:
         words += cut.event if cut.byte == _END else cut.event - 1
@@ -224,13 +224,13 @@ def _resumed_after(cuts: Sequence[Cut]) -> Iterator[int]:
 async def test_problems_come_as_the_contracts_type(
     client: Program, server: LiveServer, what: dict[str, Any], code: str
 ) -> None:
-    """Whether they come as a status, or as the event `failed`."""
+    """Whether they come as a status or as the event `failed`."""
     (lines,) = await answers(client, _asks(server, **what))
     assert _problem(lines[-1]) == f"urn:problem:{code}"
 
 
 def _operations() -> set[str]:
-    """All that a client has a use for; `HEAD` is for proxies and monitors."""
+    """All operations that clients use; `HEAD` is for proxies and monitors."""
     paths = yaml.safe_load(CONTRACT.read_text("utf-8"))["paths"].values()
     methods = ("get", "post", "put", "patch", "delete")
     return {item[method]["operationId"] for item in paths for method in methods if method in item}
@@ -241,7 +241,7 @@ def _asks(server: LiveServer, operation: str, **what: Any) -> dict[str, Any]:  #
 
 
 def _problem(line: Line) -> Any:  # noqa: ANN401 - as JSON has it
-    """Its type, if it came as an object of the contract's type."""
+    """Its type, if it is an object of the contract's type."""
     return line["typed"] and line["refused"]
 
 

@@ -1,4 +1,4 @@
-"""Clients that ask again when they lose the connection, as they do by themselves, get one reply, once."""
+"""Clients that reconnect by themselves get one reply, once."""
 
 import secrets
 from collections.abc import Iterator, Sequence
@@ -14,14 +14,14 @@ from tests.support.server import LiveServer
 from tests.support.wire import Wire, get
 
 _WORDS = ["Hallo, ", "世", "界! ", "👩‍👩‍👧 ", "sagt:\n", "eins  ", "zwei\n\n", "drei, ", "null42 ", "(vier) ", "…"]
-"""Without what hey-api changes: data that are JSON, and white space at the beginning of a line."""
+"""Without what hey-api changes: data that is JSON, and white space at the start of a line."""
 _TEXT = "".join(_WORDS)
 _MESSAGE = f"/simulate pace_ms=10\n{_TEXT}"
 
 _END = 10_000
 """More bytes than an event has."""
 _DONE = len(_WORDS) + 1
-"""Which event it is in a whole stream."""
+"""The number of the event in a whole stream."""
 
 _BEFORE_THE_FIRST_WORD = [Cut(0, 60), Cut(0, 0)]
 _ANYWHERE = {
@@ -36,14 +36,14 @@ _CLIENTS = {"hey-api": HEY_API, "fetch-event-source": FETCH_EVENT_SOURCE, "caref
 _SAME = "wörter\n"
 _SAME_EVENT = f"data: wörter\ndata: \nid: {'0' * 32}:10\n\n".encode()
 _EACH_BYTE = [Cut(2, -byte) for byte in range(1, len(_SAME_EVENT) + 1)]
-"""One connection for each byte of a word's event, the last byte first."""
+"""One connection for each byte of a word's event, last byte first."""
 
 _all_clients = pytest.mark.parametrize("client", _CLIENTS.values(), ids=_CLIENTS)
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[LiveServer]:
-    """One server for all."""
+    """One server for all tests."""
     with LiveServer() as server:
         yield server
 
@@ -54,7 +54,7 @@ def server() -> Iterator[LiveServer]:
 async def test_a_client_that_is_cut_off_twice_gets_one_reply_once(
     programs: Path, server: LiveServer, client: Client, cuts: Sequence[Cut], *, with_key: bool
 ) -> None:
-    """It resumes by the last word's id, with a key and without."""
+    """It resumes with the last word's id, with and without a key."""
     key = secrets.token_hex() if with_key else None
     before = _conversations(server)
     heard = await ask(replace(client, key=key), programs, server.port, _MESSAGE, cuts)
@@ -71,7 +71,7 @@ async def test_a_client_that_is_cut_off_twice_gets_one_reply_once(
 async def test_with_a_key_even_a_client_that_has_heard_nothing_gets_one_reply(
     programs: Path, server: LiveServer, client: Client
 ) -> None:
-    """Only the key can then say that it is the same message."""
+    """Only the key can identify the message then."""
     before = _conversations(server)
     client = replace(client, key=secrets.token_hex())
     heard = await ask(client, programs, server.port, _MESSAGE, _BEFORE_THE_FIRST_WORD)
@@ -92,9 +92,9 @@ async def test_a_client_may_take_its_own_time_to_ask_again(programs: Path, serve
 async def test_a_cut_behind_any_byte_of_a_word_loses_nothing_but_in_one_place(
     programs: Path, server: LiveServer, client: Client
 ) -> None:
-    """fetch-event-source takes an id as read before the empty line, and misses the word if it is cut off between them.
+    """fetch-event-source records an id before the empty line, and misses the word if it is cut off between them.
 
-    The numbers show it, and `done` has the word. To be exact there too, it has to be careful.
+    The ids show the gap, and `done` has the word. To be exact there, too, a client has to check.
     """
     before = _conversations(server)
     words = len(_EACH_BYTE) + 20
@@ -109,7 +109,7 @@ async def test_a_cut_behind_any_byte_of_a_word_loses_nothing_but_in_one_place(
 
 
 def _check_words(heard: Heard, reply: dict[str, Any]) -> None:
-    """Each word once, in order; and as often as the end was heard, it was the end of that reply."""
+    """Each word once, in order; and every end received is the end of that reply."""
     assert heard.words == _WORDS
     assert heard.numbers == list(range(1, len(_WORDS) + 1))
     assert {(end["reply_id"], end["text"]) for end in heard.ends} == {(reply["reply_id"], _TEXT)}
@@ -122,7 +122,7 @@ def _conversations(server: LiveServer) -> set[str]:
 
 
 def _the_new_reply(server: LiveServer, before: set[str], message: str = _MESSAGE, text: str = _TEXT) -> dict[str, Any]:
-    """The one reply, which is complete, in the one conversation that was not there before."""
+    """The only reply, which is complete, in the only new conversation."""
     (conversation_id,) = _conversations(server) - before
     user, reply = _json(server, f"/api/conversations/{conversation_id}")["messages"]
     assert user["text"] == message

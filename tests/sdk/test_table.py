@@ -1,4 +1,4 @@
-"""The table of clients says what is found here, when each of them asks a running service."""
+"""The table of clients matches what each of them does with a running service."""
 
 import asyncio
 import contextlib
@@ -23,11 +23,11 @@ _NASTY = [
     "今日はいい天気ですね。 👩‍👩‍👧‍👦 e\u0301 สวัสดีครับ",
     "data: x\n\nevent: done\nid: 7\n: ping\n\u2028 lines \u2029 of \x85 other \x0b kinds \ufeff",
 ]
-"""None begins with white space, which the service drops, or has a carriage return, of which it makes a line feed."""
+"""None starts with white space, which the service drops, or has a carriage return, which it turns into a line feed."""
 
 _WORDS = ["eins ", "zwei ", "drei ", "vier ", "fünf"]
 _FIRST_WORD_SECONDS = {"word by word": 30.0, "no": 3.0}
-"""How long to wait for the first word of a reply that never ends, by what the table says: to be wrong takes longer."""
+"""How long to wait for the first word of an endless reply, by what the table says: being wrong takes longer."""
 
 _PAGE = PAGES["sdks.md"]
 _ROWS = {re.sub(r"`|\*\*", "", row[0]): row for row in _PAGE.all_tables()[0]}
@@ -35,14 +35,14 @@ _ROWS = {re.sub(r"`|\*\*", "", row[0]): row for row in _PAGE.all_tables()[0]}
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[LiveServer]:
-    """One server for all."""
+    """One server for all tests."""
     with LiveServer() as server:
         yield server
 
 
 @pytest.fixture
 async def http(server: LiveServer) -> AsyncIterator[httpx.AsyncClient]:
-    """Who asks the service what was said."""
+    """A client to compare with what is stored."""
     async with httpx.AsyncClient(base_url=server.url, trust_env=False) as http:
         yield http
 
@@ -56,7 +56,7 @@ def test_the_table_has_every_client() -> None:
 async def test_the_table_tells_what_a_client_does(
     name: str, program: Callable[[str], Program], server: LiveServer, http: httpx.AsyncClient
 ) -> None:
-    """Each cell is what one trial has found."""
+    """Each cell is the result of one trial."""
     client = program(name)
     label, *said = _ROWS[name]
     told = await answers(client, *_trials(server.url))
@@ -72,7 +72,7 @@ async def test_the_table_tells_what_a_client_does(
 
 
 def test_what_the_prose_names_is_what_the_programs_do() -> None:
-    """Each call and setting that the page names stands in a program's code, beside a client's, or in the contract."""
+    """Each call and setting on the page occurs in a program's code, a client's code, or the contract."""
     named = {
         name for name in re.findall(r"`(\w{8,})`", _PAGE.prose.partition("## Tried by hand")[0]) if not name.isupper()
     }
@@ -90,7 +90,7 @@ def _code() -> Iterator[str]:
 
 
 async def _streams(client: Program, server: LiveServer, http: httpx.AsyncClient, patience_seconds: float) -> str:
-    """Whether it tells a word while the bot has not said the next one, and never will."""
+    """Whether it reports a word while the bot never sends the next one."""
     before = await _conversations(http)
     async with asked(client, _asks(server.url, "/simulate stall_after=2\none two three")) as lines:
         first = asyncio.ensure_future(anext(lines))
@@ -108,7 +108,7 @@ _JSON = ("createReply", "getReply", "cancelReply")
 
 
 def _trials(url: str) -> list[dict[str, Any]]:
-    """A reply as JSON, its cancellation, texts to be told exactly, and two problems."""
+    """A reply as JSON, its cancellation, texts to be reported exactly, and two problems."""
     asks = _asks(url, "one 42") | {"reply_id": _reply(url)}
     return [
         *[asks | {"operation": operation} for operation in _JSON],
@@ -124,7 +124,7 @@ def _reply(url: str) -> str:
 
 
 def _is_exact(told: list[list[Line]]) -> str:
-    """Whether what it tells as words gives the text."""
+    """Whether its words add up to the text."""
     if any("whole" in lines[0] for lines in told):
         assert all(f'"text":"{text[:5]}' in lines[0]["whole"] for lines, text in zip(told, _NASTY, strict=True))
         return "raw events"
@@ -136,7 +136,7 @@ def _is_exact(told: list[list[Line]]) -> str:
 
 
 async def _resumes(client: Program, server: LiveServer) -> str:
-    """What it does when its connection is cut in the third word, and when it is told where to go on."""
+    """What it does when its connection is cut in the third word, and when told where to resume."""
     told = await _cut_off(client, server, Cut(3, 7))
     if _end(told, "done"):
         assert words(told) == _WORDS
@@ -162,7 +162,7 @@ async def _cut_off(client: Program, server: LiveServer, cut: Cut) -> list[Line]:
 
 
 def _types_errors(other: list[Line], stream: list[Line]) -> str:
-    """Whether problems come as the contract's type, of operations that stream and of others."""
+    """Whether problems have the contract's type, for streaming operations and others."""
     assert (other[-1]["status"], other[-1]["refused"]) == (404, "urn:problem:conversation-not-found")
     typed = [other[-1]["typed"], _is_typed(stream[-1])]
     return {(True, True): "yes", (True, False): "not of streams", (False, False): "no"}[tuple(typed)]

@@ -5,9 +5,16 @@ from collections.abc import Callable
 import pytest
 
 from app.settings import Settings
+from tests.support.databases import KINDS, empty_database_url
 
 Command = Callable[[list[str], Settings], int]
 Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(params=KINDS)
+def empty_url(request: pytest.FixtureRequest) -> str:
+    """A database without any table; the test runs once on each kind."""
+    return empty_database_url(request.param)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""When what is committed: the message before the head of the response, the reply before `done`, many at a time."""
+"""What is committed when: the message before the response's head, the reply before `done`, in shared transactions."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
@@ -23,13 +23,13 @@ _STORED = "SELECT role, state, finish_reason, text FROM messages ORDER BY positi
 
 
 async def _until_stored(database_url: str, *rows: tuple[Any, ...]) -> None:
-    with anyio.fail_after(5):
+    with anyio.fail_after(60):
         while (await run_sql(database_url, _STORED)) != list(rows):
             pass
 
 
 async def test_what_a_client_has_been_told_is_committed(database_url: str) -> None:
-    """As another connection sees it at that moment: first the message, then progress now and then, then the end."""
+    """As seen by another connection at that moment: first the message, then occasional progress, then the end."""
     bot = GatedBot()
     user = ("user", None, None, "go on")
     async with (
@@ -50,7 +50,7 @@ async def test_what_a_client_has_been_told_is_committed(database_url: str) -> No
 
 
 async def test_no_transaction_is_open_while_a_reply_is_streamed(database_url: str) -> None:
-    """So the database may be locked and checkpointed meanwhile, and no connection is held."""
+    """So the database can be locked and checkpointed meanwhile, and no connection is held."""
     bot = GatedBot()
     bot.let_through(3)
     async with (
@@ -84,7 +84,7 @@ def _commits() -> Iterator[list[Connection]]:
 
 
 async def test_replies_that_are_written_at_the_same_time_share_a_transaction(database_url: str) -> None:
-    """Each of two hundred replies has a beginning and an end, and each commit waits for the disk."""
+    """Each of two hundred replies has a start and an end, and each commit waits for the disk."""
     async with service(database_url, Echo()) as (client, _):
         with _commits() as commits:
             replies = await asyncio.gather(*(replied(client, f"hello {n}") for n in range(200)))
@@ -94,8 +94,42 @@ async def test_replies_that_are_written_at_the_same_time_share_a_transaction(dat
         assert await run_sql(database_url, "SELECT count(*) FROM messages WHERE state = 'completed'") == [(200,)]
 
 
+_CURSES = {
+    "sqlite": (
+        (
+            "CREATE TRIGGER curse BEFORE INSERT ON messages WHEN new.text LIKE '%curse%'"
+            " BEGIN SELECT abs(-9223372036854775807 - 1); END"
+        ),
+    ),
+    "postgresql": (
+        (
+            "CREATE FUNCTION curse() RETURNS trigger LANGUAGE plpgsql AS"
+            " 'BEGIN RAISE EXCEPTION USING ERRCODE = ''22P05''; END'"
+        ),
+        (
+            "CREATE TRIGGER curse BEFORE INSERT ON messages FOR EACH ROW WHEN (new.text LIKE '%curse%')"
+            " EXECUTE FUNCTION curse()"
+        ),
+    ),
+}
+"""Of each database, how a row cannot be stored, and it is the row's fault."""
+
+
+async def test_one_that_cannot_be_stored_fails_nobody_else(database_url: str) -> None:
+    """Though they share its transaction; and they still share those in which they go through."""
+    for sql in _CURSES[database_url.partition(":")[0]]:
+        await run_sql(database_url, sql)
+    async with service(database_url, Echo()) as (client, _):
+        with _commits() as commits:
+            answers = await asyncio.gather(*(ask(client, f"{'curse' if n == 17 else 'hello'} {n}") for n in range(60)))
+        assert len(commits) < 40
+        assert problem(answers.pop(17)) == (503, "storage-unavailable")
+        assert {answer.status for answer in answers} == {200}
+    assert await run_sql(database_url, "SELECT count(*) FROM messages WHERE state = 'completed'") == [(59,)]
+
+
 async def test_the_head_waits_for_the_message_to_be_stored(database_url: str) -> None:
-    """Though the first word has long been there; as soon as it is stored, both go out."""
+    """Although the first word is long there; as soon as the message is stored, both are sent."""
     said = asyncio.Event()
 
     async def script(_: Conversation) -> AsyncGenerator[str | Finish, None]:
@@ -105,7 +139,7 @@ async def test_the_head_waits_for_the_message_to_be_stored(database_url: str) ->
 
     async with service(database_url, ScriptedBot(script), first_word_seconds=0.01) as (client, _):
         async with locked(database_url), client.open("POST", "/api/chat", json=_ASK) as abandoned:
-            with anyio.fail_after(5):
+            with anyio.fail_after(60):
                 await said.wait()
             with anyio.move_on_after(0.1):
                 await abandoned.head()
@@ -118,7 +152,7 @@ async def test_the_head_waits_for_the_message_to_be_stored(database_url: str) ->
 
 
 async def test_a_locked_database_is_a_true_503(database_url: str) -> None:
-    """Before the head: for a stream, and as JSON; nothing of it is stored, and all is well when the lock is gone."""
+    """Before the head: as a stream and as JSON; nothing is stored, and everything works when the lock is released."""
     async with service(database_url, storage_seconds=0.6) as (client, _):
         async with locked(database_url):
             for path in BOTH:
@@ -133,7 +167,7 @@ async def test_a_locked_database_is_a_true_503(database_url: str) -> None:
 
 
 async def test_a_key_that_met_a_locked_database_is_as_good_as_new(database_url: str) -> None:
-    """The client was told to try again."""
+    """The client was told to retry."""
     bot = Echo()
     async with service(database_url, bot, storage_seconds=0.6) as (client, _):
         async with locked(database_url):
@@ -144,7 +178,7 @@ async def test_a_key_that_met_a_locked_database_is_as_good_as_new(database_url: 
 
 
 async def test_a_reply_that_cannot_be_stored_fails_and_is_stored_later(database_url: str) -> None:
-    """After the head there is no other status. What was said is not lost: it is stored as it was, without a restart."""
+    """After the head there is no other status. The text is not lost: it is stored as it was, without a restart."""
     bot = GatedBot()
     bot.let_through(2)
     bounds = {"storage_seconds": 0.6, "save_every_seconds": 0.05, "max_reply_characters": 18}
@@ -168,7 +202,7 @@ async def test_a_reply_that_cannot_be_stored_fails_and_is_stored_later(database_
 
 
 async def test_progress_that_cannot_be_saved_costs_the_reply_nothing(database_url: str) -> None:
-    """It is only for the case of a crash."""
+    """Progress only matters in a crash."""
     bot = GatedBot()
     bot.let_through(2)
     bounds = {"storage_seconds": 0.4, "save_every_seconds": 0.01, "max_reply_characters": 60}
@@ -190,7 +224,7 @@ async def test_progress_that_cannot_be_saved_costs_the_reply_nothing(database_ur
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 async def client(request: pytest.FixtureRequest) -> AsyncGenerator[Client, None]:
-    """One application for all examples; it forgets what has ended at once, so that it has to be read back."""
+    """One application for all examples; it drops ended replies from memory at once, so they are read from the store."""
     async with service(fresh_database_url(request.param), retention_seconds=0) as (client, _):
         yield client
 
@@ -198,7 +232,7 @@ async def client(request: pytest.FixtureRequest) -> AsyncGenerator[Client, None]
 @settings(settings.get_profile("laws"))
 @given(texts)
 async def test_any_text_is_stored_as_it_was_streamed(client: Client, text: str) -> None:
-    """Law 1 with its last part: the words, `done`, the JSON reply and the stored message are one text."""
+    """Law 1 with its last part: the words, `done`, the JSON reply and the stored message have the same text."""
     assume(not all(map(is_white_space, text)) and not text.startswith("/simulate"))
     answer = await streamed(client, text)
     transcript = answer.transcript()

@@ -1,4 +1,4 @@
-"""Conversations that are stored: what the bot is shown of them, how they are listed, read and forgotten."""
+"""Stored conversations: what the bot sees of them, and how they are listed, read and deleted."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -19,7 +19,7 @@ _NOBODY = "0" * 32
 
 
 async def test_the_bot_sees_what_was_said_before(database_url: str) -> None:
-    """Of this conversation and no other, oldest first, its own replies too; after a restart as well."""
+    """Of this conversation only, oldest first, including its own replies; also after a restart."""
     bot = Echo()
     async with service(database_url, bot) as (client, _):
         first = await replied(client, "one")
@@ -52,7 +52,7 @@ async def test_the_bot_sees_what_was_said_before(database_url: str) -> None:
     ids=str,
 )
 async def test_the_history_is_bounded(bounds: dict[str, int], shown: int, database_url: str) -> None:
-    """In number and in characters; what is left out is the oldest turns. Each message here has ten characters."""
+    """In number and in characters; the oldest turns are left out. Each message here has ten characters."""
     bot = Echo()
     async with service(database_url, bot, **bounds) as (client, _):
         conversation_id = (await replied(client, "message  0")).conversation_id
@@ -63,7 +63,7 @@ async def test_the_history_is_bounded(bounds: dict[str, int], shown: int, databa
 
 
 async def test_all_that_was_said_can_be_read(database_url: str) -> None:
-    """With the state of each reply, whichever way it ended, and the same text that its reader got."""
+    """With the state of each reply, however it ended, and the same text that its reader got."""
 
     async def script(conversation: Conversation) -> AsyncGenerator[str | Finish, None]:
         yield "Hi \n there"
@@ -91,7 +91,7 @@ async def test_all_that_was_said_can_be_read(database_url: str) -> None:
 
 @pytest.mark.parametrize("path", BOTH)
 async def test_where_a_reply_fails_before_its_first_word_one_can_go_on(path: str, database_url: str) -> None:
-    """The problem names the conversation that has the message; but for who is refused, which begins none."""
+    """The problem names the conversation with the message; a refused request starts none."""
 
     async def script(conversation: Conversation) -> AsyncGenerator[str, None]:
         if conversation.user_message == "fail":
@@ -111,12 +111,12 @@ async def test_where_a_reply_fails_before_its_first_word_one_can_go_on(path: str
 
 
 async def test_conversations_are_listed_the_latest_first(database_url: str) -> None:
-    """A page at a time, each once; a new message brings its conversation to the top."""
+    """A page at a time, each once; a new message moves its conversation to the top."""
     async with service(database_url, Echo()) as (client, _):
         ids = []
         for n in range(7):
             ids.append((await replied(client, f" conversation\n {n} " + "x" * 100)).conversation_id)
-            await anyio.sleep(0.002)  # the order is that of milliseconds
+            await anyio.sleep(0.002)  # the order has millisecond resolution
         await replied(client, "again", ids[2])
         latest_first = [ids[2], *(ids[n] for n in (6, 5, 4, 3, 1, 0))]
         listed: list[dict[str, str]] = []
@@ -137,7 +137,7 @@ async def _pages(client: Client, path: str) -> list[dict[str, Any]]:
 
 
 async def test_conversations_of_the_same_millisecond_are_listed_once_each(database_url: str) -> None:
-    """Time alone is no cursor."""
+    """Time alone is not a cursor."""
     async with service(database_url, Echo()) as (client, _):
         replies = await asyncio.gather(*(replied(client, "hello") for _ in range(30)))
         pages = await _pages(client, "/api/conversations?limit=4")
@@ -147,7 +147,7 @@ async def test_conversations_of_the_same_millisecond_are_listed_once_each(databa
 
 @pytest.mark.parametrize("order", ["", "asc", "desc"])
 async def test_a_conversation_is_read_a_page_at_a_time(order: str, database_url: str) -> None:
-    """Oldest first, or newest first if that is asked for; each message once."""
+    """Oldest first, or newest first on request; each message once."""
     async with service(database_url, Echo()) as (client, _):
         conversation_id = (await replied(client, "0")).conversation_id
         for n in range(1, 5):
@@ -161,7 +161,7 @@ async def test_a_conversation_is_read_a_page_at_a_time(order: str, database_url:
 
 
 async def test_a_cursor_is_a_position(database_url: str) -> None:
-    """Every one that is well-formed is a place in the list, whether a page gave it or not."""
+    """Every well-formed one is a position in the list, whether or not a page returned it."""
     async with service(database_url, Echo()) as (client, _):
         first = await replied(client, "0")
         await replied(client, "1", first.conversation_id)
@@ -187,7 +187,7 @@ async def test_a_cursor_is_a_position(database_url: str) -> None:
     ids=["list", "list, too", "messages"],
 )
 async def test_a_cursor_that_is_no_position_is_refused(path: str, cursors: list[str], database_url: str) -> None:
-    """Before the database, which might not even be able to compare with it, is asked."""
+    """Before the database is queried, which might not even be able to compare it."""
     async with service(database_url) as (client, _):
         for cursor in cursors:
             answer = await client.request("GET", f"{path}?cursor={cursor}")
@@ -195,7 +195,7 @@ async def test_a_cursor_that_is_no_position_is_refused(path: str, cursors: list[
 
 
 async def test_what_there_is_not_is_not_found(database_url: str) -> None:
-    """Whether it could be an id or not."""
+    """Whether or not it has the form of an id."""
     async with service(database_url) as (client, _):
         for name in [_NOBODY, "x", "%00", "A" * 32, "0" * 31, "%F0%9F%98%80", "'", "%FF", "x" * 5000]:
             for kind in ("conversation", "reply"):
@@ -207,7 +207,7 @@ async def test_what_there_is_not_is_not_found(database_url: str) -> None:
 
 
 async def test_nobody_can_go_on_with_a_conversation_that_there_is_not(database_url: str) -> None:
-    """And the bot is not asked."""
+    """And the bot is not called."""
     bot = Echo()
     async with service(database_url, bot) as (client, _):
         assert problem(await ask(client, "hello", _NOBODY)) == (404, "conversation-not-found")
@@ -215,7 +215,7 @@ async def test_nobody_can_go_on_with_a_conversation_that_there_is_not(database_u
 
 
 async def test_what_is_deleted_is_gone(database_url: str) -> None:
-    """The conversation, its replies, wherever they are kept, and their keys; nothing of others."""
+    """The conversation, its replies wherever they are kept, and their keys; nothing of other conversations."""
     bot = Echo()
     async with service(database_url, bot) as (client, _):
         reply = await replied(client, "hello", idempotency_key="a")
@@ -259,7 +259,7 @@ async def test_deleting_stops_what_is_being_said(database_url: str) -> None:
 
 
 async def test_a_second_message_has_to_wait_for_the_first_ones_reply(database_url: str) -> None:
-    """409, with the address of the reply that runs; other conversations do not mind."""
+    """409, with the URL of the running reply; other conversations are not affected."""
     bot = GatedBot()
     bot.let_through(2)
     async with (
@@ -280,7 +280,7 @@ async def test_a_second_message_has_to_wait_for_the_first_ones_reply(database_ur
 
 
 async def test_of_messages_sent_at_once_to_one_conversation_one_is_answered(database_url: str) -> None:
-    """All others are told that it is busy; nothing of them is stored."""
+    """All others get `conversation-busy`; nothing of them is stored."""
     async with service(database_url, first_word_seconds=3600) as (client, _):
         conversation_id = (await replied(client, "hello")).conversation_id
         text = "/simulate first_ms=200\n"

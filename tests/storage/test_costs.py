@@ -1,4 +1,4 @@
-"""What a reply has cost is told however it ends: its words, and its usage where the bot tells that in time."""
+"""A reply's cost is reported however it ends: its words, and its usage if the bot reports it in time."""
 
 from collections.abc import AsyncGenerator
 from typing import Any, Literal
@@ -20,14 +20,14 @@ _USAGE = {"prompt_tokens": 7, "completion_tokens": 2}
 
 
 def _bot(sealed: anyio.Event) -> ScriptedBot:
-    """Says two words and what they have cost, told as they come; then does what the message asks for."""
+    """Yields two words and their usage as it goes; then does what the message says."""
 
     async def says(conversation: Conversation) -> AsyncGenerator[str | Usage | Finish, None]:
         yield Usage(7, 1)
         yield "one "
         yield "two "
         yield Usage(7, 2)
-        yield "three "  # the splitter keeps it until something follows
+        yield "three "  # the splitter holds it until something follows
         match conversation.user_message:
             case "failed":
                 raise BotFailed
@@ -47,7 +47,7 @@ async def _fails_at_once(_: Conversation) -> AsyncGenerator[str | Usage | Finish
 
 
 async def _end(client: Client, how: How, stopped: anyio.Event) -> dict[str, Any]:
-    """Ask, let it end so, and give what its last event holds."""
+    """Send a message, let its reply end in this way, and return the data of its last event."""
     async with client.stream("POST", CHAT, json={"user_message": how}) as response:
         raw = b""
         async for chunk in response.chunks():
@@ -68,7 +68,7 @@ async def _end(client: Client, how: How, stopped: anyio.Event) -> dict[str, Any]
 
 @pytest.mark.parametrize("how", ["completed", "cancelled", "abandoned", "failed", "stopped", "interrupted"])
 async def test_words_and_usage_are_told_however_a_reply_ends(how: How, database_url: str) -> None:
-    """In the end of its stream, in the reply, in the stored message; from memory and from the store."""
+    """In the stream's end, the reply, and the stored message; from memory and from the store."""
     stopped, sealed = anyio.Event(), anyio.Event()
     settings = {"save_every_seconds": 0.02, "retention_seconds": 60, "resume_window_seconds": 0}
     settings["resume_window_seconds"] = 600 if how == "interrupted" else 0
@@ -84,7 +84,7 @@ async def test_words_and_usage_are_told_however_a_reply_ends(how: How, database_
             group.cancel_scope.cancel()
         reply_id = end["reply_id"]
         if how == "interrupted":
-            with anyio.fail_after(5):
+            with anyio.fail_after(60):
                 while (await run_sql(database_url, "SELECT words FROM messages WHERE position = 1")) != [(2,)]:
                     await anyio.sleep(0.001)
             await run_sql(database_url, "UPDATE messages SET state = 'interrupted' WHERE position = 1")
@@ -99,7 +99,7 @@ async def test_words_and_usage_are_told_however_a_reply_ends(how: How, database_
 
 
 async def _told(client: Client, reply_id: str, how: How, words: int) -> list[dict[str, Any]]:
-    """All that is told of a reply that has ended."""
+    """Everything reported about a reply that has ended."""
     reply = await got(client, reply_at(reply_id))
     _, stored = await messages(client, reply["conversation_id"])
     again = (await client.request("GET", events_of(reply_id))).transcript().end.model_dump()
@@ -121,7 +121,7 @@ async def _told(client: Client, reply_id: str, how: How, words: int) -> list[dic
 
 @pytest.mark.parametrize("path", [CHAT, WHOLE])
 async def test_a_reply_that_fails_before_its_first_word_has_cost_something_too(path: str, database_url: str) -> None:
-    """The problem says it, and so do the reply and the message; who is refused at once has cost nothing."""
+    """The problem says so, and so do the reply and the message; a refused request has cost nothing."""
     async with service(database_url, ScriptedBot(_fails_at_once)) as (client, _):
         failed = await ask(client, "hello", path=path)
         assert problem(failed) == (502, "bot-failed")
@@ -136,7 +136,7 @@ async def test_a_reply_that_fails_before_its_first_word_has_cost_something_too(p
 
 
 async def test_a_reply_without_usage_has_none(database_url: str) -> None:
-    """Absent, not null; the words are there."""
+    """Absent, not null; the words are reported."""
     async with service(database_url) as (client, _):
         transcript = (await streamed(client, "/simulate fail_after=1\none two")).transcript()
         assert transcript.problem.words == 1

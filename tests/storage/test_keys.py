@@ -74,7 +74,7 @@ def test_a_key_is_shown_once_and_stored_as_a_hash(server: LiveServer) -> None:
     command = [sys.executable, "-m", "app", "keys", "create", "somebody"]
     environment = os.environ | {"CHAT_DATABASE_URL": server.database_url}
     created = subprocess.run(
-        command, cwd=_ROOT, env=environment, capture_output=True, encoding="utf-8", timeout=60, check=True
+        command, cwd=_ROOT, env=environment, capture_output=True, encoding="utf-8", timeout=120, check=True
     )
     match = _KEY.fullmatch(created.stdout)
     assert match
@@ -201,24 +201,24 @@ def test_a_key_expires_in_so_many_days(days: int, database_url: str, run: Run) -
         "",
     ],
 )
-def test_an_expiry_that_is_none_is_refused(text: str, database_url: str, run: Run) -> None:
+def test_an_expiry_that_is_none_is_refused(text: str, empty_url: str, run: Run) -> None:
     """Also one that has passed; and no key is made."""
-    assert run(database_url, "list")[0] == 1  # not even a table
-    status, shown, told = run(database_url, "create", "somebody", f"--expires={text}")
+    assert run(empty_url, "list")[0] == 3  # not even a table
+    status, shown, told = run(empty_url, "create", "somebody", f"--expires={text}")
     assert (status, shown) == (2, "")
     assert "not in the future" in told or "neither a number of days nor a date" in told
-    assert run(database_url, "list")[0] == 1
+    assert run(empty_url, "list")[0] == 3
 
 
 @pytest.mark.parametrize(
     "name", ["", " ", "two words", ".hidden", "_", "naïve", "n" * 64, "line\n", "a/b", "a:b", "a\0b", "<script>"]
 )
-def test_a_name_of_another_form_is_refused(name: str, database_url: str, run: Run) -> None:
+def test_a_name_of_another_form_is_refused(name: str, empty_url: str, run: Run) -> None:
     """It is part of what conversations belong to, and is printed to terminals."""
-    status, shown, told = run(database_url, "create", name)
+    status, shown, told = run(empty_url, "create", name)
     assert (status, shown) == (2, "")
     assert _FORM in told
-    assert run(database_url, "list")[0] == 1
+    assert run(empty_url, "list")[0] == 3
 
 
 def test_keys_of_one_name_are_as_many_as_are_made(database_url: str, run: Run) -> None:
@@ -255,7 +255,7 @@ def test_a_database_that_there_is_not_is_told_and_not_made(
     """A typo in its name must not look like one without keys."""
     for url in (f"sqlite:///{tmp_path}/chat.db", f"postgresql://postgres@/chat?host={tmp_path}"):
         status, written, told = run(url, *arguments)
-        assert (status, written) == (1, "")
+        assert (status, written) == (3, "")
         assert "CHAT_DATABASE_URL" in told
         assert list(tmp_path.iterdir()) == []
 
@@ -265,14 +265,16 @@ def test_a_database_that_cannot_be_made_is_told(tmp_path: Path, run: Run) -> Non
     (tmp_path / "file").write_text("in the way")
     for url in (f"sqlite:///{tmp_path}/file/chat.db", f"postgresql://postgres@/chat?host={tmp_path}"):
         status, shown, told = run(url, "create", "somebody")
-        assert (status, shown) == (1, "")
+        assert (status, shown) == (3, "")
         assert "CHAT_DATABASE_URL" in told
 
 
 @pytest.mark.parametrize("arguments", [(), ("create",), ("revoke",), ("delete", _NOBODY), ("create", "a", "b")])
 def test_what_is_not_understood_is_told(arguments: tuple[str, ...], tmp_path: Path, run: Run) -> None:
-    """With the usage, as always."""
+    """In one line, with what to do next."""
     status, shown, told = run(f"sqlite:///{tmp_path}/chat.db", *arguments)
     assert (status, shown) == (2, "")
-    assert "usage: python -m app keys" in told
+    assert told.startswith("python -m app keys")
+    assert "Next: " in told or "did you mean" in told
+    assert told.count("\n") == 1
     assert list(tmp_path.iterdir()) == []

@@ -13,15 +13,15 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect
-from sqlalchemy.exc import DBAPIError
 
 import app.storage
+from app.chat.errors import CannotStart
+from app.storage.address import database_url as parsed
 from app.storage.database import Database, create_engine
-from app.storage.database import database_url as parsed
 from app.storage.migration import alembic_config
 from app.storage.schema import REVISION, metadata
 from tests.support.addresses import events_of, reply_at
-from tests.support.databases import fresh_database_url, run_sql
+from tests.support.databases import empty_database_url, run_sql
 from tests.support.talk import Echo, ask, got, messages, problem, replied, service
 
 _SCRIPTS = ScriptDirectory(str(Path(app.storage.__file__).parent / "migrations"))
@@ -54,18 +54,18 @@ async def test_the_code_knows_the_newest_revision() -> None:
 
 
 @pytest.mark.parametrize("revision", _REVISIONS)
-async def test_any_revision_can_be_brought_to_the_newest_and_back(revision: str, database_url: str) -> None:
+async def test_any_revision_can_be_brought_to_the_newest_and_back(revision: str, empty_url: str) -> None:
     """There, the tables are those of the models; at the very beginning, there are none; and it works a second time."""
     for _ in range(2):
-        await _do(database_url, lambda connection: command.upgrade(alembic_config(connection), revision))
-        async with Database(parsed(database_url), 5) as database:
+        await _do(empty_url, lambda connection: command.upgrade(alembic_config(connection), revision))
+        async with Database(parsed(empty_url), 5) as database:
             await database.store.check()
-        assert await run_sql(database_url, "SELECT version_num FROM alembic_version") == [(REVISION,)]
-        assert await _do(database_url, _differences) == []
-        await _do(database_url, lambda connection: command.downgrade(alembic_config(connection), revision))
-        assert await run_sql(database_url, "SELECT version_num FROM alembic_version") == [(revision,)]
-        await _do(database_url, lambda connection: command.downgrade(alembic_config(connection), "base"))
-        assert await _do(database_url, _tables) == {"alembic_version"}
+        assert await run_sql(empty_url, "SELECT version_num FROM alembic_version") == [(REVISION,)]
+        assert await _do(empty_url, _differences) == []
+        await _do(empty_url, lambda connection: command.downgrade(alembic_config(connection), revision))
+        assert await run_sql(empty_url, "SELECT version_num FROM alembic_version") == [(revision,)]
+        await _do(empty_url, lambda connection: command.downgrade(alembic_config(connection), "base"))
+        assert await _do(empty_url, _tables) == {"alembic_version"}
 
 
 _CONVERSATION, _REPLY = "c" * 32, "e" * 32
@@ -79,15 +79,15 @@ INSERT INTO idempotency_keys VALUES (:key, 'of the whole request', :reply, :now)
 """
 
 
-async def test_what_was_said_before_an_update_is_as_good_as_what_is_said_now(database_url: str) -> None:
+async def test_what_was_said_before_an_update_is_as_good_as_what_is_said_now(empty_url: str) -> None:
     """Replies have no count of words then, and keys were for whole requests: both are made up for."""
-    await _do(database_url, lambda connection: command.upgrade(alembic_config(connection), "0003"))
+    await _do(empty_url, lambda connection: command.upgrade(alembic_config(connection), "0003"))
     nobodys = hashlib.sha256(b"\0a").hexdigest()
     known = {"conversation": _CONVERSATION, "reply": _REPLY, "key": nobodys, "now": time.time_ns() // 1_000_000}
     for sql in _SAID_BEFORE.split(";"):
-        await run_sql(database_url, sql, **{name: value for name, value in known.items() if f":{name}" in sql})
+        await run_sql(empty_url, sql, **{name: value for name, value in known.items() if f":{name}" in sql})
     bot = Echo()
-    async with service(database_url, bot) as (client, _):
+    async with service(empty_url, bot) as (client, _):
         _, said = await messages(client, _CONVERSATION)
         assert "words" not in said
         assert (said["text"], said["finish_reason"]) == ("Hi there! ", "stop")
@@ -102,33 +102,33 @@ async def test_what_was_said_before_an_update_is_as_good_as_what_is_said_now(dat
     assert bot.seen == [[("user", "hello"), ("assistant", "Hi there! "), ("user", "more")]]
 
 
-async def test_the_comparison_sees_what_is_different(database_url: str) -> None:
+async def test_the_comparison_sees_what_is_different(empty_url: str) -> None:
     """Of this test's own tools: a column too many, and an index too few."""
-    async with Database(parsed(database_url), 5):
+    async with Database(parsed(empty_url), 5):
         pass
-    await run_sql(database_url, "ALTER TABLE messages ADD COLUMN mood VARCHAR(8)")
-    await run_sql(database_url, "DROP INDEX ix_messages_reply_id")
-    differences = str(await _do(database_url, _differences))
+    await run_sql(empty_url, "ALTER TABLE messages ADD COLUMN mood VARCHAR(8)")
+    await run_sql(empty_url, "DROP INDEX ix_messages_reply_id")
+    differences = str(await _do(empty_url, _differences))
     assert "mood" in differences
     assert "ix_messages_reply_id" in differences
 
 
-async def test_a_migration_that_fails_leaves_nothing_behind(database_url: str) -> None:
+async def test_a_migration_that_fails_leaves_nothing_behind(empty_url: str) -> None:
     """Nor does one that a crash ends: all of it is one transaction, and can be tried again."""
-    await run_sql(database_url, "CREATE TABLE messages (of_somebody_else INTEGER)")  # in the way of the last step
+    await run_sql(empty_url, "CREATE TABLE messages (of_somebody_else INTEGER)")  # in the way of the last step
     for _ in range(2):
-        with pytest.raises(DBAPIError):
-            async with Database(parsed(database_url), 5):
+        with pytest.raises(CannotStart, match="CHAT_DATABASE_URL: "):
+            async with Database(parsed(empty_url), 5):
                 pass
-        assert await _do(database_url, _tables) == {"messages"}
-    await run_sql(database_url, "DROP TABLE messages")
-    async with service(database_url) as (client, _):
+        assert await _do(empty_url, _tables) == {"messages"}
+    await run_sql(empty_url, "DROP TABLE messages")
+    async with service(empty_url) as (client, _):
         await replied(client, "hello")
 
 
 async def test_instances_that_start_together_migrate_once() -> None:
     """All come up, on a PostgreSQL database that was empty."""
-    database_url = fresh_database_url("postgresql")
+    database_url = empty_database_url("postgresql")
 
     async def start() -> None:
         async with service(database_url) as (client, _):
@@ -139,12 +139,12 @@ async def test_instances_that_start_together_migrate_once() -> None:
         assert len((await got(client, "/api/conversations"))["conversations"]) == 4
 
 
-async def test_a_database_of_a_newer_version_is_left_alone(database_url: str) -> None:
+async def test_a_database_of_a_newer_version_is_left_alone(empty_url: str) -> None:
     """Whoever goes back to an older version of the service is told, and nothing is touched."""
-    async with service(database_url) as (client, _):
+    async with service(empty_url) as (client, _):
         await replied(client, "hello")
-    await run_sql(database_url, "UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(Exception, match="9999"):
-        async with Database(parsed(database_url), 5):
+    await run_sql(empty_url, "UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(CannotStart, match="revision 9999"):
+        async with Database(parsed(empty_url), 5):
             pass
-    assert await run_sql(database_url, "SELECT count(*) FROM messages") == [(2,)]
+    assert await run_sql(empty_url, "SELECT count(*) FROM messages") == [(2,)]

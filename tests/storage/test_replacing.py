@@ -1,4 +1,4 @@
-"""A reply that failed is generated anew in its place: one row goes and one comes, in one transaction, and no other."""
+"""A failed reply is replaced by a new one: one row is deleted and one inserted, in one transaction, and no other."""
 
 from collections.abc import AsyncGenerator
 
@@ -22,7 +22,7 @@ async def _fails(conversation: Conversation) -> AsyncGenerator[str | Usage | Fin
 
 
 async def test_a_failed_reply_is_replaced_by_the_one_that_its_retry_gets(database_url: str) -> None:
-    """All of its row is the new one's; the old reply is not found any more, and the key is the new one's."""
+    """Its whole row is the new one's; the old reply is not found any more, and the key belongs to the new one."""
     bot = ScriptedBot(_fails)
     for retention_seconds in (60, 0):
         async with service(database_url, bot, retention_seconds=retention_seconds) as (client, _):
@@ -48,7 +48,7 @@ async def test_a_failed_reply_is_replaced_by_the_one_that_its_retry_gets(databas
 
 @pytest.mark.parametrize("words", [0, 1])
 async def test_a_reply_that_stalled_is_generated_anew(words: int, database_url: str) -> None:
-    """As one that broke off: the bot was silent for too long, before its first word or behind it."""
+    """Like one that broke off: the bot was silent for too long, before its first word or after it."""
 
     async def stalls(_: Conversation) -> AsyncGenerator[str | Usage | Finish, None]:
         for _word in range(words):
@@ -67,7 +67,7 @@ async def test_a_reply_that_stalled_is_generated_anew(words: int, database_url: 
 
 
 async def test_a_retry_in_the_middle_of_a_conversation_touches_nothing_else(database_url: str) -> None:
-    """Not the messages before it, which the bot sees, nor those behind it, which it does not see."""
+    """Neither the messages before it, which the bot sees, nor those after it, which it does not see."""
     bot = ScriptedBot(Echo().reply)
     async with service(database_url, bot) as (client, _):
         conversation_id = (await replied(client, "one")).conversation_id
@@ -86,12 +86,12 @@ async def test_a_retry_in_the_middle_of_a_conversation_touches_nothing_else(data
 
 
 async def test_a_retry_brings_its_conversation_to_the_top(database_url: str) -> None:
-    """As a new message does: the list is in the order in which replies were begun."""
+    """Like a new message: the list is ordered by the start of the latest reply."""
     bot = ScriptedBot(_fails)
     async with service(database_url, bot) as (client, _):
         failed = await ask(client, "hello", idempotency_key="a")
         bot.script = Echo().reply
-        await anyio.sleep(0.002)  # the order is that of milliseconds
+        await anyio.sleep(0.002)  # the order has millisecond resolution
         await replied(client, "other")
         await anyio.sleep(0.002)
         await replied(client, "hello", idempotency_key="a")
@@ -101,7 +101,7 @@ async def test_a_retry_brings_its_conversation_to_the_top(database_url: str) -> 
 
 
 async def test_what_a_retry_could_not_replace_is_still_there(database_url: str) -> None:
-    """When the database takes nothing, the old failure stays, to be read and to be tried again."""
+    """If the database refuses writes, the old failure stays, and can be read and retried."""
     bot = ScriptedBot(_fails)
     async with service(database_url, bot, storage_seconds=0.6) as (client, _):
         failed = await streamed(client, "hello", idempotency_key="a")
@@ -119,7 +119,7 @@ async def test_what_a_retry_could_not_replace_is_still_there(database_url: str) 
 
 
 async def test_a_retry_waits_for_no_other_reply_of_its_conversation(database_url: str) -> None:
-    """It is told that the conversation is busy, and by which reply."""
+    """It gets `conversation-busy`, with the running reply."""
     bot, gated = ScriptedBot(_fails), GatedBot()
     async with service(database_url, bot) as (client, _):
         failed = await ask(client, "hello", idempotency_key="a")
@@ -136,7 +136,7 @@ async def test_a_retry_waits_for_no_other_reply_of_its_conversation(database_url
 
 @pytest.mark.parametrize("names", [False, True], ids=["as it was", "with the conversation"])
 async def test_what_was_deleted_is_not_tried_again(names: bool, database_url: str) -> None:  # noqa: FBT001 - of a table
-    """Its key is as good as new; but nobody can go on with a conversation that is not there."""
+    """Its key is free again; but nobody can continue a conversation that does not exist."""
     bot = ScriptedBot(_fails)
     async with service(database_url, bot) as (client, _):
         failed = await ask(client, "hello", idempotency_key="a")

@@ -1,9 +1,9 @@
-"""Where the operations of the contract are."""
+"""The paths of the contract's operations."""
 
 CHAT = "/api/chat"
 """`streamChat`."""
 WHOLE = "/api/replies"
-"""`createReply`: the same request, and the finished reply as JSON."""
+"""`createReply`: the same request, with the finished reply as JSON."""
 BOTH = (CHAT, WHOLE)
 
 

@@ -1,8 +1,8 @@
-"""Talks to an ASGI application in this process, and truly streams.
+"""An in-process client for ASGI applications that really streams.
 
-httpx's transport for ASGI collects a response before it hands it over, so that it can test no stream. Here the
-application runs as a task of its own beside the test; each chunk is handed over when it is sent, and who leaves the
-response early is, to the application, a client that disconnected. Nothing waits for ever: every wait has a bound.
+httpx's transport for ASGI buffers the whole response, so it cannot test streams. Here the application runs as a task of
+its own next to the test; each chunk is passed on when it is sent, and leaving a response early is a disconnect to the
+application. Every wait has a time limit.
 """
 
 import asyncio
@@ -19,14 +19,14 @@ from starlette.types import ASGIApp, Message, Scope
 from tests.support.stream import Transcript, check_stream
 
 PATIENCE_SECONDS = 60.0
-"""How long the client waits for anything: far more than it takes, far less than for ever."""
+"""How long the client waits for anything: far longer than it takes."""
 
 _JSON = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """A response, read to its end."""
+    """A complete response."""
 
     status: int
     headers: Mapping[str, str]
@@ -37,23 +37,23 @@ class Whole:
         return jsonlib.loads(self.content)
 
     def transcript(self) -> Transcript:
-        """The body as an event stream, held against the contract.
+        """The body as an event stream, checked against the contract.
 
         Raises `AssertionError`.
         """
         if self.status != 200:
-            raise AssertionError(f"there is no stream but status {self.status}: {self.content!r}")
+            raise AssertionError(f"status {self.status} instead of a stream: {self.content!r}")
         return check_stream(self.content)
 
 
 class Response:
-    """A response as it comes: first `await head()`, then `chunks()`."""
+    """A response as it arrives: first `await head()`, then `chunks()`."""
 
     def __init__(self, patience_seconds: float) -> None:
         """Start before the head."""
         self.status = 0
         self.headers: dict[str, str] = {}
-        """By lower-case name; of several equal ones, all of them, separated by commas."""
+        """By lower-case name; repeated headers are joined with commas."""
         self.complete = False
         """Whether the application has sent the last chunk."""
         self._patience_seconds = patience_seconds
@@ -62,13 +62,13 @@ class Response:
         self._left = asyncio.Event()
 
     async def head(self) -> Self:
-        """Wait for status and headers. Returns at once if they are there, or if the application ended without."""
+        """Wait for status and headers. Returns at once if they have arrived, or if the application ended without."""
         with anyio.fail_after(self._patience_seconds):
             await self._begun.wait()
         return self
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """Each chunk as it was sent, until the last."""
+        """The chunks as they were sent, up to the last one."""
         while True:
             with anyio.fail_after(self._patience_seconds):
                 chunk = await self._chunks.get()
@@ -77,16 +77,16 @@ class Response:
             yield chunk
 
     async def read(self) -> bytes:
-        """All chunks that are still to come."""
+        """The remaining chunks, joined."""
         return b"".join([chunk async for chunk in self.chunks()])
 
     def leave(self) -> None:
-        """Disconnect: the application is told, and what it still sends goes nowhere."""
+        """Disconnect: the application is notified, and whatever it still sends is dropped."""
         self._left.set()
 
     async def _take(self, message: Message) -> None:
         if self._left.is_set():
-            return  # as uvicorn does
+            return  # like uvicorn
         if message["type"] == "http.response.start":
             if self._begun.is_set():
                 raise AssertionError("the application started its response twice")
@@ -105,7 +105,7 @@ class Response:
             self._chunks.put_nowait(None)
 
     def _end(self) -> None:
-        """The application is through."""
+        """Called when the application has returned."""
         self._begun.set()
         self._chunks.put_nowait(None)
 
@@ -114,7 +114,7 @@ class Client:
     """Runs an application's lifespan around its requests. An async context manager, entered once."""
 
     def __init__(self, app: ASGIApp, *, patience_seconds: float = PATIENCE_SECONDS) -> None:
-        """`patience_seconds`: how long to wait for any one thing that the application should do."""
+        """`patience_seconds`: how long to wait for anything that the application should do."""
         self._app = app
         self._patience_seconds = patience_seconds
         self._to_lifespan: asyncio.Queue[Message] = asyncio.Queue()
@@ -134,12 +134,12 @@ class Client:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Shut the application down; what it raises meanwhile surfaces."""
+        """Shut the application down; exceptions that it raises meanwhile propagate."""
         with anyio.CancelScope(shield=True):
             await self.shut_down()
 
     async def shut_down(self) -> None:
-        """Shut the application down before the block ends, whatever it is doing; the second time, do nothing."""
+        """Shut the application down before the end of the block; does nothing the second time."""
         if not self._is_down:
             self._is_down = True
             await self._lifespan_step("shutdown")
@@ -155,9 +155,9 @@ class Client:
         content: bytes = b"",
         headers: Mapping[str, str] | None = None,
     ) -> AsyncGenerator[Response, None]:
-        """Send a request, and do not even wait for the head of its response.
+        """Send a request, without waiting for the head of the response.
 
-        At the end of the block the client disconnects. The application must then end, and what it raised is raised.
+        At the end of the block the client disconnects. The application must then return, and its exception propagates.
         """
         if json is not None:
             content, headers = jsonlib.dumps(json).encode(), {"content-type": "application/json"} | dict(headers or {})
@@ -181,7 +181,7 @@ class Client:
         content: bytes = b"",
         headers: Mapping[str, str] | None = None,
     ) -> AsyncGenerator[Response, None]:
-        """Send a request, and wait for the head of its response; as `open` otherwise."""
+        """Send a request, and wait for the head of the response; otherwise like `open`."""
         async with self.open(method, path, json=json, content=content, headers=headers) as response:
             yield await response.head()
 
@@ -194,9 +194,9 @@ class Client:
         content: bytes = b"",
         headers: Mapping[str, str] | None = None,
     ) -> Whole:
-        """Send a request and read its whole response; what is said to `HEAD` in a body, a server does not pass on."""
+        """Send a request and read the whole response. A body in response to HEAD is dropped, as by a server."""
         async with self.open(method, path, json=json, content=content, headers=headers) as response:
-            with anyio.fail_after(self._patience_seconds):  # heartbeats alone could go on for ever
+            with anyio.fail_after(self._patience_seconds):  # pings alone could go on for ever
                 body = await (await response.head()).read()
         if not response.complete:
             raise AssertionError("the application ended before its response was complete")
@@ -217,7 +217,7 @@ class Client:
             response._end()  # noqa: SLF001
 
     async def _ended(self, task: asyncio.Future[None]) -> None:
-        """See a task of the application to its end, and raise what it raised."""
+        """Wait for a task of the application, and raise its exception."""
         _, running = await asyncio.wait({task}, timeout=self._patience_seconds)
         if running:
             task.cancel()

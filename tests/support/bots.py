@@ -1,4 +1,4 @@
-"""Bots for tests, good and bad, and a look at what is left of their replies."""
+"""Bots for tests, and checks of how many of their replies are open."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
@@ -15,19 +15,19 @@ Script = Callable[[Conversation], AsyncGenerator[str | Usage | Finish, None]]
 
 
 class ScriptedBot:
-    """Replies as a function does. The function may be replaced between two replies."""
+    """Delegates to a function, which may be replaced between replies."""
 
     def __init__(self, script: Script) -> None:
         """`script` is an async generator function."""
         self.script = script
 
     def reply(self, conversation: Conversation) -> AsyncGenerator[str | Usage | Finish, None]:
-        """Do as the script says."""
+        """Run the script."""
         return self.script(conversation)
 
 
 class GatedBot:
-    """Says `word<n> ` whenever the gate lets one through, for ever, and notes what is done with it."""
+    """Yields `word<n> ` whenever the gate allows it, for ever, and records how it is used."""
 
     def __init__(self) -> None:
         """Start with a closed gate."""
@@ -35,15 +35,15 @@ class GatedBot:
         self.started = asyncio.Event()
         self.closed = asyncio.Event()
         self.pulled = 0
-        """How many deltas were taken."""
+        """How many deltas were requested."""
 
     def let_through(self, count: int) -> None:
-        """Allow so many further deltas."""
+        """Allow this many more deltas."""
         for _ in range(count):
             self.gate.release()
 
     async def reply(self, _: Conversation) -> AsyncGenerator[str | Usage | Finish, None]:
-        """Wait, speak, and wait again."""
+        """Yield one word each time the gate opens."""
         try:
             self.started.set()
             while True:
@@ -55,13 +55,13 @@ class GatedBot:
 
 
 def open_replies(app: FastAPI) -> int:
-    """How many replies are being made or read in an application that `create_app` made."""
+    """How many replies are being generated or read in an application from `create_app`."""
     replies: Replies = app.state.replies
-    return len(replies._registry)  # noqa: SLF001 - nobody but a test wants to know
+    return len(replies._registry)  # noqa: SLF001 - only tests need it
 
 
 async def no_open_reply(app: FastAPI, *, but: int = 0) -> None:
-    """Wait until there is none, or so many: until the last one is stored.
+    """Wait until at most `but` replies are open, and the others are stored.
 
     Raises `AssertionError`.
     """

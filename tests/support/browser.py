@@ -1,4 +1,4 @@
-"""A real browser, Chromium without a window."""
+"""A real browser: headless Chromium."""
 
 import asyncio
 import os
@@ -21,10 +21,10 @@ _NOTE_VIOLATIONS = """
 
 @asynccontextmanager
 async def browser() -> AsyncIterator[Browser]:
-    """One that knows nothing of the world."""
+    """A fresh browser."""
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if program is None:
-        pytest.skip("pages are looked at with Chromium, and there is none on this machine")
+        pytest.skip("the pages are tested with Chromium, which is not installed on this machine")
     sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []  # root has none
     async with async_playwright() as playwright:
         launched = await playwright.chromium.launch(executable_path=program, args=[*sandbox, "--disable-gpu"])
@@ -36,7 +36,7 @@ async def browser() -> AsyncIterator[Browser]:
 
 @asynccontextmanager
 async def visitor(browser: Browser, **options: Any) -> AsyncIterator[Page]:  # noqa: ANN401 - Playwright's, passed on
-    """A tab of somebody who has not been here before. What the pages' policies forbid is in `window.violations`.
+    """A tab of a new visitor. Violations of the pages' policies are in `window.violations`.
 
     Raises `AssertionError` at the end if a script of a page failed.
     """
@@ -53,13 +53,13 @@ async def visitor(browser: Browser, **options: Any) -> AsyncIterator[Page]:  # n
 
 @asynccontextmanager
 async def browsing(**options: Any) -> AsyncIterator[Page]:  # noqa: ANN401 - see `visitor`
-    """A tab of a browser of its own."""
+    """A tab in a browser of its own."""
     async with browser() as launched, visitor(launched, **options) as page:
         yield page
 
 
 async def until(page: Page, expression: str) -> None:
-    """Wait until it is true. Playwright has its own way, which compiles text in the page: a policy forbids that."""
+    """Wait until an expression is true. Playwright's own way evaluates text in the page, which a policy forbids."""
     with anyio.fail_after(_PATIENCE_SECONDS):
         while not await page.evaluate(expression):
             await asyncio.sleep(0.05)

@@ -1,4 +1,4 @@
-"""A TCP proxy whose wire can be cut and joined again, as happens to who is on the move."""
+"""A TCP proxy that can be disconnected and reconnected, like a mobile client's network."""
 
 import asyncio
 import contextlib
@@ -8,7 +8,7 @@ from tests.support.passing import Proxy, pass_on
 
 
 class Cable(Proxy):
-    """Leads to a server."""
+    """Forwards to a server."""
 
     def __init__(self, port: int) -> None:
         """`port` is the server's, on this machine; `lead_to` changes it."""
@@ -19,26 +19,26 @@ class Cable(Proxy):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Hang up."""
+        """Close all connections."""
         self.cut()
         await super().__aexit__(kind, error, trace)
 
     def cut(self) -> None:
-        """From now on, nobody gets through."""
+        """Break all connections, and refuse new ones."""
         self._is_cut = True
         self.shake()
 
     def join(self) -> None:
-        """From now on, who asks anew gets through."""
+        """Accept new connections again."""
         self._is_cut = False
 
     def shake(self) -> None:
-        """All connections break; new ones work."""
+        """Break all connections; new ones work."""
         for writer in self._clients:
             writer.transport.abort()
 
     def lead_to(self, port: int) -> None:
-        """From now on, to another server."""
+        """Forward new connections to another server."""
         self._port = port
 
     async def _connection(self, from_client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:

@@ -1,7 +1,7 @@
-"""The contract as this version keeps it: a closed copy of the document, in which nothing is left for later versions.
+"""The contract of exactly this version: a closed copy of the document, without room for later versions.
 
-The document leaves responses and events open, so that a client of today reads a server of tomorrow. What is sent
-*today* is held against this copy: no field, event, problem type or finish reason but those that are described.
+The document leaves responses and events open, so that today's clients can read tomorrow's servers. What is sent *today*
+is checked against this copy, which allows only the described fields, events, problem types and finish reasons.
 """
 
 import copy
@@ -17,7 +17,7 @@ import yaml
 Node = dict[str, Any]
 
 _SOURCE = Path(__file__).parent.parent.parent / "openapi.yaml"
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's, where it is there: ten times as fast
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's, if installed: ten times as fast
 _OTHER = "OtherEvent"
 _GOOD = ["completed", "cancelled"]
 _ONLY_REPLIES = ("reply_id", "state", "words", "finish_reason", "usage")
@@ -37,7 +37,7 @@ def closed(document: Mapping[str, Any]) -> Node:
 
 
 def check_shape(name: str, text: str | bytes) -> None:
-    """Hold JSON against a schema of the closed copy, by its name. Raises `AssertionError`."""
+    """Validate JSON with a named schema of the closed copy. Raises `AssertionError`."""
     try:
         _validator(name).validate(json.loads(text))
     except jsonschema_rs.ValidationError as error:
@@ -52,7 +52,7 @@ def _validator(name: str) -> jsonschema_rs.Draft202012Validator:
 
 
 def _close(node: object) -> None:
-    """Leave out what later versions may add."""
+    """Remove what is reserved for later versions."""
     match node:
         case dict():
             if "properties" in node:
@@ -71,13 +71,13 @@ def _close(node: object) -> None:
 
 
 def _is_for_later(one: Node, union: Node) -> bool:
-    """Whether an alternative stands for what this version does not have."""
+    """Whether an alternative stands for something that this version does not have."""
     is_any_other_word = "enum" not in one and any("enum" in other for other in union["anyOf"])
     return is_any_other_word or one == _reference(_OTHER)
 
 
 def _say_when(schemas: Node) -> None:
-    """What the descriptions say of optional fields: when they are there."""
+    """Express what the descriptions say about when optional fields are present."""
     schemas["Reply"]["allOf"] = [
         _exactly_if("finish_reason", _GOOD),
         _exactly_if("problem", ["failed", "interrupted"]),

@@ -1,4 +1,4 @@
-"""What OpenAI-compatible engines say, as scripts for `tests.support.engine`."""
+"""Responses of OpenAI-compatible engines, as scripts for `tests.support.engine`."""
 
 import json
 from collections.abc import Mapping
@@ -7,14 +7,14 @@ from typing import Literal
 from tests.support.engine import CLOSE, End, Step
 
 Framing = Literal["chunked", "length", "close"]
-"""How the end of a body is told: by an empty chunk, by its length, or by hanging up."""
+"""How the end of a body is marked: by an empty chunk, by its length, or by closing the connection."""
 
 DONE = b"data: [DONE]\n\n"
 LAST_CHUNK = b"0\r\n\r\n"
 
 
 def completion(*choices: object, **more: object) -> dict[str, object]:
-    """What one event of a stream holds, with these choices."""
+    """The JSON of an event with these choices."""
     named = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "m"}
     return named | {"choices": list(choices)} | more
 
@@ -45,13 +45,13 @@ def finish(reason: str = "stop", **delta: object) -> bytes:
 
 
 def counts(prompt_tokens: int, completion_tokens: int) -> dict[str, object]:
-    """Usage, with details that nobody asked for."""
+    """Usage, with details that the service ignores."""
     total = {"total_tokens": prompt_tokens + completion_tokens, "prompt_tokens_details": {"cached_tokens": 0}}
     return {"prompt_tokens": prompt_tokens, "completion_tokens": completion_tokens} | total
 
 
 def usage(prompt_tokens: int, completion_tokens: int) -> bytes:
-    """The event that OpenAI sends last, if it is asked to: usage, and no choice."""
+    """The event that OpenAI sends last on request: usage without a choice."""
     return event(completion(usage=counts(prompt_tokens, completion_tokens)))
 
 
@@ -73,13 +73,13 @@ def framed(data: bytes) -> bytes:
 
 
 def answer(status: int, body: object = b"", headers: Mapping[str, object] | None = None) -> list[Step]:
-    """A whole response that is no stream. A body that is no bytes becomes JSON."""
+    """A complete response that is not a stream. A body that is not bytes is sent as JSON."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     return [head(status, {"Content-Type": "application/json", "Content-Length": len(data)} | dict(headers or {})), data]
 
 
 def stream(*steps: Step, framing: Framing = "chunked", headers: Mapping[str, object] | None = None) -> list[Step]:
-    """A response with these events: complete, unless the last step hangs up."""
+    """A response with these events: complete, unless the last step closes the connection."""
     shape: dict[Framing, dict[str, object]] = {
         "chunked": {"Transfer-Encoding": "chunked"},
         "length": {"Content-Length": sum(len(step) for step in steps if isinstance(step, bytes))},
@@ -93,17 +93,17 @@ def stream(*steps: Step, framing: Framing = "chunked", headers: Mapping[str, obj
 
 
 def begun(*steps: Step) -> list[Step]:
-    """A response with these events, whose end does not come."""
+    """A response with these events and without an end."""
     return stream(*steps)[:-1]
 
 
 def speaks(*texts: str) -> list[Step]:
-    """A response as a good engine gives it."""
+    """A well-formed response."""
     return stream(*map(chunk, texts), finish(), DONE)
 
 
 def in_pieces(steps: list[Step], size: int = 1) -> list[Step]:
-    """The same bytes, in TCP pieces of this size."""
+    """The same bytes, in writes of this size."""
     pieces: list[Step] = []
     for step in steps:
         if isinstance(step, bytes):

@@ -1,4 +1,4 @@
-"""A TCP proxy that cuts connections in chosen places of their responses, as happens to a client on the move."""
+"""A TCP proxy that cuts connections at chosen places of their responses, like a mobile client's network."""
 
 import asyncio
 import contextlib
@@ -9,21 +9,21 @@ from dataclasses import dataclass
 from tests.support.passing import PIECE_BYTES, Proxy, pass_on
 
 _EVENT = re.compile(rb"(?<=[\r\n]\n)(?=data: |event: )")
-"""Where an event begins: behind an empty line, or behind the line that begins a chunk."""
+"""Where an event begins: after an empty line, or after the line with a chunk's size."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """A place in a response: behind a byte of an event, both counted from 1. Event 0 is the head."""
+    """A place in a response: after a byte of an event, both counted from 1. Event 0 is the head."""
 
     event: int
     byte: int
-    """Negative if it is counted from the event's end; too many stand for the end."""
+    """Negative values count from the event's end; values beyond the event mean its end."""
     cleanly: bool = False
-    """Whether it looks like the end of the response, as behind a proxy that speaks HTTP/1.0 to the server."""
+    """Whether it looks like the end of the response, like a proxy that speaks HTTP/1.0 to the server does it."""
 
     def position(self, response: bytes) -> int | None:
-        """Where that is in what has come of the response; `None` if the event is not there yet, or not all of it."""
+        """The offset in the response so far; `None` if the event has not completely arrived."""
         starts = [0, *(match.start() for match in _EVENT.finditer(response))]
         if self.event >= len(starts):
             return None
@@ -36,15 +36,15 @@ class Cut:
 
 
 class CuttingProxy(Proxy):
-    """Cuts the first connections off.
+    """Cuts off the first connections.
 
-    Each cut is for one connection, in the order in which they come; the connections after these are left alone.
+    Each cut is for one connection, in order of arrival; later connections are left alone.
     """
 
     def __init__(self, port: int, cuts: Sequence[Cut], before_hanging_up: Callable[[int], Awaitable[object]]) -> None:
-        """`before_hanging_up` is told how many whole events were passed on so far, in all connections.
+        """`before_hanging_up` gets the number of complete events passed on so far, over all connections.
 
-        It may wait until the client has read them: a client may drop what it has not read when the connection ends.
+        It may wait until the client has read them: a client may discard unread data when the connection ends.
         """
         super().__init__(port)
         self._cuts = list(cuts)
@@ -56,7 +56,7 @@ class CuttingProxy(Proxy):
     async def _connection(self, from_client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
         try:
             head = await from_client.readuntil(b"\r\n\r\n")
-        except asyncio.IncompleteReadError:  # Node opens a connection and thinks better of it
+        except asyncio.IncompleteReadError:  # Node opens connections that it does not use
             to_client.close()
             return
         cut = self._cuts.pop(0) if self._cuts else None

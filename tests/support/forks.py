@@ -1,9 +1,9 @@
-"""Starts programs quickly: a process that has imported the service once, and forks for each server that a test wants.
+"""Starts programs quickly: a process imports the service once, and forks for each server that a test needs.
 
-Most of a start is importing. What a fork runs is what `python -m <module>` would run: with its own environment, signal
-handlers as Python sets them, and an exit status. Only the command line that the operating system lists is not its own.
-The forking process has one thread and no event loop, and it ends, with all its forks, when the tests' process does. The
-fuzzer has one of its own.
+Most of the start-up time is importing. A fork runs exactly what `python -m <module>` would run: with its own
+environment, Python's default signal handlers, and an exit status. Only the command line in the process list is not its
+own. The forking process has one thread and no event loop, and it ends, with all its forks, with the tests' process. The
+fuzzer has its own forking process.
 """
 
 import contextlib
@@ -32,11 +32,12 @@ SERVICE = (
     "mako.template",
     "sqlalchemy.dialects.postgresql.asyncpg",
     "sqlalchemy.dialects.sqlite.aiosqlite",
+    "tests.support.warm",
     "uvicorn.lifespan.on",
     "uvicorn.loops.auto",
     "uvicorn.protocols.http.auto",
 )
-"""What is imported before servers are forked."""
+"""Imported before servers are forked."""
 
 _SIZE_BYTES = 4
 _STATUS_BYTES = 2
@@ -44,10 +45,10 @@ _CHECK_SECONDS = 0.05
 
 
 class Forked:
-    """A fork: of `subprocess.Popen`, what tests use."""
+    """A forked process, with the part of `subprocess.Popen` that tests use."""
 
     def __init__(self, pid: int, status: int, stdout: IO[str]) -> None:
-        """`status` is the end of a pipe where its exit status comes."""
+        """`status` is the read end of a pipe for the exit status."""
         self.pid = pid
         self.stdout = stdout
         self.returncode: int | None = None
@@ -60,13 +61,13 @@ class Forked:
             if self.returncode is None and select.select([self._status], [], [], 0)[0]:
                 said = os.read(self._status, _STATUS_BYTES)
                 os.close(self._status)
-                # Nothing is said if the forking process has ended: its forks were killed then.
+                # Empty if the forking process has ended: then its forks were killed.
                 status = int.from_bytes(said, signed=True) if said else -signal.SIGKILL
                 self.returncode = status
             return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
-        """Its exit status, when it has ended; minus the signal's number if a signal ended it.
+        """Wait for the exit status; minus the signal's number if a signal ended the process.
 
         Raises `subprocess.TimeoutExpired`.
         """
@@ -75,18 +76,18 @@ class Forked:
             if deadline is not None and time.monotonic() > deadline:
                 raise subprocess.TimeoutExpired(["fork", str(self.pid)], timeout or 0)
             try:
-                select.select([self._status], [], [], _CHECK_SECONDS)  # others may wait for the same
+                select.select([self._status], [], [], _CHECK_SECONDS)  # other threads may wait, too
             except (OSError, ValueError):
                 continue
         return status
 
     def send_signal(self, number: int) -> None:
-        """Send a signal, unless it has ended."""
+        """Send a signal, unless the process has ended."""
         if self.poll() is None:
             os.kill(self.pid, number)
 
     def kill(self) -> None:
-        """End it at once."""
+        """Kill the process."""
         self.send_signal(signal.SIGKILL)
 
 
@@ -97,9 +98,9 @@ def fork(
     folder: Path = _ROOT,
     imported: tuple[str, ...] = SERVICE,
 ) -> Forked:
-    """Run a module in a folder as `python -m` does, with both output streams in one pipe and nothing to read.
+    """Run a module in a folder like `python -m`, with both output streams in one pipe and no input.
 
-    What is `imported` before must do nothing but that.
+    The `imported` modules must have no side effects.
     """
     what = {"module": module, "arguments": list(arguments), "environment": dict(environment), "folder": str(folder)}
     output, its_output = os.pipe()
@@ -113,7 +114,7 @@ def fork(
 
 
 class _Forking:
-    """The process that forks, as seen from the tests."""
+    """The tests' handle of the forking process."""
 
     def __init__(self, imported: Sequence[str]) -> None:
         self._lock = threading.Lock()
@@ -140,7 +141,7 @@ class _Forking:
         return pid
 
     def close(self) -> None:
-        """End it."""
+        """End the forking process."""
         self._channel.close()
         self._process.wait()
 
@@ -163,7 +164,7 @@ def _forking(imported: tuple[str, ...]) -> _Forking:
 
 
 def _received(channel: socket.socket, size: int) -> bytes:
-    """So many bytes, or fewer if the other side has gone."""
+    """This many bytes, or fewer if the other side has closed the channel."""
     data = b""
     while len(data) < size and (more := channel.recv(size - len(data))):
         data += more
@@ -171,14 +172,14 @@ def _received(channel: socket.socket, size: int) -> bytes:
 
 
 def _serve(channel: socket.socket) -> str | None:
-    """Fork as told. Returns, in a fork, the module that it is to run; else nothing, when nobody is left to tell."""
+    """Fork on request. Returns, in a fork, the module to run; in the parent, `None` when the channel is closed."""
     news, bell = os.pipe()
     for end in (news, bell):
         os.set_blocking(end, False)
     signal.set_wakeup_fd(bell, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # it ends last, and ends the forks, whom a signal may only make drain
+        signal.signal(number, signal.SIG_IGN)  # it ends last and kills the forks, which a signal may only drain
     running: dict[int, int] = {}
     while True:
         ready, _, _ = select.select([channel.fileno(), news], [], [])
@@ -218,18 +219,18 @@ def _serve(channel: socket.socket) -> str | None:
 
 
 def _reap(running: dict[int, int]) -> None:
-    """Tell of those that have ended how they did."""
+    """Report the exit statuses of forks that have ended."""
     for pid, descriptor in list(running.items()):
         ended, status = os.waitpid(pid, os.WNOHANG)
         if ended:
             del running[pid]
-            with contextlib.suppress(BrokenPipeError):  # when nobody wants to know
+            with contextlib.suppress(BrokenPipeError):  # nobody reads it any more
                 os.write(descriptor, os.waitstatus_to_exitcode(status).to_bytes(_STATUS_BYTES, signed=True))
             os.close(descriptor)
 
 
 def main() -> None:
-    """Import, and fork until the tests end."""
+    """Import the modules, and fork until the tests end."""
     for name in sys.argv[2:]:
         importlib.import_module(name)
         if name.endswith("__main__"):

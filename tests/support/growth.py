@@ -1,4 +1,4 @@
-"""Tells linear work from quadratic work, whatever the machine does meanwhile."""
+"""Distinguishes linear from quadratic work, independent of other load on the machine."""
 
 import gc
 import time
@@ -10,10 +10,10 @@ _FACTOR = 16
 def assert_linear(work: Callable[[int], object], size: int) -> None:
     """Assert that 16 times the size costs less than 64 times the work: linear work costs 16 times, quadratic 256.
 
-    Compares CPU time of this thread only, the least of several runs, so that what else runs here does not count.
+    Compares only this thread's CPU time, and the minimum of several runs, so that other processes do not count.
     """
     ratio = 0.0
-    for _ in range(3):  # a disturbed measurement is taken again; quadratic work fails each
+    for _ in range(3):  # a disturbed measurement is repeated; quadratic work fails each time
         ratio = _cost(work, size * _FACTOR) / _cost(work, size)
         if ratio < 4 * _FACTOR:
             return

@@ -1,4 +1,4 @@
-"""A conversation whose messages are sent, and sent again, until each has its reply; strict about all on the way."""
+"""A conversation whose messages are retried until each has a reply, with strict checks after every step."""
 
 import asyncio
 from collections import Counter
@@ -16,14 +16,14 @@ from tests.support.stream import Parser, check_stream
 from tests.support.talk import ask, problem
 
 _GOOD = {"running", "completed", "cancelled"}
-_PATIENCE_SECONDS = 20.0
+_PATIENCE_SECONDS = 60.0
 _PATIENCE = 100
-"""So often a request is repeated: more often than what it meets can go wrong."""
+"""How often a request is repeated: more often than it can fail."""
 
 
 @dataclass(slots=True)
 class _Read:
-    """What a client has of a reply."""
+    """What a client has received of a reply."""
 
     reply_id: str
     words: list[str]
@@ -31,18 +31,18 @@ class _Read:
 
 @dataclass(slots=True)
 class Talk:
-    """One conversation, whose messages are sent until they have a reply."""
+    """One conversation, whose messages are retried until they have a reply."""
 
     service: Service
     texts: tuple[str, ...]
-    """Of its messages, each of which has the key of that name."""
+    """The messages; each text is also its idempotency key."""
     conversation_id: str | None = None
     read: dict[str, _Read] = field(default_factory=dict)
     refused: Counter[str] = field(default_factory=Counter)
-    """How often the bot said all, and the database did not take it."""
+    """How often the bot completed a reply that the database then refused."""
 
     async def do(self, op: Op) -> None:
-        """Let it be done, and look at what comes of it."""
+        """Perform an operation, and check the result."""
         bot = self.service.bot
         match op:
             case Plan():
@@ -64,7 +64,7 @@ class Talk:
         assert bot.doubled == []
 
     async def insist(self) -> None:
-        """Send each message until it has its reply, and see that there is one, and that it was generated once."""
+        """Send each message until it has its reply; check that there is exactly one, generated once."""
         bot = self.service.bot
         bot.plans.clear()
         bot.go.set()
@@ -80,7 +80,7 @@ class Talk:
         bot.wait_again()
 
     async def stored(self) -> dict[str, Message]:
-        """The reply to each message that is stored, in their order; each message is there once, and has one."""
+        """The stored replies by message, in order. Checks that each message is stored once and has one reply."""
         if self.conversation_id is None:
             listed = (await self._got("/api/conversations?limit=100"))["conversations"]
             found = [found["conversation_id"] for found in listed if found["title"] == self.texts[0]]
@@ -98,7 +98,7 @@ class Talk:
         return replies
 
     async def _got(self, path: str) -> Any:  # noqa: ANN401 - JSON has no narrower type
-        """What is there; when the database has no time, once more."""
+        """The JSON at a path, retried while the database is busy."""
         with anyio.fail_after(_PATIENCE_SECONDS):
             while (answer := await self.service.client.request("GET", path)).status == 503:
                 await anyio.sleep(0.001)
@@ -141,12 +141,12 @@ class Talk:
         elif known is not None and after[text].reply_id == known.reply_id:
             assert bot.asked[text] == asked
         elif any(reply.state == "running" for other, reply in before.items() if other != text):
-            assert bot.asked[text] <= asked + 1  # it was busy, until it was told to go on
+            assert bot.asked[text] <= asked + 1  # the conversation was busy until the bot went on
         else:
             assert bot.asked[text] <= asked + (2 if op.twice else 1)
 
     def _take(self, text: str, answer: Whole, before: dict[str, Message]) -> None:
-        """An answer that was read to its end."""
+        """Check a complete response."""
         if answer.status != 200:
             status, code = problem(answer)
             if code == "conversation-busy":
@@ -204,7 +204,7 @@ class Talk:
             bot.go.set()
             await self.service.settled()
         bot.wait_again()
-        for text in running:  # it may be well, but nobody can be told before it is stored
+        for text in running:  # the reply may be complete, but cannot be returned before it is stored
             asked = bot.asked[text]
             answer = await self._sent(text)
             if answer.status == 503:
@@ -226,7 +226,7 @@ class Talk:
         assert (await self.stored())[text].state == ("cancelled" if state == "running" else state)
 
     async def _resume(self, op: Resume) -> None:
-        """Exactly the same words; where another reply has taken its place, nothing is there."""
+        """Check for exactly the same words; if another reply has replaced it, for 404."""
         text = self.texts[op.which]
         if text not in self.read:
             return

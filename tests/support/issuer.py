@@ -1,9 +1,10 @@
-"""An issuer of tokens: a real HTTP server that publishes real keys, well or badly, and signs anything with them."""
+"""A token issuer: a real HTTP server that publishes real keys, correctly or not, and signs anything with them."""
 
 import base64
 import hashlib
 import hmac
 import json
+import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -26,7 +27,7 @@ Handler = Callable[[BaseHTTPRequestHandler], None]
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """A key of the issuer's, with the name under which it is published."""
+    """One of the issuer's keys, with its published id."""
 
     kid: str
     algorithm: str
@@ -34,21 +35,21 @@ class SigningKey:
     jwk: dict[str, Any]
 
     def token(self, claims: Mapping[str, Any] | str | None = None, **header: object) -> str:
-        """A token with these claims, or with good ones; what the header says besides may contradict the signature."""
+        """A token with these claims or valid ones; additional header fields may contradict the signature."""
         algorithm = jwt.get_algorithm_by_name(self.algorithm)
         said = {"alg": self.algorithm, "kid": self.kid, "typ": "JWT"} | header
         return signed(said, claims or good_claims(), lambda data: algorithm.sign(data, self.private))
 
     @property
     def public_pem(self) -> bytes:
-        """What everybody knows of it."""
+        """The public key in PEM format."""
         pem: bytes = self.private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
         return pem
 
 
 @cache
 def rsa_key(kid: str = "rsa", algorithm: str = "RS256") -> SigningKey:
-    """A key of RSA's; which algorithm it is for, its publication does not say."""
+    """An RSA key, published without its algorithm."""
     private = rsa.generate_private_key(65_537, 2048)
     return SigningKey(kid, algorithm, private, _published(kid, RSAAlgorithm.to_jwk(private.public_key(), as_dict=True)))
 
@@ -63,49 +64,50 @@ def ec_key(kid: str = "ec") -> SigningKey:
 
 @cache
 def ed25519_key(kid: str = "ed") -> SigningKey:
-    """A key on Edwards' curve."""
+    """An Ed25519 key."""
     private = ed25519.Ed25519PrivateKey.generate()
     jwk = OKPAlgorithm.to_jwk(private.public_key(), as_dict=True)
     return SigningKey(kid, "EdDSA", private, _published(kid, jwk) | {"use": "sig"})
 
 
 def good_claims(subject: str = "somebody", seconds: float = 600) -> dict[str, Any]:
-    """Those of a token that is good for so long."""
+    """Claims that are valid for this long."""
     return {"iss": NAME, "aud": AUDIENCE, "sub": subject, "exp": time.time() + seconds}
 
 
 def without(name: str) -> dict[str, Any]:
-    """Good claims, but for one that is left out."""
+    """Valid claims except one, which is left out."""
     return {claim: value for claim, value in good_claims().items() if claim != name}
 
 
 def signed(
     header: Mapping[str, object], claims: Mapping[str, object] | str, sign: Callable[[bytes], bytes] | None
 ) -> str:
-    """A token as no library that means well would make it. The claims may be text that is hardly JSON."""
+    """A token without a library's checks. The claims may be any text, even invalid JSON."""
     text = claims if isinstance(claims, str) else json.dumps(claims)
     data = f"{encoded(json.dumps(header).encode())}.{encoded(text.encode())}"
     return f"{data}.{encoded(sign(data.encode())) if sign else ''}"
 
 
 def hmac_with(secret: bytes) -> Callable[[bytes], bytes]:
-    """What signs with a secret, of HS256."""
+    """A function that signs with a secret (HS256)."""
     return lambda data: hmac.digest(secret, data, hashlib.sha256)
 
 
 def encoded(data: bytes) -> str:
-    """As parts of tokens are: base64, for addresses, without what fills it up."""
+    """Base64url without padding, as in tokens."""
     return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 
 class Issuer:
-    """Listens. A context manager."""
+    """The server. A context manager."""
 
-    def __init__(self, *keys: SigningKey, port: int = 0) -> None:
-        """Those keys are published, until others are."""
+    def __init__(self, *keys: SigningKey, port: int = 0, context: ssl.SSLContext | None = None) -> None:
+        """Those keys are published, until others are. With a `context`, it speaks TLS."""
+        self._context = context
         self.keys = list(keys)
         self.handler: Handler | None = None
-        """What is done instead, if it is anything else."""
+        """Handles requests instead of publishing the keys, if set."""
         self.asked = 0
         self.port = port
         self._server: ThreadingHTTPServer
@@ -119,9 +121,11 @@ class Issuer:
                 (issuer.handler or issuer._publish)(self)
 
             def log_message(self, *_: object) -> None:
-                """Keep quiet."""
+                """Log nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", self.port), Listener)
+        if self._context is not None:
+            self._server.socket = self._context.wrap_socket(self._server.socket, server_side=True)
         self.port = self._server.server_port
         threading.Thread(target=self._server.serve_forever, args=[0.01], name="issuer", daemon=True).start()
         return self
@@ -134,7 +138,7 @@ class Issuer:
 
     @property
     def url(self) -> str:
-        """Of its keys."""
+        """The URL of its keys."""
         return f"http://127.0.0.1:{self.port}/keys"
 
     def _publish(self, request: BaseHTTPRequestHandler) -> None:
@@ -142,7 +146,7 @@ class Issuer:
 
 
 def answer(body: bytes, status: int = 200, **headers: str) -> Handler:
-    """Something else than keys."""
+    """A handler with a fixed response."""
 
     def handle(request: BaseHTTPRequestHandler) -> None:
         request.send_response(status)
@@ -155,14 +159,14 @@ def answer(body: bytes, status: int = 200, **headers: str) -> Handler:
 
 
 def endless(request: BaseHTTPRequestHandler) -> None:
-    """More than anybody wants to read."""
+    """A handler with an endless response."""
     request.send_response(200)
     request.end_headers()
     try:
         while True:
             request.wfile.write(b'{"keys": [' + b" " * 2**16)
     except OSError:
-        pass  # who asked has left
+        pass  # the client has disconnected
 
 
 def _published(kid: str, jwk: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Keys for tests, as `python -m app keys` makes and revokes them."""
+"""Creates and revokes keys for tests like `python -m app keys`."""
 
 import time
 
@@ -9,7 +9,7 @@ from app.storage.keys import SqlKeyStore
 
 
 async def made_key(database_url: str, name: str = "somebody", *, lasts_seconds: float | None = None) -> tuple[str, str]:
-    """Make a key, and the database if it is not there. Returns the key and its id."""
+    """Create a key, and the database if it does not exist. Returns the key and its id."""
     expires_ms = None if lasts_seconds is None else int((time.time() + lasts_seconds) * 1000)
     shown, key = new_key(name, expires_ms)
     async with opened(Settings(database_url=database_url), create=True) as transactions:
@@ -18,7 +18,7 @@ async def made_key(database_url: str, name: str = "somebody", *, lasts_seconds: 
 
 
 async def revoke(database_url: str, key_id: str) -> None:
-    """Let it open nothing any more."""
+    """Revoke a key."""
     async with opened(Settings(database_url=database_url)) as transactions:
         assert await SqlKeyStore(transactions).revoke_key(key_id, time.time_ns() // 1_000_000)
 

@@ -1,4 +1,4 @@
-"""A real engine: llama.cpp with the small model, as the bot `local` runs it, for tests that talk to it themselves."""
+"""A real engine: llama.cpp with the small model, started like the bot `local` does, for tests that use it directly."""
 
 import json
 import subprocess
@@ -28,12 +28,12 @@ def small_model() -> Path:
 
 
 class LlamaServer:
-    """Runs in a process of its own. A context manager."""
+    """The engine's process. A context manager."""
 
     key = "key-of-the-engine"
 
     def __init__(self, context_tokens: int = 512, slots: int = 2) -> None:
-        """Nothing is loaded yet."""
+        """Does not start the process yet."""
         self._options = Options(str(small_model()), self.key, context_tokens, slots, threads=1)
         self._process: subprocess.Popen[bytes]
         self.port: int
@@ -48,11 +48,11 @@ class LlamaServer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Leave it; that ends it."""
+        """End the process."""
         self.leave()
 
     def start(self) -> None:
-        """Begin to load the model."""
+        """Start loading the model."""
         command = [sys.executable, "-m", "app.bots.llama"]
         pipe = subprocess.PIPE
         self._process = subprocess.Popen(command, cwd=_ROOT, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)
@@ -61,14 +61,14 @@ class LlamaServer:
         self._process.stdin.flush()
 
     def leave(self) -> int:
-        """Read and write nothing any more, as one who has died. Returns the exit status, once it has ended."""
+        """Close the pipes, as if the parent had died. Waits for the exit status."""
         for pipe in (self._process.stdin, self._process.stdout):
             assert pipe
             pipe.close()
         return self._process.wait(_PATIENCE_SECONDS)
 
     def tokens(self, messages: Sequence[Mapping[str, str]]) -> int:
-        """How many tokens a conversation has, with all that the model's template puts around it."""
+        """How many tokens a conversation has, including the model's template."""
         prompt = self._ask("/apply-template", {"messages": messages})["prompt"]
         return len(self._ask("/tokenize", {"content": prompt, "add_special": True, "parse_special": True})["tokens"])
 

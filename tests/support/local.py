@@ -1,4 +1,4 @@
-"""The service with a real model, and its model's process as the operating system sees it."""
+"""The service with a real model, and the model's process as seen by the operating system."""
 
 import json
 import time
@@ -16,9 +16,9 @@ _PATIENCE_SECONDS = 30.0
 
 @contextmanager
 def local_server(program: Sequence[str] = ("-m", "app"), **settings: object) -> Generator[LiveServer, None, None]:
-    """The service with the bot `local`, which may still load its model. It gives short replies, two at once.
+    """The service with the bot `local`, which may still be loading its model. Short replies, two at a time.
 
-    At temperature 0, so that a test sees the same each time.
+    The temperature is 0, so that results are reproducible.
     """
     modest = {"local_context_tokens": 512, "local_slots": 2, "max_tokens": 16, "temperature": 0}
     settings = {"first_word_seconds": 60} | modest | settings
@@ -26,12 +26,12 @@ def local_server(program: Sequence[str] = ("-m", "app"), **settings: object) -> 
         try:
             yield server
         finally:
-            for process in model_processes(server):  # what a test has stopped would not see the service end
+            for process in model_processes(server):  # a suspended process would not notice the end of the service
                 process.resume()
 
 
 def ask(server: LiveServer, sent: bytes) -> Answer:
-    """One request, on a connection of its own."""
+    """Send one request on its own connection."""
     with Wire(server.port) as wire:
         wire.send(sent)
         return wire.answer()
@@ -44,7 +44,7 @@ def chat(message: str, conversation_id: str | None = None) -> bytes:
 
 
 def until_ready(server: LiveServer) -> None:
-    """Wait until the service takes replies.
+    """Wait until the service is ready.
 
     Raises `AssertionError` with the log if that takes too long.
     """
@@ -55,7 +55,7 @@ def until_ready(server: LiveServer) -> None:
 
 
 def until_unready(server: LiveServer) -> Answer:
-    """Wait until the service does not take replies any more; what it says then."""
+    """Wait until the service is not ready any more; returns its response."""
     return next(answer for answer in _polled(server) if answer.status != 200)
 
 
@@ -68,21 +68,21 @@ def _polled(server: LiveServer) -> Iterator[Answer]:
 
 
 def model_processes(server: LiveServer) -> list[psutil.Process]:
-    """Those that the service has started and that live."""
+    """The model processes of the service that are alive."""
     with suppress(psutil.NoSuchProcess):
         return [process for process in psutil.Process(server.process.pid).children() if _runs_a_model(process)]
     return []
 
 
 def _runs_a_model(process: psutil.Process) -> bool:
-    """Not one that has ended, nor one that is about to become a model's process."""
+    """Whether it is a model's process: neither ended nor still before `exec`."""
     with suppress(psutil.NoSuchProcess):
         return "app.bots.llama" in process.cmdline()
     return False
 
 
 def model_process(server: LiveServer) -> psutil.Process:
-    """The one, once it has been started."""
+    """Wait for the only model process."""
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while not (processes := model_processes(server)):
         assert time.monotonic() < deadline, server.log()
@@ -92,7 +92,7 @@ def model_process(server: LiveServer) -> psutil.Process:
 
 
 def ends(process: psutil.Process) -> bool:
-    """Whether a process ends, or has. One that nobody has waited for yet has ended, too."""
+    """Whether a process ends in time. A zombie counts as ended."""
     deadline = time.monotonic() + _PATIENCE_SECONDS
     with suppress(psutil.NoSuchProcess):
         while process.status() != psutil.STATUS_ZOMBIE:

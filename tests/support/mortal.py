@@ -1,6 +1,6 @@
-"""`python -m tests.support.mortal`: the service without root's privilege to write where nobody may.
+"""`python -m tests.support.mortal`: the service without root's privilege to ignore file permissions.
 
-Tests often run as root, to whom no file is read-only; a service should not.
+Tests often run as root, for whom no file is read-only; a service should not.
 """
 
 import ctypes
@@ -15,10 +15,10 @@ MORTAL = ("-m", "tests.support.mortal")
 
 
 def main() -> None:
-    """Give up the privilege for good, and become the service."""
+    """Drop the privilege, and exec the service."""
     if os.geteuid() == 0 and ctypes.CDLL(None, use_errno=True).prctl(_PR_CAPBSET_DROP, _CAP_DAC_OVERRIDE, 0, 0, 0):
         raise OSError(ctypes.get_errno(), "cannot give up the privilege")
-    os.execv(sys.executable, [sys.executable, "-m", "app", *sys.argv[1:]])  # noqa: S606 - no shell is wanted
+    os.execv(sys.executable, [sys.executable, "-m", "app", *sys.argv[1:]])  # noqa: S606 - no shell needed
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Node, and the programs of its packages, as `scripts/setup node` puts them in place."""
+"""Node and the programs of its packages, as installed by `scripts/setup node`."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ _ROOT = Path(__file__).parent.parent.parent
 
 @cache
 def _place() -> Path:
-    """Where they are, installed first if they are not. Raises `subprocess.CalledProcessError`."""
+    """The folder that they are in, after installing them if necessary. Raises `subprocess.CalledProcessError`."""
     subprocess.run([_ROOT / "scripts" / "setup", "node"], check=True)
     return (_ROOT / ".venv" / "node").resolve()
 
@@ -21,6 +21,6 @@ def packages() -> Path:
 
 
 def environment() -> dict[str, str]:
-    """With Node, npm and the packages' programs on the path; without colours."""
+    """An environment with Node, npm and the packages' programs on PATH, and without colours."""
     path = os.pathsep.join(map(str, (_place() / "bin", packages() / ".bin", os.environ["PATH"])))
     return os.environ | {"PATH": path, "NO_COLOR": "1"}

@@ -1,4 +1,4 @@
-"""What stands between a client and a server of this machine: listens, and passes bytes on."""
+"""The base of TCP proxies between a client and a server on this machine."""
 
 import asyncio
 import contextlib
@@ -10,14 +10,14 @@ PIECE_BYTES = 2**16
 
 
 class Proxy(ABC):
-    """Stands in front of a server. An asynchronous context manager; clients take its `url`."""
+    """A proxy in front of a server. An async context manager; clients use its `url`."""
 
     def __init__(self, port: int) -> None:
         """`port` is the server's."""
         self._port = port
         self._listener: asyncio.Server
         self.url: str
-        """Where it listens, without a slash at the end."""
+        """Its address, without a trailing slash."""
 
     async def __aenter__(self) -> Self:
         """Listen."""
@@ -34,11 +34,11 @@ class Proxy(ABC):
 
     @abstractmethod
     async def _connection(self, from_client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
-        """Do what is to be done with a client's connection, to its end."""
+        """Handle a client's connection to its end."""
 
 
 async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Until one side leaves; then the other learns of it."""
+    """Pass bytes on until one side closes; then close the other."""
     with contextlib.closing(writer), contextlib.suppress(ConnectionError):
         while data := await reader.read(PIECE_BYTES):
             writer.write(data)

@@ -1,4 +1,4 @@
-"""`python -m tests.support.poor`: the service on a machine that gives it, and each process that it starts, 4 GB."""
+"""`python -m tests.support.poor`: the service with a memory limit of 4 GB for it and each process that it starts."""
 
 import os
 import resource
@@ -11,9 +11,9 @@ POOR = ("-m", "tests.support.poor")
 
 
 def main() -> None:
-    """Take the limit for good, and become the service."""
+    """Set the limit, and exec the service."""
     resource.setrlimit(resource.RLIMIT_AS, (_BYTES, _BYTES))
-    os.execv(sys.executable, [sys.executable, "-m", "app", *sys.argv[1:]])  # noqa: S606 - no shell is wanted
+    os.execv(sys.executable, [sys.executable, "-m", "app", *sys.argv[1:]])  # noqa: S606 - no shell needed
 
 
 if __name__ == "__main__":

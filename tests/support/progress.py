@@ -1,7 +1,7 @@
-"""Says how far a run of the tests is: a line for each file when its last test has ended, whoever runs it.
+"""Reports the progress of a test run: a line for each file when its last test has ended, in any worker.
 
-In place of pytest's dots, which name neither a file nor a time where two files run at once. What goes wrong is named at
-once. With `-v` or `-q`, pytest's own way stays.
+Replaces pytest's dots, which show neither file nor time when files run in parallel. Failures are reported at once. With
+`-v` or `-q`, pytest's own output stays.
 """
 
 import time
@@ -18,7 +18,7 @@ _Status = tuple[str, str, str | tuple[str, Mapping[str, bool]]]
 
 @dataclass(slots=True)
 class _File:
-    """What is known of a file of tests."""
+    """The state of a test file."""
 
     tests: int
     done: set[str] = field(default_factory=set)
@@ -27,10 +27,10 @@ class _File:
 
 
 class Progress:
-    """A plug-in of pytest's, for the process that reports."""
+    """A pytest plugin for the reporting process."""
 
     def __init__(self, terminal: pytest.TerminalReporter) -> None:
-        """`terminal` takes the lines."""
+        """`terminal` prints the lines."""
         self._terminal = terminal
         self._began = time.monotonic()
         self._files: dict[str, _File] = {}
@@ -38,22 +38,22 @@ class Progress:
         terminal.showfspath = False
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Count the tests, when they run in this process."""
+        """Count the tests if they run in this process."""
         self._count([item.nodeid for item in session.items])
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
-        """Count the tests, when other processes run them; all have the same."""
+        """Count the tests if worker processes run them; all workers have the same list."""
         self._count(ids)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_report_teststatus(self) -> Generator[None, _Status, _Status]:
-        """Let pytest count, and print no letter."""
+        """Let pytest count, but print no letter."""
         category, _, word = yield
         return category, "", word
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Name what fails, and the file when it is done."""
+        """Report each failure, and each file when it is done."""
         name = report.nodeid.partition("::")[0]
         file = self._files.setdefault(name, _File(1))
         file.seconds += report.duration
@@ -70,8 +70,8 @@ class Progress:
 
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self) -> None:
-        """Name the slowest tests; the total comes last, from pytest."""
-        self._terminal.write_sep("=", f"slowest {_SLOWEST} tests, with what is set up for them")
+        """List the slowest tests; pytest prints the total last."""
+        self._terminal.write_sep("=", f"slowest {_SLOWEST} tests, including their setup")
         for nodeid, seconds in sorted(self._durations.items(), key=lambda item: -item[1])[:_SLOWEST]:
             self._terminal.write_line(f"{seconds:7.1f} s  {nodeid}")
 

@@ -1,4 +1,4 @@
-"""Stands between a bot and its engine, passes everything on, and notes what was asked and who hung up."""
+"""A proxy between a bot and its engine that records requests and disconnects."""
 
 import asyncio
 import contextlib
@@ -11,16 +11,16 @@ from tests.support.passing import Proxy, pass_on
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Asked:
-    """A request, as it came."""
+    """A received request."""
 
     body: Any
-    """The JSON, parsed."""
+    """The parsed JSON."""
     left: asyncio.Event = field(default_factory=asyncio.Event)
-    """Its connection has ended."""
+    """Set when its connection has ended."""
 
 
 class Relay(Proxy):
-    """A bot takes its `url` for `base_url`."""
+    """The proxy; its `url` is a bot's `base_url`."""
 
     def __init__(self, port: int) -> None:
         """`port` is the engine's, on this machine."""
@@ -35,7 +35,7 @@ class Relay(Proxy):
         return self
 
     async def asked(self, count: int) -> Asked:
-        """The request with this number, once it is there."""
+        """Wait for the request with this number, from 1."""
         async with self._news:
             await self._news.wait_for(lambda: len(self.requests) >= count)
         return self.requests[count - 1]

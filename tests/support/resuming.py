@@ -1,4 +1,4 @@
-"""A client that is cut off, any number of times, and goes on where it was; strict about what it is sent then."""
+"""A client that is cut off any number of times and resumes, with strict checks of what it receives."""
 
 import json
 from collections.abc import Mapping
@@ -14,14 +14,14 @@ from tests.support.stream import Event, Parser
 from tests.support.wire import Wire
 
 Way = Literal["get", "query", "post", "key"]
-"""How to go on: `GET` of the events, or `POST` again, with the last id as header (in the query, if one can set no
-header); or `POST` again with nothing but the key."""
+"""How to resume: `GET` the events or repeat the `POST`, with the last id in the header (or the query, for clients that
+cannot set headers); or repeat the `POST` with only the key."""
 WAYS: tuple[Way, ...] = ("get", "query", "post", "key")
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to send next."""
+    """The next request."""
 
     method: str
     path: str
@@ -29,12 +29,12 @@ class Request:
 
 
 class Resumer:
-    """What the client has of one reply, and how it asks for the rest."""
+    """What the client has received of one reply, and how it requests the rest."""
 
     def __init__(self, key: str, *, fails: bool = False) -> None:
         """`key` is the Idempotency-Key of its first request.
 
-        Of a reply that `fails`, a client that knows its id goes on with that: the key alone would begin it anew.
+        If the reply `fails`, a client that knows its id resumes with the id: the key alone would start a new reply.
         """
         self.words: list[str] = []
         self.end: Reply | Problem | None = None
@@ -45,7 +45,7 @@ class Resumer:
         self._parser = Parser()
 
     def request(self, way: Way) -> Request:
-        """The request to make; each begins a new connection. Who does not know the reply's id can only send the key."""
+        """The next request, on a new connection. Without the reply's id, the client can only send the key."""
         self._parser = Parser()
         request = self._request("get" if way == "key" and self._fails else way)
         self._asked_at = request.path
@@ -63,14 +63,14 @@ class Resumer:
         return Request("GET", events_of(self.reply_id), {"Last-Event-ID": cursor} if self.words else {})
 
     def head(self, status: int, headers: Mapping[str, str]) -> None:
-        """The head of a response."""
+        """Check the head of a response."""
         assert status == 200, headers
         assert headers["reply-id"] == (self.reply_id or headers["reply-id"])
         assert urljoin(self._asked_at, headers["content-location"]) == events_of(headers["reply-id"])
         self.reply_id = headers["reply-id"]
 
     def body(self, piece: bytes) -> None:
-        """Some bytes of the event stream. What is lost, doubled or out of order is told at once."""
+        """Take some bytes of the event stream, and check that nothing is lost, repeated or out of order."""
         for event in self._parser.feed(piece):
             self._take(event)
 
@@ -86,21 +86,21 @@ class Resumer:
             case "failed":
                 self.end = Problem.model_validate_json(event.data)
             case other:
-                raise AssertionError(f"there is no event {other}")
+                raise AssertionError(f"unknown event {other}")
 
 
 @dataclass(frozen=True, slots=True)
 class CutOff:
-    """Where a client loses its connection: behind so many bytes of the response, head included, or so many words."""
+    """Where a client loses its connection: after this many bytes of the response, including the head, or words."""
 
     room: int | None = None
-    """At 0 the client does not wait for any."""
+    """At 0 the client does not wait for any byte."""
     words: int | None = None
     resets: bool = False
     """Whether the connection ends with a reset instead of an orderly end."""
 
     def is_reached(self, read: int, words: int) -> bool:
-        """Having read so many bytes, and got so many words."""
+        """Whether it is reached after this many bytes and words."""
         return read == self.room or (self.words is not None and words >= self.words)
 
 

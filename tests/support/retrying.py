@@ -1,4 +1,4 @@
-"""What can become of a request that is repeated until it succeeds, and the service that it becomes of."""
+"""What can happen to a request that is retried until it succeeds, and the service that it happens to."""
 
 import asyncio
 from collections import Counter
@@ -15,37 +15,37 @@ from tests.support.asgi import Client
 from tests.support.bots import open_replies
 from tests.support.settings import Settings
 
-_PATIENCE_SECONDS = 20.0
+_PATIENCE_SECONDS = 60.0
 
 Leaves = Literal["never", "at once", "after the head", "after a word"]
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What becomes of the next reply that the bot is asked for: it is good, if there is no plan."""
+    """How the bot's next reply goes; without a plan, it succeeds."""
 
     words: int = 3
     waits: bool = False
-    """Whether it waits behind these words until it is told to go on."""
+    """Whether it waits after these words until it may go on."""
     error: type[Exception] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A message is sent, or sent again."""
+    """A message is sent or retried."""
 
     which: int
     path: str
     names: bool = False
-    """Whether it names the conversation, though it would begin it."""
+    """Whether it names the conversation, although it is the message that started it."""
     leaves: Leaves = "never"
     twice: bool = False
-    """Whether it comes twice at the same moment."""
+    """Whether it is sent twice concurrently."""
 
 
 @dataclass(frozen=True, slots=True)
 class AskLocked:
-    """A message is sent while the database takes nothing."""
+    """A message is sent while the database refuses writes."""
 
     which: int
     path: str
@@ -53,7 +53,7 @@ class AskLocked:
 
 @dataclass(frozen=True, slots=True)
 class EndLocked:
-    """What waits goes on to its end while the database takes nothing."""
+    """Waiting replies end while the database refuses writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """A client goes on with what it has read of a reply."""
+    """A client resumes after what it has read of a reply."""
 
     which: int
     way: Literal["get", "query", "post"]
@@ -73,31 +73,31 @@ class Resume:
 
 @dataclass(frozen=True, slots=True)
 class Restart:
-    """The service drains, and there is another one."""
+    """The service drains and is started again."""
 
 
 Op = Plan | Ask | AskLocked | EndLocked | Cancel | Resume | Restart
 
 
 class PlannedBot:
-    """Does as planned, once for each reply; its words tell each reply from every other."""
+    """Follows a plan for each reply; its words are different in each reply."""
 
     def __init__(self) -> None:
-        """Without any plan."""
+        """Start without a plan."""
         self.plans: list[Plan] = []
         self.asked: Counter[str] = Counter()
         self.said_all: Counter[str] = Counter()
         self.waiting = 0
         self.go = asyncio.Event()
         self.doubled: list[Conversation] = []
-        """Conversations in which the message that awaits a reply was there before: none."""
+        """Conversations that contain the message awaiting a reply more than once: must be empty."""
 
     def wait_again(self) -> None:
-        """Let those wait that come from now on."""
+        """Make later replies wait again."""
         self.go = asyncio.Event()
 
     async def reply(self, conversation: Conversation) -> AsyncGenerator[str | Usage | Finish, None]:
-        """Do as planned."""
+        """Follow the next plan."""
         message = conversation.user_message
         plan = self.plans.pop(0) if self.plans else Plan()
         self.asked[message] += 1
@@ -119,10 +119,10 @@ class PlannedBot:
 
 
 class Service:
-    """The application with that bot, which comes back on the same database. An async context manager."""
+    """The application with that bot, which can restart on the same database. An async context manager."""
 
     def __init__(self, database_url: str, **settings: object) -> None:
-        """Nobody leaves for good here: the resume window is an hour."""
+        """The resume window is an hour, so that no reply is abandoned."""
         own = {"resume_window_seconds": 3600, "first_word_seconds": 0.01, "save_every_seconds": 0.05} | settings
         self.bot = PlannedBot()
         self.url = database_url
@@ -140,13 +140,13 @@ class Service:
         await self.client.shut_down()
 
     async def restart(self) -> None:
-        """What runs is told that the server stops."""
+        """Restart; running replies fail because the server is stopping."""
         await self.app.state.replies.drain(0)
         await self.client.shut_down()
         await self._start()
 
     async def settled(self) -> None:
-        """Wait until what runs waits for the test, and all else has ended."""
+        """Wait until every reply has ended or is waiting for the test."""
         with anyio.fail_after(_PATIENCE_SECONDS):
             while open_replies(self.app) != self.bot.waiting:
                 await anyio.sleep(0.001)

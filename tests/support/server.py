@@ -1,4 +1,4 @@
-"""Runs the service as a real process, as an operator would, for tests over real sockets."""
+"""Runs the service as a real process, like an operator would, for tests over real sockets."""
 
 import contextlib
 import json
@@ -19,10 +19,10 @@ from tests.support.forks import Forked, fork
 
 _ROOT = Path(__file__).parent.parent.parent
 FROM_SCRATCH = ("-u", "-m", "app")
-"""`LiveServer(program=FROM_SCRATCH)`: for a test of the start itself, imports and all, or of memory: a fork
-shares its memory with others at first, so that it seems to grow."""
+"""`LiveServer(program=FROM_SCRATCH)`: for tests of the start-up itself, including imports, or of memory: a fork shares
+memory with others at first, so it seems to grow."""
 
-_LISTENS = re.compile(r"running on http://[^ ]+:([0-9]+)")
+_LISTENS = re.compile(r"running on http://[^ /]+:([0-9]+)")
 
 
 class LiveServer:
@@ -38,11 +38,11 @@ class LiveServer:
     ) -> None:
         """`settings` go into the environment: `drain_seconds=1` as `CHAT_DRAIN_SECONDS=1`.
 
-        Without a `database_url` it has a database of its own, which goes with it. `program` is what Python runs, for a
-        service put together differently; a module (`-m`) is run by a fork of a process that has imported the service.
+        Without a `database_url` it has its own temporary database. `program` is what Python runs, for a service that is
+        assembled differently; a module (`-m`) runs in a fork of a process that has imported the service.
         """
         self._program = program
-        self._arguments = ["--host", "127.0.0.1", "--port", "0", "--bot", bot]
+        self._arguments = ["--host", str(settings.pop("host", "127.0.0.1")), "--port", "0", "--bot", bot]
         self._environment = {name: value for name, value in os.environ.items() if not name.upper().startswith("CHAT_")}
         self._environment |= {f"CHAT_{name.upper()}": str(value) for name, value in settings.items()}
         self._start_seconds = start_seconds
@@ -79,12 +79,12 @@ class LiveServer:
 
     @property
     def database_url(self) -> str:
-        """Where the service stores conversations."""
+        """The service's database."""
         return self._environment.get("CHAT_DATABASE_URL", f"sqlite:///{self._folder.name}/chat.db")
 
     @property
     def url(self) -> str:
-        """Where it listens, without a slash at the end."""
+        """Its address, without a trailing slash."""
         return f"http://127.0.0.1:{self.port}"
 
     def log(self) -> str:
@@ -105,7 +105,7 @@ class LiveServer:
         return entries
 
     def wait_for_log(self, wanted: Callable[[str], bool], timeout: float = 10) -> str:
-        """The first line that is `wanted`, perhaps one that is yet to come.
+        """Wait for the first line that is `wanted`, including earlier lines.
 
         Raises `AssertionError` with the log if the process ends, or `timeout` seconds pass, without it.
         """
@@ -131,15 +131,15 @@ class LiveServer:
         return line
 
     def terminate(self) -> None:
-        """Send SIGTERM, as an orchestrator does."""
+        """Send SIGTERM, like an orchestrator."""
         self.process.send_signal(signal.SIGTERM)
 
     def interrupt(self) -> None:
-        """Send SIGINT, as Ctrl-C does."""
+        """Send SIGINT, like Ctrl-C."""
         self.process.send_signal(signal.SIGINT)
 
     def wait(self, timeout: float = 10) -> int:
-        """Wait for its end. Returns the exit status; minus the signal's number if a signal ended it.
+        """Wait for the exit status; minus the signal's number if a signal ended the process.
 
         Raises `AssertionError` with the log if it has not ended after `timeout` seconds.
         """

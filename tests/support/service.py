@@ -1,7 +1,7 @@
-"""`python -m tests.support.service`: the real server with a bot that obeys its message, for live tests.
+"""`python -m tests.support.service`: the real server with a bot that takes commands as messages, for live tests.
 
-`raise <name> <text>` raises that exception with that text in it; `speak and raise <name> <text>` says two words before;
-`relay <port>` says what the server on that port of this machine says, and breaks off at a line with `!` alone.
+`raise <name> <text>` raises that exception with that text; `speak and raise <name> <text>` first yields two words;
+`relay <port>` yields what the server on that port of this machine sends, and fails at a line with only `!`.
 """
 
 import argparse
@@ -22,7 +22,7 @@ SERVICE = ("-m", "tests.support.service")
 
 
 class ObedientBot:
-    """Does as it is told."""
+    """Executes its message."""
 
     async def reply(self, conversation: Conversation) -> AsyncGenerator[str | Usage | Finish, None]:
         """See the module's docstring."""
@@ -60,7 +60,7 @@ async def _relayed(port: int) -> AsyncGenerator[str, None]:
 
 
 def main() -> int:
-    """Serve, with the flags that `python -m app` has."""
+    """Serve, with the flags of `python -m app`."""
     parser = argparse.ArgumentParser()
     for name in ("host", "port", "bot"):
         parser.add_argument(f"--{name}")

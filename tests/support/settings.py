@@ -1,4 +1,4 @@
-"""Settings for tests: each application gets a database of its own, and what nobody reads any more stops at once."""
+"""Settings for tests: each application gets its own database, and replies without readers stop at once."""
 
 from pydantic import Field
 
@@ -7,7 +7,7 @@ from tests.support.databases import fresh_database_url
 
 
 class Settings(ServiceSettings):
-    """As the service's, but for two defaults: tests that want a resume window say so."""
+    """The service's settings with two other defaults: tests that need a resume window set it."""
 
     database_url: str = Field(default_factory=fresh_database_url)
     resume_window_seconds: float = 0

@@ -1,4 +1,4 @@
-"""What a stranger can send to get at another's reply or conversation: every way there is, for given ids."""
+"""Every request with which another principal could try to access a reply or conversation, given the ids."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from tests.support.addresses import CHAT, WHOLE, cancel_of, conversation_at, eve
 
 @dataclass(frozen=True, slots=True)
 class Ids:
-    """Of a reply and its conversation."""
+    """The ids of a reply and its conversation."""
 
     reply: str
     conversation: str
@@ -16,7 +16,7 @@ class Ids:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to send."""
+    """A request."""
 
     method: str
     path: str
@@ -32,7 +32,7 @@ def read(ids: Ids, **headers: str) -> Request:
 def ask(
     message: str, conversation_id: str | None = None, key: str | None = None, path: str = CHAT, **headers: str
 ) -> Request:
-    """A message, for a new conversation or for one that there is, perhaps with an idempotency key."""
+    """A message, in a new or an existing conversation, optionally with an idempotency key."""
     place = {} if conversation_id is None else {"conversation_id": conversation_id}
     keyed = {} if key is None else {"Idempotency-Key": key}
     return Request("POST", path, _named(headers) | keyed, {"user_message": message} | place)
@@ -44,7 +44,7 @@ def cancelled(ids: Ids) -> Request:
 
 
 def deleted(ids: Ids) -> Request:
-    """Forget the conversation."""
+    """Delete the conversation."""
     return Request("DELETE", conversation_at(ids.conversation))
 
 

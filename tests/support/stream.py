@@ -1,7 +1,7 @@
-"""Reads event streams, strictly.
+"""Parses event streams strictly.
 
-`Parser` follows the WHATWG rules for interpreting an event stream to the letter and knows nothing of this service, so
-that it shares no mistake with it. `check_stream` holds a whole stream against the contract: `word* (done | failed)`.
+`Parser` follows exactly the WHATWG's rules for event streams and knows nothing about this service, so that it shares no
+mistake with it. `check_stream` checks a whole stream against the contract: `word* (done | failed)`.
 """
 
 import codecs
@@ -30,23 +30,23 @@ class Event:
     """The `event` field, or `message` if the block has none."""
     data: str
     last_event_id: str
-    """What an `EventSource` would show: the id of this event or, if it has none, of the last one that had."""
+    """As in `EventSource`: the id of this event or, if it has none, of the last event with an id."""
     id: str | None
-    """The `id` field of this very block; `None` if it has none."""
+    """The `id` field of this block; `None` if it has none."""
     retry: int | None
     lines: tuple[str, ...]
-    """The block as it was sent, its comments included, without line ends."""
+    """The block as it was sent, including comments, without line endings."""
 
 
 class Parser:
-    """Interprets an event stream that comes in pieces of any size (https://html.spec.whatwg.org/#event-stream-interpretation)."""
+    """Parses an event stream that arrives in pieces of any size (https://html.spec.whatwg.org/#event-stream-interpretation)."""
 
     def __init__(self) -> None:
         """Start before the first byte."""
         self.events: list[Event] = []
         """All events so far."""
         self.unterminated: str | None = None
-        """After `close`: what stood behind the last complete event, and is lost to a client; `None` if nothing did."""
+        """After `close`: what follows the last complete event, which clients discard; `None` if nothing does."""
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._begun = False
         self._after_cr = False
@@ -59,7 +59,7 @@ class Parser:
         return self._take(self._decoder.decode(piece))
 
     def close(self) -> list[Event]:
-        """The end of the stream: what is not terminated by an empty line is no event, and noted in `unterminated`."""
+        """End the stream: a block without an empty line after it is not an event, and goes to `unterminated`."""
         events = self._take(self._decoder.decode(b"", final=True))
         leftover = [*self._lines, self._rest] if self._rest else self._lines
         self.unterminated = "\n".join(leftover) if leftover else None
@@ -73,7 +73,7 @@ class Parser:
             text = text.removeprefix("\ufeff")
         if self._after_cr:
             self._after_cr = False
-            text = text.removeprefix("\n")  # the other half of a CR LF whose CR ended the last piece
+            text = text.removeprefix("\n")  # the second half of a CR LF whose CR ended the last piece
         text = self._rest + text
         found: list[Event] = []
         end = 0
@@ -110,7 +110,7 @@ class Parser:
                 case "retry" if value.isascii() and value.isdigit():
                     retry = int(value)
                 case _:
-                    pass  # a comment (its field is empty), or a field that nobody knows
+                    pass  # a comment (its field is empty), or an unknown field
         if own_id is not None:
             self._last_event_id = own_id
         if not data:
@@ -120,7 +120,7 @@ class Parser:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """A stream that keeps the contract, read to its end."""
+    """A complete, valid stream."""
 
     reply_id: str | None
     """`None` only if the reply failed before its first word: then nothing in the stream names it."""
@@ -132,7 +132,7 @@ class Transcript:
 
     @property
     def reply(self) -> Reply:
-        """The end, if it is a good one.
+        """The end, if it is `done`.
 
         Raises `AssertionError`.
         """
@@ -142,7 +142,7 @@ class Transcript:
 
     @property
     def problem(self) -> Problem:
-        """The end, if it is a failure.
+        """The end, if it is `failed`.
 
         Raises `AssertionError`.
         """
@@ -152,13 +152,13 @@ class Transcript:
 
 
 def check_stream(raw: bytes, after: int = 0) -> Transcript:
-    """Hold a whole stream against the contract, or what is left of one whose first `after` words were read before.
+    """Check a whole stream against the contract, or the rest of one after its first `after` words.
 
-    Raises `AssertionError` with the place and the rule that is broken.
+    Raises `AssertionError` with the place and the broken rule.
     """
     events = _events(raw)
     if not events or events[-1].name not in {"done", "failed"}:
-        _fail(f"the stream ends without done or failed, behind {len(events)} events")
+        _fail(f"the stream ends without done or failed, after {len(events)} events")
     pings = sum(_leading_pings(event) for event in events)
     reply_id = None
     for n, event in enumerate(events[:-1], after + 1):
@@ -171,7 +171,7 @@ def check_stream(raw: bytes, after: int = 0) -> Transcript:
 
 
 def _events(raw: bytes) -> list[Event]:
-    """Check what is not about single events: the encoding, the line ends, and that every block is a complete event."""
+    """Parse the events, and check encoding, line endings, and that every block is a complete event."""
     try:
         text = raw.decode()
     except UnicodeDecodeError as error:
@@ -184,7 +184,7 @@ def _events(raw: bytes) -> list[Event]:
     parser = Parser()
     events = parser.feed(raw) + parser.close()
     if parser.unterminated is not None:
-        _fail(f"the stream ends inside an event, behind {len(events)} complete ones: {parser.unterminated[:80]!r}")
+        _fail(f"the stream ends inside an event, after {len(events)} complete ones: {parser.unterminated[:80]!r}")
     for block in text.split("\n\n")[:-1]:
         if block.startswith("\n") or not re.search("^data", block, re.MULTILINE):
             _fail(f"the stream has a block without data: {block[:80]!r}")
@@ -192,7 +192,7 @@ def _events(raw: bytes) -> list[Event]:
 
 
 def _leading_pings(event: Event) -> int:
-    """Count the keep-alives in front of an event; nowhere else, and nothing else, may be a comment."""
+    """Count the keep-alives before an event. Other comments, or comments elsewhere, are not allowed."""
     pings = next(n for n, line in enumerate(event.lines) if line != _PING)
     for line in event.lines[pings:]:
         if line.startswith(":"):
@@ -207,7 +207,7 @@ def _check_word(event: Event, n: int, reply_id: str | None) -> str:
         _fail(f"{where} is {event.name}, but something follows it")
     fields = [line.partition(": ")[0] for line in event.lines if line != _PING]
     if fields != [*["data"] * (len(fields) - 1), "id"]:
-        _fail(f"{where} is no word: a word has data and then an id, and this has {fields}")
+        _fail(f"{where} is not a word: a word has data and then an id, and this has {fields}")
     match = _WORD_ID.fullmatch(event.id or "")
     if not match:
         _fail(f"{where} has an id that is not <reply_id>:<n>: {event.id!r}")
@@ -244,7 +244,7 @@ def _end(event: Event, words: tuple[str, ...], reply_id: str | None, after: int)
 
 
 def _is_about_the_reader(end: Reply | Problem) -> bool:
-    """Whether the stream has ended, and the reply may go on."""
+    """Whether only the reader's access has ended, so that the reply may go on."""
     return isinstance(end, Problem) and end.type == "urn:problem:access-ended"
 
 

@@ -1,4 +1,4 @@
-"""Asks an application that runs in this process, in as few words as a test can do with."""
+"""Short helpers for requests to an application in this process."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,10 +18,10 @@ from tests.support.settings import Settings
 
 @dataclass(slots=True)
 class Echo:
-    """A bot that says what it was told, and notes all that it was shown."""
+    """A bot that echoes the message, and records the conversations that it gets."""
 
     seen: list[list[tuple[str, str]]] = field(default_factory=list)
-    """For each reply the conversation: role and text, oldest first."""
+    """For each reply, the conversation: roles and texts, oldest first."""
 
     async def reply(self, conversation: Conversation) -> AsyncGenerator[str | Usage | Finish, None]:
         """Echo."""
@@ -33,7 +33,7 @@ class Echo:
 async def service(
     database_url: str, bot: Bot | None = None, **settings: object
 ) -> AsyncIterator[tuple[Client, FastAPI]]:
-    """An application on a database, and a client of it. Without a bot of its own, it has the simulator."""
+    """An application on a database, and a client for it. The default bot is the simulator."""
     app = create_app(Settings.model_validate({"bot": "simulator", "database_url": database_url} | settings), bot)
     async with Client(app) as client:
         yield client, app
@@ -49,32 +49,32 @@ async def ask(
 
 
 async def streamed(client: Client, text: str, conversation_id: str | None = None, **headers: str) -> Whole:
-    """As `ask`, as a stream."""
+    """Like `ask`, with the reply as a stream."""
     return await ask(client, text, conversation_id, CHAT, **headers)
 
 
 async def replied(client: Client, text: str, conversation_id: str | None = None, **headers: str) -> Reply:
-    """As `ask`, where a reply is due."""
+    """Like `ask`, where a reply is expected."""
     answer = await ask(client, text, conversation_id, **headers)
     assert answer.status == 200, answer.content
     return Reply.model_validate_json(answer.content)
 
 
 async def cancelled(client: Client, reply_id: str) -> None:
-    """Cancel a reply, which need not run any more."""
+    """Cancel a reply, which may have ended."""
     answer = await client.request("POST", cancel_of(reply_id))
     assert (answer.status, answer.content) == (204, b"")
 
 
 async def got(client: Client, path: str) -> Any:  # noqa: ANN401 - JSON has no narrower type
-    """What is at a path, as JSON."""
+    """The JSON at a path."""
     answer = await client.request("GET", path)
     assert answer.status == 200, answer.content
     return answer.json()
 
 
 async def messages(client: Client, conversation_id: str) -> list[dict[str, Any]]:
-    """All that was said in a conversation, if it fits a page."""
+    """All messages of a conversation that fits on one page."""
     conversation = await got(client, f"{conversation_at(conversation_id)}?limit=100")
     assert "next_cursor" not in conversation
     said: list[dict[str, Any]] = conversation["messages"]

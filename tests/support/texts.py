@@ -1,4 +1,4 @@
-"""Texts that break things: every script and every trap that a reply can hold, for Hypothesis to combine."""
+"""Difficult texts: many scripts and everything in a text that breaks software, for Hypothesis to combine."""
 
 import itertools
 
@@ -9,7 +9,7 @@ _FRAGMENTS = [
     "one  two\n\n    indented\tcode\n",
     "\r\n",
     "\r",
-    "\u2028",  # line and paragraph separators, and what else splitlines() takes for one
+    "\u2028",  # line and paragraph separators, and others that splitlines() splits at
     "\u2029",
     "\x85",
     "\x0b\x0c\x1c",
@@ -20,7 +20,7 @@ _FRAGMENTS = [
     "(漢字)",
     "สวัสดีครับ",
     "안녕하세요 ",
-    "\u1112\u1161\u11ab",  # one Hangul syllable of three letters
+    "\u1112\u1161\u11ab",  # one Hangul syllable made of three letters
     "नमस्ते दुनिया ",
     "مرحبا بالعالم ",
     "שלום עולם ",
@@ -32,9 +32,9 @@ _FRAGMENTS = [
     "❤️",
     "e\u0301",
     "a" + "\u0301\u0327" * 5,
-    " \u0301",  # white space that carries a mark
+    " \u0301",  # white space with a combining mark
     "\u200d",
-    "\u0600١",  # a sign that belongs to the digits after it
+    "\u0600١",  # a sign that joins the digits after it
     "data: x\n\n",
     "event: done\ndata: {}\n\n",
     "id: 7\n",
@@ -61,7 +61,7 @@ texts = st.one_of(
         )
     ),
 )
-"""Any text that a message may hold, the empty one included."""
+"""Any text that a message may contain, including the empty one."""
 
 foul_texts = st.one_of(
     texts,
@@ -70,18 +70,18 @@ foul_texts = st.one_of(
         "".join
     ),
 )
-"""What a bot may say besides: NUL, and surrogates, alone or in pairs."""
+"""What a bot may send in addition: NUL, and surrogates, alone or in pairs."""
 
 
 def pieces(text: str) -> st.SearchStrategy[list[str]]:
-    """All ways to cut a text into deltas, some of which are empty."""
+    """All ways to split a text into deltas, including empty ones."""
     places = st.lists(st.integers(0, len(text)), max_size=8).map(lambda cuts: [0, *sorted(cuts), len(text)])
     somewhere = places.map(lambda places: [text[a:b] for a, b in itertools.pairwise(places)])
     return st.one_of(somewhere, st.just(list(text)))
 
 
 def normalised(text: str) -> str:
-    """What DESIGN's section 2 makes of a bot's text, said a second time: one character after the other."""
+    """An independent implementation of the contract's normalisation of a bot's text, character by character."""
     characters = [character for character in text if character != "\0"]
     clean: list[str] = []
     while characters:
@@ -102,5 +102,5 @@ def normalised(text: str) -> str:
 
 
 def is_white_space(character: str) -> bool:
-    """Whether some client's `strip()` takes it away: Python's does, or JavaScript's."""
+    """Whether Python's `strip()` or JavaScript's `trim()` removes it."""
     return character.isspace() or character == "\ufeff"

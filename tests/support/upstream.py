@@ -1,4 +1,4 @@
-"""What a bot in a live server talks to: the test, which so knows when the bot begins and when it hangs up."""
+"""The test as the backend of a bot in a live server, so that it knows when the bot starts and when it disconnects."""
 
 import select
 import socket
@@ -12,7 +12,7 @@ _TIMEOUT_SECONDS = 60.0
 class Upstream:
     """A listening socket for one connection at a time. A context manager.
 
-    `relay <port>`, said to `tests.support.service`, makes its bot connect here and say what is said here.
+    The message `relay <port>` makes the bot of `tests.support.service` connect here and yield what it receives.
     """
 
     def __init__(self) -> None:
@@ -21,7 +21,7 @@ class Upstream:
         self._listener.settimeout(_TIMEOUT_SECONDS)
         self._connections: list[socket.socket] = []
         self.message = f"relay {self._listener.getsockname()[1]}"
-        """What to ask the bot for."""
+        """The message to send."""
 
     def __enter__(self) -> Self:
         return self
@@ -29,36 +29,36 @@ class Upstream:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Hang up."""
+        """Close everything."""
         self._listener.close()
         for connection in self._connections:
             connection.close()
 
     def accept(self) -> None:
-        """Wait for the next bot."""
+        """Wait for the next connection of a bot."""
         connection, _ = self._listener.accept()
         connection.settimeout(_TIMEOUT_SECONDS)
         self._connections.append(connection)
 
     def say(self, text: str) -> None:
-        """Give the bot a line."""
+        """Send the bot a line."""
         self._connections[-1].sendall(text.encode() + b"\n")
 
     def break_off(self) -> None:
-        """Let the bot fail."""
+        """Make the bot fail."""
         self.say("!")
 
     @property
     def is_alone(self) -> bool:
-        """Whether no further bot has come."""
+        """Whether no other bot has connected."""
         return not select.select([self._listener], [], [], 0)[0]
 
     def finish(self) -> None:
-        """Let the bot come to its end."""
+        """Let the bot finish."""
         self._connections[-1].close()
 
     def when_hung_up(self) -> float:
-        """Wait until the bot hangs up. Returns the time of that on this side's own clock, `time.monotonic`."""
+        """Wait until the bot disconnects. Returns the time of that, by `time.monotonic`."""
         try:
             while self._connections[-1].recv(1024):
                 pass

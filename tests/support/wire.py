@@ -1,4 +1,4 @@
-"""A TCP connection to a live server, on which a test can send anything, and read no faster than it wants to."""
+"""A TCP connection to a live server, on which a test can send anything, and read as slowly as it wants."""
 
 import json
 import select
@@ -14,7 +14,7 @@ from tests.support.addresses import CHAT, cancel_of
 from tests.support.stream import Transcript, check_stream
 
 _PATIENCE_SECONDS = 60.0
-"""So long the server may take for all that it owes to what was sent last: far more than it does."""
+"""The time limit for the complete response to what was sent last: far longer than it takes."""
 
 
 def get(path: str, headers: Mapping[str, str] | None = None, *, close: bool = False) -> bytes:
@@ -30,7 +30,7 @@ def post(message: str, headers: Mapping[str, str] | None = None, path: str = CHA
 
 
 def request(body: bytes, headers: Mapping[str, str] | None = None, path: str = CHAT) -> bytes:
-    """A request with any body to `streamChat`, or to whatever is at another path."""
+    """A request with any body, to `streamChat` or another path."""
     head = {"Host": "localhost", "Content-Type": "application/json", "Content-Length": str(len(body))} | dict(
         headers or {}
     )
@@ -45,7 +45,7 @@ def cancel(reply_id: str, headers: Mapping[str, str] | None = None) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A response, read to its end."""
+    """A complete response."""
 
     status: int
     headers: Mapping[str, str]
@@ -57,21 +57,21 @@ class Answer:
         return json.loads(self.body)
 
     def transcript(self) -> Transcript:
-        """The body as an event stream, held against the contract.
+        """The body as an event stream, checked against the contract.
 
         Raises `AssertionError`.
         """
         if self.status != 200:
-            raise AssertionError(f"there is no stream but status {self.status}: {self.body!r}")
+            raise AssertionError(f"status {self.status} instead of a stream: {self.body!r}")
         return check_stream(self.body)
 
     def problem_code(self) -> str:
-        """Which problem it is.
+        """The problem's code.
 
-        Raises `AssertionError` if it is none, or not of its own status.
+        Raises `AssertionError` if it is not a problem, or has a different status.
         """
         if self.headers.get("content-type") != "application/problem+json" or self.json()["status"] != self.status:
-            raise AssertionError(f"there is no problem but {self.status} {self.headers}: {self.body!r}")
+            raise AssertionError(f"not a problem but {self.status} {self.headers}: {self.body!r}")
         return str(self.json()["type"]).removeprefix("urn:problem:")
 
 
@@ -103,7 +103,7 @@ class Wire:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._socket.close()
 
     def send(self, data: bytes) -> None:
@@ -112,12 +112,12 @@ class Wire:
         self._socket.sendall(data)
 
     def reset(self) -> None:
-        """Hang up rudely, with a reset instead of an orderly end."""
+        """Close the connection with a reset."""
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._socket.close()
 
     def receive_until(self, marker: bytes) -> bytes:
-        """All up to the marker and with it; what came behind it stays for later.
+        """Everything up to and including the marker; the rest is kept for later.
 
         Raises `Interrupted` if the server closes first.
         """
@@ -130,27 +130,27 @@ class Wire:
         return taken
 
     def receive_at_most(self, count: int) -> bytes:
-        """What is there, or nothing if the server has closed."""
+        """Up to `count` bytes; empty if the server has closed the connection."""
         if not self._unread:
             self._unread = self._receive()
         taken, self._unread = self._unread[:count], self._unread[count:]
         return taken
 
     def receive_rest(self) -> bytes:
-        """All until the server closes."""
+        """Everything until the server closes the connection."""
         rest = []
         while data := self.receive_at_most(2**20):
             rest.append(data)
         return b"".join(rest)
 
     def is_quiet_for(self, seconds: float) -> bool:
-        """Whether the server neither sends nor closes in that time. What it sends meanwhile can still be received."""
+        """Whether the server neither sends nor closes in this time. Nothing is consumed."""
         if self._unread:
             return False
         return not select.select([self._socket], [], [], seconds)[0]
 
     def answer(self, *, to_head: bool = False) -> Answer:
-        """The next response; one `to_head` has no body.
+        """The next response; a response `to_head` has no body.
 
         Raises `Interrupted` if it is not complete.
         """
@@ -186,7 +186,7 @@ class Wire:
         return taken
 
     def _receive(self) -> bytes:
-        self._socket.settimeout(max(self._patient_until - time.monotonic(), 0.001))  # heartbeats may go on for ever
+        self._socket.settimeout(max(self._patient_until - time.monotonic(), 0.001))  # pings may go on for ever
         try:
             return self._socket.recv(2**16)
         except ConnectionResetError:

@@ -1,4 +1,4 @@
-"""The in-process client must do as a real client and a real server would, or the laws tested with it mean nothing."""
+"""The in-process client must behave like a real client and a real server, or the laws tested with it mean nothing."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ from tests.support.asgi import Client
 
 
 class _Application:
-    """Answers `/drip` in three chunks, the later ones when told to, and reports how it was left."""
+    """Responds to `/drip` in three chunks, the later ones on demand, and reports how its client left."""
 
     def __init__(self) -> None:
         self.go_on = asyncio.Event()
@@ -52,7 +52,7 @@ class _Application:
 
 
 async def test_the_client_hands_each_chunk_over_when_it_was_sent() -> None:
-    """The first chunk is here while the application still waits to be allowed the second."""
+    """The first chunk arrives while the application is still waiting to send the second."""
     application = _Application()
     async with Client(application) as client, client.stream("GET", "/drip") as response:
         chunks = response.chunks()
@@ -65,14 +65,14 @@ async def test_the_client_hands_each_chunk_over_when_it_was_sent() -> None:
 
 
 async def test_the_client_sends_bodies_and_reads_whole_responses() -> None:
-    """JSON gets its media type; other content is the caller's own."""
+    """JSON gets its media type; other content is up to the caller."""
     async with Client(_Application()) as client:
         assert (await client.request("POST", "/echo", json={"a": 1})).json() == {"a": 1}
         assert (await client.request("POST", "/echo", content=b"\xff")).content == b"\xff"
 
 
 async def test_who_leaves_early_is_a_client_that_disconnected() -> None:
-    """Even before there is a head; also when the one who leaves is cancelled."""
+    """Even before the head; also if the client's task is cancelled."""
     application = _Application()
     async with Client(application) as client:
         async with client.open("GET", "/silent"):
@@ -88,7 +88,7 @@ async def test_who_leaves_early_is_a_client_that_disconnected() -> None:
 
 
 async def test_what_the_application_raises_surfaces() -> None:
-    """Whether its response had begun or not: a half response is never taken for a whole one."""
+    """Whether or not its response had started: an incomplete response is never taken for a complete one."""
     application = _Application()
     application.go_on.set()
     async with Client(application) as client:
@@ -99,7 +99,7 @@ async def test_what_the_application_raises_surfaces() -> None:
 
 
 async def test_an_application_that_does_not_end_is_found_out() -> None:
-    """It is given some patience after its client has left, and then cancelled."""
+    """It gets some time after its client has left, and is then cancelled."""
     async with Client(_Application(), patience_seconds=0.05) as client:
         with pytest.raises(AssertionError, match="after its client had left"):
             async with client.open("GET", "/deaf"):

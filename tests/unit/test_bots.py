@@ -1,4 +1,4 @@
-"""The bots that ship: what they say, and how the simulator is told to misbehave."""
+"""The built-in bots: what they reply, and how the simulator can be made to misbehave."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ async def _said(bot: Bot, text: str) -> Sequence[str | Usage | Finish]:
 @pytest.mark.parametrize("pace_ms", [0, 0.001])
 @pytest.mark.parametrize("hello", ["hello", "Hello!", " hi there ", "HEY", "good morning", "hello\n"])
 async def test_the_greeter_answers_a_greeting_exactly(hello: str, pace_ms: float) -> None:
-    """In words if it has a pace, so that a person sees them arrive."""
+    """In words if it has a pace, so that people see them arrive."""
     said = await _said(Greeter(pace_ms), hello)
     assert "".join(map(str, said)) == "Hi there! How can I help you today?"
     assert len(said) == (8 if pace_ms else 1)
@@ -27,7 +27,7 @@ async def test_the_greeter_answers_a_greeting_exactly(hello: str, pace_ms: float
 
 @pytest.mark.parametrize("text", ["What is the time?", "hello world", "hiho", "🙂", "good"])
 async def test_the_greeter_tells_others_what_it_is_and_how_to_plug_in_a_model(text: str) -> None:
-    """It never repeats what it was told."""
+    """It never repeats the message."""
     said = "".join(map(str, await _said(Greeter(0), text)))
     assert "greeter" in said
     assert "CHAT_BOT" in said
@@ -35,7 +35,7 @@ async def test_the_greeter_tells_others_what_it_is_and_how_to_plug_in_a_model(te
 
 
 async def test_the_simulator_echoes_line_by_line_and_character_by_character() -> None:
-    """Deltas are words with their white space, or `chunk` characters, or all of it if nothing asks for pieces."""
+    """Deltas are words with their white space, or `chunk` characters, or the whole text by default."""
     assert await _said(Simulator(), "one  two\n\tthree ") == ["one  two\n\tthree "]
     assert await _said(Simulator(), "/simulate chunk=3") == []
     assert await _said(Simulator(), "/simulate chunk=3\none two") == ["one", " tw", "o"]
@@ -47,14 +47,14 @@ async def test_the_simulator_echoes_line_by_line_and_character_by_character() ->
     ("status", "error"), [(429, BotRateLimited), (502, BotFailed), (503, BotUnavailable), (504, BotTimeout)]
 )
 async def test_the_simulator_fails_as_a_model_would(status: int, error: type[ChatError]) -> None:
-    """Before the first delta, or after as many as were asked for."""
+    """Before the first delta, or after the given number."""
     with pytest.raises(error):
         await _said(Simulator(), f"/simulate status={status}\nhello")
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, 9])
 async def test_the_simulator_breaks_off_after_some_deltas(count: int) -> None:
-    """After more than there are is at the end."""
+    """If there are fewer, at the end."""
     said = await _said_until(BotFailed, f"/simulate fail_after={count}\none two three four")
     assert said == ["one ", "two ", "three ", "four"][:count]
 
@@ -100,7 +100,7 @@ async def _said_until(error: type[BaseException], message: str) -> list[str | Us
     ],
 )
 def test_directives_that_are_understood(message: str, simulation: Simulation, text: str) -> None:
-    """The first line, and only that, if it is one."""
+    """Only the first line can be one."""
     assert parse(message) == (simulation, text)
 
 

@@ -1,4 +1,4 @@
-"""Frames: what the service writes is what any parser that follows the standard reads."""
+"""Frames: what the service writes is what any standard-conforming parser reads."""
 
 import itertools
 
@@ -40,7 +40,7 @@ def _split(text: str) -> list[str]:
 
 
 def test_the_bytes_of_a_stream() -> None:
-    """To the letter, as the contract shows them."""
+    """Exactly as the contract shows them."""
     assert words_frame(_ID, 0, ["Hi ", "there!"]) == (
         b"data: Hi \nid: 5f0c2ab4e1d94c0f8a36b7d2c9e4f1a0:1\n\ndata: there!\nid: 5f0c2ab4e1d94c0f8a36b7d2c9e4f1a0:2\n\n"
     )
@@ -59,7 +59,7 @@ def test_the_bytes_of_a_stream() -> None:
 @settings(settings.get_profile("laws"))
 @given(texts.map(_split), st.integers(0, 10**6))
 def test_any_words_can_be_read_back(words: list[str], after: int) -> None:
-    """Words that look like fields, comments or ends of events are words all the same."""
+    """Words that look like fields, comments or ends of events are still words."""
     events = Parser().feed(words_frame(_ID, after, words))
     assert [(event.name, event.data) for event in events] == [("message", word) for word in words]
     assert [event.id for event in events] == [f"{_ID}:{n}" for n in range(after + 1, after + 1 + len(words))]
@@ -82,7 +82,7 @@ def test_frames_and_pings_make_a_stream_wherever_they_are_cut(words: list[str], 
 
 @given(texts)
 def test_the_end_has_any_text_as_json_in_one_line(text: str) -> None:
-    """Line breaks are escaped there, Unicode's too, so that one data field does for every client."""
+    """Line breaks are escaped there, including Unicode's, so that one data field works for every client."""
     words = _split(text)
     raw = words_frame(_ID, 0, words) + _end_of(words, Done("".join(words), "stop"))
     assert check_stream(raw).reply.text == normalised(text)
@@ -91,10 +91,10 @@ def test_the_end_has_any_text_as_json_in_one_line(text: str) -> None:
 
 
 def test_what_unicode_calls_a_line_break_is_escaped_in_an_end() -> None:
-    """Some clients split the stream there: in the words it is text, but JSON would break."""
+    """Some clients split the stream there: in a word that is harmless, but it would break JSON."""
     raw = _end_of(["a\x85b\u2028c\u2029\U0001f600"], Done("a\x85b\u2028c\u2029\U0001f600", "stop"))
     assert rb'"text":"a\u0085b\u2028c\u2029' in raw
-    assert "\U0001f600".encode() in raw  # all else as it is
+    assert "\U0001f600".encode() in raw  # everything else is unchanged
     assert (
         check_stream(words_frame(_ID, 0, ["a\x85b\u2028c\u2029\U0001f600"]) + raw).reply.text[1::2]
         == "\x85\u2028\u2029"
@@ -102,7 +102,7 @@ def test_what_unicode_calls_a_line_break_is_escaped_in_an_end() -> None:
 
 
 def test_a_failure_ends_a_stream_as_done_does() -> None:
-    """With the problem that the error's code names."""
+    """With the problem for the error's code."""
     transcript = check_stream(words_frame(_ID, 0, ["Hi"]) + _end_of(["Hi"], Failed(BotTimeout())))
     assert transcript.problem.type == "urn:problem:bot-timeout"
     assert (transcript.problem.status, transcript.problem.words) == (504, 1)

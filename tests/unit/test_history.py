@@ -1,4 +1,4 @@
-"""What of a conversation a model is told, whatever has become of its replies."""
+"""The part of a conversation that a model is sent, whatever happened to its replies."""
 
 from itertools import pairwise
 
@@ -33,7 +33,7 @@ def _roles(messages: tuple[Message, ...]) -> list[str]:
 
 @given(_messages)
 def test_what_is_sent_begins_with_a_user_and_alternates(messages: list[Message]) -> None:
-    """Whatever it is made of; the last message of a user's is the last, with all that was said."""
+    """Whatever the input; the user's last message is the last one, with its whole text."""
     turns = alternating([*messages, Message("user", "now")])
     assert _roles(turns) == (["user", "assistant"] * len(turns))[: len(turns)]
     assert turns[-1].role == "user"
@@ -45,7 +45,7 @@ def test_what_is_sent_begins_with_a_user_and_alternates(messages: list[Message])
 
 @given(_said)
 def test_history_has_whole_turns_and_nothing_that_was_refused(said: list[Said]) -> None:
-    """So whatever comes next may follow it, and nothing in it makes an engine refuse again."""
+    """So that anything may follow it, and nothing in it makes an engine refuse again."""
     told = remembered(said)
     assert _roles(told) == ["user", "assistant"] * (len(told) // 2)
     assert all(message.text for message in told[1::2])
@@ -58,7 +58,7 @@ def test_history_has_whole_turns_and_nothing_that_was_refused(said: list[Said]) 
 
 @given(st.lists(_texts, max_size=5), st.integers(-1, 20))
 def test_the_newest_turns_are_kept_whole(texts: list[str], room: int) -> None:
-    """The last message always; a turn or nothing of what is before it."""
+    """Always the last message; before it, only whole turns."""
     messages = [Message(role, text) for text in texts for role in ("user", "assistant")]
     messages.append(Message("user", "now"))
     kept = newest(messages, room, lambda message: len(message.text))
@@ -71,13 +71,13 @@ def test_the_newest_turns_are_kept_whole(texts: list[str], room: int) -> None:
 
 
 def test_what_one_role_says_in_a_row_is_one_message() -> None:
-    """Nothing is lost but what an assistant says before anybody has asked."""
+    """Nothing is lost except what an assistant says before the first user message."""
     messages = [Message("assistant", "Welcome!"), Message("user", "a"), Message("user", "b"), Message("assistant", "c")]
     assert alternating(messages) == (Message("user", "a\n\nb"), Message("assistant", "c"))
 
 
 def test_a_message_that_was_refused_or_not_answered_is_not_told_again() -> None:
-    """A model's filter, and an outage; what was cut in the middle has its text."""
+    """Because of a model's filter or an outage; a reply that was cut off has its text."""
     said = [
         Said("user", "one"),
         Said("assistant", "1", "stop"),

@@ -1,4 +1,4 @@
-"""Which hosts are meant where none are configured, for servers that listen elsewhere than the tests' do."""
+"""The hosts allowed by default, for servers that listen on other addresses than the tests'."""
 
 import pytest
 
@@ -30,7 +30,7 @@ def _is_refused(host: str, *, bound: str, address: str | None = "127.0.0.1") -> 
     ],
 )
 def test_what_the_server_is_bound_to_is_answered(host: str, bound: str, address: str | None) -> None:
-    """By the name that it was told, or by the address that the connection came to."""
+    """By the configured name, or by the address of the connection."""
     assert not _is_refused(host, bound=bound, address=address)
 
 
@@ -47,5 +47,5 @@ def test_what_the_server_is_bound_to_is_answered(host: str, bound: str, address:
     ],
 )
 def test_nothing_else_is(host: str, bound: str, address: str | None) -> None:
-    """Least of all no name."""
+    """Nor a missing name."""
     assert _is_refused(host, bound=bound, address=address)

@@ -1,4 +1,4 @@
-"""Problems: every error has one, the contract says what is in it, and nothing else ever gets into it."""
+"""Problems: every error has one, its text is the contract's, and nothing else ever gets into it."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from generated.models import FieldError, Problem
 
 _CONTRACT = Contract.load()
 _PROBLEMS = Problems(_CONTRACT.problems, _CONTRACT.reference("streamChat", to="getReply"))
-_SECRET = "what-nobody-may-see"  # noqa: S105 - no password
+_SECRET = "what-nobody-may-see"  # noqa: S105 - not a password
 
 
 def _kinds(error: type[ChatError]) -> Iterator[type[ChatError]]:
@@ -28,7 +28,7 @@ def _an_error(kind: type[ChatError]) -> ChatError:
 
 @pytest.mark.parametrize("kind", list(_kinds(ChatError)), ids=lambda kind: kind.__name__)
 def test_every_error_of_the_domain_has_its_problem(kind: type[ChatError]) -> None:
-    """Found by its code; the status in the body is the status of the response."""
+    """Found by its code; the status in the body is the response's."""
     error = _an_error(kind)
     problem = _PROBLEMS.of(error)
     assert problem.type == f"urn:problem:{error.code}"
@@ -40,14 +40,14 @@ def test_every_error_of_the_domain_has_its_problem(kind: type[ChatError]) -> Non
 
 
 def test_errors_that_pass_say_when_to_try_again() -> None:
-    """In whole seconds, as Retry-After has it; where nobody knows, not at all."""
+    """In whole seconds, as in Retry-After; if unknown, not at all."""
     assert int(_PROBLEMS.response(Draining()).headers["retry-after"]) >= 1
     assert "retry-after" not in _PROBLEMS.response(RequestError("malformed-body")).headers
 
 
 @pytest.mark.parametrize("error", [ValueError(_SECRET), KeyError(_SECRET), ExceptionGroup(_SECRET, [OSError(_SECRET)])])
 def test_an_unknown_error_is_told_as_a_defect_and_nothing_of_it(error: Exception) -> None:
-    """Its text may hold a key, a path or what somebody said."""
+    """Its text may contain a key, a path or text of a user."""
     response = _PROBLEMS.response(error)
     assert response.status_code == 500
     assert _PROBLEMS.of(error).type == "urn:problem:internal"
@@ -55,7 +55,7 @@ def test_an_unknown_error_is_told_as_a_defect_and_nothing_of_it(error: Exception
 
 
 def test_a_refused_request_says_where_it_is_wrong() -> None:
-    """In `errors`, and only there: the rest is the contract's."""
+    """In `errors`, and only there: everything else is the contract's."""
     errors = [FieldError(pointer="/user_message", detail="Field required")]
     problem = _PROBLEMS.of(RequestError("invalid-body", errors=errors))
     assert problem.errors == errors
@@ -64,7 +64,7 @@ def test_a_refused_request_says_where_it_is_wrong() -> None:
 
 
 def test_what_one_problem_says_does_not_stay_for_the_next() -> None:
-    """They are made from one table, which nobody may write into."""
+    """They are created from one table, which nobody may modify."""
     _PROBLEMS.of(RequestError("invalid-body", errors=[FieldError(pointer="/a", detail="b")]))
     assert _PROBLEMS.of(RequestError("invalid-body")) == Problem.model_validate(_CONTRACT.problems["invalid-body"])
 
@@ -78,7 +78,7 @@ def test_a_refusal_has_headers_of_its_own() -> None:
 
 
 def test_a_contract_that_lacks_a_problem_is_refused_at_the_start() -> None:
-    """And not when somebody runs into it."""
+    """And not when the error occurs."""
     lacking = {code: problem for code, problem in _CONTRACT.problems.items() if code != "draining"}
     with pytest.raises(LookupError, match="draining"):
         Problems(lacking, _CONTRACT.reference("streamChat", to="getReply"))

@@ -1,4 +1,4 @@
-"""A reply's log: append-only, and a reader is nothing but a number of words it has had."""
+"""A reply's log: append-only; a reader is only the number of words that it has read."""
 
 import pytest
 from hypothesis import given
@@ -15,7 +15,7 @@ _END = Done("", "stop")
 def test_a_reader_gets_what_follows_its_position_and_the_end_last(
     batches: list[list[str]], after: int, limit: int
 ) -> None:
-    """Whatever the batches in which words came, and before the end as well as after it."""
+    """Whatever the batches in which words are added, and before the end as well as after it."""
     log = MemoryReplyLog()
     for batch in batches:
         log.append(batch)
@@ -29,7 +29,7 @@ def test_a_reader_gets_what_follows_its_position_and_the_end_last(
 
 
 def test_every_listener_is_woken_by_words_and_by_the_end_until_it_stops_listening() -> None:
-    """One that listens no more is left alone."""
+    """Then it is not called any more."""
     log = MemoryReplyLog()
     woken: list[str] = []
     first, second = (lambda: woken.append("first")), (lambda: woken.append("second"))
@@ -43,7 +43,7 @@ def test_every_listener_is_woken_by_words_and_by_the_end_until_it_stops_listenin
 
 
 def test_a_reply_ends_once() -> None:
-    """A second end would be a defect of ours, and must not pass."""
+    """A second end would be a defect of ours, and must not go unnoticed."""
     log = MemoryReplyLog()
     log.close(_END)
     with pytest.raises(RuntimeError):

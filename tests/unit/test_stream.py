@@ -1,4 +1,4 @@
-"""The judge of streams must be right itself: its parser by the standard's examples, its check by broken streams."""
+"""The tests' judge of streams must be right: its parser by the standard's examples, its check by broken streams."""
 
 import itertools
 import json
@@ -49,7 +49,7 @@ def _seen(stream: bytes) -> list[tuple[str, str, str]]:
 
 
 def test_the_parser_reads_the_examples_of_the_standard() -> None:
-    """Those of section 9.2.6 of the HTML standard, word for word."""
+    """Those of section 9.2.6 of the HTML standard, verbatim."""
     assert _seen(b"data: YHOO\ndata: +2\ndata: 10\n\n") == [("message", "YHOO\n+2\n10", "")]
     stream = b": test stream\n\ndata: first event\nid: 1\n\ndata:second event\nid\n\ndata:  third event\n"
     assert _seen(stream) == [("message", "first event", "1"), ("message", "second event", "")]
@@ -59,13 +59,13 @@ def test_the_parser_reads_the_examples_of_the_standard() -> None:
 
 
 def test_an_id_stays_until_the_next_one_even_from_a_block_without_data() -> None:
-    """`lastEventId` is the stream's, not the block's; an id with NUL counts as none."""
+    """`lastEventId` belongs to the stream, not to the block; an id with NUL is ignored."""
     seen = _seen(b"id: 1\n\ndata: a\n\nid: 2\ndata: b\n\nid: 3\0\ndata: c\n\n")
     assert seen == [("message", "a", "1"), ("message", "b", "2"), ("message", "c", "2")]
 
 
 def test_names_comments_unknown_fields_and_reconnection_times_are_told_apart() -> None:
-    """An event name does not outlive its block; nor does one without data make an event."""
+    """An event's name ends with its block; a block without data is not an event."""
     events, _ = _parse(
         b"event: done\n\nevent: x\n: hello\nretry: 12\nretry: 1s\nfoo: bar\n data: no\ndata: yes\n\ndata: z\n\n"
     )
@@ -73,7 +73,7 @@ def test_names_comments_unknown_fields_and_reconnection_times_are_told_apart() -
 
 
 def test_only_cr_and_lf_end_a_line() -> None:
-    """U+2028, U+0085 and their like are text, to the standard if not to Python's splitlines."""
+    """U+2028, U+0085 and the like are text for the standard, though not for Python's splitlines."""
     text = "a\u2028b\u2029c\x85d\x0be\x0cf\x1cg"
     assert _seen(f"data: {text}\n\n".encode()) == [("message", text, "")]
 
@@ -94,7 +94,7 @@ def test_one_byte_order_mark_is_dropped_and_broken_utf_8_is_replaced() -> None:
 def test_the_parser_does_not_mind_where_a_stream_is_cut_nor_which_line_end_it_has(
     lines: list[str], line_end: str, cuts: list[int]
 ) -> None:
-    """Between a CR and its LF, inside a character: what comes out stays the same."""
+    """Between a CR and its LF, or inside a character: the result is the same."""
     raw = line_end.join([*lines, ""]).encode()
     places = [0, *sorted(min(cut, len(raw)) for cut in cuts), len(raw)]
     whole, _ = _parse("\n".join([*lines, ""]).encode())
@@ -112,7 +112,7 @@ def test_a_good_stream_gives_its_transcript() -> None:
 
 
 def test_a_stream_may_fail_before_and_after_its_first_word() -> None:
-    """Without a word nothing names the reply."""
+    """Without a word, nothing names the reply."""
     failed = f"event: failed\ndata: {_PROBLEM}\n\n"
     assert check_stream(failed.replace('"words": 2', '"words": 0').encode()).reply_id is None
     transcript = check_stream((_WORDS + failed).encode())
@@ -123,7 +123,7 @@ def test_a_stream_may_fail_before_and_after_its_first_word() -> None:
 
 
 def test_a_word_may_have_line_breaks_and_empty_lines() -> None:
-    """Each further line is a further data field."""
+    """Each further line is another data field."""
     text = "a\n\n  b\n"
     done = json.dumps(json.loads(_DONE) | {"text": text, "words": 1})
     stream = f"data: a\ndata: \ndata:   b\ndata: \nid: {_ID}:1\n\nevent: done\ndata: {done}\n\n"
@@ -142,10 +142,10 @@ _BROKEN: list[tuple[str, Callable[[str], str], str]] = [
     ("a leading zero", lambda good: good.replace(":1\n", ":01\n"), "not <reply_id>:<n>"),
     ("two replies", lambda good: good.replace(f"{_ID}:2", f"{'0' * 32}:2"), "in a stream of"),
     ("done of another reply", lambda good: good.replace(f'"{_ID}"', f'"{"0" * 32}"'), "in a stream of"),
-    ("no id", lambda good: good.replace(f"id: {_ID}:1\n", ""), "is no word"),
-    ("id first", lambda good: good.replace(f"data: Hi \nid: {_ID}:1\n", f"id: {_ID}:1\ndata: Hi \n"), "is no word"),
-    ("a foreign field", lambda good: good.replace("data: Hi ", "retry: 5\ndata: Hi "), "is no word"),
-    ("no space", lambda good: good.replace("data: Hi ", "data:Hi "), "is no word"),
+    ("no id", lambda good: good.replace(f"id: {_ID}:1\n", ""), "is not a word"),
+    ("id first", lambda good: good.replace(f"data: Hi \nid: {_ID}:1\n", f"id: {_ID}:1\ndata: Hi \n"), "is not a word"),
+    ("a foreign field", lambda good: good.replace("data: Hi ", "retry: 5\ndata: Hi "), "is not a word"),
+    ("no space", lambda good: good.replace("data: Hi ", "data:Hi "), "is not a word"),
     ("empty data", lambda good: good.replace("data: Hi ", "data: "), "empty data"),
     ("leading white space", lambda good: good.replace("data: Hi ", "data: \u3000Hi "), "starts with white space"),
     ("a leading line break", lambda good: good.replace("data: Hi ", "data: \ndata: Hi "), "starts with white space"),
@@ -175,7 +175,7 @@ _BROKEN: list[tuple[str, Callable[[str], str], str]] = [
 
 @pytest.mark.parametrize(("breaking", "message"), [case[1:] for case in _BROKEN], ids=[case[0] for case in _BROKEN])
 def test_a_stream_that_breaks_the_grammar_is_told_how(breaking: Callable[[str], str], message: str) -> None:
-    """One rule broken at a time."""
+    """One broken rule at a time."""
     with pytest.raises(AssertionError, match=message):
         check_stream(breaking(_GOOD).encode())
 
@@ -192,18 +192,18 @@ def test_a_stream_that_breaks_the_grammar_is_told_how(breaking: Callable[[str], 
     ids=["a field", "a finish reason", "a field of a problem", "a problem", "no count"],
 )
 def test_what_a_later_version_may_send_is_not_sent_by_this_one(more: str) -> None:
-    """A client of this contract has to accept it; the service that has this contract does not send it."""
+    """A client of this contract must accept it; the service with this contract does not send it."""
     with pytest.raises(AssertionError):
         check_stream(more.encode())
 
 
 def test_a_stream_that_is_not_utf_8_is_refused() -> None:
-    """The standard replaces what is broken, and so would hide it."""
+    """The standard replaces invalid bytes, and would hide them."""
     with pytest.raises(AssertionError, match="not UTF-8 at byte"):
         check_stream(_GOOD.encode().replace(b"there", b"th\xffre"))
 
 
 def test_the_ends_are_the_contracts_models() -> None:
-    """Not look-alikes of them."""
+    """Not look-alikes."""
     assert isinstance(check_stream(_GOOD.encode()).end, Reply)
     assert isinstance(check_stream(f"{_WORDS}event: failed\ndata: {_PROBLEM}\n\n".encode()).end, Problem)

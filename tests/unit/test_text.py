@@ -1,4 +1,4 @@
-"""A bot's text is clean behind the door, however it was cut into deltas."""
+"""A bot's text is clean after normalisation, however it was split into deltas."""
 
 import re
 import sys
@@ -43,7 +43,7 @@ def _clean(*deltas: str) -> str:
     ],
 )
 def test_the_rules_of_the_design_by_example(foul: str, clean: str) -> None:
-    """Line ends, NUL, surrogates and leading white space; everything else stays."""
+    """Line endings, NUL, surrogates and leading white space; everything else is unchanged."""
     assert _clean(foul) == clean
     assert _clean(*foul) == clean
 
@@ -51,14 +51,14 @@ def test_the_rules_of_the_design_by_example(foul: str, clean: str) -> None:
 @settings(settings.get_profile("laws"))
 @given(foul_texts.flatmap(lambda text: st.tuples(st.just(text), pieces(text))))
 def test_any_text_is_normalised_as_the_design_says_however_it_is_cut(case: tuple[str, list[str]]) -> None:
-    """The oracle reads one character after the other."""
+    """The oracle works character by character."""
     text, deltas = case
     assert _clean(*deltas) == _clean(text) == normalised(text)
 
 
 @given(foul_texts)
 def test_clean_text_stays_as_it_is(text: str) -> None:
-    """Normalising twice is normalising once."""
+    """Normalisation is idempotent."""
     assert _clean(_clean(text)) == _clean(text)
 
 
@@ -71,7 +71,7 @@ def test_white_space_is_all_that_unicode_python_and_javascript_trim() -> None:
 
 
 def test_the_contract_spells_out_the_same_white_space() -> None:
-    """A word's pattern and a message's, in the one dialect that all regular expression engines agree about."""
+    """In the patterns of words and messages, in the dialect common to all regular expression engines."""
     schemas = yaml.safe_load(_CONTRACT.read_text("utf-8"))["components"]["schemas"]
     word = re.compile(schemas["WordEvent"]["properties"]["data"]["pattern"])
     message = re.compile(schemas["ChatRequest"]["properties"]["user_message"]["pattern"])
@@ -82,5 +82,5 @@ def test_the_contract_spells_out_the_same_white_space() -> None:
 
 @pytest.mark.parametrize("character", [" ", "\r", "\0", "\ud800", "a", "\u3000"])
 def test_normalising_is_linear_however_small_the_deltas_are(character: str) -> None:
-    """What is held back until the next delta must not be looked at again and again."""
+    """What is held until the next delta must not be scanned repeatedly."""
     assert_linear(lambda size: _clean(*character * size), 2_000)

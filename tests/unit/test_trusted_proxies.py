@@ -1,4 +1,4 @@
-"""Whom a trusted proxy may speak for, and who is taken for one."""
+"""Which addresses a trusted proxy may report, and who counts as one."""
 
 import pytest
 
@@ -42,24 +42,24 @@ def _client(peer: str | None, forwarded: list[str], trusted: list[str]) -> str |
 def test_the_last_address_that_is_no_proxy_s_is_the_client(
     peer: str | None, forwarded: list[str], client: str | None
 ) -> None:
-    """What stands before it, anybody can have written; and who is no proxy is not believed at all."""
+    """Anybody may have written what comes before it; and a peer that is not a proxy is not trusted at all."""
     assert _client(peer, forwarded, _TRUSTED) == client
 
 
 def test_where_everybody_is_trusted_the_first_address_is_the_client() -> None:
-    """Any client can name any, then: that is what the warning is about."""
+    """Then any client can claim any address, which the warning is about."""
     assert _client("192.0.2.8", ["198.51.100.1, 203.0.113.5"], ["*"]) == "198.51.100.1"
     assert _client(None, ["198.51.100.1"], ["*"]) == "198.51.100.1"
 
 
 def test_where_nobody_is_trusted_nothing_is_believed() -> None:
-    """That is the default."""
+    """The default."""
     assert _client("127.0.0.1", ["203.0.113.5"], []) == "127.0.0.1"
 
 
 @pytest.mark.parametrize(("said", "scheme"), [("https", "https"), ("http", "http"), ("gopher", "http"), ("", "http")])
 def test_a_proxy_says_whether_it_was_asked_over_tls(said: str, scheme: str) -> None:
-    """Nothing but the two schemes that there are."""
+    """Only the two schemes that exist."""
     scope = {"client": ("10.0.0.1", 1), "scheme": "http", "headers": [(b"x-forwarded-proto", said.encode())]}
     Proxies(_TRUSTED).believe(scope)
     assert scope["scheme"] == scheme

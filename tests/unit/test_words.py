@@ -1,4 +1,4 @@
-"""Words are what a reader would call so, and their boundaries depend on the text alone."""
+"""Words are what a reader would call words, and their boundaries depend only on the text."""
 
 import pytest
 import regex
@@ -34,21 +34,21 @@ def _words(*deltas: str) -> list[str]:
         ["שלום ", "עולם"],
         ["नमस्ते ", "दुनिया"],
         ["👩‍💻👨‍👩‍👧‍👦 ", "🇩🇪🇫🇷 ", "👍🏽 ", "ok"],
-        ["a  \u0301b ", "c"],  # the second space carries an accent: no word may start with it
+        ["a  \u0301b ", "c"],  # the second space has an accent: no word may start with it
         ["x"],
         [],
     ],
     ids="".join,
 )
 def test_words_by_example(words: list[str]) -> None:
-    """In one delta, and with a character a delta."""
+    """In one delta, and with one character per delta."""
     text = "".join(words)
     assert _words(text) == words
     assert _words(*text) == words
 
 
 def test_a_word_is_there_as_soon_as_the_next_one_begins() -> None:
-    """Not before, for white space may follow; and not later, for someone waits for it."""
+    """Not before, because white space may follow; and not later, because somebody is waiting for it."""
     splitter = WordSplitter()
     assert splitter.feed("Hi") == []
     assert splitter.feed(" ") == []
@@ -64,7 +64,7 @@ def test_a_word_is_there_as_soon_as_the_next_one_begins() -> None:
 @example(("न" + "\u094d" + "日", ["न", "\u094d", "日"]))
 @example(("a " + _ACUTE + " " + _ACUTE + "b", ["a ", _ACUTE, " ", _ACUTE + "b"]))
 def test_the_words_are_the_same_however_the_text_is_cut_into_deltas(case: tuple[str, list[str]]) -> None:
-    """A token of a model ends anywhere, inside an emoji too."""
+    """A model's tokens may end anywhere, even inside an emoji."""
     text, deltas = case
     assert _words(*deltas) == _words(text)
 
@@ -72,7 +72,7 @@ def test_the_words_are_the_same_however_the_text_is_cut_into_deltas(case: tuple[
 @settings(settings.get_profile("laws"))
 @given(_CLEAN)
 def test_words_give_the_text_and_none_is_empty_or_starts_with_white_space_or_inside_a_grapheme(text: str) -> None:
-    """Whoever trims what it got loses nothing at the start; whoever prints it never prints half a character."""
+    """Trimming loses nothing at the start; printing never prints half a character."""
     words = _words(text)
     assert "".join(words) == text
     boundaries = {match.start() for match in regex.finditer(r"\X", text)}
@@ -84,7 +84,7 @@ def test_words_give_the_text_and_none_is_empty_or_starts_with_white_space_or_ins
         start += len(word)
 
 
-# Of all blocks that the short cut knows, and some neighbours that it must leave alone.
+# From all blocks that the short cut covers, and some neighbours that it must not take.
 _PLAIN = "".join(map(chr, [*range(1, 0x590), *range(0x5D0, 0x5F5), *range(0x1E00, 0x2C00), 0x3000, 0xAC00, 0xD7A3]))
 _PLAIN_EMOJI = "".join(map(chr, range(0x1F300, 0x1FB00)))
 
@@ -94,13 +94,13 @@ _PLAIN_EMOJI = "".join(map(chr, range(0x1F300, 0x1FB00)))
 @example("x" * 250 + " y")
 @example("x" * 100 + " " + "y" * 101)
 def test_the_short_cut_for_plain_text_cuts_as_the_general_way_does(text: str) -> None:
-    """One ideograph in the same delta, behind a line break, sends all of it the general way."""
+    """One ideograph after a line break in the same delta makes all of it take the general way."""
     line = normalised(text + ".\n")
     assert [*_words(line), "日"] == _words(line + "日")
 
 
 def test_the_short_cut_takes_no_character_that_is_a_word_of_its_own() -> None:
-    """Every one of them between two letters, and before a mark."""
+    """Each of them between two letters, and before a mark."""
     for character in _PLAIN + _PLAIN_EMOJI:
         for text in (f"a{character}b.\n", f"a{character}{_ACUTE}.\n"):
             assert [*_words(*text), "日"] == _words(text + "日"), repr(text)
@@ -109,24 +109,24 @@ def test_the_short_cut_takes_no_character_that_is_a_word_of_its_own() -> None:
 @pytest.mark.parametrize("letter", ["x", "!", "é", "e" + _ACUTE, "👩‍💻", "ก", "ー", "(", "。", "가"])
 @pytest.mark.parametrize("count", [99, 100, 101, 250, 1000])
 def test_a_long_run_is_let_go_in_parts(letter: str, count: int) -> None:
-    """A reader sees the parts come, and no buffer grows with the run."""
+    """A reader sees the parts arrive, and no buffer grows with the run."""
     text = letter * count + " end"
     words = _words(text)
     assert "".join(words) == text
     assert _words(*text) == words
     longest = max(len(regex.findall(r"\X", word.rstrip(WHITE_SPACE))) for word in words)
-    assert longest <= 2 * MAX_WORD_GRAPHEMES + 4  # punctuation that stays with its letter has a bound of its own
+    assert longest <= 2 * MAX_WORD_GRAPHEMES + 4  # punctuation that stays with its letter has a limit of its own
 
 
 def test_a_plain_run_is_cut_at_exactly_the_bound() -> None:
-    """100 graphemes, and then the next part."""
+    """100 graphemes, then the next part."""
     assert list(map(len, _words("x" * 250 + " y"))) == [100, 100, 51, 1]
     assert list(map(len, _words(("x" + _ACUTE) * 250))) == [200, 200, 100]
 
 
 @pytest.mark.parametrize("marks", [MAX_WORD_CODE_POINTS - 2, MAX_WORD_CODE_POINTS - 1, MAX_WORD_CODE_POINTS, 10_000])
 def test_thousands_of_marks_on_one_letter_are_cut_too(marks: int) -> None:
-    """A grapheme has no bound in Unicode, but a word has."""
+    """Unicode does not limit a grapheme, but a word is limited."""
     text = "a" + _ACUTE * marks + " b"
     words = _words(text)
     assert "".join(words) == text
@@ -136,7 +136,7 @@ def test_thousands_of_marks_on_one_letter_are_cut_too(marks: int) -> None:
 
 
 def test_white_space_with_marks_on_it_is_bounded_as_well() -> None:
-    """Each of these spaces carries an accent, so no word may start there until the bound says so."""
+    """Each of these spaces has an accent, so no word may start there until the limit is reached."""
     text = "a" + (" " + _ACUTE) * 10_000 + " b"
     words = _words(text)
     assert "".join(words) == text
@@ -146,7 +146,7 @@ def test_white_space_with_marks_on_it_is_bounded_as_well() -> None:
 
 
 def test_any_amount_of_white_space_stays_with_its_word() -> None:
-    """It has no bound: the next word must not start with it."""
+    """It is not limited: the next word must not start with it."""
     assert _words("a", *" " * 100_000, "b") == ["a" + " " * 100_000, "b"]
 
 
@@ -156,7 +156,7 @@ def test_any_amount_of_white_space_stays_with_its_word() -> None:
     ids=["space", "line feed", "letter", "word", "ideograph", "bracket"],
 )
 def test_splitting_is_linear_however_small_the_deltas_are(delta: str, size: int) -> None:
-    """Nearly 100,000 spaces, each a delta of its own, must not be looked at 100,000 times."""
+    """Nearly 100,000 spaces, each its own delta, must not be scanned 100,000 times."""
     assert_linear(lambda size: _words("a", *[delta] * size, "b"), size)
 
 
@@ -164,5 +164,5 @@ def test_splitting_is_linear_however_small_the_deltas_are(delta: str, size: int)
     "delta", [_ACUTE * 64, (" " + _ACUTE) * 32, "👩‍" * 32], ids=["marks", "spaces with marks", "one endless emoji"]
 )
 def test_a_word_that_never_ends_costs_no_more_than_its_bound(delta: str) -> None:
-    """Beyond the bound the parts are let go, so twice the marks are twice the work."""
+    """Beyond the limit the parts are emitted, so twice the marks are twice the work."""
     assert_linear(lambda size: _words("a", *[delta] * size, "b"), MAX_WORD_CODE_POINTS // len(delta))

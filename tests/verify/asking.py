@@ -1,4 +1,4 @@
-"""Runs the verifier, as a function or as the command that it is."""
+"""Runs the verifier, as a function or as a command."""
 
 import asyncio
 import os
@@ -16,26 +16,26 @@ from tests.verify.places import PACKAGE
 
 PATIENCE_SECONDS = 180.0
 SECONDS = 100.0
-"""For all laws, which need few of them: each is done when it has seen enough, but machines may be busy."""
+"""For all laws. They need only a few: each is done when it has seen enough, but machines may be busy."""
 FAST = 200.0
-"""Messages a second: the service under test is nobody else's."""
+"""Messages per second: the service under test has no other users."""
 EXAMPLES = 0
-"""Made-up requests for each operation: the document's own are enough for the faults here."""
+"""Generated requests per operation: the document's examples are enough for the faults here."""
 QUICK = tuple(law.name for law in LAWS if law.name != "document")
-"""All laws but the one that takes as long as it is given."""
+"""All laws except the one that takes as long as it is given."""
 
 
 async def verified(
     place: Place, *laws: str, seed: int = 1, seconds: float = SECONDS, heartbeat_seconds: float = 0.3
 ) -> Report:
-    """What comes of trying these laws."""
+    """The report after trying these laws."""
     options = Options(place, seed, seconds, FAST, heartbeat_seconds, EXAMPLES, laws)
     async with asyncio.timeout(PATIENCE_SECONDS):
         return await verify(options, lambda _line: None)
 
 
 def verdicts(report: Report) -> dict[str, str]:
-    """What became of each law; with the whole report for who reads a failure."""
+    """The verdict of each law; with the whole report, for failures."""
     assert not report.unreachable, as_text(report)
     return {name: finding.verdict.value for name, finding in report.findings.items()}
 
@@ -46,23 +46,23 @@ def unseen(report: Report) -> set[str]:
 
 
 async def two_keys() -> tuple[str, str, str]:
-    """A database, and a key of each of two names in it."""
+    """A database with two keys of different names."""
     url = fresh_database_url()
     return url, (await made_key(url, "somebody"))[0], (await made_key(url, "somebody-else"))[0]
 
 
 def command(*arguments: str) -> list[str]:
-    """What `scripts/verify` runs."""
+    """The command of `scripts/verify`."""
     return [sys.executable, "-P", "-m", "chat_verify", *arguments]
 
 
 def environment(**more: str) -> dict[str, str]:
-    """What it runs in."""
+    """Its environment."""
     return os.environ | {"PYTHONPATH": str(PACKAGE)} | more
 
 
 def run(folder: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
-    """Run it to its end, in a folder that is not the project's; `more` is for its environment."""
+    """Run it to its end in a temporary folder; `more` is added to its environment."""
     return subprocess.run(
         command(*arguments),
         cwd=folder,

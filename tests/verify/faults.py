@@ -1,4 +1,4 @@
-"""Faults of deployments, each of which breaks one law: what stands in front of a service does such things."""
+"""Faults of deployments, each of which breaks one law: proxies in front of a service do such things."""
 
 import gzip
 import json
@@ -13,7 +13,7 @@ from chat_verify.exchange import Answer
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request on its way to the service."""
+    """A request on the way to the service."""
 
     method: str
     path: str
@@ -23,20 +23,20 @@ class Asked:
 
 
 Events = Callable[[Asked, int, bytes], bytes]
-"""What becomes of an event with this number, counted from 1, or of a comment, whose number is 0."""
+"""Changes an event with this number, counted from 1, or a comment, whose number is 0."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is done to what passes."""
+    """What is changed in passing."""
 
     request: Callable[[Asked], Asked | Answer] = lambda asked: asked
-    """What is sent on, or what is answered instead."""
+    """The request to forward, or a response instead."""
     event: Events = lambda _asked, _number, block: block
     whole: Callable[[Asked, Answer], Answer] = lambda _asked, answer: answer
-    """What becomes of a response that is no event stream, or of one that is collected."""
+    """Changes a response that is not an event stream, or is buffered."""
     collects: bool = False
-    """Whether streams are collected before they are passed on."""
+    """Whether streams are buffered."""
 
 
 def _dropped_word(_asked: Asked, number: int, block: bytes) -> bytes:
@@ -85,7 +85,7 @@ def _no_origin(asked: Asked) -> Asked | Answer:
 
 
 def _new_keys(asked: Asked) -> Asked | Answer:
-    """As a gateway does that makes the keys itself, one for each attempt."""
+    """Like a gateway that creates the keys itself, one per attempt."""
     if "idempotency-key" not in asked.headers or "fail_after" not in asked.body.decode():
         return asked
     return replace(asked, headers={**asked.headers, "idempotency-key": secrets.token_hex(8)})
@@ -112,14 +112,14 @@ def _own_servers(asked: Asked, answer: Answer) -> Answer:
 
 
 def its_own_refusals(asked: Asked) -> Asked | Answer:
-    """As nginx: what it does not understand, it refuses itself."""
+    """Like nginx, which itself refuses what it does not understand."""
     if asked.method in {"TRACE", "QUERY"}:
         return Answer(405, {"server": "nginx/1.22.1", "content-type": "text/html"}, b"<h1>405 Not Allowed</h1>")
     return asked
 
 
 def _replaced_errors(_asked: Asked, answer: Answer) -> Answer:
-    """As nginx with `proxy_intercept_errors on`."""
+    """Like nginx with `proxy_intercept_errors on`."""
     if answer.status < 400:
         return answer
     return Answer(answer.status, {"server": "nginx/1.22.1", "content-type": "text/html"}, b"<h1>Oh no</h1>")
@@ -140,14 +140,14 @@ def _teapot(_asked: Asked, answer: Answer) -> Answer:
 
 
 def _uncounted(asked: Asked, answer: Answer) -> Answer:
-    """A reply as JSON that lacks a field."""
+    """A JSON reply without a required field."""
     if asked.path != "/api/replies" or answer.status != 200:
         return answer
     return replace(answer, content=answer.content.replace(b'"words"', b'"count"'))
 
 
 def grown(_asked: Asked, answer: Answer) -> Answer:
-    """What a later version of the contract may add."""
+    """Allowed additions of a later version of the contract."""
     is_json = "json" in answer.headers.get("content-type", "")
     if not is_json or not answer.content.startswith(b"{") or b'"openapi"' in answer.content:
         return answer
@@ -155,7 +155,7 @@ def grown(_asked: Asked, answer: Answer) -> Answer:
 
 
 def grown_stream(_asked: Asked, number: int, block: bytes) -> bytes:
-    """One more event, and one more field in the last one."""
+    """An additional event, and an additional field in the last one."""
     more = b"event: thought\ndata: hm\n\n" if number == 1 else b""
     return more + block.replace(b'event: done\ndata: {"', b'event: done\ndata: {"served_by":"node-7","')
 
@@ -171,13 +171,13 @@ def _compressed(asked: Asked, answer: Answer) -> Answer:
 
 @dataclass(slots=True)
 class KeyOfTheFirst:
-    """Signs requests as the first one was signed, if `whom` says so of them."""
+    """Sends the first client's credentials with requests selected by `whom`."""
 
     whom: Callable[[Asked, str], bool]
     _first: str = field(default="")
 
     def __call__(self, asked: Asked) -> Asked | Answer:
-        """The request, signed."""
+        """The request with those credentials."""
         shown = asked.headers.get("authorization", "")
         self._first = self._first or shown
         if self._first and self.whom(asked, self._first):
@@ -187,13 +187,13 @@ class KeyOfTheFirst:
 
 @dataclass(slots=True)
 class TooMany:
-    """Answers 429 to the second message, once."""
+    """Responds with 429 to the second message, once."""
 
     seconds: int = 1
     _messages: int = field(default=0)
 
     def __call__(self, asked: Asked) -> Asked | Answer:
-        """The request, or that answer."""
+        """The request, or the 429."""
         self._messages += asked.method == "POST"
         if asked.method != "POST" or self._messages != 2:
             return asked
@@ -211,15 +211,15 @@ def _is_strangers(asked: Asked, first: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A fault, and how it has to be told."""
+    """A fault, and the expected report."""
 
     fault: Fault
     law: str
-    """The one that it breaks."""
+    """The law that it breaks."""
     told: str
-    """What the account says, as a regular expression."""
+    """A regular expression for the report."""
     tried: tuple[str, ...] = ()
-    """The laws to try, if not just the broken one."""
+    """The laws to try, if not only the broken one."""
     has_keys: bool = False
 
 

@@ -1,4 +1,4 @@
-"""An HTTP proxy with a fault in it. It passes event streams on as they come, unless the fault is that it does not."""
+"""An HTTP proxy with a fault. It passes event streams on unbuffered, unless buffering is the fault."""
 
 import asyncio
 import contextlib
@@ -18,12 +18,12 @@ _HOP_BY_HOP = {b"connection", b"content-length", b"transfer-encoding", b"keep-al
 
 
 class FaultyProxy:
-    """Listens in front of a server on this machine. An asynchronous context manager."""
+    """A proxy in front of a server on this machine. An async context manager."""
 
     def __init__(self, port: int, fault: Fault, *, prefix: str = "", tls: ssl.SSLContext | None = None) -> None:
-        """`prefix` is cut off the path of each request."""
+        """`prefix` is removed from the path of each request."""
         self.url: str
-        """Where it listens, the prefix included."""
+        """Its address, including the prefix."""
         self._port = port
         self._fault = fault
         self._prefix = prefix
@@ -53,8 +53,8 @@ class FaultyProxy:
         task.add_done_callback(self._connections.discard)
 
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One request, as every response ends with its connection; a client that leaves ends what is behind it."""
-        with contextlib.suppress(ConnectionError, h11.RemoteProtocolError):  # what is no HTTP gets no answer
+        """Handle one request, as every response ends with its connection; a disconnect of the client is passed on."""
+        with contextlib.suppress(ConnectionError, h11.RemoteProtocolError):  # what is not HTTP gets no response
             asked = await _read_request(reader, self._prefix)
             passing = asyncio.create_task(self._pass_on(asked, writer))
             leaving = asyncio.create_task(reader.read())

@@ -1,4 +1,4 @@
-"""A recorded stream is judged by the grammar of live ones, without a connection."""
+"""A recorded stream is checked with the grammar of live ones, without a connection."""
 
 import json
 import re
@@ -48,13 +48,13 @@ def test_what_curl_recorded_holds(tmp_path: Path) -> None:
 
 
 def test_one_that_was_resumed_holds(tmp_path: Path) -> None:
-    """If it is said how many words came before."""
+    """If the number of earlier words is given."""
     rest = _WORDS.partition("\n\n")[2] + _END
     status, told = _judged(tmp_path, rest)
     assert status == 1
     assert "has number 2, but 1 is next" in told
     assert "--after" in told
-    assert "where: line 1 " in told
+    assert "where: line 1 " in " ".join(told.split())
     assert _judged(tmp_path, rest, after=1)[0] == 0
 
 
@@ -70,12 +70,12 @@ _WRONG = {
     "a leading blank": (_WORDS.replace("data: there", "data:  there") + _END, 4, "starts with white space"),
     "another protocol": ("data: [DONE]\n\n", 3, "ends without done"),
 }
-"""Recordings, the lines in them that are wrong, and what is told of each."""
+"""Recordings, the broken lines in them, and the expected messages."""
 
 
 @pytest.mark.parametrize("name", _WRONG)
 def test_what_is_wrong_is_told_with_its_line(name: str, tmp_path: Path) -> None:
-    """And with the rule that it breaks."""
+    """And with the broken rule."""
     recording, line, told = _WRONG[name]
     path = tmp_path / "reply.txt"
     path.write_text(recording, "utf-8", newline="")
@@ -99,21 +99,21 @@ def test_what_is_wrong_is_told_with_its_line(name: str, tmp_path: Path) -> None:
     ids=["empty", "an error"],
 )
 def test_what_is_no_stream_is_not_judged(recording: str, why: str, tmp_path: Path) -> None:
-    """There is nothing that could be right or wrong."""
+    """There is nothing to be right or wrong."""
     status, told = _judged(tmp_path, recording)
     assert status == 3
     assert why in told
 
 
 def test_the_command_reads_a_pipe(tmp_path: Path) -> None:
-    """With SARIF for a code host, which points into the recording."""
+    """With SARIF for a code host, which points to the line in the recording."""
     done = subprocess.run(
         command("--capture", "-", "--sarif", "verify.sarif"),
         cwd=tmp_path,
         env=environment(),
         input=_WORDS.encode(),
         capture_output=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert done.returncode == 1, done.stderr

@@ -1,4 +1,4 @@
-"""What is said of the verifier is so: its help, the table of laws in the documentation, and the workflow for a CI."""
+"""What the help, the documentation's table of laws and the CI workflow say about the verifier is true."""
 
 import os
 import subprocess
@@ -28,7 +28,7 @@ def test_the_help_lists_every_law_and_every_exit_status() -> None:
 
 
 def test_it_needs_its_own_dependencies_and_nothing_else_of_this_checkout(tmp_path: Path) -> None:
-    """Whoever verifies somebody else's server installs the package alone."""
+    """To verify somebody else's server, one installs only the package."""
     package = tomllib.loads((PACKAGE / "pyproject.toml").read_text("utf-8"))
     declared = [dependency.partition(">")[0] for dependency in package["project"]["dependencies"]]
     assert declared == ["httpx", "jsonschema-rs", "pyyaml"]
@@ -43,14 +43,14 @@ def test_it_needs_its_own_dependencies_and_nothing_else_of_this_checkout(tmp_pat
 
 @pytest.mark.parametrize("page", _PAGES, ids=lambda page: page.name)
 def test_a_page_that_lists_the_laws_lists_them_as_they_are(page: Path) -> None:
-    """All of them, each with its meaning, in their order."""
+    """All of them, with their meanings, in order."""
     _, _, rest = page.read_text("utf-8").partition(_HEADER + "\n")
     rows = [line for line in rest.partition("\n\n")[0].splitlines()[1:] if line.startswith("|")]
     assert rows == [f"| `{law.name}` | {law.meaning} |" for law in LAWS]
 
 
 def test_the_workflow_works(tmp_path: Path) -> None:
-    """Its step is run here as a runner would run it, for less long; and the reports are where they are looked for."""
+    """Its step is run here like in a runner, but shorter; and the reports are in the right place."""
     workflow: dict[str, Any] = yaml.safe_load(_WORKFLOW.read_text("utf-8"))
     steps = {step.get("name"): step for step in workflow["jobs"]["verify"]["steps"]}
     verifying, keeping = steps["Verify"], steps["Keep the reports"]
@@ -75,7 +75,7 @@ def test_the_workflow_works(tmp_path: Path) -> None:
 
 
 def _run(text: str, settings: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """As GitHub's runners do."""
+    """Like GitHub's runners."""
     return subprocess.run(
         ["bash", "-e", "-o", "pipefail", "-c", text],
         cwd=ROOT,
@@ -83,6 +83,6 @@ def _run(text: str, settings: dict[str, str]) -> subprocess.CompletedProcess[str
         stdin=subprocess.DEVNULL,
         capture_output=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=120,
         check=False,
     )

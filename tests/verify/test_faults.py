@@ -1,4 +1,4 @@
-"""Each fault that is put in front of the service breaks its law, and is told so that one knows what to do."""
+"""Each fault in front of the service breaks its law, and the report says what to do."""
 
 import re
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from tests.verify.proxy import FaultyProxy
 
 
 async def _found(case: Case, server: LiveServer, keys: tuple[str, str] = ("", "")) -> str:
-    """What the report says of the law that should be broken; and no other law is."""
+    """The report's text about the broken law; no other law may be broken."""
     async with FaultyProxy(server.port, case.fault) as proxy:
         place = Place(proxy.url, *keys)
         report = await verified(place, *(case.tried or [case.law]))
@@ -35,17 +35,23 @@ def server() -> Iterator[LiveServer]:
 
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if not case.has_keys])
 async def test_a_fault_is_found_and_told(name: str, server: LiveServer) -> None:
-    """By the law that it breaks, with what was sent, what came, what was due, and how to see it again."""
+    """By the law that it breaks, with what was sent, received and expected, and how to repeat it."""
     said = await _found(CASES[name], server)
     account = " ".join(said.split())
     assert re.search(CASES[name].told, account), said
-    for part in ("sent: ", "came: ", "due: ", "again: --seed 1 --law", "BREAKS THE CONTRACT: " + CASES[name].law):
+    for part in (
+        "sent: ",
+        "received: ",
+        "expected: ",
+        "repeat: --seed 1 --law",
+        "BREAKS THE CONTRACT: " + CASES[name].law,
+    ):
         assert part in account
 
 
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.has_keys])
 async def test_a_fault_of_access_is_found_and_told(name: str) -> None:
-    """Where there are keys; and no key is told."""
+    """With keys; and no key is in the report."""
     database_url, *keys = await two_keys()
     with LiveServer("simulator", database_url=database_url) as server:
         said = await _found(CASES[name], server, (keys[0], keys[1]))
@@ -54,7 +60,7 @@ async def test_a_fault_of_access_is_found_and_told(name: str) -> None:
 
 
 async def test_a_proxy_that_buffers_a_bot_of_unknown_pace_is_found() -> None:
-    """What is stored was said, and should have come."""
+    """What is stored was generated, and should have arrived."""
     with LiveServer("greeter", greeter_pace_ms=40, save_every_seconds=0.2) as server:
         case = Case(Fault(collects=True), "streaming", "")
         said = await _found(case, server)
@@ -62,7 +68,7 @@ async def test_a_proxy_that_buffers_a_bot_of_unknown_pace_is_found() -> None:
 
 
 async def test_who_is_told_to_wait_waits(server: LiveServer) -> None:
-    """A limit is no breach, and the report says what it cost."""
+    """A limit is not a breach, and the report mentions the wait."""
     async with FaultyProxy(server.port, Fault(request=TooMany(1))) as proxy:
         report = await verified(Place(proxy.url), "grammar")
     assert report.findings["grammar"].verdict is Verdict.HELD, as_text(report)
@@ -70,7 +76,7 @@ async def test_who_is_told_to_wait_waits(server: LiveServer) -> None:
 
 
 async def test_who_is_told_to_wait_for_too_long_does_not(server: LiveServer) -> None:
-    """Nothing was seen to be broken then, and nothing to hold."""
+    """Then it is neither broken nor held."""
     async with FaultyProxy(server.port, Fault(request=TooMany(86_400))) as proxy:
         report = await verified(Place(proxy.url), "idempotency", seconds=8)
     assert report.findings["idempotency"].verdict is Verdict.UNSEEN, as_text(report)
@@ -79,7 +85,7 @@ async def test_who_is_told_to_wait_for_too_long_does_not(server: LiveServer) -> 
 
 
 async def test_a_proxy_without_a_fault_breaks_nothing(server: LiveServer) -> None:
-    """Under a prefix of its own, too: it is the faults that were found."""
+    """Also under a prefix of its own: the other tests find only the faults."""
     async with FaultyProxy(server.port, Fault(), prefix="/chat/v1") as proxy:
         report = await verified(Place(proxy.url), *QUICK)
     assert not [name for name, finding in report.findings.items() if finding.breaches], as_text(report)
@@ -87,7 +93,7 @@ async def test_a_proxy_without_a_fault_breaks_nothing(server: LiveServer) -> Non
 
 
 async def test_what_a_hop_refuses_by_itself_is_told_and_breaks_nothing(server: LiveServer) -> None:
-    """As nginx does: the answer to TRACE is its own."""
+    """Like nginx, which refuses TRACE itself."""
     async with FaultyProxy(server.port, Fault(request=faults.its_own_refusals)) as proxy:
         report = await verified(Place(proxy.url), "statuses")
     assert {finding.verdict for finding in report.findings.values()} == {Verdict.HELD}, as_text(report)
@@ -96,7 +102,7 @@ async def test_what_a_hop_refuses_by_itself_is_told_and_breaks_nothing(server: L
 
 
 async def test_what_a_later_version_adds_breaks_nothing(server: LiveServer) -> None:
-    """A field more everywhere, an event more: the contract lets responses grow."""
+    """An additional field everywhere, an additional event: the contract lets responses grow."""
     async with FaultyProxy(server.port, Fault(whole=faults.grown, event=faults.grown_stream)) as proxy:
         report = await verified(Place(proxy.url), "grammar", "text", "statuses", "idempotency", "retries")
     assert {finding.verdict for finding in report.findings.values()} == {Verdict.HELD}, as_text(report)
@@ -104,7 +110,7 @@ async def test_what_a_later_version_adds_breaks_nothing(server: LiveServer) -> N
 
 @pytest.mark.parametrize(("host", "status"), [("127.0.0.1", 0), ("0.0.0.0", 1)])  # noqa: S104 - another name of this machine
 async def test_a_proxy_that_rewrites_the_host_is_found(host: str, status: int, server: LiveServer) -> None:
-    """On this machine a browser says more, so it is a warning there; elsewhere the page could not send anything."""
+    """On this machine a browser sends more headers, so it is a warning; elsewhere the page could not send anything."""
     async with FaultyProxy(server.port, Fault(request=faults.other_host)) as proxy:
         report = await verified(Place(proxy.url.replace("127.0.0.1", host)), "browser")
     assert report.exit_status() == status, as_text(report)

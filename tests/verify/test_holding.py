@@ -1,4 +1,4 @@
-"""On the service itself the verifier finds nothing, whatever the seed; and it leaves nothing behind."""
+"""The verifier finds nothing wrong with the service itself, whatever the seed; and it cleans up."""
 
 import asyncio
 import re
@@ -28,12 +28,12 @@ def _conversations(server: LiveServer, key: str = "") -> object:
 
 
 async def _all_seeds(place: Place) -> list[Report]:
-    """One run for each seed, at the same time: most of each is waiting for a bot to speak."""
+    """One run per seed, concurrently: most of each is waiting for a bot."""
     return await asyncio.gather(*(verified(place, *QUICK, seed=seed, seconds=60) for seed in _SEEDS))
 
 
 async def test_nothing_is_found_on_the_simulator() -> None:
-    """It obeys, so that all can be seen that takes no keys."""
+    """It obeys, so everything can be seen that needs no keys."""
     with LiveServer("simulator", heartbeat_seconds=0.3) as server:
         for report in await _all_seeds(Place(server.url)):
             assert "broken" not in verdicts(report).values(), as_text(report)
@@ -44,7 +44,7 @@ async def test_nothing_is_found_on_the_simulator() -> None:
 
 @pytest.mark.parametrize(("pace_ms", "in_vain"), [(12, set[str]()), (0, {"streaming", "cancel"})])
 async def test_nothing_is_found_on_the_greeter(pace_ms: int, in_vain: set[str]) -> None:
-    """It does not obey; and at its fastest it is done before anybody could stop it, or see words apart."""
+    """It does not obey; at its fastest it is too fast to be cancelled or to show separate words."""
     with LiveServer("greeter", greeter_pace_ms=pace_ms) as server:
         for report in await _all_seeds(Place(server.url)):
             assert "broken" not in verdicts(report).values(), as_text(report)
@@ -53,7 +53,7 @@ async def test_nothing_is_found_on_the_greeter(pace_ms: int, in_vain: set[str]) 
 
 
 async def test_nothing_is_found_where_there_are_keys() -> None:
-    """And nothing that could not be seen."""
+    """And every law can be seen."""
     database_url, key, other_key = await two_keys()
     with LiveServer("simulator", database_url=database_url, heartbeat_seconds=0.3) as server:
         for report in await _all_seeds(Place(server.url, key, other_key)):
@@ -72,7 +72,7 @@ async def test_of_a_bot_that_is_slow_nothing_is_left_behind() -> None:
 
 
 async def test_the_command_finds_nothing_and_says_so(tmp_path: Path) -> None:
-    """All laws, the fuzzer included, through a hop; with the keys from the environment, which nobody gets to see."""
+    """All laws including the fuzzer, through a hop; with keys from the environment, which are not shown."""
     database_url, key, other_key = await two_keys()
     with LiveServer("simulator", database_url=database_url, heartbeat_seconds=0.3) as server:
         options = ("--seconds", "100", "--rate", "100", "--seed", "1", "--heartbeat", "0.3", "--junit", "verify.xml")
@@ -84,6 +84,6 @@ async def test_the_command_finds_nothing_and_says_so(tmp_path: Path) -> None:
     assert f"HOLDS: {len(LAWS)} laws held." in done.stdout
     assert "by a hop      TRACE /api/" in done.stdout
     assert not any(each in done.stdout + done.stderr for each in (key, other_key))
-    suite = ET.parse(tmp_path / "verify.xml").getroot()  # noqa: S314 - written by what is tested
+    suite = ET.parse(tmp_path / "verify.xml").getroot()  # noqa: S314 - written by the verifier
     assert [case.get("name") for case in suite] == ["reached", *(law.name for law in LAWS)]
     assert (suite.get("failures"), suite.get("errors"), suite.get("skipped")) == ("0", "0", "0")

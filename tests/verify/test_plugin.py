@@ -1,4 +1,4 @@
-"""The laws as test items, for everybody who has pytest."""
+"""The laws as test items, for users of pytest."""
 
 import asyncio
 import subprocess
@@ -15,7 +15,7 @@ _OWN = "def test_of_their_own():\n    pass\n"
 
 
 def _pytest(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """As a user runs it who has installed the package; here it is not, so the plugin is named."""
+    """Run it like a user who has installed the package; here it is not installed, so the plugin is named."""
     (folder / "test_theirs.py").write_text(_OWN, "utf-8")
     fast = ("--chat-verify-rate", "200", "--chat-verify-heartbeat", "0.3", "--chat-verify-seed", "1")
     return subprocess.run(
@@ -32,7 +32,7 @@ def _pytest(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_each_law_is_an_item(tmp_path: Path) -> None:
-    """Beside the tests that are there; one that cannot be seen is skipped, and says why."""
+    """Next to existing tests; one that cannot be seen is skipped with the reason."""
     with LiveServer("simulator", heartbeat_seconds=0.3) as server:
         done = _pytest(tmp_path, "--chat-verify-url", server.url, "-k", "theirs or head or statuses or access")
     assert done.returncode == 0, done.stdout
@@ -43,13 +43,13 @@ def test_each_law_is_an_item(tmp_path: Path) -> None:
 
 
 async def test_a_broken_law_fails_with_its_account(tmp_path: Path) -> None:
-    """That of the command, without a traceback."""
+    """The same report as the command's, without a traceback."""
     with LiveServer("simulator") as server:
         async with FaultyProxy(server.port, CASES["HEAD is answered with a body"].fault) as proxy:
             done = await asyncio.to_thread(_pytest, tmp_path, "--chat-verify-url", proxy.url, "-k", "head")
     assert done.returncode == 1, done.stdout
     assert "chat-verify::head FAILED" in done.stdout
-    assert "sent:  HEAD /api/health" in done.stdout
+    assert "sent:     HEAD /api/health" in done.stdout
     assert "Traceback" not in done.stdout
 
 

@@ -1,4 +1,4 @@
-"""Who cannot be reached breaks no contract: the command says why, and ends with another status."""
+"""An unreachable deployment breaks no contract: the command says why, and has another exit status."""
 
 import datetime as dt
 import re
@@ -53,7 +53,7 @@ async def test_a_closed_port() -> None:
 
 
 async def test_another_server() -> None:
-    """It answers, but as something else."""
+    """It responds, but as something else."""
     with _another_server() as url:
         why = await _why(url)
     assert "/api/health gets 200 text/html" in why
@@ -61,7 +61,7 @@ async def test_another_server() -> None:
 
 
 async def test_a_prefix_that_is_missing(server: LiveServer) -> None:
-    """The service itself says that there is nothing at such a path."""
+    """The service itself says that there is nothing at this path."""
     assert "/elsewhere/api/health gets 404 application/problem+json" in await _why(f"{server.url}/elsewhere")
 
 
@@ -71,26 +71,26 @@ async def test_tls_to_a_port_that_has_none(server: LiveServer) -> None:
 
 
 async def test_a_certificate_that_nobody_trusts_and_the_same_one_trusted(server: LiveServer, tmp_path: Path) -> None:
-    """With `--ca` the laws are tried over TLS; and without TLS, nothing answers there."""
+    """With `--ca` the laws are tried over TLS; and nothing answers without TLS."""
     ca, context = _certificate(tmp_path)
     async with FaultyProxy(server.port, Fault(), tls=context) as proxy:
         assert "a certificate that is not trusted" in await _why(proxy.url)
         report = await verified(Place(proxy.url, ca=ca), "grammar", "cancel")
         assert report.exit_status() == 0, as_text(report)
         assert {finding.verdict.value for finding in report.findings.values()} == {"held"}
-        assert "Next: is it https://" in await _why(proxy.url.replace("https", "http"))
+        assert "Next: check the scheme (https://?)" in await _why(proxy.url.replace("https", "http"))
 
 
 async def test_a_key_that_is_missing_or_wrong() -> None:
-    """Each is said as such."""
+    """Each is reported as such."""
     database_url, *_ = await two_keys()
     with LiveServer("simulator", database_url=database_url) as server:
-        assert "asks for a key (401)" in await _why(server.url)
+        assert "requires a key (401)" in await _why(server.url)
         assert "does not accept the key of --key (401)" in await _why(server.url, "chat_0123456789abcdef_" + "x" * 43)
 
 
 async def test_a_service_that_drains() -> None:
-    """It is up, and takes no work."""
+    """It is up, but accepts nothing."""
     with LiveServer("simulator", drain_seconds=60) as server:
         message = {"user_message": "/simulate stall_after=2\none two three"}
         async with (
@@ -104,7 +104,7 @@ async def test_a_service_that_drains() -> None:
 
 
 async def test_a_service_whose_bot_is_down() -> None:
-    """It says so as it should, which is no breach; but without a reply, no law about replies has held."""
+    """It reports that correctly, which is not a breach; but without a reply, no law about replies held."""
     with socket.socket() as reserved:
         reserved.bind(("127.0.0.1", 0))
         engine = f"http://127.0.0.1:{reserved.getsockname()[1]}/v1"
@@ -115,7 +115,7 @@ async def test_a_service_whose_bot_is_down() -> None:
 
 
 def test_a_service_that_goes_half_way(tmp_path: Path) -> None:
-    """What was seen until then is told; the stream that broke off is not held against it."""
+    """The findings until then are reported; the cut-off stream is not a breach."""
     with LiveServer("simulator") as server, _started(tmp_path, server.url) as verifying:
         _read_to(verifying, "cancel: cancelReply stops")
         server.process.kill()
@@ -127,7 +127,7 @@ def test_a_service_that_goes_half_way(tmp_path: Path) -> None:
 
 
 def test_who_interrupts_gets_what_was_found_until_then(tmp_path: Path) -> None:
-    """And nothing is left behind."""
+    """And it cleans up."""
     with LiveServer("simulator") as server, _started(tmp_path, server.url) as verifying:
         _read_to(verifying, "cancel: cancelReply stops")
         verifying.send_signal(signal.SIGINT)
@@ -157,7 +157,7 @@ def test_who_interrupts_gets_what_was_found_until_then(tmp_path: Path) -> None:
 def test_wrong_usage(
     arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Has a status of its own."""
+    """Has its own exit status."""
     monkeypatch.setattr("sys.argv", ["chat-verify", *arguments])
     with pytest.raises(SystemExit) as ended:
         parsed()
@@ -166,7 +166,7 @@ def test_wrong_usage(
 
 
 async def test_a_ci_is_told_that_nobody_was_reached(tmp_path: Path) -> None:
-    """As an error, which is no failure; and the laws as skipped."""
+    """As an error, not a failure; and the laws as skipped."""
     with _another_server() as url:
         report = await verified(Place(url), "grammar", "text")
     write_junit(report, tmp_path / "verify.xml")
@@ -184,7 +184,7 @@ def test_the_command_says_it_with_its_exit_status(tmp_path: Path) -> None:
 
 @contextmanager
 def _started(folder: Path, url: str) -> Iterator["subprocess.Popen[str]"]:
-    """The command, which does not outlive the block."""
+    """The command's process, which ends with the block."""
     options = ("--rate", "100", "--seconds", "120", "--seed", "1")
     with subprocess.Popen(
         command(url, *options),
@@ -214,17 +214,17 @@ def _read_to(verifying: "subprocess.Popen[str]", wanted: str) -> None:
 @contextmanager
 def _another_server() -> Iterator[str]:
     class Page(BaseHTTPRequestHandler):
-        """Says the same to everybody."""
+        """Responds to everything in the same way."""
 
         def do_GET(self) -> None:
-            """A page."""
+            """Send a page."""
             self.send_response(200)
             self.send_header("Content-Type", "text/html")
             self.end_headers()
             self.wfile.write(b"<h1>It works!</h1>")
 
         def log_message(self, *_: object) -> None:
-            """Nothing."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Page) as listening:
         serving = threading.Thread(target=listening.serve_forever)
@@ -237,7 +237,7 @@ def _another_server() -> Iterator[str]:
 
 
 def _certificate(folder: Path) -> tuple[str, ssl.SSLContext]:
-    """A file to trust, and what to serve with."""
+    """A certificate to trust, and the files to serve with."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "chat")])
     now = dt.datetime.now(dt.UTC)

@@ -1,4 +1,4 @@
-"""What was found, as programs read it."""
+"""The findings in formats for programs."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ from chat_verify.trying import LAWS
 
 
 def _report() -> Report:
-    """One law of each verdict, and a warning."""
+    """One law for each verdict, and a warning."""
     grammar, text, browser = (Finding(law) for law in LAWS if law.name in {"grammar", "text", "browser"})
     grammar.broken(Broken("POST /api/chat", "a \x00 in the stream", "no NUL"))
     text.unseen("no reply was completed")
@@ -30,7 +30,7 @@ def _run(report: Report, folder: Path) -> Any:  # noqa: ANN401 - JSON has no nar
 
 
 def test_sarif_has_a_result_for_each_breach_and_each_warning(tmp_path: Path) -> None:
-    """With the law as its rule, and a place, without which code hosts show nothing."""
+    """With the law as its rule, and a location, which code hosts require."""
     run = _run(_report(), tmp_path)
     rules = [rule["id"] for rule in run["tool"]["driver"]["rules"]]
     assert rules == ["grammar", "text", "browser"]
@@ -43,7 +43,7 @@ def test_sarif_has_a_result_for_each_breach_and_each_warning(tmp_path: Path) -> 
 
 
 def test_the_same_breach_has_the_same_fingerprint(tmp_path: Path) -> None:
-    """Whatever ids are in it: a code host shows it once, and not anew after each run."""
+    """Whatever ids are in it: a code host shows it once, not again after each run."""
     prints = []
     for came in ("reply 1", "reply 2"):
         report = _report()
@@ -53,7 +53,7 @@ def test_the_same_breach_has_the_same_fingerprint(tmp_path: Path) -> None:
 
 
 def test_sarif_of_what_was_not_reached_is_of_a_run_that_failed(tmp_path: Path) -> None:
-    """Or a code host would take its alerts for solved."""
+    """Otherwise a code host would consider its alerts fixed."""
     report = Report("http://127.0.0.1:9", 1, {}, unreachable="nothing listens there")
     (invocation,) = _run(report, tmp_path)["invocations"]
     assert invocation["executionSuccessful"] is False
@@ -61,9 +61,9 @@ def test_sarif_of_what_was_not_reached_is_of_a_run_that_failed(tmp_path: Path) -
 
 
 def test_junit_has_a_case_for_each_law(tmp_path: Path) -> None:
-    """Failed, skipped or passed; what XML cannot hold is replaced."""
+    """Failed, skipped or passed; what XML cannot contain is replaced."""
     write_junit(_report(), tmp_path / "verify.xml")
-    suite = ET.parse(tmp_path / "verify.xml").getroot()  # noqa: S314 - written by what is tested
+    suite = ET.parse(tmp_path / "verify.xml").getroot()  # noqa: S314 - written by the verifier
     assert {name: suite.get(name) for name in ("tests", "failures", "errors", "skipped")} == {
         "tests": "4",
         "failures": "1",

@@ -1,25 +1,25 @@
-// Markdown as elements. Nothing here makes markup of text: each element is created, and text stays text, so whatever a
-// model writes can only ever be read. Links go where people can see that they go; pictures are links, for to load one
-// would tell a stranger what was said.
+// Markdown as elements. Text is never parsed as HTML: each element is created explicitly, and text stays text, so a
+// model's output cannot do anything. Links show their target; images become links, because loading one could leak the
+// conversation to another host.
 import { Marked } from "../vendor/marked.js";
 
-/** GitHub's dialect, where a line break is one. HTML is text; a definition of a link is, too. */
+/** GitHub's dialect, with line breaks preserved. HTML and link definitions are plain text. */
 const marked = new Marked({
   gfm: true,
   breaks: true,
   tokenizer: { html: () => undefined, tag: () => undefined, def: () => undefined },
 });
 
-/** The blocks of a text, one behind the other; their `raw` joined is the text. */
+/** The blocks of a text, in order; their `raw` strings add up to the text. */
 export const blocksOf = (/** @type {string} */ text) => marked.lexer(text);
 
-/** The element of a block, which is one of Marked's tokens; none for what only keeps blocks apart. */
+/** The element for a block, which is one of Marked's tokens; `null` for blank space between blocks. */
 export function element(block) {
   switch (block.type) {
     case "space":
       return null;
     case "heading":
-      return make(`h${Math.min(6, block.depth + 1)}`, inline(block.tokens)); // the page's own heading is the first
+      return make(`h${Math.min(6, block.depth + 1)}`, inline(block.tokens)); // h1 is the page's own heading
     case "hr":
       return make("hr");
     case "blockquote":
@@ -75,7 +75,7 @@ function link(token, content) {
 function code(block) {
   const inner = make("code", [plain(block.text)]);
   const pre = make("pre", [inner]);
-  pre.tabIndex = 0; // so that the keyboard can scroll it
+  pre.tabIndex = 0; // scrollable with the keyboard
   const copy = make("button", [plain("Copy")]);
   copy.type = "button";
   copy.dataset.copies = "code";

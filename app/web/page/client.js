@@ -1,16 +1,16 @@
-// The API, as the page uses it. Every failure is a `Problem` that the server describes, or an `Unreachable`.
+// The page's client for the API. Every failure is a `Problem` from the server, or an `Unreachable`.
 import { device, tab } from "./memory.js";
 
 const KEY = "chat.key";
 const POSSIBLE_KEY = /^[!-~]+$/; // anything else cannot be sent in a header
 
-/** For people, where the API's own text is for programs. */
+/** Texts for people, where the API's own text is for developers. */
 const FOR_PEOPLE = {
   "access-ended": "Your key was revoked or has expired. Try again to enter another one.",
   "conversation-busy": "Wait until the current reply is complete, or stop it. Then try again.",
   "conversation-not-found": "It may have been deleted. Start a new chat.",
   "credentials-missing": "Enter an API key or a token.",
-  "internal": "The server has a defect. Report it to whoever runs the server.",
+  "internal": "The server has a defect. Report it to the server's operator.",
   "invalid-body": "Change the message and send it again.",
   "invalid-token": "The key is unknown, expired or revoked. Enter another one.",
   "message-refused": "Change the message and send it again.",
@@ -18,7 +18,7 @@ const FOR_PEOPLE = {
   "stream-limit-reached": "Too many of your replies are running. Stop one, or wait a moment. Then try again.",
 };
 
-/** What the server says when something is wrong (RFC 9457). */
+/** An error reported by the server (RFC 9457). */
 export class Problem extends Error {
   /** @param {any} told @param {Response | null} response */
   constructor(told, response = null) {
@@ -37,7 +37,7 @@ export class Problem extends Error {
   }
 }
 
-/** Nobody answers, or the answer broke off. */
+/** There is no response, or it broke off. */
 export class Unreachable extends Error {
   constructor() {
     super(
@@ -48,7 +48,7 @@ export class Unreachable extends Error {
   }
 }
 
-/** The key that requests are sent with, if there is one. */
+/** The key for requests, if there is one. */
 export const key = {
   get: () => tab.get(KEY) ?? device.get(KEY),
   set(/** @type {string} */ value, /** @type {boolean} */ isToStay) {
@@ -62,7 +62,7 @@ export const key = {
 };
 
 /**
- * Addresses are relative to the page's, so a path that a proxy adds is kept. Raises `Problem` or `Unreachable`.
+ * URLs are relative to the page's, so a proxy's path prefix is kept. Throws `Problem` or `Unreachable`.
  * @param {string} method
  * @param {string} path
  * @param {{ headers?: Record<string, string>, body?: object, signal?: AbortSignal }} options
@@ -86,21 +86,21 @@ export async function ask(method, path, { headers = {}, body, signal } = {}) {
   if (response.ok) return response;
   const told = await response.json().catch(() => null);
   if (told?.type?.startsWith("urn:problem:")) throw new Problem(told, response);
-  throw new Unreachable(); // a proxy's own page: the server is not there
+  throw new Unreachable(); // a proxy's own page: the server is down
 }
 
 function impossibleKey() {
   const told = { type: "urn:problem:impossible-key", title: "This is not a key", status: 401, retryable: false };
-  return new Problem({ ...told, detail: "A key has only Latin letters, digits and signs, without spaces. Copy it again." });
+  return new Problem({ ...told, detail: "A key has only Latin letters, digits and punctuation, without spaces. Copy it again." });
 }
 
-/** A page of the list, the latest conversation first. */
+/** A page of the list, most recently updated first. */
 export async function conversations(/** @type {string} */ cursor) {
   const query = cursor ? `?cursor=${encodeURIComponent(cursor)}` : "";
   return (await ask("GET", `api/conversations${query}`)).json();
 }
 
-/** A conversation with a page of its messages, the newest first. */
+/** A conversation with a page of its messages, newest first. */
 export async function conversation(id, limit, cursor, signal) {
   const query = new URLSearchParams({ order: "desc", limit, ...(cursor && { cursor }) });
   return (await ask("GET", `api/conversations/${id}?${query}`, { signal })).json();

@@ -1,4 +1,4 @@
-// The message box. What is written in it is kept until the server has it: through a reload, a refusal, a lost connection.
+// The message box. Its text is kept until the server has it: across reloads, refusals and lost connections.
 import { tab } from "./memory.js";
 import { newMessage } from "./replies.js";
 
@@ -12,11 +12,11 @@ const LONGEST = 16_000; // characters, as the contract counts them
 const byId = (/** @type {string} */ id) => document.getElementById(id);
 const [form, box, hint, tooLong, sendButton] = ["composer", "message", "keys", "too-long", "send"].map(byId);
 
-/** The message that was sent last, until its reply is complete. */
+/** The last message sent, until its reply is complete. */
 export const sent = {
   /** @returns {(Said & { conversationId: string, isStored: boolean }) | null} */
   get: () => JSON.parse(tab.get(SENT) ?? "null"),
-  /** A text of a conversation, as it was sent: with the same key, if that is known. @returns {Said} */
+  /** A text of a conversation with the key that it was sent with, if known. @returns {Said} */
   as(/** @type {string} */ text, conversationId) {
     const last = sent.get();
     return last?.text === text && last.conversationId === conversationId ? last : newMessage(text);
@@ -28,7 +28,7 @@ export const sent = {
   },
 };
 
-/** Begin to listen. `onSend` tells whether it takes the message. */
+/** Start listening. `onSend` returns whether it accepts the message. */
 export function listen(/** @type {(said: Said) => boolean} */ onSend) {
   const last = sent.get();
   const draft = tab.get(DRAFT) ?? "";
@@ -51,12 +51,12 @@ export function listen(/** @type {(said: Said) => boolean} */ onSend) {
   box.addEventListener("input", change);
 }
 
-/** Put texts into the box, with what is there already. */
+/** Put a text back into the box, before its current text. */
 export const giveBack = (/** @type {string} */ text) => write(text, box.value);
 
 export const focusBox = () => box.focus();
 
-/** Whether a key belongs to an input method; some browsers say so by the code 229 only. */
+/** Whether a key event belongs to an input method; some browsers signal this only with the code 229. */
 export const isComposing = (/** @type {KeyboardEvent} */ event) => event.isComposing || event.keyCode === 229;
 
 function write(...texts) {

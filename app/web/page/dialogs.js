@@ -1,10 +1,10 @@
-// Questions to people, before the page goes on.
+// Dialogs that the page waits for.
 import { key, Problem } from "./client.js";
 
 /** @returns {any} */
 const byId = (/** @type {string} */ id) => document.getElementById(id);
 
-/** Show a dialog. Returns whether people agreed. @returns {Promise<boolean>} */
+/** Show a dialog. Resolves to whether it was confirmed. @returns {Promise<boolean>} */
 function asked(dialog) {
   return new Promise((resolve) => {
     const over = new AbortController();
@@ -23,7 +23,7 @@ function asked(dialog) {
       { signal },
     );
     dialog.querySelector("[value=cancel]").addEventListener("click", () => end(false), { signal });
-    // Escape. (The event comes late: it may tell of the time before, and the dialog be open again.)
+    // Escape. (The event is asynchronous: it may belong to an earlier dialog, while this one is open again.)
     dialog.addEventListener("close", () => dialog.open || end(false), { signal });
     dialog.showModal();
   });
@@ -31,7 +31,7 @@ function asked(dialog) {
 
 let isAsking = null;
 
-/** Ask for a key, once for all requests that need one. @returns {Promise<boolean>} */
+/** Ask for a key, once for all requests that are waiting for one. @returns {Promise<boolean>} */
 export function askForKey(/** @type {Problem} */ problem) {
   isAsking ??= (async () => {
     const field = byId("key");
@@ -45,7 +45,7 @@ export function askForKey(/** @type {Problem} */ problem) {
   return isAsking;
 }
 
-/** Do it; if it needs a key, ask for one and do it again. */
+/** Run an action; if it requires a key, ask for one and run it again. */
 export async function withKey(doIt) {
   for (;;) {
     try {

@@ -1,4 +1,4 @@
-// The list of conversations: shows it, and tells when one is to be opened or deleted.
+// The list of conversations: shows it, and opens and deletes conversations.
 import { conversations, deleteConversation, Problem } from "./client.js";
 import { askToDelete, withKey } from "./dialogs.js";
 import { icon } from "./turns.js";
@@ -17,13 +17,13 @@ export class List {
     byId("more-conversations").addEventListener("click", () => this.#load(this.#cursor));
   }
 
-  /** Mark the one that is open. */
+  /** Mark the open conversation. */
   show(/** @type {string} */ id) {
     this.#shown = id;
     for (const link of byId("conversations").querySelectorAll("a")) this.#mark(link);
   }
 
-  /** The first page, as it is now. */
+  /** Reload the first page. */
   refresh() {
     return this.#load("");
   }
@@ -33,7 +33,7 @@ export class List {
     const told = byId("list-problem");
     try {
       const page = await withKey(() => conversations(cursor));
-      if (asked !== this.#asked) return; // a later one is on its way
+      if (asked !== this.#asked) return; // superseded by a later request
       this.#cursor = page.next_cursor ?? "";
       const items = page.conversations.map((summary) => this.#item(summary));
       if (cursor) byId("conversations").append(...items);

@@ -1,4 +1,4 @@
-// The page: which conversation is open, what is being said in it, and what people do about that.
+// The page: the open conversation, its running reply, and the user's actions.
 import { key, Problem, Unreachable } from "./client.js";
 import { focusBox, giveBack, isComposing, listen, sent } from "./composer.js";
 import { askForKey } from "./dialogs.js";
@@ -15,17 +15,17 @@ import { announce, closeSidebar, goToEnd, keepEndInSight, showName, showRunning 
 const byId = (/** @type {string} */ id) => document.getElementById(id);
 const log = byId("log");
 const list = new List({ onDeleted: forget });
-const others = channel("chat"); // this page in other tabs
+const others = channel("chat"); // the same page in other tabs
 
-/** The conversation that is shown; `turn` and `replyId` while something is being said in it. */
+/** The conversation that is shown; `turn` and `replyId` are set while a reply is running. */
 let open = nothing();
 
 function nothing() {
   return {
     id: "",
     title: "New chat",
-    closed: new AbortController(), // another conversation is shown
-    left: new AbortController(), // and its reply need not be listened to
+    closed: new AbortController(), // aborted when another conversation is shown
+    left: new AbortController(), // aborted when its reply need not be followed any more
     turn: null,
     replyId: "",
     isNew: false,
@@ -37,7 +37,7 @@ function nothing() {
 
 function begin(id = "") {
   open.closed.abort();
-  if (!open.turn || open.replyId) open.left.abort(); // or when it is known that the message has arrived
+  if (!open.turn || open.replyId) open.left.abort(); // otherwise wait until the message has arrived
   open = { ...nothing(), id };
   if (!id) log.replaceChildren();
   showOpen();
@@ -82,9 +82,9 @@ function forget(id) {
   others.postMessage({ deleted: id });
 }
 
-// Saying something
+// Sending
 
-/** Send a message; `instead` of a reply that failed, if it was sent before. Returns whether that can be done now. */
+/** Send a message. A retry replaces the turn `instead`, of a failed reply. Returns whether sending is possible now. */
 function send(/** @type {Said} */ said, /** @type {ReplyTurn | null} */ instead = null) {
   if (open.turn) return false;
   if (!open.id) open.title = [...said.text.replace(/\s+/g, " ").trim()].slice(0, 80).join("");
@@ -95,7 +95,7 @@ function send(/** @type {Said} */ said, /** @type {ReplyTurn | null} */ instead 
   return true;
 }
 
-/** Send a message again whose stored reply failed: in its place, if this tab has sent it and so has its key. */
+/** Retry a message whose stored reply failed, replacing that reply if this tab sent the message and has its key. */
 function retry(text, turn) {
   const said = sent.as(text, open.id);
   return send(said, said.key === sent.get()?.key ? turn : null);
@@ -157,7 +157,7 @@ function show(item, here, /** @type {Said} */ said) {
   }
 }
 
-/** There will be no more news of the reply. */
+/** Handle an error after which the reply cannot be followed. */
 async function recover(error, here, replyId, /** @type {ReplyTurn} */ turn, /** @type {Said} */ said) {
   const again = () => send(said, turn);
   const takeBack = () => {
@@ -175,10 +175,10 @@ async function recover(error, here, replyId, /** @type {ReplyTurn} */ turn, /** 
     giveBack(said.text);
     focusBox();
   } else if (replyId) {
-    void openConversation(here.id); // it cannot be followed any more: what is stored of it can be shown
+    void openConversation(here.id); // it cannot be followed any more: show what is stored
   } else {
     if (error.conversationId) sent.keep(said, error.conversationId, true);
-    here.id ||= error.conversationId; // there the message is, and the next one should be
+    here.id ||= error.conversationId; // the message is stored there, and the next one belongs there, too
     showOpen();
     if (error.type === "conversation-not-found") {
       turn.fail(error, "Send in a new chat", () => (begin(), send(newMessage(said.text))));
@@ -202,7 +202,7 @@ async function stopReply(here) {
   await cancel(here.replyId).catch((error) => here.turn?.tell(`The reply could not be stopped. ${error.message}`));
 }
 
-// What people do
+// User actions
 
 byId("stop").addEventListener("click", stop);
 byId("new").addEventListener("click", () => {
@@ -223,7 +223,7 @@ addEventListener("keydown", (event) => {
   if (!closeSidebar() && open.turn) stop();
 });
 
-addEventListener("popstate", openWhatIsNamed); // also when the part behind the # changes
+addEventListener("popstate", openWhatIsNamed); // also when the URL's hash changes
 others.addEventListener("message", (/** @type {any} */ { data: { begun, deleted } }) => {
   void list.refresh();
   if (deleted === open.id && deleted) begin();
@@ -234,7 +234,7 @@ function openWhatIsNamed() {
   const id = location.hash.slice(1);
   if (id === open.id) return;
   if (/^[0-9a-f]{32}$/.test(id)) void openConversation(id);
-  else if (id) showName(open, "replaceState"); // it names nothing here
+  else if (id) showName(open, "replaceState"); // not a conversation's id
   else begin();
 }
 

@@ -1,10 +1,10 @@
-// A text that grows, word by word, formatted as Markdown while it does: in time that goes with what is new.
+// A text that grows word by word and is formatted as Markdown incrementally, in time proportional to what is new.
 //
-// In Markdown, what comes next can change the last block only. So all blocks before it are settled, and are not looked
-// at again. The last one is formatted anew while it is short; once it is long, words are put behind it as they are, and
-// it is formatted again whenever it has grown by a tenth: in all, that costs no more than ten times its length. The parser
-// itself can need the square of a block's length, for texts that are made for that, so a block has a longest length: then
-// it goes on as another one.
+// In Markdown, new text can change only the last block. So all blocks before it are settled and never parsed again. The
+// last one is reformatted for each addition while it is short; once it is long, words are appended as plain text, and it
+// is reformatted when it has grown by a tenth: in total, that costs no more than ten times its length. For adversarial
+// texts the parser takes quadratic time in a block's length, so a block has a maximum length, after which it continues
+// as a new block.
 import { blocksOf, element } from "./blocks.js";
 
 const SHORT = 2_000;
@@ -23,14 +23,14 @@ export class GrowingText {
   #formattedLength = 0;
   /** The element of the last block. @type {HTMLElement | null} */
   #open = null;
-  /** Where words go that are not formatted yet. @type {Text | null} */
+  /** Receives words that are not formatted yet. @type {Text | null} */
   #tip = null;
 
   constructor(/** @type {HTMLElement} */ root) {
     this.#root = root;
   }
 
-  /** All of it, as it was said. */
+  /** The whole source text. */
   get text() {
     this.#pieces = [this.#pieces.join("")];
     return this.#pieces[0];
@@ -47,7 +47,7 @@ export class GrowingText {
     else this.#write(text);
   }
 
-  /** That was all. */
+  /** The text is complete: format the rest. */
   finish() {
     if (this.#tail) this.#format();
   }
@@ -72,7 +72,7 @@ export class GrowingText {
       } else if (rest.length > 1 || (rest.length && rest[0].type !== "space")) {
         this.#settle([block], block.raw.length);
       } else if (rest.length && endsWithBlankLine(block)) {
-        this.#settle([block], block.raw.length + rest[0].raw.lastIndexOf("\n") + 1); // then a line may have begun
+        this.#settle([block], block.raw.length + rest[0].raw.lastIndexOf("\n") + 1); // a new line may have begun after it
         break;
       } else {
         this.#open = element(block);
@@ -83,7 +83,7 @@ export class GrowingText {
     this.#formattedLength = this.#tail.length;
   }
 
-  /** What comes next does not change these, which are so many characters of the text. */
+  /** Settle blocks that cover `length` characters: later text does not change them. */
   #settle(blocks, length) {
     this.#root.append(...blocks.map(element).filter(Boolean));
     this.#tail = this.#tail.slice(length);
@@ -98,11 +98,11 @@ export class GrowingText {
   }
 }
 
-/** Whether a blank line settles it: in a list, a quotation or an indented text there may be some. */
+/** Whether a blank line ends the block: lists, quotations and indented code may contain some. */
 const endsWithBlankLine = (block) =>
   ["paragraph", "heading", "hr"].includes(block.type) || (block.type === "code" && block.codeBlockStyle !== "indented");
 
-/** The element in which a block goes on: the code of a code block, the last item of a list. */
+/** The element in which a block continues: the code of a code block, the last item of a list. */
 function endOf(block) {
   if (block.classList.contains("code")) return block.querySelector("code");
   let end = block;

@@ -1,9 +1,9 @@
-// What the browser remembers for the page. Where cookies and site data are blocked, every use of its storage raises an
-// error; then the page works all the same, and remembers for as long as it is open.
+// The page's storage in the browser. If cookies and site data are blocked, every access to storage throws; then values
+// are kept in memory for as long as the page is open.
 
 /** For this tab. */
 export const tab = memory(() => sessionStorage);
-/** For every tab, and for the next time. */
+/** For every tab, and for later visits. */
 export const device = memory(() => localStorage);
 
 /** The same page in other tabs, which get what is posted as `message` events. */
@@ -32,7 +32,7 @@ function memory(/** @type {() => Storage} */ open) {
         if (storage) storage.setItem(name, value);
         else own.set(name, value);
       } catch {
-        // there is no space left for it
+        // the storage is full
       }
     },
     remove(/** @type {string} */ name) {

@@ -1,4 +1,4 @@
-// A stored conversation: its end at first, and earlier messages when somebody scrolls up to them.
+// A stored conversation: first its end, then earlier messages as the user scrolls up.
 import { conversation } from "./client.js";
 import { withKey } from "./dialogs.js";
 import { userTurn } from "./turns.js";
@@ -10,7 +10,7 @@ const PAGE = 40; // even, so that a message and its reply are on one page
 const byId = (/** @type {string} */ id) => document.getElementById(id);
 const [scroller, earlier] = ["scroller", "earlier"].map(byId);
 
-/** Gets what is before the messages that are shown. @type {() => Promise<void>} */
+/** Loads the messages before those that are shown. @type {() => Promise<void>} */
 let load = async () => {};
 const sight = new IntersectionObserver(([place]) => place.isIntersecting && load(), {
   root: scroller,
@@ -19,9 +19,9 @@ const sight = new IntersectionObserver(([place]) => place.isIntersecting && load
 earlier.addEventListener("click", () => load());
 
 /**
- * The end of a conversation. Raises `Problem` or `Unreachable`.
+ * The end of a conversation. Throws `Problem` or `Unreachable`.
  * @param {string} id
- * @param {AbortSignal} signal ends it all: another conversation is shown
+ * @param {AbortSignal} signal stops everything: another conversation is shown
  * @param {(message: any, text: string, isLast: boolean) => HTMLElement} replyTurn for a stored reply to this text
  */
 export async function endOf(id, signal, replyTurn) {
@@ -46,7 +46,7 @@ export async function endOf(id, signal, replyTurn) {
   return end;
 }
 
-/** Show that there is more, as long as there is. */
+/** Offer earlier messages for as long as there are any. */
 function offer(signal, hasMore, read) {
   if (signal.aborted) return;
   let isLoading = false;
@@ -54,7 +54,7 @@ function offer(signal, hasMore, read) {
     sight.disconnect();
     earlier.hidden = !hasMore() || signal.aborted;
     earlier.textContent = "Show earlier messages";
-    if (!earlier.hidden) sight.observe(earlier); // tells at once if it is in sight
+    if (!earlier.hidden) sight.observe(earlier); // fires at once if it is in view
   };
   load = async () => {
     if (isLoading || signal.aborted) return;

@@ -1,19 +1,19 @@
-// Replies, as streams that survive the connection: whatever breaks, they continue after the last word that arrived.
+// Replies as streams that survive lost connections: they resume after the last word that arrived.
 import { createParser } from "../vendor/eventsource-parser.js";
 import { ask, cancelReply, Problem, Unreachable } from "./client.js";
 
-const SILENCE_MS = 45_000; // the server says something every fifteen seconds
+const SILENCE_MS = 45_000; // the server sends something at least every fifteen seconds
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 5_000;
 const PATIENCE_MS = 60_000;
 
 /**
- * A message, with the key by which the server knows it again: sent twice, it is answered once.
+ * A message with its idempotency key: sent twice, it is answered once.
  * @typedef {{ text: string, key: string }} Said
  */
 
 /**
- * What happens to a reply:
+ * Events of a reply:
  * @typedef {{ kind: "begun", replyId: string, conversationId: string }
  *   | { kind: "words", text: string }
  *   | { kind: "lost" } | { kind: "back" }
@@ -25,10 +25,10 @@ const PATIENCE_MS = 60_000;
 export const newMessage = (/** @type {string} */ text) => ({ text, key: randomKey() });
 
 /**
- * Send a message, and follow the reply to its end. If the message was sent before and its reply failed, the reply is
- * generated anew. It goes on when nobody reads it: somebody may look at another conversation meanwhile.
+ * Send a message, and follow the reply to its end. If the message was sent before and its reply failed, a new reply is
+ * generated. The reply continues without readers, so that the user can open another conversation meanwhile.
  *
- * Raises `Problem` if there is no reply, `Unreachable` if it is lost.
+ * Throws `Problem` if there is no reply, `Unreachable` if it is lost.
  * @returns {AsyncGenerator<News>}
  */
 export function talk(/** @type {Said} */ said, conversationId, signal) {
@@ -41,12 +41,12 @@ export function talk(/** @type {Said} */ said, conversationId, signal) {
   return follow((signal) => ask("POST", "api/chat", { headers, body, signal }), null, signal);
 }
 
-/** Follow a reply that exists, from its first word. @returns {AsyncGenerator<News>} */
+/** Follow an existing reply from its first word. @returns {AsyncGenerator<News>} */
 export function reread(replyId, signal) {
   return follow((signal) => read(replyId, 0, signal), replyId, signal);
 }
 
-/** Stop a reply. The request is repeated until it arrives. Raises `Problem` if the server refuses it. */
+/** Cancel a reply. The request is retried until it arrives. Throws `Problem` if the server refuses it. */
 export async function cancel(/** @type {string} */ replyId) {
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = longer(pauseMs)) {
     try {
@@ -96,7 +96,7 @@ async function* follow(begin, replyId, signal) {
           return;
         }
       }
-      throw new Unreachable(); // it ended, but the reply did not
+      throw new Unreachable(); // the stream ended, but the reply did not
     } catch (error) {
       signal.throwIfAborted();
       lostAt ||= performance.now();
@@ -109,10 +109,10 @@ async function* follow(begin, replyId, signal) {
   }
 }
 
-/** Whether a reply that exists cannot be read for now. (A reply that failed says so with its id.) */
+/** Whether an existing reply is temporarily unavailable. (The error of a failed reply has the reply's id.) */
 const isServersTrouble = (error) => error instanceof Problem && [429, 503].includes(error.status) && !error.replyId;
 
-/** The events of each piece that the network brings. Raises `Unreachable` if it brings nothing for too long. */
+/** The events of each chunk from the network. Throws `Unreachable` if nothing arrives for too long. */
 async function* batches(body, signal) {
   let events = [];
   const parser = createParser({ onEvent: (event) => events.push(event) });
@@ -139,7 +139,7 @@ function inTime(promise, signal) {
   });
 }
 
-/** Wait for so long, or until the network is back. */
+/** Wait for this long, or until the browser is back online. */
 function pause(milliseconds, /** @type {AbortSignal | undefined} */ signal = undefined) {
   return new Promise((resolve, reject) => {
     const over = new AbortController();
@@ -154,10 +154,10 @@ function pause(milliseconds, /** @type {AbortSignal | undefined} */ signal = und
   });
 }
 
-/** About so long, so that not all pages come back at once; and as long as the server asks for. */
+/** The pause with jitter, so that pages do not all reconnect at once, and at least what the server asks for. */
 const atLeast = (error, pauseMs) => Math.max(pauseMs * (0.5 + Math.random() / 2), 1000 * (error.retryAfterSeconds ?? 0));
 
 const longer = (pauseMs) => Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
 
-/** `crypto.randomUUID` is for pages that came over TLS; this one may have come from a machine next door. */
+/** `crypto.randomUUID` requires a secure context; this page may be served over plain HTTP in a local network. */
 const randomKey = () => Array.from(crypto.getRandomValues(new Uint32Array(4)), (n) => n.toString(16)).join("-");

@@ -1,4 +1,4 @@
-// Runs before the page is drawn, so that it never flashes in the other theme. No module for the same reason.
+// Runs before the first paint, so that the page never flashes in the other theme. Not a module for the same reason.
 "use strict";
 
 (() => {

@@ -1,4 +1,4 @@
-// The turns of a conversation, as elements: what was said, and replies while they are made.
+// The turns of a conversation as elements: the user's messages, and replies while they are generated.
 import { GrowingText } from "./markdown.js";
 
 const ENDS = {
@@ -10,7 +10,7 @@ const ENDS = {
   failed: "The reply failed.",
 };
 
-/** What people are told at the end of a reply. `how`: a finish reason, or a state of a stored reply. */
+/** The note at the end of a reply. `how`: a finish reason, or the state of a stored reply. */
 export const ending = (/** @type {string} */ how) => ENDS[how] ?? "";
 
 export function userTurn(/** @type {string} */ text) {
@@ -29,7 +29,7 @@ export class ReplyTurn {
   #tools = make("div", "tools");
   #body = make("div", "text");
 
-  /** @param {() => void} onGrown called when there is more to see */
+  /** @param {() => void} onGrown called when the reply has grown */
   constructor(onGrown = () => {}) {
     this.element = article("reply", "Reply");
     this.element.setAttribute("aria-busy", "true");
@@ -45,7 +45,7 @@ export class ReplyTurn {
     return this.#text.text + this.#waiting;
   }
 
-  /** Words come one by one, and are drawn once a frame. */
+  /** Add words, which are drawn once per frame. */
   add(/** @type {string} */ words) {
     this.#waiting += words;
     if (!this.#frame) this.#frame = requestAnimationFrame(() => this.#draw());
@@ -56,7 +56,7 @@ export class ReplyTurn {
     this.#note.className = "note";
   }
 
-  /** `how`: see `ending`. `again` tells whether it can be done now. */
+  /** `how`: see `ending`. `again` returns whether a retry is possible now. */
   end(/** @type {string} */ how, /** @type {(() => boolean) | undefined} */ again) {
     this.#settle();
     this.tell(ending(how));
@@ -64,12 +64,12 @@ export class ReplyTurn {
     this.onGrown();
   }
 
-  /** It failed, or cannot be shown. `again`: see `end`. */
+  /** The reply failed or cannot be shown. `again`: see `end`. */
   fail(/** @type {any} */ error, /** @type {string} */ label, /** @type {(() => boolean) | undefined} */ again) {
     this.#settle();
     const why = (error.errors ?? []).map((field) => field.detail.replace(/\.?$/, "."));
     const told = [error.title && `${error.title}.`, ...why, error.message];
-    if (error.requestId) told.push(`The number of the request is ${error.requestId}.`);
+    if (error.requestId) told.push(`Request ID: ${error.requestId}.`);
     this.#note.textContent = told.filter(Boolean).join(" ");
     this.#note.className = "note bad";
     this.#note.setAttribute("role", "alert");
@@ -101,7 +101,7 @@ export class ReplyTurn {
     return copy;
   }
 
-  /** From the moment on that the server names, if it names one. */
+  /** Offer a button, disabled for as long as the server asks to wait. */
   #offer(label, again, waitSeconds = 0) {
     const offered = button("again", label);
     const count = (left) => {
@@ -117,7 +117,7 @@ export class ReplyTurn {
   }
 }
 
-/** Copy, and show on the button that it was done. */
+/** Copy a text, and show the result on the button. */
 export async function copyText(/** @type {HTMLButtonElement} */ shown, /** @type {string} */ text) {
   const label = shown.querySelector("span") ?? shown;
   const before = label.textContent;
@@ -126,7 +126,7 @@ export async function copyText(/** @type {HTMLButtonElement} */ shown, /** @type
   setTimeout(() => (label.textContent = before), 1500);
 }
 
-/** Browsers have a clipboard for pages only that came over TLS, or from this machine. */
+/** The clipboard API requires a secure context; this works without one. */
 function copiesTheOldWay(text) {
   const field = make("textarea", "unseen");
   field.value = text;

@@ -1,4 +1,4 @@
-// The frame around a conversation: what is in sight, which buttons are there, and what screen readers are told.
+// The frame around a conversation: scrolling, buttons, and announcements for screen readers.
 import { key } from "./client.js";
 import { copyText } from "./turns.js";
 
@@ -8,10 +8,10 @@ const NEAR_END_PIXELS = 60;
 const byId = (/** @type {string} */ id) => document.getElementById(id);
 const [log, scroller, message, sidebar] = ["log", "scroller", "message", "sidebar"].map(byId);
 
-let follows = true; // whether the end of the conversation is kept in sight
+let follows = true; // whether the view sticks to the end of the conversation
 let lastTop = 0;
 
-/** Go to the end, and stay there until somebody scrolls up. */
+/** Go to the end, and stay there until the user scrolls up. */
 export function goToEnd() {
   follows = true;
   keepEndInSight();
@@ -27,12 +27,12 @@ export function keepEndInSight() {
 
 const pixelsToEnd = () => scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight;
 
-/** Show earlier messages, without moving what is in sight. */
+/** Prepend earlier messages without moving what is in view. */
 export function putBefore(/** @type {HTMLElement[]} */ turns) {
   const first = log.firstElementChild;
   const place = first?.getBoundingClientRect().top;
-  log.setAttribute("aria-busy", "true"); // this is no news
-  scroller.style.overflowAnchor = "none"; // or the browser would move it, too
+  log.setAttribute("aria-busy", "true"); // not to be announced as new
+  scroller.style.overflowAnchor = "none"; // otherwise the browser would scroll, too
   log.prepend(...turns);
   if (follows) keepEndInSight();
   else if (first) lastTop = scroller.scrollTop += first.getBoundingClientRect().top - place;
@@ -42,7 +42,7 @@ export function putBefore(/** @type {HTMLElement[]} */ turns) {
   });
 }
 
-/** Show which conversation is open: in the title, and in the address, so that a reload finds it. */
+/** Show which conversation is open, in the title and in the URL, so that a reload finds it. */
 export function showName({ id, title }, /** @type {"pushState" | "replaceState"} */ how = "pushState") {
   byId("title").textContent = title;
   byId("welcome").hidden = Boolean(id);
@@ -59,13 +59,13 @@ export function showRunning(isRunning) {
   byId("forget-key").hidden = !key.get();
 }
 
-/** For screen readers. */
+/** Announce a text to screen readers. */
 export function announce(text) {
   byId("announcer").textContent = "";
   requestAnimationFrame(() => (byId("announcer").textContent = text));
 }
 
-/** On narrow screens, the list lies over the conversation. Tells whether it did. */
+/** On narrow screens, the list covers the conversation. Returns whether it did. */
 export function closeSidebar() {
   const wasOpen = sidebar.classList.contains("open");
   if (wasOpen) toggleSidebar(false);
@@ -86,12 +86,12 @@ byId("conversations").addEventListener("click", (event) => event.target.closest(
 
 scroller.addEventListener("scroll", () => {
   const top = scroller.scrollTop;
-  if (top < lastTop) follows &&= pixelsToEnd() <= 1; // then it went up by itself: there is less to show
+  if (top < lastTop) follows &&= pixelsToEnd() <= 1; // at the end: the content shrank, the user did not scroll
   else if (top > lastTop && pixelsToEnd() < NEAR_END_PIXELS) follows = true;
   lastTop = top;
   byId("latest").hidden = follows || pixelsToEnd() < NEAR_END_PIXELS;
 });
-// Browsers move in small steps, and stop when the place is set meanwhile: so not only what has moved counts.
+// Smooth scrolling moves in small steps, and is interrupted when scrollTop is set: so the intent to scroll up counts, too.
 scroller.addEventListener("wheel", ({ deltaY }) => deltaY < 0 && letGo(), { passive: true });
 scroller.addEventListener("keydown", ({ key }) => ["ArrowUp", "PageUp", "Home"].includes(key) && letGo());
 
@@ -104,7 +104,7 @@ byId("latest").addEventListener("click", () => {
   message.focus();
 });
 byId("skip").addEventListener("click", (event) => {
-  event.preventDefault(); // the address names the conversation, and nothing else
+  event.preventDefault(); // the URL's hash is reserved for the conversation
   message.focus();
 });
 new ResizeObserver(keepEndInSight).observe(scroller);

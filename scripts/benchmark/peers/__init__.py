@@ -1,4 +1,4 @@
-"""Other ways to serve the same echo over Server-Sent Events, each written as its own documentation would have it.
+"""Other ways to serve the same echo over Server-Sent Events, each written as its documentation recommends.
 
-`engine` is none of them: it is what the gateways stand before.
+`engine` is not one of them: it is the upstream of the gateways.
 """

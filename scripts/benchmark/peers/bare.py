@@ -1,4 +1,4 @@
-"""No framework: an ASGI application that sends each word as it comes. The measure for everything else in Python."""
+"""No framework: an ASGI application that sends each word as it comes. The baseline for everything else in Python."""
 
 import asyncio
 import json

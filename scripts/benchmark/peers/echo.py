@@ -1,7 +1,7 @@
-"""The work that every Python peer does: what a message asks for, and the frames of its echo.
+"""The work that every Python peer does: parsing the message and splitting its echo.
 
-`node.mjs` says the same in JavaScript. On the wire each word has an id that names the reply and counts from 1,
-as the service's words do, so that every server sends the same bytes.
+`node.mjs` is the same in JavaScript. As in the service, each word on the wire has an id that names the reply and counts
+from 1, so that every server sends the same number of bytes.
 """
 
 import json

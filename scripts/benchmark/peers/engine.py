@@ -1,9 +1,9 @@
-"""A fake engine: OpenAI's Chat Completions, streamed, as vLLM would send them, without a model: `engine.py PORT`.
+"""A fake engine without a model: streams OpenAI's Chat Completions like vLLM. `engine.py PORT`.
 
-It says the user's message again, a word a token, which begins with its white space. A first line `/simulate pace_ms=N`
-sets the time between tokens; without it the next one follows in the next turn of the event loop, so that sixteen
-streams get their tokens side by side, as from a batch. Each token is a write of its own. The bytes of a message are
-made once and kept: what this process costs is the writes.
+It echoes the user's message with one word per token, which begins with its white space. A first line `/simulate
+pace_ms=N` sets the time between tokens; without it, the next token follows in the next turn of the event loop, so that
+sixteen streams get their tokens interleaved, as from a batch. Each token is a separate write. The bytes for a message
+are cached, so that this process spends its time only on the writes.
 """
 
 import asyncio
@@ -70,7 +70,7 @@ class Connection(asyncio.Protocol):
         self.transport: asyncio.Transport
 
     @override
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # TCP has no others
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # TCP has no other kind
         self.transport = transport
 
     @override

@@ -1,4 +1,4 @@
-"""sse-starlette, the library most used for this, on FastAPI as its README shows it."""
+"""sse-starlette, the most popular library for this, on FastAPI as in its README."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""The tutorial's way: FastAPI and a `StreamingResponse` over an asynchronous generator."""
+"""The way of FastAPI's tutorial: a `StreamingResponse` over an asynchronous generator."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""Reads replies to their end with the client that datamodel-code-generator makes. Put this file beside `models.py`.
+"""Reads replies to their end with the client that datamodel-code-generator generates. Put it next to `models.py`.
 
 A stream that ends without `done` or `failed` was interrupted, even if the connection was closed properly. Then, and
 while the server cannot be reached, the request is repeated with the same idempotency key and the last word's id. So no
@@ -22,7 +22,7 @@ _UNAVAILABLE = 503
 _LONGEST_PAUSE_SECONDS = 8.0
 
 _Open = Callable[[str | UNSET], EventStream[Reply | UnknownEvent]]
-"""Opens the stream behind the word with this id."""
+"""Opens the stream after the word with this id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Interrupted(Exception):
 
 
 def ask(client: Client, request: ChatRequest, *, key: str | None = None, retries: int = 5) -> Generator[Word | Reply]:
-    """Send a message; give the words of its reply as they come, and then the reply.
+    """Send a message; yield the words of its reply as they arrive, and then the reply.
 
     `retries` is how often in a row the request is repeated without a new word. Raises `ProblemError`, `Interrupted`.
     """
@@ -62,7 +62,7 @@ def ask(client: Client, request: ChatRequest, *, key: str | None = None, retries
 
 
 def follow(client: Client, reply_id: str, *, after: str | UNSET = UNSET, retries: int = 5) -> Generator[Word | Reply]:
-    """Read a reply that exists, from its first word or from the one behind the word with the id `after`; as `ask`."""
+    """Read an existing reply like `ask`, from its first word or after the word with the id `after`."""
     replies = client.protocols.reply_events
     return _read(lambda last: replies.open(reply_id=reply_id, last_event_id=last), after, retries)
 
@@ -101,7 +101,7 @@ def _read_once(open_: _Open, last: str | UNSET) -> Generator[Word | Reply]:
             raise ProblemError(problem) from refused
         if refused.status_code < _SERVER_ERROR:
             raise
-        raise Interrupted(problem) from refused  # without a problem: a proxy that does not reach the server
+        raise Interrupted(problem) from refused  # no problem: a proxy that cannot reach the server responded
     except (APIConnectionError, StreamInterruptedError) as lost:
         raise Interrupted from lost
     raise Interrupted

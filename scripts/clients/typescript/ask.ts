@@ -1,5 +1,5 @@
-// Reads replies to their end with the client that hey-api makes. Put this file beside the folder `client`, and install
-// eventsource-parser: hey-api's own parser trims lines, and makes a number of the word `42`.
+// Reads replies to their end with the client that hey-api generates. Put this file next to the folder `client`, and
+// install eventsource-parser: hey-api's own parser trims lines, and turns the word `42` into a number.
 //
 // A stream that ends without `done` or `failed` was interrupted, even if the connection was closed properly. Then, and
 // when the server cannot be reached, the request is repeated with the same idempotency key and the last word's id. So no
@@ -9,7 +9,7 @@ import { type EventSourceMessage, EventSourceParserStream } from 'eventsource-pa
 import type { ChatRequest, Problem, Reply, StreamChatErrors, StreamReplyErrors } from './client';
 import type { Client } from './client/client';
 
-/** A word, with the white space that follows it; or the end. */
+/** A word, including the white space that follows it, or the end. */
 export type ReplyEvent = { event: 'word'; id: string; text: string } | { event: 'done'; reply: Reply };
 
 /** The request was refused, or the reply failed. */
@@ -21,7 +21,7 @@ export class ProblemError extends Error {
 
 /** The reply was not read to its end, and repeating the request did not help. */
 export class Interrupted extends Error {
-  /** `problem` is there if the server was reached but is not available. */
+  /** `problem` is set if the server was reached but is not available. */
   constructor(
     cause: unknown,
     readonly problem?: Problem,
@@ -32,7 +32,7 @@ export class Interrupted extends Error {
 
 export interface Options {
   client: Client;
-  /** Ends the reading. The reply is cancelled when nobody reads it for the resume window. */
+  /** Stops reading. The reply is cancelled if nobody reads it within the resume window. */
   signal?: AbortSignal;
   /** How often in a row the request is repeated without a new word. */
   retries?: number;
@@ -42,7 +42,7 @@ type Open = (headers: { 'Last-Event-ID'?: string }) => Promise<{ data?: unknown;
 
 const STREAM = { parseAs: 'stream', security: [{ scheme: 'bearer', type: 'http' }] } as const;
 
-/** Send a message; give the words of the reply as they come, and then the reply. */
+/** Send a message; yield the words of the reply as they arrive, and then the reply. */
 export const ask = (
   body: ChatRequest,
   { client, signal, retries, key = crypto.randomUUID() }: Options & { key?: string },
@@ -61,7 +61,7 @@ export const ask = (
     signal,
   );
 
-/** Read a reply that exists, from its first word or from the one behind the word with the id `after`; as `ask`. */
+/** Read an existing reply like `ask`, from its first word or after the word with the id `after`. */
 export const follow = (
   reply_id: string,
   { client, signal, retries, after }: Options & { after?: string },
@@ -104,7 +104,7 @@ async function* readOnce(open: Open, last?: string): AsyncGenerator<ReplyEvent> 
     const problem = isProblem(error) ? error : undefined;
     if (problem && response?.status !== 503) throw new ProblemError(problem);
     if (response && response.status < 500) throw new Error(`status ${response.status}`, { cause: error });
-    throw new Interrupted(error, problem); // without a problem: nobody, or a proxy that does not reach the server
+    throw new Interrupted(error, problem); // no problem: nothing, or a proxy that cannot reach the server, responded
   }
   try {
     for await (const { id, event, data: text } of eventsOf(data)) {

@@ -1,7 +1,7 @@
-"""`chat-verify URL`, or `python -m chat_verify`: the command line, and nothing else.
+"""`chat-verify URL`, or `python -m chat_verify`: the command line interface.
 
-Exit status: 0, the contract holds, as far as could be seen; 1, it is broken; 2, wrong usage, or this program failed;
-3, the deployment cannot be reached, requires another key, or stopped half-way; 130, interrupted.
+Exit status: 0, the contract holds as far as could be seen; 1, it is broken; 2, wrong usage, or this program failed; 3,
+the deployment cannot be reached, requires another key, or stopped half-way; 130, interrupted.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from chat_verify.target import Place
 from chat_verify.trying import LAWS, Options, verify
 
 _EPILOG = """exit status:
-  0  the contract holds, as far as could be seen
+  0  the contract holds as far as could be seen
   1  it is broken
   2  wrong usage
   3  the deployment cannot be reached
@@ -36,7 +36,7 @@ laws:
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
-    """Where reports go, other than to standard output."""
+    """The files that reports are written to, in addition to standard output."""
 
     junit: Path | None
     sarif: Path | None
@@ -44,7 +44,7 @@ class Outputs:
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """A recording to judge."""
+    """A recording to check."""
 
     name: str
     after: int
@@ -60,9 +60,9 @@ def main() -> int:
                 report = runner.run(until_stopped(work))
     except KeyboardInterrupt:
         return 130
-    except Exception:  # noqa: BLE001 - a defect of this program; nothing is known of the deployment then
+    except Exception:  # noqa: BLE001 - a defect of this program says nothing about the deployment
         traceback.print_exc()
-        say("chat-verify has failed; that says nothing about the deployment")
+        say("chat-verify itself failed; this says nothing about the deployment")
         return 2
     print(as_text(report), end="", flush=True)
     if outputs.junit:
@@ -73,7 +73,7 @@ def main() -> int:
 
 
 async def until_stopped(options: Options) -> Report:
-    """Ctrl-C and SIGTERM end it early, with a report; a second one ends it at once."""
+    """Stop early on Ctrl-C or SIGTERM, with a report; a second signal stops at once."""
     verifying = asyncio.create_task(verify(options, say))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -94,7 +94,7 @@ def parsed() -> tuple[Options | Capture, Outputs]:
         if path and not path.absolute().parent.is_dir():
             parser.error(f"{flag} {path}: there is no such folder")
     if bool(given.url) == bool(given.capture):
-        parser.error("give a URL, or a recording with --capture")
+        parser.error("give either a URL, or a recording with --capture")
     if given.capture:
         if given.capture != STDIN and not Path(given.capture).is_file():
             parser.error(f"--capture {given.capture}: there is no such file")
@@ -113,22 +113,22 @@ def argument_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="chat-verify",
         description="Verifies a running chat backend against its contract, from outside and through every proxy in "
-        "front of it,\nor judges a recorded stream. It deletes the conversations that it creates.",
+        "front of it,\nor checks a recorded stream. It deletes the conversations that it creates.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("url", nargs="?", help="the deployment: http:// or https://, with the path in front of /api if there is one")
+    add("url", nargs="?", help="the deployment: http:// or https://, including the path in front of /api, if any")
     add("--key", default=os.environ.get("VERIFY_KEY", ""), help="an API key or token; default: VERIFY_KEY")
     add(
         "--other-key",
         metavar="KEY",
         default=os.environ.get("VERIFY_OTHER_KEY", ""),
-        help="a key of another name, which must not see what the first one has; default: VERIFY_OTHER_KEY",
+        help="a key of another name, which must not see the first one's data; default: VERIFY_OTHER_KEY",
     )
-    add("--seconds", type=positive, default=60.0, metavar="N", help="time for all laws together (default: 60)")
-    add("--rate", type=positive, default=5.0, metavar="N", help="most messages in a second (default: 5)")
-    add("--seed", type=int, default=random.SystemRandom().randrange(2**32), help="repeats a run with the same texts")
+    add("--seconds", type=positive, default=60.0, metavar="N", help="total time for all laws (default: 60)")
+    add("--rate", type=positive, default=5.0, metavar="N", help="maximum messages per second (default: 5)")
+    add("--seed", type=int, default=random.SystemRandom().randrange(2**32), help="repeat a run with the same texts")
     add(
         *("--law", "-l"),
         action="append",
@@ -142,10 +142,10 @@ def argument_parser() -> argparse.ArgumentParser:
         type=int,
         default=None,
         metavar="N",
-        help="made-up requests for each operation; 0: only the document's examples (default: as many as time allows)",
+        help="generated requests per operation; 0: only the document's examples (default: as many as time allows)",
     )
-    add("--junit", type=Path, metavar="FILE", help="write a report as JUnit XML as well")
-    add("--sarif", type=Path, metavar="FILE", help="write a report as SARIF 2.1.0 as well")
+    add("--junit", type=Path, metavar="FILE", help="also write a report as JUnit XML")
+    add("--sarif", type=Path, metavar="FILE", help="also write a report as SARIF 2.1.0")
     add("--ca", metavar="FILE", default="", help="certificates to trust, for https")
     add(
         "--heartbeat",
@@ -154,7 +154,7 @@ def argument_parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="the deployment's CHAT_HEARTBEAT_SECONDS (default: 15)",
     )
-    add("--capture", metavar="FILE", default="", help="judge a stream that curl -N has written, without a connection")
+    add("--capture", metavar="FILE", default="", help="check a stream recorded with curl -N, without a connection")
     add(
         "--after",
         type=int,
@@ -167,16 +167,16 @@ def argument_parser() -> argparse.ArgumentParser:
 
 
 def wrong_address(url: str) -> str:
-    """What is wrong with it, or nothing."""
+    """What is wrong with the URL; empty if nothing is."""
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
         return str(error)
     if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
-        return "an address begins with http:// or https:// and has a host"
+        return "the URL must start with http:// or https:// and have a host"
     if parts.query or parts.fragment or parts.username is not None:
-        return "the address has no query, no fragment and no user"
+        return "the URL must not have a query, a fragment or a user"
     return ""
 
 

@@ -1,6 +1,6 @@
-"""Judges a recorded stream, offline: a file as `curl -N` wrote it, with or without the headers of `curl -i`.
+"""Checks a recorded stream offline: a file written by `curl -N`, with or without the headers of `curl -i`.
 
-Owns the reading of recordings. The grammar is that of live streams.
+Owns the parsing of recordings. The grammar is the same as for live streams.
 """
 
 import re
@@ -23,9 +23,9 @@ _INTERRUPTED = (
 
 
 def check_capture(name: str, laws: Sequence[Law], after: int = 0) -> Report:
-    """Judge the recording in a file, or on standard input (`-`), by the laws that it can show.
+    """Check the recording in a file or on standard input (`-`) by the laws that apply to a single stream.
 
-    `after` is the number of words that came before it, if it was recorded with `Last-Event-ID`. Raises `OSError`.
+    `after` is the number of words before it, if it was recorded with `Last-Event-ID`. Raises `OSError`.
     """
     raw = sys.stdin.buffer.read() if name == STDIN else Path(name).read_bytes()
     findings = {law.name: Finding(law, unit="events") for law in laws if law.name in {"grammar", "text"}}
@@ -52,9 +52,9 @@ def check_capture(name: str, laws: Sequence[Law], after: int = 0) -> Report:
 
 
 def _body(raw: bytes) -> tuple[int, bytes]:
-    """How many lines the headers take, if there are any, and what follows them. Raises `ValueError`."""
+    """How many lines the headers have, if there are any, and the body. Raises `ValueError`."""
     skipped = 0
-    while head := _HEAD.match(raw):  # more than one: 100 Continue, or a proxy's CONNECT
+    while head := _HEAD.match(raw):  # there may be several: 100 Continue, or a proxy's CONNECT
         status = int(head[1])
         skipped += head[0].count(b"\n")
         raw = raw[head.end() :]

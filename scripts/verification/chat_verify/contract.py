@@ -1,7 +1,7 @@
-"""The contract as data: operations, statuses, problems and schemas of the OpenAPI document, and what they allow.
+"""The contract as data: operations, statuses, problems and schemas of the OpenAPI document, and checks against them.
 
-Owns the document and the judgement on a single response or JSON value. Knows no connections and no laws. Responses are
-open: fields, events and problem types that this version does not have are accepted.
+Owns the document and the checks of a single response or JSON value. Knows nothing about connections or laws. Responses
+are open: fields, events and problem types that this version does not have are accepted.
 """
 
 import json
@@ -25,16 +25,16 @@ _NAME = "openapi.yaml"
 
 
 class NotAsDocumented(ValueError):
-    """What came is not what the contract says; the message says where."""
+    """A value differs from the contract; the message says where."""
 
 
 def text() -> str:
-    """The document: the copy in the installed package or, in a checkout, the one at its root."""
+    """The document: the copy in the installed package or, in a checkout, the original at its root."""
     packaged = Path(__file__).parent / _NAME
     return (packaged if packaged.exists() else packaged.parents[3] / _NAME).read_text("utf-8")
 
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's, if it is there: ten times as fast
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's, if installed: ten times as fast
 DOCUMENT: dict[str, Any] = yaml.load(text(), Loader=_LOADER)  # noqa: S506 - it is a safe loader
 VERSION: str = DOCUMENT["info"]["version"]
 
@@ -59,31 +59,31 @@ def _problems() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 PLACES = {operation_id: (method, path) for operation_id, method, path, _ in _operations()}
-"""Method and path of each operation."""
+"""The method and path of each operation."""
 
 GUARDED = tuple(operation_id for operation_id, _, _, spec in _operations() if spec.get("security") != [])
 """The operations that require credentials, if the deployment has any."""
 
 PROBLEMS: Mapping[str, Mapping[str, Any]] = dict(_problems())
-"""Each problem, by the last part of its type, as the document has it."""
+"""The document's problems, by the last part of the type."""
 
 _RESPONSES: Mapping[str, Mapping[str, dict[str, Any]]] = {
     operation_id: {status: _resolved(response) for status, response in spec["responses"].items()}
     for operation_id, _, _, spec in _operations()
 }
 _EVERYWHERE = {400, 421, 431, 501, 505}
-"""Statuses of requests that do not reach an operation."""
+"""Statuses of requests that never reach an operation."""
 _NO_OPERATION = {404, 405}
 _PATTERNS = [
     (operation_id, method, re.compile(re.sub(r"\{[^}]*\}", "[^/]+", path)))
     for operation_id, (method, path) in PLACES.items()
 ]
 _OF_THIS_REPLY = {"errors", "words", "usage"}
-"""The members of a problem that differ from case to case."""
+"""The members of a problem that depend on the request or reply."""
 
 
 def operation_of(method: str, path: str) -> str:
-    """The operation that a request is for, or nothing."""
+    """The operation that a request is for; empty if there is none."""
     bare = path.partition("?")[0]
     return next((name for name, its, pattern in _PATTERNS if its == method and pattern.fullmatch(bare)), "")
 
@@ -93,11 +93,11 @@ def check_status(operation_id: str, status: int) -> None:
     documented = _RESPONSES.get(operation_id, dict.fromkeys(map(str, _NO_OPERATION)))
     if "default" not in documented and status not in _EVERYWHERE and str(status) not in documented:
         listed = ", ".join(sorted(documented))
-        raise NotAsDocumented(f"status {status}; {operation_id or 'a request for no operation'} has {listed}")
+        raise NotAsDocumented(f"status {status}; {operation_id or 'a request without an operation'} has {listed}")
 
 
 def check_headers(operation_id: str, status: int, headers: Mapping[str, str]) -> None:
-    """Raises `NotAsDocumented` unless the response's headers are there and as the document says."""
+    """Raises `NotAsDocumented` unless the response's headers are present and valid according to the document."""
     for name, reference in _response(operation_id, status).get("headers", {}).items():
         value = headers.get(name.lower())
         header = _resolved(reference)
@@ -111,7 +111,7 @@ def check_headers(operation_id: str, status: int, headers: Mapping[str, str]) ->
 
 
 def check_json(operation_id: str, answer: Answer) -> None:
-    """Raises `ValueError` unless the body of a success is the JSON that the document says."""
+    """Raises `ValueError` unless the body of a successful response is valid according to the document."""
     content = _response(operation_id, answer.status).get("content", {})
     media_type = answer.headers.get("content-type", "").partition(";")[0]
     if content and media_type not in content:
@@ -121,20 +121,20 @@ def check_json(operation_id: str, answer: Answer) -> None:
 
 
 def check_schema(schema: Mapping[str, Any], value: object) -> None:
-    """Raises `NotAsDocumented` unless a value obeys a schema of the document."""
+    """Raises `NotAsDocumented` unless a value is valid against a schema of the document."""
     if error := _error(_compiled(json.dumps(schema)), value):
         raise NotAsDocumented(error)
 
 
 def check_component(name: str, value: object) -> None:
-    """The same, for a schema with a name."""
+    """The same for a named schema."""
     check_schema({"$ref": f"#/components/schemas/{name}"}, value)
 
 
 def check_problem(answer: Answer, *, same_version: bool = True) -> Mapping[str, Any]:
-    """The problem that an error response holds.
+    """The problem in an error response.
 
-    The texts of a known problem are the document's to the letter, so that none repeats what was sent; a deployment of
+    The texts of a known problem must be the document's verbatim, so that none repeats the request; a deployment of
     another version of the contract may word them differently. Raises `ValueError`.
     """
     media_type = answer.headers.get("content-type")
@@ -152,7 +152,7 @@ def check_problem(answer: Answer, *, same_version: bool = True) -> Mapping[str, 
     names = set(documented) - _OF_THIS_REPLY if same_version else {"status", "retryable"}
     different = {name: problem[name] for name in sorted(names) if problem[name] != documented[name]}
     if different:
-        raise NotAsDocumented(f"{problem['type']} is not what the contract has: {different}")
+        raise NotAsDocumented(f"{problem['type']} differs from the contract: {different}")
     return problem
 
 
@@ -167,7 +167,7 @@ def _compiled(schema: str) -> jsonschema_rs.Validator:
 
 
 def _error(validator: jsonschema_rs.Validator, value: object) -> str:
-    """What is wrong with a value first, and where; nothing if it is right."""
+    """The first error in a value, and where it is; empty if the value is valid."""
     for error in validator.iter_errors(value):
         where = "/".join(map(str, error.instance_path))
         return f"{error.message[:300]}{f' (at /{where})' if where else ''}"

@@ -1,4 +1,4 @@
-"""Requests and responses as values: what to send before there is a connection, and what came after it is closed."""
+"""Requests and responses as values, independent of connections."""
 
 import json
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
 NOTHING = "0" * 32
-"""An id that nothing has."""
+"""An id that does not exist."""
 _JSON = {"content-type": "application/json"}
 _SHOWN = {"accept", "content-type", "idempotency-key", "last-event-id", "origin", "sec-fetch-site"}
 _LONG = 300
@@ -14,7 +14,7 @@ _LONG = 300
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request, without what depends on who sends it."""
+    """A request without credentials."""
 
     method: str
     path: str
@@ -30,7 +30,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A response, read to its end."""
+    """A complete response."""
 
     status: int
     headers: Mapping[str, str]
@@ -64,7 +64,7 @@ def chat(text: str, conversation_id: str = "", **headers: str) -> Request:
 
 
 def whole_reply(text: str, conversation_id: str = "", **headers: str) -> Request:
-    """`createReply`: a message whose reply comes as JSON."""
+    """`createReply`: a message whose reply is returned as JSON."""
     return replace(chat(text, conversation_id, **headers), path="/api/replies")
 
 

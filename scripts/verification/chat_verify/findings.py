@@ -1,6 +1,6 @@
-"""What a run finds: the laws, what became of each, and the ways in which trying a law can end.
+"""The results of a run: the laws, a finding for each, and the exceptions with which trying a law can end.
 
-Owns these values and nothing that acts. Everything else in this package either fills them in or prints them.
+Contains only values. Everything else in this package either fills them in or prints them.
 """
 
 from collections.abc import Iterator
@@ -24,31 +24,31 @@ class Recording:
 
 
 class Broken(Exception):
-    """The deployment has broken a law: the one that is being tried, unless another is named."""
+    """The deployment broke a law: the one being tried, unless another is named."""
 
     def __init__(self, request: str, came: str, contract: str, *, law: str = "") -> None:
         super().__init__(f"{request}: {came}")
         self.request = request
         self.came = came
         self.contract = contract
-        """What the contract says instead, and what to do next where that is known."""
+        """What the contract requires instead and, if known, what to do next."""
         self.law = law
         self.seen_by = ""
         """The law that was being tried."""
         self.recording: Recording | None = None
-        """Where it is in a recorded stream; a live one has no such place."""
+        """The place in a recorded stream; `None` for a live one."""
 
 
 class Unseen(Exception):
-    """The deployment gave no opportunity to see whether the law holds."""
+    """Whether the law holds could not be determined with this deployment."""
 
 
 class HopAnswered(Unseen):
-    """Something in front of the service answered by itself, as it may."""
+    """A proxy in front of the service responded instead of it, which is allowed."""
 
 
 class Unreachable(Exception):
-    """There is no service to judge: says why, and what to do about it."""
+    """There is no service to verify; the message says why, and what to do next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Law:
 
 @dataclass(slots=True)
 class Finding:
-    """What is known of one law."""
+    """The result for one law."""
 
     law: Law
     verdict: Verdict = Verdict.UNSEEN
@@ -73,12 +73,12 @@ class Finding:
     """Why it could not be seen."""
     breaches: list[Broken] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    """How far it was tried."""
+    """How much of it was tried."""
     warnings: list[str] = field(default_factory=list)
     """What is not a breach here, but would be one elsewhere or for other clients."""
 
     def count(self) -> str:
-        """How much it was tried with, in words."""
+        """How many requests it was tried with, as text."""
         return f"{self.tried} {self.unit if self.tried != 1 else self.unit.removesuffix('s')}"
 
     def held(self) -> None:
@@ -96,24 +96,24 @@ class Finding:
 
 @dataclass(slots=True)
 class Report:
-    """A run, as far as it got."""
+    """The results of a run, which may have ended early."""
 
     address: str
     seed: int | None
-    """What repeats it; a recording needs nothing."""
+    """The seed that repeats the run; `None` for a recording."""
     findings: dict[str, Finding]
     """By the law's name."""
     about: list[str] = field(default_factory=list)
-    """What is good to know about the deployment and the run."""
+    """Facts about the deployment and the run."""
     hops: dict[str, str] = field(default_factory=dict)
-    """By kind, answers of something between the service and here: a request, and what was answered."""
+    """By kind, responses of proxies in front of the service: the request and the response."""
     messages: int = 0
     requests: int = 0
     seconds: float = 0.0
     is_blind: bool = False
-    """Whether it was reached, but gave no opportunity to see any law."""
+    """Whether it was reached, but no law could be seen."""
     unreachable: str = ""
-    """Why there was no service to judge, or not until the end."""
+    """Why there was no service to verify, or why it was gone before the end."""
     interrupted: bool = False
 
     def exit_status(self) -> int:
@@ -127,7 +127,7 @@ class Report:
 
 @contextmanager
 def contract_says(request: str, contract: str, *, law: str = "") -> Iterator[None]:
-    """Turns what checks of values raise into an account for people."""
+    """Convert errors raised by checks of values into `Broken`."""
     try:
         yield
     except (ValueError, KeyError, TypeError) as error:

@@ -1,8 +1,8 @@
-"""`python -m chat_verify.fuzzer`: schemathesis against a deployment that is somebody's.
+"""`python -m chat_verify.fuzzer`: schemathesis against a deployment that is in use.
 
-Reads from standard input what no list of processes should show. Whatever happens is a line of JSON on standard error,
-at once, so that nothing is lost if the time is over. Sends messages no faster than it may, and keeps away from
-conversations that are not its own. Adds the checks that no schema can express.
+Reads its options from standard input, because process lists show arguments. Reports each event at once as a line of
+JSON on standard error, so that nothing is lost when the time is up. Limits its rate of messages, and does not touch
+conversations that it did not create. Adds checks that no schema can express.
 """
 
 # ruff: noqa: PLR2004 - a status is best known by its number
@@ -29,18 +29,18 @@ _BOTS_TROUBLE = {502, 503, 504}
 
 
 class _Run:
-    """What this process knows of its run."""
+    """The state of this process's run."""
 
     def __init__(self) -> None:
         self.between_seconds = 0.0
         self.same_version = True
         self.made: set[str] = set()
         self.others: set[str] = set()
-        """Ids of conversations that are somebody's."""
+        """Ids of conversations that the fuzzer did not create."""
         self._next = 0.0
 
     def wait(self) -> None:
-        """For the moment in which the next message may be sent."""
+        """Wait until the next message may be sent."""
         now = time.monotonic()
         time.sleep(max(0.0, self._next - now))
         self._next = max(self._next, now) + self.between_seconds
@@ -64,7 +64,7 @@ def _tell(**happened: object) -> None:
 
 @schemathesis.hook
 def before_call(_context: schemathesis.HookContext, case: schemathesis.Case[Any], _kwargs: dict[str, Any]) -> None:
-    """Wait for its turn; ask for nothing that is somebody's, as if its id were unknown."""
+    """Limit the rate, and replace ids that belong to others by an unknown id."""
     for name in ("conversation_id", "reply_id"):
         if case.path_parameters.get(name) in _run.others:
             case.path_parameters[name] = NOTHING
@@ -81,7 +81,7 @@ def before_call(_context: schemathesis.HookContext, case: schemathesis.Case[Any]
 def after_call(
     _context: schemathesis.HookContext, case: schemathesis.Case[Any], response: schemathesis.Response
 ) -> None:
-    """Tell what was created, and what was deleted."""
+    """Report what was created and deleted."""
     made = response.headers.get("conversation-id", [""])[0]
     _run.made.add(made)
     if case.path == "/api/conversations" and response.status_code == 200:
@@ -97,7 +97,7 @@ def after_call(
 
 @schemathesis.hook
 def after_network_error(_context: schemathesis.HookContext, case: schemathesis.Case[Any], _request: object) -> None:
-    """Tell it."""
+    """Report a lost connection."""
     _tell(lost=f"{case.method} {case.path}")
 
 
@@ -105,7 +105,7 @@ def after_network_error(_context: schemathesis.HookContext, case: schemathesis.C
 def stream_obeys_its_grammar(
     _ctx: schemathesis.CheckContext, response: schemathesis.Response, case: schemathesis.Case[Any]
 ) -> None:
-    """Order, ids, one end, nothing after it, the last event complete."""
+    """Order, ids, exactly one end, nothing after it, and a complete last event."""
     if _headers(response).get("content-type", "").startswith(STREAM_TYPE) and response.request.method != "HEAD":
         if response.stream_cut_short:
             raise AssertionError("the stream did not end")
@@ -120,7 +120,7 @@ def stream_obeys_its_grammar(
 def error_is_a_problem_of_the_contract(
     _ctx: schemathesis.CheckContext, response: schemathesis.Response, _case: schemathesis.Case[Any]
 ) -> None:
-    """Also where no operation documents the status, and to the letter, so that nothing is echoed."""
+    """Also for statuses that no operation documents, and verbatim, so that nothing is echoed."""
     if response.status_code >= 400 and response.request.method != "HEAD":
         try:
             check_problem(_answer(response), same_version=_run.same_version)
@@ -132,7 +132,7 @@ def error_is_a_problem_of_the_contract(
 def response_names_its_request(
     _ctx: schemathesis.CheckContext, response: schemathesis.Response, _case: schemathesis.Case[Any]
 ) -> None:
-    """Every response has an id, and none redirects."""
+    """Every response has a request id, and none is a redirect."""
     headers = _headers(response)
     if not REQUEST_ID.fullmatch(headers.get("x-request-id", "")):
         raise AssertionError("there is no X-Request-Id")
@@ -147,7 +147,7 @@ def filter_failure(
     _case: schemathesis.Case[Any],
     response: schemathesis.Response,
 ) -> bool:
-    """Tell what is held against the deployment, except what a hop answered or what its bot is to blame for."""
+    """Report a failure, unless a proxy sent the response or the bot caused it."""
     status, headers = response.status_code, _headers(response)
     asked = f"{response.request.method} {response.request.path_url}"
     is_hops = status >= 300 and hops.is_of_a_hop(status, headers)
@@ -160,7 +160,7 @@ def filter_failure(
         if is_state or (status in _BOTS_TROUBLE and failure.title == "Server error"):
             return False
     except (ValueError, KeyError, TypeError):
-        pass  # it is not a problem of the contract, whatever it is
+        pass  # it is not a problem of the contract
     sent = response.request.headers
     shown = [f"[{name}: {_text(sent[name])}]" for name in ("Accept", "Content-Type", "Last-Event-ID") if name in sent]
     text = _text(response.request.body)

@@ -1,7 +1,7 @@
-"""Judges a whole stream by the contract: `stream := word* ( done | failed )`.
+"""Checks a whole stream against the contract: `stream := word* ( done | failed )`.
 
-Owns the grammar and the words of its errors; a recorded stream and a live one are judged by the same function. Events
-that this version of the contract does not have are skipped, as the contract tells clients to do.
+Owns the grammar and its error messages; recorded and live streams are checked by the same function. Events that this
+version of the contract does not have are skipped, as the contract tells clients to do.
 """
 
 import json
@@ -25,7 +25,7 @@ TEXT_RULE = "the data of all words, concatenated, is the text of done"
 
 
 class StreamBroken(Exception):
-    """A stream breaks a law; the message says which rule, and where."""
+    """A stream breaks a law; the message says which rule and where."""
 
     def __init__(self, message: str, *, law: Law = "grammar", line: int = 1, event: int = 0) -> None:
         super().__init__(message)
@@ -33,12 +33,12 @@ class StreamBroken(Exception):
         self.line = line
         """The line of the stream, from 1."""
         self.event = event
-        """How many complete events there are before the place."""
+        """How many complete events precede the place."""
 
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """A stream that obeys the contract, read to its end."""
+    """A complete, valid stream."""
 
     reply_id: str
     """Empty if the reply failed before its first word: then nothing in the stream names it."""
@@ -55,7 +55,7 @@ class Transcript:
 
 
 def check_stream(raw: bytes, after: int = 0) -> Transcript:
-    """Judge a whole stream, or the rest of one whose first `after` words were read before. Raises `StreamBroken`."""
+    """Check a whole stream, or the rest of one after its first `after` words. Raises `StreamBroken`."""
     events = _events(raw)
     known = [event for event in events if event.name in _ENDS or event.name == "message"]
     end = next((n for n, event in enumerate(events) if event.name in _ENDS), None)
@@ -78,7 +78,7 @@ def check_stream(raw: bytes, after: int = 0) -> Transcript:
 
 
 def _events(raw: bytes) -> list[Event]:
-    """Check what is not about single events: the encoding, the line ends, and that every block is complete."""
+    """Parse the events, and check encoding, line endings, and that every block is complete."""
     try:
         text = raw.decode()
     except UnicodeDecodeError as error:
@@ -103,7 +103,7 @@ def _events(raw: bytes) -> list[Event]:
 
 
 def _leading_pings(event: Event) -> int:
-    """Count the keep-alives in front of an event; no other comment is allowed, and none elsewhere."""
+    """Count the keep-alives before an event. Other comments, or comments elsewhere, are not allowed."""
     pings = next(n for n, line in enumerate(event.lines) if line != _PING)
     for line in event.lines[pings:]:
         if line.startswith(":"):
@@ -143,7 +143,7 @@ def _check_end(event: Event, words: tuple[str, ...], after: int) -> Mapping[str,
     if fields != ["event", "data"]:
         _fail(f"{event.name} should have an event and one data line, and has {fields}", line=event.line)
     if unescaped := _LINE_BREAKS & set(event.data):
-        told = f"the JSON of {event.name} has {sorted(unescaped)} unescaped, where some clients end the line"
+        told = f"the JSON of {event.name} has {sorted(unescaped)} unescaped, which some clients take for a line ending"
         _fail(told, line=event.line)
     try:
         end: Mapping[str, Any] = json.loads(event.data)
@@ -155,7 +155,7 @@ def _check_end(event: Event, words: tuple[str, ...], after: int) -> Mapping[str,
         _fail(f"the data of {event.name} breaks the contract: {error}; {event.data[:200]}", line=event.line)
     text, said = end["text"], "".join(words)
     if not (text.endswith(said) if after else text == said):
-        told = f"done.text is not what the {len(words)} words give: {text[:80]!r} and {said[:80]!r}"
+        told = f"done.text is not what the {len(words)} words add up to: {text[:80]!r} and {said[:80]!r}"
         _fail(told, law="text", line=event.line)
     if end["words"] != after + len(words):
         _fail(f"done counts {end['words']} words, but there were {after + len(words)}", line=event.line)

@@ -1,7 +1,7 @@
-"""For pytest: `pytest --chat-verify-url URL` adds a test item for each law, beside the tests that are there.
+"""A pytest plugin: `pytest --chat-verify-url URL` adds a test item for each law to the existing tests.
 
-A broken law fails with the account that the command prints, one that could not be seen is skipped, and a deployment
-that cannot be reached is an error. `-k resume` chooses laws. The package is imported only when there is a URL.
+A broken law fails with the same report as the command's, a law that could not be seen is skipped, and a deployment that
+cannot be reached is an error. `-k resume` selects laws. The package is imported only if there is a URL.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 NAME = "chat-verify"
 _LEAST_SECONDS = 15.0
-"""For one law: each item finds out about the deployment anew, and the fuzzer takes seconds to start."""
+"""For one law: each item probes the deployment again, and the fuzzer takes seconds to start."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -31,13 +31,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="a key of another name; default: VERIFY_OTHER_KEY",
     )
     add("--chat-verify-ca", metavar="FILE", default="", help="certificates to trust, for https")
-    add("--chat-verify-seconds", type=float, default=60.0, metavar="N", help="most seconds for a law (default: 60)")
-    add("--chat-verify-rate", type=float, default=5.0, metavar="N", help="most messages in a second (default: 5)")
+    add("--chat-verify-seconds", type=float, default=60.0, metavar="N", help="maximum seconds per law (default: 60)")
+    add("--chat-verify-rate", type=float, default=5.0, metavar="N", help="maximum messages per second (default: 5)")
     add("--chat-verify-heartbeat", type=float, default=15.0, metavar="SECONDS", help="its CHAT_HEARTBEAT_SECONDS")
-    add("--chat-verify-seed", type=int, default=None, metavar="N", help="repeats a run with the same texts")
+    add("--chat-verify-seed", type=int, default=None, metavar="N", help="repeat a run with the same texts")
 
 
-@pytest.hookimpl(tryfirst=True)  # before -k chooses
+@pytest.hookimpl(tryfirst=True)  # before -k selects
 def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
     """Add the items of the laws."""
     if config.getoption("--chat-verify-url"):
@@ -45,7 +45,7 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
 
 
 class NotReached(Exception):
-    """The deployment could not be reached; that says nothing about the law."""
+    """The deployment could not be reached; this says nothing about the law."""
 
 
 class Laws(pytest.Collector):
@@ -66,13 +66,13 @@ class LawItem(pytest.Item):
         self._report: Report
 
     def setup(self) -> None:
-        """Try it: what goes wrong on the way is an error, and no failure."""
+        """Try the law here, so that an unreachable deployment is an error rather than a failure."""
         self._report = self._verified()
         if self._report.unreachable and not self._report.is_blind:
             raise NotReached(self._report.unreachable)
 
     def runtest(self) -> None:
-        """Say what was found."""
+        """Report the finding."""
         from chat_verify.findings import Verdict  # noqa: PLC0415 - see Laws
         from chat_verify.reports.text import as_text  # noqa: PLC0415
 

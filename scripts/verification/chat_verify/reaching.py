@@ -1,4 +1,4 @@
-"""Whether there is a service to judge: tells "cannot be reached" from everything else, and what to do about it."""
+"""Checks whether there is a service to verify. If it cannot be reached, says why, and what to do next."""
 
 # ruff: noqa: PLR2004 - a status is best known by its number
 
@@ -20,7 +20,7 @@ _HEALTH = {"status": "success", "message": "The server is up and running."}.item
 
 
 async def reach(target: Target, report: Report) -> None:
-    """Raises `Unreachable`."""
+    """Check that the service is up, ready and open to the keys. Raises `Unreachable`."""
     await knock(target)
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS):
@@ -28,35 +28,35 @@ async def reach(target: Target, report: Report) -> None:
             await _opens(target)
             await _which(target, report)
     except TimeoutError:
-        raise Unreachable(f"{target.place.url} is up, but does not answer in {_PATIENCE_SECONDS:g} s") from None
+        raise Unreachable(f"{target.place.url} is up, but does not answer within {_PATIENCE_SECONDS:g} s") from None
     except httpx.TransportError as error:
         raise Unreachable(_why(target.place.url, error)) from error
 
 
 async def knock(target: Target) -> None:
-    """Check that it is up, and is this service. Raises `Unreachable`."""
+    """Check that there is a service at the URL, and that it is this one. Raises `Unreachable`."""
     url = target.place.url
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS):
             response = await _asked(target, get("/api/health"))
     except TimeoutError:
-        raise Unreachable(f"{url} does not answer in {_PATIENCE_SECONDS:g} s") from None
+        raise Unreachable(f"{url} does not answer within {_PATIENCE_SECONDS:g} s") from None
     except (httpx.TransportError, httpx.InvalidURL) as error:
         raise Unreachable(_why(url, error)) from error
     told = f"GET {url}/api/health gets {response.status_code} {response.headers.get('content-type', '')}".rstrip()
     if 300 <= response.status_code < 400:
-        raise Unreachable(f"{told}, to {response.headers.get('location')}. Next: verify that address")
+        raise Unreachable(f"{told}, to {response.headers.get('location')}. Next: verify that URL instead")
     if response.status_code in {401, 403}:
-        raise Unreachable(f"{told}: something in front of the service asks for credentials, even for its health")
+        raise Unreachable(f"{told}: a proxy in front of the service requires credentials, even for its health")
     if response.status_code == 421:
         raise Unreachable(f"{told}: it does not serve this host (CHAT_ALLOWED_HOSTS)")
     if response.status_code in {502, 503, 504}:
         if hops.is_of_a_hop(response.status_code, response.headers):
             told = hops.told(response.status_code, response.headers)
-        raise Unreachable(f"{told}: what stands in front of the service does not reach it")
+        raise Unreachable(f"{told}: a proxy in front of the service does not reach it")
     said = _json(response)
     if response.status_code != 200 or not isinstance(said, dict) or not said.items() >= _HEALTH:
-        raise Unreachable(f"{told}: another server, or another path. Next: is the address right, including its path?")
+        raise Unreachable(f"{told}: another server, or another path. Next: check the URL, including its path")
 
 
 async def _is_ready(target: Target) -> None:
@@ -68,7 +68,7 @@ async def _is_ready(target: Target) -> None:
 
 
 async def _opens(target: Target) -> None:
-    """Check whether the keys are accepted, and whether one is needed."""
+    """Check whether the keys are accepted, and whether one is required."""
     place = target.place
     for who, flag in ((OWNER, "--key"), (OTHER, "--other-key")):
         if who == OTHER and not place.other_key:
@@ -77,17 +77,17 @@ async def _opens(target: Target) -> None:
         try:
             status = (await target.ask(get("/api/conversations?limit=1"), who)).status
         except (Broken, Unseen):
-            continue  # the laws will tell
+            continue  # the laws will report it
         if status == 401 and who == OWNER and not place.key:
-            raise Unreachable(f"{place.url} asks for a key (401). Next: give one with --key, or in VERIFY_KEY")
+            raise Unreachable(f"{place.url} requires a key (401). Next: give one with --key, or in VERIFY_KEY")
         if status == 401:
             raise Unreachable(f"{place.url} does not accept the key of {flag} (401): unknown, expired or revoked")
         if status == 503:
-            raise Unreachable(f"{place.url} is up, but cannot get at its conversations (503)")
+            raise Unreachable(f"{place.url} is up, but cannot access its conversations (503)")
 
 
 async def _which(target: Target, report: Report) -> None:
-    """Compare the versions of the contract, where the deployment tells its own."""
+    """Compare the versions of the contract, if the deployment serves its own."""
     response = await _asked(target, get("/openapi.json"))
     told = _json(response) if response.status_code == 200 else None
     report.about.append(f"contract {VERSION}")
@@ -95,11 +95,11 @@ async def _which(target: Target, report: Report) -> None:
         its = told["info"].get("version")
         target.same_version = its == VERSION
         if not target.same_version:
-            report.about[-1] += f", although the deployment says that it has {its}"
+            report.about[-1] += f", but the deployment has {its}"
 
 
 async def _asked(target: Target, request: Request) -> httpx.Response:
-    """The response as it is: anything may have sent it."""
+    """The response, unchecked: anything may have sent it."""
     async with target.raw(request, NOBODY) as response:
         await response.aread()
         return response
@@ -116,15 +116,15 @@ def _why(url: str, error: Exception) -> str:
     causes = list(_causes(error))
     text = " ".join(str(cause) for cause in causes)
     if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes) or "CERTIFICATE_VERIFY" in text:
-        return f"{url} has a certificate that is not trusted: {error}. Next: --ca FILE, if it is your own authority's"
+        return f"{url} has a certificate that is not trusted: {error}. Next: --ca FILE, if you have your own authority"
     if any(isinstance(cause, ssl.SSLError) for cause in causes) or "[SSL" in text:
-        return f"{url} does not speak TLS as it should: {error}. Next: is it http:// or another port?"
+        return f"{url} does not speak TLS: {error}. Next: check the scheme (http://?) and the port"
     if any(isinstance(cause, socket.gaierror) for cause in causes):
         return f"{url}: there is no such host: {error}"
     if any(isinstance(cause, ConnectionRefusedError) for cause in causes) or "connection attempts failed" in text:
         return f"{url}: nothing listens there: {error}"
     if isinstance(error, httpx.RemoteProtocolError):
-        return f"{url} does not answer in HTTP: {error}. Next: is it https:// or another port?"
+        return f"{url} does not speak HTTP: {error}. Next: check the scheme (https://?) and the port"
     return f"{url} cannot be reached: {str(error) or type(error).__name__}"
 
 

@@ -1,6 +1,6 @@
-"""Reads an event stream by the WHATWG's rules, to the letter.
+"""Parses an event stream exactly by the WHATWG's rules.
 
-Knows nothing of this contract, so that it shares no mistake with it
+Knows nothing about this contract, so that it shares no mistake with it
 (https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation).
 """
 
@@ -13,7 +13,7 @@ _LINE = re.compile(r"([^\r\n]*)(\r\n|\r|\n)")
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event that a client gets."""
+    """An event as a client gets it."""
 
     name: str
     """The `event` field, or `message` if there is none."""
@@ -27,11 +27,11 @@ class Event:
 
 
 class Parser:
-    """Interprets a stream that comes in pieces of any size."""
+    """Parses a stream that arrives in pieces of any size."""
 
     def __init__(self) -> None:
         self.unterminated: str | None = None
-        """After `close`: what followed the last complete event, and is lost to a client; `None` if nothing did."""
+        """After `close`: what follows the last complete event, which clients discard; `None` if nothing does."""
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._begun = False
         self._after_cr = False
@@ -44,7 +44,7 @@ class Parser:
         return self._take(self._decoder.decode(piece))
 
     def close(self) -> list[Event]:
-        """The end of the stream: a block that no empty line ends is not an event."""
+        """End the stream: a block without an empty line after it is not an event."""
         events = self._take(self._decoder.decode(b"", final=True))
         leftover = [*self._lines, self._rest] if self._rest else self._lines
         self.unterminated = "\n".join(leftover) if leftover else None
@@ -58,7 +58,7 @@ class Parser:
             text = text.removeprefix("\ufeff")
         if self._after_cr:
             self._after_cr = False
-            text = text.removeprefix("\n")  # the other half of a CR LF whose CR ended the last piece
+            text = text.removeprefix("\n")  # the second half of a CR LF whose CR ended the last piece
         text = self._rest + text
         found: list[Event] = []
         end = 0

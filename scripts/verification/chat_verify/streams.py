@@ -1,4 +1,4 @@
-"""Reads a reply as it comes, and judges it by the grammar: what all laws about replies begin with."""
+"""Reads a reply as it arrives, and checks its grammar: the basis of all laws about replies."""
 
 # ruff: noqa: PLR2004 - a status is best known by its number
 
@@ -19,24 +19,24 @@ from chat_verify.sse import Event, Parser
 from chat_verify.target import OWNER, Target, refused
 
 LONG_SECONDS = 2.0
-"""After this time a reply is cancelled, unless more is to be seen of it: slow models cost time and money."""
+"""After this time a reply is cancelled, unless a law needs more of it: slow models cost time and money."""
 _ANSWER_SECONDS = 10.0
-GOING_ON = "what follows Last-Event-ID comes next: nothing is lost, doubled or out of order"
+GOING_ON = "the stream continues after Last-Event-ID: nothing is lost, repeated or out of order"
 ON_THE_WAY = (
     "the reply is streamed word by word, never buffered and never compressed. "
-    "Next: turn off buffering and compression for /api/chat and /api/replies in what stands in front of the service "
+    "Next: turn off buffering and compression for /api/chat and /api/replies in each proxy in front of the service "
     "(nginx: proxy_buffering off, proxy_http_version 1.1)"
 )
 CLEAN_END = (
-    f"{RULE}. The connection was closed cleanly, so a client takes the reply for complete: a proxy that lost the "
-    "service does this (nginx that speaks HTTP/1.0 to it, its default: set `proxy_http_version 1.1`; lighttpd; h2o; "
-    "HAProxy and Varnish over HTTP/2), and so does one that ends long responses"
+    f"{RULE}. The connection was closed cleanly, so a client takes the reply for complete. The cause may be a proxy "
+    "that lost the service (nginx that speaks HTTP/1.0 to it, its default: set `proxy_http_version 1.1`; lighttpd; "
+    "h2o; HAProxy and Varnish over HTTP/2), or a proxy that ends long responses"
 )
 
 
 @dataclass(slots=True)
 class Heard:
-    """A stream, as far as it was read."""
+    """A stream, as far as it has been read."""
 
     request: Request
     reply_id: str
@@ -45,7 +45,7 @@ class Heard:
     headers: httpx.Headers
     raw: bytes = b""
     events: list[tuple[float, Event]] = field(default_factory=list)
-    """Each event, and when it came, in seconds since the request."""
+    """Each event with the time of its arrival, in seconds since the request."""
     parser: Parser = field(default_factory=Parser)
     pinged: bool = False
     """Whether there was a comment."""
@@ -54,14 +54,14 @@ class Heard:
         return [event.data for _, event in self.events if event.name == "message"]
 
     def moments(self) -> list[float]:
-        """When each word came."""
+        """When each word arrived."""
         return [moment for moment, event in self.events if event.name == "message"]
 
     def ended(self) -> bool:
         return any(event.name in {"done", "failed"} for _, event in self.events)
 
     def transcript(self) -> Transcript:
-        """The whole stream, or the rest that was asked for, judged by the contract."""
+        """The stream, or the requested rest of it, checked against the contract. Raises `Broken`."""
         after = int(self.request.headers.get("last-event-id", "").partition(":")[2] or 0)
         try:
             return check_stream(self.raw, after)
@@ -83,14 +83,14 @@ class Heard:
 
 
 class Reading:
-    """A reply that is being read."""
+    """A reply being read."""
 
     def __init__(self, heard: Heard, response: httpx.Response) -> None:
         self.heard = heard
         self._pieces = response.aiter_raw()
 
     async def on(self, words: int, room: int | None = None) -> None:
-        """Go on until there are so many words, or so many bytes in all, or the stream is over."""
+        """Read until there are this many words, or `room` bytes in total, or the stream ends."""
         heard = self.heard
         while len(heard.words()) < words and (room is None or len(heard.raw) < room):
             piece = await anext(self._pieces, None)
@@ -107,7 +107,7 @@ class Reading:
 
 @asynccontextmanager
 async def reading(target: Target, request: Request, contract: str, who: str = OWNER) -> AsyncGenerator[Reading]:
-    """Begin to read a reply; `contract` is why there has to be one. Leaving the block early closes the connection."""
+    """Start reading a reply; `contract` says why there must be one. Leaving the block early closes the connection."""
     asked_at = monotonic()
     async with target.open(request, who) as response:
         if response.status_code != 200:
@@ -125,14 +125,14 @@ async def reading(target: Target, request: Request, contract: str, who: str = OW
 async def hear(
     target: Target, request: Request, contract: str = "a message gets a reply", *, who: str = OWNER
 ) -> Heard:
-    """A reply, read to its end and held against the grammar."""
+    """A reply, read to its end and checked against the grammar."""
     async with reading(target, request, contract, who) as reply:
         await read_out(target, reply, who=who)
     return reply.heard
 
 
 async def read_out(target: Target, reply: Reading, *, who: str = OWNER) -> None:
-    """Read the rest of a reply. One that is long is cancelled: its stream is whole as well."""
+    """Read the rest of a reply. A long one is cancelled: its stream is complete, too."""
     async with stopped_after(target, reply, LONG_SECONDS, who):
         await reply.to_the_end()
     reply.heard.transcript()
@@ -140,18 +140,18 @@ async def read_out(target: Target, reply: Reading, *, who: str = OWNER) -> None:
 
 @asynccontextmanager
 async def stopped_after(target: Target, reply: Reading, seconds: float, who: str = OWNER) -> AsyncGenerator[None]:
-    """Whatever is done with the reply, it is cancelled after so many seconds."""
+    """Cancel the reply after this many seconds, unless the block ends first."""
     over = asyncio.Event()
     stopping = asyncio.create_task(_stop(target, reply.heard.reply_id, seconds, over, who))
     try:
         yield
     finally:
-        over.set()  # the task itself is not cancelled: its request may be on its way
+        over.set()  # the task is not cancelled, because its request may be in flight
         await asyncio.wait([stopping])
 
 
 async def hear_well(target: Target, request: Request, contract: str = "a message gets a reply") -> Heard:
-    """A reply that does not fail: a bot may, and then nothing can be seen."""
+    """A reply that does not fail. Raises `Unseen` if it does, because a bot may fail."""
     heard = await hear(target, request, contract)
     told = heard.transcript()
     if told.failed:
@@ -160,7 +160,7 @@ async def hear_well(target: Target, request: Request, contract: str = "a message
 
 
 async def _stop(target: Target, reply_id: str, seconds: float, over: asyncio.Event, who: str) -> None:
-    """If it does not stop, the law of cancelling says so."""
+    """Failures to stop are left to the law `cancel`."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await over.wait()

@@ -1,8 +1,8 @@
-"""The deployment, as its client sees it: one message after another at a bounded rate, over a few connections.
+"""The client for the deployment: sends messages at a limited rate over a few connections.
 
-Every response passes through here, so what holds for all of them is checked here: the status and the headers are
-documented, an error is a problem, 429 is obeyed, and an answer of a hop is not taken for the service's. Knows nothing
-of single laws.
+Every response passes through here, so this is where the common rules are checked: the status and the headers are
+documented, an error is a problem, 429 is obeyed, and a hop's response is not taken for the service's. Knows nothing
+about single laws.
 """
 
 # ruff: noqa: PLR2004 - a status is best known by its number
@@ -28,34 +28,34 @@ from chat_verify.wire import exchanged, is_direct
 CONNECTIONS = 4
 CONNECT_SECONDS = 10.0
 IDLE_SECONDS = 2.0
-"""Shorter than servers keep idle connections, so that none is closed while a request is on its way."""
+"""Shorter than servers keep idle connections, so that none is closed while a request is being sent."""
 
 _ANSWER_SECONDS = 4.0
 
 OWNER, OTHER, NOBODY, WRONG = "owner", "other", "nobody", "wrong"
-"""Whose key is sent: the key, the other key, none, or one that is not valid."""
+"""Which key is sent: the key, the other key, none, or an invalid one."""
 
 MESSAGES = frozenset({"streamChat", "createReply"})
-"""The operations that cost the bot's work."""
+"""The operations that make the bot generate."""
 
 _WRONG_KEY = "chat_0000000000000000_" + "0" * 43
 _BOTS_TROUBLE = {429, 502, 503, 504}
-"""What the contract allows a deployment to answer to any request when its bot, its store or its capacity is short."""
+"""Statuses allowed for any request when the bot, the store or the capacity is insufficient."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the deployment is, and what opens it."""
+    """The deployment's URL and credentials."""
 
     url: str
     key: str = ""
     other_key: str = ""
     ca: str = ""
-    """A file of certificates to trust, instead of those that the machine trusts."""
+    """A file of certificates to trust instead of the machine's."""
 
 
 class Target:
-    """An asynchronous context manager."""
+    """A deployment, with the state of the client. An async context manager."""
 
     def __init__(self, place: Place, messages_per_second: float, say: Callable[[str], None]) -> None:
         self.place = place
@@ -63,19 +63,19 @@ class Target:
         self.messages = 0
         self.requests = 0
         self.made: dict[str, str] = {}
-        """Conversations that are to be deleted, and whose key created them."""
+        """Conversations to be deleted, with the key that created them."""
         self.deadline = monotonic() + 10
-        """When the current law has to be done: no wait for a 429 goes beyond it."""
+        """When the current law must be done: no wait for a 429 goes beyond it."""
         self.unanswered: dict[str, Request] = {}
-        """By idempotency key, messages that may have created a conversation: no answer came."""
+        """By idempotency key, messages without a response, which may have created a conversation."""
         self.gives_keys = True
         """Whether a message without an idempotency key gets one, so that its conversation can be found again."""
         self.waited: list[str] = []
-        """For each 429 that was obeyed, what it was."""
+        """A description of each 429 that was obeyed."""
         self.hops: dict[str, str] = {}
-        """By kind, an answer that a hop gave by itself."""
+        """By kind, a response that a hop gave by itself."""
         self.same_version = True
-        """Whether the deployment has the version of the contract that this program has."""
+        """Whether the deployment has the same version of the contract as this program."""
         self._say = say
         self._between_seconds = 1 / messages_per_second
         self._next_message = 0.0
@@ -84,7 +84,7 @@ class Target:
         self._client = httpx.AsyncClient(
             base_url=place.url,
             verify=self._tls or False,
-            timeout=httpx.Timeout(None, connect=CONNECT_SECONDS),  # all else ends by the deadline of the current law
+            timeout=httpx.Timeout(None, connect=CONNECT_SECONDS),  # the current law's deadline limits everything else
             limits=httpx.Limits(max_connections=CONNECTIONS, keepalive_expiry=IDLE_SECONDS),
         )
 
@@ -96,7 +96,7 @@ class Target:
 
     @asynccontextmanager
     async def open(self, request: Request, who: str = OWNER) -> AsyncGenerator[httpx.Response]:
-        """The response, its body unread. Leaving the block early closes the connection."""
+        """The response with its body unread. Leaving the block early closes the connection."""
         while True:
             async with self.raw(request, who) as response:
                 if response.status_code != 429 or hops.is_of_a_hop(response.status_code, response.headers):
@@ -109,7 +109,7 @@ class Target:
 
     @asynccontextmanager
     async def raw(self, request: Request, who: str = OWNER) -> AsyncGenerator[httpx.Response]:
-        """As `open`, but nothing is checked."""
+        """Like `open`, without any checks."""
         response = await self._send(request, who)
         try:
             yield response
@@ -117,12 +117,12 @@ class Target:
             await response.aclose()
 
     async def ask(self, request: Request, who: str = OWNER) -> Answer:
-        """The response, read to its end and checked by itself: as the document has it for the operation."""
+        """The complete response, checked against the document."""
         async with self.open(request, who) as response:
             return await self.whole(request, response)
 
     async def whole(self, request: Request, response: httpx.Response) -> Answer:
-        """The rest of a response that was opened."""
+        """The rest of an opened response."""
         answer = Answer(response.status_code, dict(response.headers), await response.aread())
         if answer.status >= 400 and request.method != "HEAD":
             with contract_says(
@@ -130,19 +130,19 @@ class Target:
             ):
                 check_problem(answer, same_version=self.same_version)
         elif answer.status == 200 and request.method != "HEAD":
-            with contract_says(shown(request), "a response is as the document has it", law="document"):
+            with contract_says(shown(request), "a response is as documented", law="document"):
                 check_json(operation_of(request.method, request.path), answer)
         return answer
 
     async def get(self, request: Request, status: int, contract: str, who: str = OWNER) -> Answer:
-        """The response, where the contract allows only this status, or a bot's trouble."""
+        """The response, where the contract allows only this status or a temporary failure."""
         answer = await self.ask(request, who)
         if answer.status != status:
             raise refused(request, answer, contract)
         return answer
 
     async def bytes_of(self, request: Request) -> tuple[int, Mapping[str, str], bytes]:
-        """Status, headers, and all bytes that follow them until the server closes the connection."""
+        """Status, headers, and all bytes after them until the server closes the connection."""
         self.requests += 1
         built = self._built(request, OWNER)
         if not is_direct(built):
@@ -151,7 +151,7 @@ class Target:
         return await exchanged(built, self._tls)
 
     async def forget(self) -> int:
-        """Delete the conversations that were created. Returns how many could not be."""
+        """Delete the conversations that were created. Returns how many could not be deleted."""
         left = 0
         for key, request in list(self.unanswered.items()):
             with contextlib.suppress(Broken, Unseen, httpx.HTTPError, TimeoutError):
@@ -168,7 +168,7 @@ class Target:
         return left
 
     def url_of(self, request: Request) -> str:
-        """Where the request is sent."""
+        """The URL of a request."""
         return self.place.url + request.path
 
     async def _send(self, request: Request, who: str) -> httpx.Response:
@@ -209,7 +209,7 @@ class Target:
             check_headers(operation_id, response.status_code, response.headers)
         except NotAsDocumented as error:
             law = "addresses" if "Location" in str(error) else "document"
-            contract = "the headers are as the document has them"
+            contract = "the headers are as documented"
             raise Broken(shown(request), str(error), contract, law=law) from error
 
     def _by_a_hop(self, request: Request, response: httpx.Response) -> Broken | Unseen:
@@ -228,13 +228,13 @@ class Target:
             raise Broken(shown(request), f"429 with Retry-After {told!r}", "429 has Retry-After", law="statuses")
         why = f"{shown(request)[:60]} gets 429 ({answer.json()['detail']})"
         if monotonic() + int(told) > self.deadline:
-            raise Unseen(f"{why} and was told to wait {told} s, which is too long: --seconds gives more")
+            raise Unseen(f"{why} and was told to wait {told} s, which is too long. Next: raise --seconds")
         self.waited.append(why)
         return int(told)
 
 
 def refused(request: Request, answer: Answer, contract: str) -> Broken | Unseen:
-    """What to make of a response that is not the one that is due."""
+    """The exception for an unexpected response."""
     if answer.status < 400:
         return Broken(shown(request), f"status {answer.status}", contract)
     problem = answer.json()

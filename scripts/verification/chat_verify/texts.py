@@ -1,20 +1,19 @@
-"""Messages that break things: every script and every trap that a text can hold, put together at random.
+"""Difficult messages: random combinations of scripts and of everything in a text that breaks software.
 
-Owns what the contract makes of a bot's text (`normalised`), and which messages are safe to send to a bot of which
-nothing is known.
+Owns the contract's normalisation of a bot's text (`normalised`), and which messages are safe to send to an unknown bot.
 """
 
 import random
 
 LONGEST_MESSAGE = 2_000
-"""In characters: far shorter than the contract allows, because models that read it cost money."""
+"""In characters. Far shorter than the contract allows, because reading it costs models money."""
 
 _FRAGMENTS = (
     "Hi there! ",
     "one  two\n\n    indented\tcode\n",
     "\r\n",
     "\r",
-    "\u2028",  # line and paragraph separators, and others that splitlines() takes for one
+    "\u2028",  # line and paragraph separators, and others that splitlines() splits at
     "\u2029",
     "\x85",
     "\x0b\x0c\x1c",
@@ -25,7 +24,7 @@ _FRAGMENTS = (
     "(漢字)",
     "สวัสดีครับ",
     "안녕하세요 ",
-    "\u1112\u1161\u11ab",  # one Hangul syllable of three letters
+    "\u1112\u1161\u11ab",  # one Hangul syllable made of three letters
     "नमस्ते दुनिया ",
     "مرحبا بالعالم ",
     "שלום עולם ",
@@ -37,9 +36,9 @@ _FRAGMENTS = (
     "❤️",
     "e\u0301",
     "a" + "\u0301\u0327" * 5,
-    " \u0301",  # white space that carries a mark
+    " \u0301",  # white space with a combining mark
     "\u200d",
-    "\u0600\u0661",  # a sign that belongs to the digits after it
+    "\u0600\u0661",  # a sign that joins the digits after it
     "data: x\n\n",
     "event: done\ndata: {}\n\n",
     "id: 7\n",
@@ -58,7 +57,7 @@ _MOST_PARTS = 12
 
 
 def messages(source: random.Random, count: int) -> list[str]:
-    """Different texts, the same for the same source."""
+    """Distinct texts, which depend only on the source."""
     found: list[str] = []
     while len(found) < count:
         text = _text(source)
@@ -68,7 +67,7 @@ def messages(source: random.Random, count: int) -> list[str]:
 
 
 def is_safe(text: str) -> bool:
-    """Whether the contract accepts the message, and no bot takes it for a command."""
+    """Whether the contract accepts the message, and no bot could take it for a command."""
     return (
         not all(map(is_white_space, text))
         and len(text) <= LONGEST_MESSAGE
@@ -78,14 +77,14 @@ def is_safe(text: str) -> bool:
 
 
 def normalised(text: str) -> str:
-    """What a bot's text becomes before it is cut into words: LF for all line ends, no white space at the start."""
+    """A bot's text before it is split into words: LF for all line endings, no leading white space."""
     text = text.replace("\0", "").replace("\r\n", "\n").replace("\r", "\n")
     start = next((n for n, character in enumerate(text) if not is_white_space(character)), len(text))
     return text[start:]
 
 
 def is_white_space(character: str) -> bool:
-    """Whether some client's `strip()` removes it: Python's does, or JavaScript's."""
+    """Whether Python's `strip()` or JavaScript's `trim()` removes it."""
     return character.isspace() or character == "\ufeff"
 
 
@@ -105,6 +104,6 @@ def _part(source: random.Random) -> str:
 
 
 def _any_character(source: random.Random) -> str:
-    """Any but NUL and surrogates."""
+    """Any character except NUL and surrogates."""
     code = source.choice((source.randint(1, 0x7F), source.randint(0x80, 0xD7FF), source.randint(0xE000, 0x10FFFF)))
     return chr(code)

@@ -1,7 +1,7 @@
-"""Tries one law after another, each in its share of the time, and knows what to make of how each ended.
+"""Tries one law after another, each in its share of the time, and evaluates the outcome.
 
-Owns the list of laws. Tells a deployment that breaks the contract from one that is gone: when a law fails, it checks
-first whether the service still answers.
+Owns the list of laws. Distinguishes a deployment that breaks the contract from one that is gone: when a law fails, it
+first checks whether the service still answers.
 """
 
 import asyncio
@@ -45,12 +45,12 @@ HOLDS: Mapping[Law, Callable[[Visit], Awaitable[None]]] = {
     Law("document", "every response to made-up requests is as openapi.yaml says", 12): document,
     Law("keep-alive", "a silent stream has comments", 1): keep_alive,
 }
-"""What tries each law: returns if it holds, raises `Broken` or `Unseen`."""
+"""The function that tries each law: it returns if the law holds, and raises `Broken` or `Unseen`."""
 
 LAWS = tuple(HOLDS)
 CLEANING_SHARE = 0.08
 CLEANING_SECONDS = 70.0
-"""More than a minute, because some deployments limit the requests of a minute. Elsewhere it takes a moment."""
+"""More than a minute, because some deployments limit requests per minute. Others take only a moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +61,13 @@ class Options:
     messages_per_second: float = 5.0
     heartbeat_seconds: float = 15.0
     max_examples: int | None = None
-    """How many requests the fuzzer makes up for each operation; 0 for the document's own examples; as time allows."""
+    """How many requests the fuzzer generates per operation; 0: only the document's examples; `None`: as time allows."""
     laws: Sequence[str] = ()
-    """All, if there are none."""
+    """Only these; all if empty."""
 
 
 async def verify(options: Options, say: Callable[[str], None]) -> Report:
-    """Try the laws. When it is cancelled, it returns what it has found so far."""
+    """Try the laws. On cancellation, return the findings so far."""
     laws = [law for law in LAWS if law.name in options.laws or not options.laws]
     report = Report(options.place.url, options.seed, {law.name: Finding(law) for law in laws})
     began = monotonic()
@@ -88,7 +88,7 @@ async def verify(options: Options, say: Callable[[str], None]) -> Report:
             await _try_all(visit, laws, report, end)
         except Unreachable as gone:
             report.unreachable = str(gone)
-        except asyncio.CancelledError:  # by Ctrl-C: it ends with a report of what was found
+        except asyncio.CancelledError:  # by Ctrl-C: return a report of the findings so far
             report.interrupted = True
             tell("interrupted: cleaning up")
         finally:
@@ -117,7 +117,7 @@ async def _try_all(visit: Visit, laws: Sequence[Law], report: Report, end: float
 
 
 def _see_anything(report: Report) -> None:
-    """A deployment that gave no reply has kept no law."""
+    """If no law could be seen, count the deployment as unreachable."""
     verdicts = {name: finding.verdict for name, finding in report.findings.items()}
     if report.unreachable or report.interrupted or Verdict.BROKEN in verdicts.values():
         return
@@ -128,7 +128,7 @@ def _see_anything(report: Report) -> None:
 
 
 async def _learn_about(visit: Visit, laws: Sequence[Law], report: Report, end: float) -> None:
-    """Find out about the bot."""
+    """Find out whether the bot obeys `/simulate`."""
     visit.finding = report.findings[laws[0].name]
     visit.target.deadline = monotonic() + max(0.0, (end - monotonic()) / 4)
     try:
@@ -146,15 +146,15 @@ async def _learn_about(visit: Visit, laws: Sequence[Law], report: Report, end: f
 
 
 async def _try_twice(visit: Visit, finding: Finding, report: Report) -> None:
-    """Once more if a connection was lost and the deployment is still there: that may happen, once."""
+    """Retry once if a connection was lost although the deployment is up: that may happen once."""
     for is_last in (False, True):
         try:
             await _try(visit, finding, report)
         except httpx.TransportError as error:
             await knock(visit.target)
             if is_last:
-                came = f"the connection was lost in the middle of a response, twice: {error}"
-                finding.broken(Broken("the same request", came, "a response is sent to its end"))
+                came = f"the connection was lost twice in the middle of a response: {error}"
+                finding.broken(Broken("the same request", came, "a response is sent completely"))
                 return
         else:
             return
@@ -172,15 +172,15 @@ async def _try(visit: Visit, finding: Finding, report: Report) -> None:
         finding.held()
     except TimeoutError:
         if finding.tried:
-            finding.notes.append("as far as the time went")
+            finding.notes.append("as far as time allowed")
             finding.held()
         else:
-            finding.unseen("its time was over before anything could be judged: --seconds gives more")
+            finding.unseen("its time was over before anything could be judged. Next: raise --seconds")
     except Unseen as unseen:
         finding.unseen(str(unseen))
     except Unreachable:
-        await knock(visit.target)  # says why, if it is gone
-        finding.unseen("the connection was lost again and again, although the service answers")
+        await knock(visit.target)  # raises with the reason if it is gone
+        finding.unseen("the connection was lost repeatedly, although the service answers")
     except Broken as breach:
         await knock(visit.target)
         _blame(breach, finding, report)
@@ -191,7 +191,7 @@ async def _try(visit: Visit, finding: Finding, report: Report) -> None:
 async def _hold(law: Law, visit: Visit) -> None:
     try:
         await HOLDS[law](visit)
-    except ExceptionGroup as group:  # of a law that sends several requests at a time: the first one is enough
+    except ExceptionGroup as group:  # from a law with concurrent requests: the first one is enough
         raise group.exceptions[0] from None
 
 
@@ -206,7 +206,7 @@ def _blame(breach: Broken, finding: Finding, report: Report) -> None:
 
 
 async def _leave(visit: Visit, report: Report) -> None:
-    """Leave nothing behind, as far as possible."""
+    """Clean up as far as possible."""
     if visit.silence:
         visit.silence.cancel()
         await asyncio.gather(visit.silence, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""One visit to a deployment: what is known of it so far, and what each law leaves to the next ones."""
+"""The state of a run: what is known about the deployment, and what laws pass on to later ones."""
 
 import asyncio
 import random
@@ -14,7 +14,7 @@ from chat_verify.target import Target
 
 @dataclass(frozen=True, slots=True)
 class Fuzzer:
-    """The process that makes up requests, and the folder that it runs in."""
+    """The process that generates requests, and its working directory."""
 
     process: asyncio.subprocess.Process
     folder: str
@@ -26,31 +26,31 @@ class Visit:
     seed: int
     heartbeat_seconds: float
     say: Callable[[str], None]
-    """Reports the progress."""
+    """Reports progress."""
     fuzzer: Fuzzer | None = None
     max_examples: int | None = None
-    """How many requests the fuzzer makes up for each operation; 0 for the document's own examples; as time allows."""
+    """How many requests the fuzzer generates per operation; 0: only the document's examples; `None`: as time allows."""
     simulates: bool = False
-    """Whether the bot obeys `/simulate`: then it says exactly what it is told, at the pace that it is told."""
+    """Whether the bot obeys `/simulate`: then its words and their timing can be controlled."""
     heard: list[Heard] = field(default_factory=list)
     """Replies that were read to their end and stored."""
     finding: Finding = field(init=False)
-    """Of the law that is being tried."""
+    """The finding of the current law."""
     silence: "asyncio.Task[Heard] | None" = None
-    """Waits all the time for a bot that is silent on purpose."""
+    """Reads, in the background, from a bot that is silent on purpose."""
 
     def random(self) -> random.Random:
-        """The same for the same seed and law, whatever the other laws have drawn."""
-        return random.Random(f"{self.seed} {self.finding.law.name}")  # noqa: S311 - it chooses; it keeps no secret
+        """A generator that depends only on the seed and the law, not on other laws."""
+        return random.Random(f"{self.seed} {self.finding.law.name}")  # noqa: S311 - not for secrets
 
     def token(self) -> str:
-        """Something that was never sent before: an idempotency key, or a mark in a message."""
+        """A unique text: an idempotency key, or a mark in a message."""
         return f"{random.SystemRandom().getrandbits(96):024x}"
 
     def seconds_left(self) -> float:
-        """For the law that is being tried."""
+        """The time left for the current law."""
         return self.target.deadline - monotonic()
 
     def messages(self, count: int) -> list[str]:
-        """Texts of every script and with every trap, the same for the same seed and law."""
+        """Difficult texts in many scripts, which depend only on the seed and the law."""
         return texts.messages(self.random(), count)

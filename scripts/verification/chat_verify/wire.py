@@ -1,6 +1,6 @@
-"""A request and all bytes of its response, on a connection of its own: HTTP libraries read no further than they must.
+"""Sends a request on its own connection and returns all bytes of the response: HTTP libraries stop at its nominal end.
 
-Knows HTTP/1.1 and nothing of the contract.
+Knows HTTP/1.1 and nothing about the contract.
 """
 
 import asyncio
@@ -13,15 +13,15 @@ import httpx
 
 
 def is_direct(request: httpx.Request) -> bool:
-    """Whether no proxy that the environment names is on the way: then there is a connection to the deployment."""
+    """Whether the environment configures no proxy for this URL, so that a direct connection is possible."""
     url = request.url
     return not urllib.request.getproxies().get(url.scheme) or bool(urllib.request.proxy_bypass(url.host))
 
 
 async def exchanged(request: httpx.Request, tls: ssl.SSLContext | None) -> tuple[int, Mapping[str, str], bytes]:
-    """Status, headers by lower-case name, and what follows them until the server closes the connection.
+    """Status, headers by lower-case name, and all bytes after them until the server closes the connection.
 
-    The request has no body. Raises `httpx.NetworkError`, or `ValueError` if the response is not HTTP.
+    The request must not have a body. Raises `httpx.NetworkError`, or `ValueError` if the response is not HTTP.
     """
     url = request.url
     headers = [f"{name}: {value}" for name, value in request.headers.items() if name != "connection"]

@@ -1,4 +1,4 @@
-"""Asks with the client that datamodel-code-generator makes for httpx2, and `ask.py` beside it."""
+"""Uses datamodel-code-generator's client for httpx2, and `ask.py` next to it."""
 
 from collections.abc import Generator
 from contextlib import closing
@@ -27,7 +27,7 @@ def do(asked: Asked) -> None:
             tell_problem(error.status_code, kind, typed=isinstance(problem, Problem))
 
 
-def call(client: Client, asked: Asked) -> None:  # noqa: C901 - one case an operation
+def call(client: Client, asked: Asked) -> None:  # noqa: C901 - one case per operation
     retries = asked.get("retries", 5)
     match asked["operation"]:
         case "getHealth":

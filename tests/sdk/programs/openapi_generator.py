@@ -1,4 +1,4 @@
-"""Asks with the client that openapi-generator makes for urllib3, and reads its bytes with sseclient-py."""
+"""Uses openapi-generator's client for urllib3, and reads events from its bytes with sseclient-py."""
 
 import json
 from contextlib import closing
@@ -11,7 +11,7 @@ from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import HTTPError
 
 STREAM = {"Accept": "text/event-stream"}
-"""By itself, it accepts `application/problem+json` alone: of several types, it takes the one with JSON in its name."""
+"""By default it only accepts `application/problem+json`: of several types, it chooses the one with JSON in its name."""
 
 
 def do(asked: Asked) -> None:
@@ -23,7 +23,7 @@ def do(asked: Asked) -> None:
             tell_problem(error.status, kind, typed=isinstance(error.data, Problem))
 
 
-def call(client: ApiClient, asked: Asked) -> None:  # noqa: C901 - one case an operation
+def call(client: ApiClient, asked: Asked) -> None:  # noqa: C901 - one case per operation
     chat, conversations, operations = ChatApi(client), ConversationsApi(client), OperationsApi(client)
     match asked["operation"]:
         case "getHealth":
@@ -55,7 +55,7 @@ def call(client: ApiClient, asked: Asked) -> None:  # noqa: C901 - one case an o
 
 
 def read(response: BaseHTTPResponse) -> None:
-    """Without their content preloaded, responses are not looked at: not even at their status."""
+    """Without preloaded content, responses are not checked, not even their status."""
     with closing(response):
         if response.status != 200:
             problem = Problem.from_json(response.data.decode())

@@ -1,4 +1,4 @@
-"""Asks with the client that openapi-python-client makes for httpx. It has a stream whole, when all has come."""
+"""Uses openapi-python-client's client for httpx. It returns a stream only as a whole, at its end."""
 
 import httpx
 from chat_backend_client import AuthenticatedClient, Client
@@ -29,7 +29,7 @@ def do(asked: Asked) -> None:
             tell("result", heard)
 
 
-def call(client: AuthenticatedClient | Client, asked: Asked) -> str | list[str] | Problem | None:  # noqa: C901 - one case an operation
+def call(client: AuthenticatedClient | Client, asked: Asked) -> str | list[str] | Problem | None:  # noqa: C901 - one case per operation
     match asked["operation"]:
         case "getHealth":
             health = get_health.sync(client=client)

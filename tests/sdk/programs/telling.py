@@ -1,4 +1,4 @@
-"""What the programs for Python have in common: what they are asked to do, and how they tell what they hear."""
+"""The common part of the Python programs: their commands, and how they report what they receive."""
 
 import json
 import sys
@@ -7,7 +7,7 @@ from typing import NotRequired, TypedDict
 
 
 class Asked(TypedDict):
-    """Something to do: an operation, and what it takes."""
+    """A command: an operation and its arguments."""
 
     operation: str
     url: str
@@ -22,22 +22,22 @@ class Asked(TypedDict):
 
 
 def tell(what: str, value: object) -> None:
-    """Print it as a line of JSON, at once."""
+    """Print it as a line of JSON, unbuffered."""
     print(json.dumps({what: value}), flush=True)
 
 
 def tell_word(text: str, word_id: str | None) -> None:
-    """Tell that a word has come."""
+    """Report a word."""
     print(json.dumps({"word": text, "id": word_id}), flush=True)
 
 
 def tell_problem(status: int, kind: str, *, typed: bool) -> None:
-    """Tell that the request was refused, and whether the problem came as an object of the contract's type."""
+    """Report a refusal, and whether the problem is an object of the contract's type."""
     print(json.dumps({"refused": kind, "status": status, "typed": typed}), flush=True)
 
 
 def do_all(do: Callable[[Asked], None]) -> None:
-    """Do all that standard input asks for, one after the other; tell the end of each."""
+    """Execute all commands on standard input, in order; report the end of each."""
     for asked in json.load(sys.stdin):
         do(asked)
         tell("end", asked["operation"])

@@ -1,4 +1,4 @@
-"""What each law says, and how it is tried: a module for laws that are tried in the same way.
+"""The laws, grouped into modules by the way they are tried.
 
-A law is a coroutine that takes a `Visit`. It returns if the law holds, and raises `Broken` or `Unseen` otherwise.
+A law is a coroutine that takes a `Visit`. It returns if the law holds, and otherwise raises `Broken` or `Unseen`.
 """

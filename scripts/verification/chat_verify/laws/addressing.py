@@ -1,4 +1,4 @@
-"""The laws of addresses: what the service says of where things are leads there, also below a path; and HEAD is GET."""
+"""The laws of addresses: URLs in responses and documents are correct, also below a path; and HEAD matches GET."""
 
 # ruff: noqa: PLR2004 - a status is best known by its number
 
@@ -25,7 +25,7 @@ _HEAD = "HEAD is answered as GET is, without a body (RFC 9110, section 9.3.2)"
 
 
 async def addresses(visit: Visit) -> None:
-    """Follow each address that a response names, and those of the served documents."""
+    """Follow each URL in a response, and the servers in the served documents."""
     visit.finding.unit = "addresses"
     request = chat("hello")
     first = await hear_well(visit.target, request)
@@ -43,7 +43,7 @@ async def addresses(visit: Visit) -> None:
 
 
 async def head(visit: Visit) -> None:
-    """Compare HEAD with GET for every path that has both."""
+    """Compare HEAD with GET on every path that has both."""
     visit.finding.unit = "requests"
     heard = await hear(visit.target, chat("hello"))
     paths = [
@@ -80,7 +80,7 @@ async def _of_json(visit: Visit) -> None:
 
 
 async def _of_a_busy_conversation(visit: Visit) -> None:
-    """The 409 for a second message names the reply that is running, if it still is."""
+    """The 409 for a second message names the running reply, if it is still running."""
     message = (
         "/simulate stall_after=2\none two three" if visit.simulates else "Count from one to one hundred, in words."
     )
@@ -100,7 +100,7 @@ async def _of_a_busy_conversation(visit: Visit) -> None:
 
 
 async def _of_a_document(visit: Visit, path: str) -> None:
-    """It may be that only the API is public."""
+    """Check a document's `servers`. It may not be served, if only the API is public."""
     request = get(path, accept="*/*")
     async with visit.target.raw(request, NOBODY) as response:
         content = (await response.aread()).decode("utf-8", "replace")
@@ -116,7 +116,7 @@ async def _of_a_document(visit: Visit, path: str) -> None:
 
 
 def _server(content: str, *, is_json: bool) -> str | None:
-    """The first server that an OpenAPI document names, or an empty string; `None` if it is no such document."""
+    """The first server in an OpenAPI document, or an empty string; `None` if it is not an OpenAPI document."""
     if not is_json:
         match = _SERVER.search(content)
         return (match[1] if match else "") if content.startswith("openapi:") else None
@@ -128,7 +128,7 @@ def _server(content: str, *, is_json: bool) -> str | None:
 
 
 def _path(visit: Visit, request: Request, location: str) -> str:
-    """Where an address leads, below that of the deployment."""
+    """The path that a URL leads to, relative to the deployment. Raises `Broken` if it leads outside."""
     base = visit.target.place.url
     url = urljoin(visit.target.url_of(request), location)
     if not location or not url.startswith(f"{base}/api/"):

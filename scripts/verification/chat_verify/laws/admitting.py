@@ -1,4 +1,4 @@
-"""The laws of access: where there are keys, nobody gets in without one, and nobody sees what is another's."""
+"""The laws of access: where there are keys, nobody gets in without one, and nobody sees another's data."""
 
 # ruff: noqa: PLR2004 - a status is best known by its number
 
@@ -32,14 +32,14 @@ _WAYS: Mapping[str, Callable[[str, str], Request]] = {
     "take one for the other": lambda _, conversation: get(f"/api/replies/{conversation}"),
     "take the other for one": lambda reply, _: get(f"/api/conversations/{reply}"),
 }
-"""Every way to get at a reply and its conversation, given their ids."""
+"""Every way to access a reply and its conversation, given their ids."""
 
 
 async def access(visit: Visit) -> None:
-    """Ask without the key, and with a wrong one."""
+    """Send requests without a key and with a wrong one."""
     visit.finding.unit = "requests"
     if not visit.target.place.key:
-        raise Unseen("no key was given, so everybody may be answered. If there should be keys: --key")
+        raise Unseen("no key was given. Next: give one with --key, if the deployment has keys")
     for who, code in ((NOBODY, "credentials-missing"), (WRONG, "invalid-token")):
         for request in _guarded():
             answer = await visit.target.ask(request, who)
@@ -47,7 +47,7 @@ async def access(visit: Visit) -> None:
             asked = f"{shown(request)}, {'without a key' if who == NOBODY else 'with a wrong key'}"
             is_refused = answer.status == 401
             if not is_refused or (request.method != "HEAD" and answer.json()["type"] != f"urn:problem:{code}"):
-                contract = f"where there are keys, 401 urn:problem:{code}. If there should be none: leave out --key"
+                contract = f"where there are keys, 401 urn:problem:{code}. Next: leave out --key, if there are no keys"
                 raise Broken(asked, f"status {answer.status}: {answer.content[:200]!r}", contract)
             if not answer.headers.get("www-authenticate", "").startswith("Bearer "):
                 raise Broken(asked, "401 without WWW-Authenticate: Bearer", "401 has WWW-Authenticate (RFC 6750)")
@@ -67,10 +67,10 @@ def _guarded() -> list[Request]:
 
 
 async def isolation(visit: Visit) -> None:
-    """Let the owner of another key try every way to get at a reply and a conversation."""
+    """Try every way to access a reply and its conversation with another principal's key."""
     visit.finding.unit = "ways"
     if not visit.target.place.other_key:
-        raise Unseen("it takes a second key, of another name: --other-key")
+        raise Unseen("it requires a second key, of another name. Next: give one with --other-key")
     heard = await hear(visit.target, chat("hello"))
     for name, way in _WAYS.items():
         asked = way(heard.reply_id, heard.conversation_id)
@@ -84,5 +84,5 @@ async def isolation(visit: Visit) -> None:
 
 
 def _told(answer: Answer) -> tuple[int, str, bytes]:
-    """What a stranger can see of it. Headers such as Date and RateLimit differ for other reasons."""
+    """What another principal can tell from the response. Headers such as Date and RateLimit may differ anyway."""
     return answer.status, answer.headers.get("content-type", ""), answer.content[:300]

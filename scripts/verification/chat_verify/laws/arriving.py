@@ -1,7 +1,6 @@
 """The laws of time: words arrive as they are generated, and a silent stream is kept alive.
 
-What stands in front of a service breaks these: proxies that collect a response before they pass it on, that compress
-it, or that drop comments.
+Proxies in front of the service break these if they buffer or compress a response, or drop comments.
 """
 
 import asyncio
@@ -17,14 +16,14 @@ from chat_verify.visit import Visit
 _PACE_SECONDS = 0.12
 _PACED_WORDS = 8
 _AT_ONCE = 0.4
-"""A reply has come all at once if its words came in less than this share of the time that the bot took for them."""
+"""A reply was buffered if its words arrived in less than this share of the time that the bot took to send them."""
 _APART_SECONDS = 0.04
 _LOOK_SECONDS = 0.5
 _AS_A_BROWSER = "gzip, deflate, br"
 
 
 async def streaming(visit: Visit) -> None:
-    """See words arrive and, where it is known when they are generated, that they arrive then."""
+    """Check that words arrive over time and, if it is known when they are generated, that they arrive then."""
     if visit.simulates:
         await _paced(visit)
     else:
@@ -34,8 +33,8 @@ async def streaming(visit: Visit) -> None:
 async def _paced(visit: Visit) -> None:
     words = " ".join(f"word{n}" for n in range(_PACED_WORDS))
     request = chat(f"/simulate pace_ms={_PACE_SECONDS * 1000:.0f}\n{words}", accept_encoding=_AS_A_BROWSER)
-    due = _PACE_SECONDS * (_PACED_WORDS - 2)  # the last two may come together: a word ends when the next one begins
-    for is_last in (False, True):  # once may be the fault of this machine
+    due = _PACE_SECONDS * (_PACED_WORDS - 2)  # the last two may arrive together: a word ends when the next one begins
+    for is_last in (False, True):  # a first failure may be this machine's fault
         heard = await hear(visit.target, request)
         visit.finding.tried += 1
         moments = heard.moments()
@@ -44,7 +43,7 @@ async def _paced(visit: Visit) -> None:
             return
         if is_last:
             came = (
-                f"all {len(moments)} words came within {spread:.2f} s, {moments[0]:.1f} s after the request, "
+                f"all {len(moments)} words arrived within {spread:.2f} s, {moments[0]:.1f} s after the request, "
                 f"although the bot took {due:.1f} s for them: something buffers the stream"
             )
             raise Broken(shown(request), came, ON_THE_WAY)
@@ -70,7 +69,7 @@ async def _spoken(visit: Visit) -> None:
         raise Unseen("the reply had no words")
     if moments[-1] - moments[0] < _APART_SECONDS:
         raise Unseen(
-            f"all {len(moments)} words came at once, {moments[0]:.1f} s after the request: the bot is that fast, "
+            f"all {len(moments)} words arrived at once, {moments[0]:.1f} s after the request: the bot is that fast, "
             "or something buffers the stream. Next: compare with curl -N, directly and through the proxy"
         )
 
@@ -82,7 +81,7 @@ async def _speak(visit: Visit, request: Request, begun: list[Heard]) -> None:
 
 
 async def _look_for_words(visit: Visit, request: Request, mark: str, begun: list[Heard]) -> None:
-    """No word could be read yet. If some are stored, the bot has said them, and something holds them back."""
+    """No word has arrived yet. If some are stored, the bot has generated them, and something buffers the stream."""
     page = await visit.target.get(get("/api/conversations?limit=5"), 200, "conversations are listed")
     for found in page.json()["conversations"]:
         if found["title"].startswith(mark):
@@ -90,7 +89,7 @@ async def _look_for_words(visit: Visit, request: Request, mark: str, begun: list
             conversation = get(f"/api/conversations/{found['conversation_id']}")
             answer = await visit.target.get(conversation, 200, "an acknowledged message is stored")
             said = [message["text"] for message in answer.json()["messages"] if message["role"] == "assistant"]
-            await asyncio.sleep(_LOOK_SECONDS)  # what was said may be on its way
+            await asyncio.sleep(_LOOK_SECONDS)  # the words may be in flight
             if any(said) and not any(heard.words() for heard in begun):
                 characters = sum(map(len, said))
                 came = (
@@ -105,7 +104,7 @@ def silence_seconds(visit: Visit) -> float:
 
 
 def begin_silence(visit: Visit) -> None:
-    """Have the bot say a word and no more, while the other laws are tried."""
+    """Let the bot send a word and then stay silent, while the other laws are tried."""
     visit.silence = asyncio.create_task(_listen(visit))
 
 
@@ -120,9 +119,9 @@ async def _listen(visit: Visit) -> Heard:
 
 
 async def keep_alive(visit: Visit) -> None:
-    """See what came of that."""
+    """Check that there was a ping during the silence."""
     if visit.silence is None:
-        raise Unseen("it takes a bot that is silent when it is told to (it obeys /simulate), and enough --seconds")
+        raise Unseen("it requires a bot that can be told to be silent (that obeys /simulate), and enough --seconds")
     try:
         heard = await asyncio.shield(visit.silence)
     except httpx.TransportError as error:

@@ -1,7 +1,7 @@
 """The law of browsers: a page of the deployment may act, a page of another site may not.
 
-A browser says which page sends a request, with `Origin`, and over HTTPS and on its own machine also with
-`Sec-Fetch-Site`. The service compares them with `Host`; a proxy that rewrites `Host` makes its own page a stranger.
+A browser tells which page sends a request with `Origin` and, over HTTPS and on its own machine, with `Sec-Fetch-Site`.
+The service compares them with `Host`; behind a proxy that rewrites `Host`, its own page looks like another site's.
 """
 
 # ruff: noqa: PLR2004 - a status is best known by its number
@@ -16,8 +16,8 @@ from chat_verify.visit import Visit
 
 _ELSEWHERE = "https://elsewhere.invalid"
 _NEXT = (
-    "Next: let the proxy pass on the Host header as it came (nginx: `proxy_set_header Host $http_host;`, where `$host` "
-    "would drop the port; Apache: `ProxyPreserveHost On`); or, if it sends X-Forwarded-Host, name it in "
+    "Next: let the proxy pass on the Host header unchanged (nginx: `proxy_set_header Host $http_host;`, as `$host` "
+    "would drop the port; Apache: `ProxyPreserveHost On`); or, if it sends X-Forwarded-Host, list it in "
     "CHAT_TRUSTED_PROXIES; or allow the origin with CHAT_ALLOWED_ORIGINS"
 )
 _OWN = "a page of the deployment itself is not refused as cross-site. "
@@ -28,7 +28,7 @@ _FOREIGN = (
 
 
 async def browser(visit: Visit) -> None:
-    """Cancel a reply that does not exist, as pages of several sites: that changes nothing and costs nothing."""
+    """Cancel a nonexistent reply as pages of several sites: that changes nothing and costs nothing."""
     visit.finding.unit = "requests"
     url = visit.target.place.url
     origin = origin_of(url)
@@ -49,7 +49,7 @@ async def browser(visit: Visit) -> None:
 
 
 def origin_of(url: str) -> str:
-    """As a browser writes it: without the scheme's own port."""
+    """The origin as a browser writes it: without the scheme's default port."""
     parts = urlsplit(url)
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     is_usual = parts.port in {None, {"http": 80, "https": 443}[parts.scheme]}
@@ -57,7 +57,7 @@ def origin_of(url: str) -> str:
 
 
 def sends_its_site(url: str) -> bool:
-    """Whether a browser sends `Sec-Fetch-Site` there: only over HTTPS, or to its own machine."""
+    """Whether a browser sends `Sec-Fetch-Site` to this URL: only over HTTPS, or to its own machine."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     try:

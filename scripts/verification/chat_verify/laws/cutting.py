@@ -1,4 +1,4 @@
-"""The law of resuming: cut a stream anywhere and go on in any way; all that was read is what an uncut reader reads."""
+"""The law of resuming: a reader that is cut off anywhere and resumes in any way gets the same as an uncut reader."""
 
 from typing import Literal
 
@@ -15,12 +15,12 @@ _CUTS = 3
 
 
 async def resume(visit: Visit) -> None:
-    """Read one that has ended from behind each of its words; then cut others as they come, at random bytes."""
+    """Resume an ended reply after each of its words; then cut running ones at random bytes."""
     await _from_each_word(visit)
     random = visit.random()
     for text in [*visit.messages(_REPLIES - 1), "hello"]:
         if visit.simulates:
-            text = f"/simulate pace_ms=5\n{text}"  # noqa: PLW2901 - so that something is left to be cut off
+            text = f"/simulate pace_ms=5\n{text}"  # noqa: PLW2901 - so that there is something left to cut off
         cut = _Cut(visit, chat(text, idempotency_key=visit.token()))
         request, way = cut.first, ""
         for _ in range(_CUTS):
@@ -33,7 +33,7 @@ async def resume(visit: Visit) -> None:
 
 
 class _Cut:
-    """A reply, and what a client has of it whose connection is cut again and again."""
+    """A reply, and what a client with repeated disconnects has received of it."""
 
     def __init__(self, visit: Visit, first: Request) -> None:
         self.first = first
@@ -42,12 +42,12 @@ class _Cut:
         self._reply_id = ""
 
     def next(self, way: Way) -> Request:
-        """How to go on."""
+        """The request that resumes in this way."""
         cursor = f"{self._reply_id}:{len(self._words)}"
         match way:
             case "get":
                 return events(self._reply_id, last_event_id=cursor)
-            case "query":  # the header counts if both are there; with it, the stream is known to be a rest
+            case "query":  # with both, the header wins, and marks the stream as a rest for `transcript`
                 both = events(self._reply_id, last_event_id=cursor)
                 return Request(both.method, f"{both.path}?lastEventId={cursor.replace(':', '%3A')}", both.headers)
             case "post":
@@ -57,7 +57,7 @@ class _Cut:
                 return self.first
 
     async def read(self, request: Request, room: int | None) -> None:
-        """Read so many bytes at most. A word that does not follow is reported at once."""
+        """Read up to `room` bytes. A word that does not follow raises `Broken` at once."""
         contract = "a reply can be resumed"
         if room is None:
             heard = await hear(self._visit.target, request, contract)
@@ -80,7 +80,7 @@ class _Cut:
             self._words.append(event.data)
 
     async def compare(self, how: str) -> None:
-        """With what a reader gets who was never cut off."""
+        """Compare with the words of a reader that was never cut off."""
         request = events(self._reply_id)
         whole = await hear(self._visit.target, request, "a reply can be read again")
         if whole.words() != self._words:
@@ -89,7 +89,7 @@ class _Cut:
 
 
 async def _from_each_word(visit: Visit) -> None:
-    """A reply of several words, if there was one, from behind every word of it (or of twelve, if it is long)."""
+    """Resume a reply of several words after each of them (after twelve, if it is long)."""
     several = [heard for heard in await heard_before(visit) if len(heard.words()) > 1]
     if not several:
         raise Unseen("no reply had more than one word")

@@ -1,6 +1,6 @@
-"""The law of the document: schemathesis makes up requests, good ones and bad ones, and judges each response by it.
+"""The law of the document: schemathesis generates valid and invalid requests, and checks each response against it.
 
-schemathesis is an extra (`pip install 'chat-verify[fuzz]'`): without it, this law cannot be seen, and all others can.
+schemathesis is an extra (`pip install 'chat-verify[fuzz]'`): without it, only this law cannot be seen.
 """
 
 import asyncio
@@ -30,25 +30,25 @@ _PROGRESS_SECONDS = 5.0
 _LOST_AT_MOST = 5
 _LINE_BYTES = 2**22
 _PACKAGES = Path(__file__).parent.parent.parent
-"""Where this package is, for the process of the fuzzer."""
+"""The import path of this package, for the fuzzer's process."""
 _LAWS = {
     "Custom check failed: `stream_obeys_its_grammar`": "grammar",
     "Custom check failed: `error_is_a_problem_of_the_contract`": "statuses",
     "Undocumented status code": "statuses",
 }
-"""The other laws to which some of its checks belong."""
+"""Checks that belong to other laws."""
 _MESSAGES = {"POST /api/chat", "POST /api/replies"}
 _OPTIONAL = "\nsecurity:\n  - {}\n"
 _CONFIG = """
 continue-on-failure = true
-max-stream-events = 5000 # 20 by default; a stream that is cut there is not judged by the schema of the whole
+max-stream-events = 5000 # 20 by default; a longer stream is cut, and not checked against the schema of the whole
 
 [phases.stateful.inference]
-algorithms = [] # the document has links; none is guessed
+algorithms = [] # only the document's links; none are inferred
 
 [generation]
-database = "none" # a run depends on its seed, and on nothing that an earlier run left behind
-no-shrink = true # the first request that fails is the one that is reported
+database = "none" # a run depends only on its seed, not on earlier runs
+no-shrink = true # report the first request that fails
 
 [cache]
 enabled = false
@@ -56,24 +56,24 @@ enabled = false
 
 
 async def document(visit: Visit) -> None:
-    """Run it for the time that is left; each kind of breach is reported once."""
+    """Run the fuzzer for the time that is left; each kind of breach is reported once."""
     visit.finding.unit = "requests"
     if visit.fuzzer is None:
-        raise Unseen("it takes schemathesis: pip install 'chat-verify[fuzz]'")
+        raise Unseen("it requires schemathesis. Next: pip install 'chat-verify[fuzz]'")
     seconds = visit.seconds_left() - _GRACE_SECONDS
     if seconds < _LEAST_SECONDS:
-        raise Unseen("there was no time for it: --seconds gives more")
+        raise Unseen("there was no time for it. Next: raise --seconds")
     run = _Run(visit, visit.fuzzer)
     for breach in await run.breaches(_arguments(visit, Path(visit.fuzzer.folder), int(seconds))):
         visit.finding.breaches.append(breach)
     visit.finding.notes.append(run.told())
     if not run.calls:
-        raise Unseen(f"schemathesis did not send anything in its time. It said: {run.said[-300:]!r}")
+        raise Unseen(f"schemathesis did not send anything in its time. Its output: {run.said[-300:]!r}")
 
 
 @asynccontextmanager
 async def started(*, is_wanted: bool) -> AsyncGenerator[Fuzzer | None]:
-    """The process of the fuzzer, which does not outlive the block. It takes seconds to start: time for other laws."""
+    """The fuzzer's process, which ends with the block. It takes seconds to start; meanwhile other laws are tried."""
     if not is_wanted or find_spec("schemathesis") is None:
         yield None
         return
@@ -87,7 +87,7 @@ async def started(*, is_wanted: bool) -> AsyncGenerator[Fuzzer | None]:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             limit=_LINE_BYTES,
-            start_new_session=True,  # Ctrl-C is for the process that reports
+            start_new_session=True,  # Ctrl-C must reach only the reporting process
         )
         try:
             yield Fuzzer(process, folder)
@@ -98,7 +98,7 @@ async def started(*, is_wanted: bool) -> AsyncGenerator[Fuzzer | None]:
 
 
 async def ready(fuzzer: Fuzzer | None) -> float:
-    """Wait until it has started. Returns how many seconds that took."""
+    """Wait until the fuzzer has started. Returns the seconds waited."""
     began = monotonic()
     if fuzzer is not None and fuzzer.process.stderr:
         with contextlib.suppress(TimeoutError):
@@ -112,13 +112,13 @@ async def ready(fuzzer: Fuzzer | None) -> float:
 def _arguments(visit: Visit, folder: Path, seconds: int) -> Sequence[str]:
     place = visit.target.place
     text = contract.text()
-    if place.key:  # only then does schemathesis look for operations that forget to ask for it
+    if place.key:  # then schemathesis also checks that operations require it
         text = text.replace(_OPTIONAL, "\nsecurity:\n")
     (folder / "openapi.yaml").write_text(text, "utf-8")
     (folder / "schemathesis.toml").write_text(_CONFIG, "utf-8")
     return [
         *("--config-file", "schemathesis.toml", "run", "openapi.yaml", "--url", place.url, "--seed", str(visit.seed)),
-        *("--request-timeout", str(seconds + 60)),  # no stream is cut short: all end here
+        *("--request-timeout", str(seconds + 60)),  # no stream is cut short: this is longer than the run
         *("--rate-limit", "auto", "--warnings", "off", "--no-color"),
         *_how_many(visit.max_examples, seconds),
         *(("--header", f"Authorization: Bearer {place.key}") if place.key else ()),
@@ -127,7 +127,7 @@ def _arguments(visit: Visit, folder: Path, seconds: int) -> Sequence[str]:
 
 
 def _how_many(max_examples: int | None, seconds: int) -> Sequence[str]:
-    """With a time, it goes on until that is over, whatever the number of examples."""
+    """With a time limit, schemathesis ignores the number of examples."""
     match max_examples:
         case None:
             return "--max-time", str(seconds)
@@ -138,7 +138,7 @@ def _how_many(max_examples: int | None, seconds: int) -> Sequence[str]:
 
 
 class _Run:
-    """A run of the fuzzer, and what it has reported so far."""
+    """A run of the fuzzer, and its reports so far."""
 
     def __init__(self, visit: Visit, fuzzer: Fuzzer) -> None:
         self._visit = visit
@@ -150,13 +150,13 @@ class _Run:
         self._asked: dict[str, Request] = {}
         self.calls: Counter[str] = Counter()
         self.said = ""
-        """What it printed: of use if it did not start."""
+        """Its output, for the case that it does not start."""
 
     def told(self) -> str:
         return ", ".join(f"{count} {call}" for call, count in sorted(self.calls.items()))
 
     async def breaches(self, arguments: Sequence[str]) -> list[Broken]:
-        """Run it to its end, or to the end of the time."""
+        """Run it until it ends or the time is up."""
         process = self._fuzzer.process
         assert process.stdin and process.stdout and process.stderr  # noqa: S101, PT018 - pipes, as asked for
         options = {
@@ -173,7 +173,7 @@ class _Run:
                     self._take(line)
             self.said += said.result().decode("utf-8", "replace")
         except TimeoutError:
-            self._visit.finding.notes.append("not to its end: the time was over")
+            self._visit.finding.notes.append("incomplete: the time was over")
         finally:
             self._target.unanswered |= self._asked
         return [_breach(title, failure) for title, failure in self._failures.items()]

@@ -1,4 +1,4 @@
-"""The law of statuses: what the contract refuses is refused, with the problem and the status that are documented."""
+"""The law of statuses: what the contract forbids is refused with the documented problem and status."""
 
 # ruff: noqa: PLR2004 - a status is best known by its number
 
@@ -43,14 +43,14 @@ _REFUSED: list[tuple[Request, str]] = [
 
 
 async def statuses(visit: Visit) -> None:
-    """Send what the contract refuses, in every way that costs no reply."""
+    """Send every kind of invalid request that costs no reply."""
     visit.finding.unit = "requests"
     for request, code in _REFUSED:
         problem = PROBLEMS[code]
         try:
             answer = await visit.target.ask(request)
         except HopAnswered:
-            continue  # the report tells of it
+            continue  # it is in the report
         visit.finding.tried += 1
         if answer.status < 400 or answer.json()["type"] != problem["type"]:
             raise refused(request, answer, f"{problem['status']} {problem['type']}")

@@ -12,7 +12,7 @@ _CONTRACT = "a repeated request with the same key and message gets the same repl
 
 
 async def idempotency(visit: Visit) -> None:
-    """Repeat a request after its end, as JSON, and with another message; and send two at the same time."""
+    """Repeat a request after its end, as JSON, and with another message; and send two concurrently."""
     (text,) = visit.messages(1)
     key = visit.token()
     request = chat(text, idempotency_key=key)

@@ -1,7 +1,7 @@
-"""The law of retries: a request that is repeated until it succeeds leaves one message, one conversation and one reply.
+"""The law of retries: a request repeated until it succeeds leaves one message, one conversation and one reply.
 
-A reply that failed does not count: the retry generates it anew, in its place. Failures are provoked where the bot obeys
-`/simulate`; of other bots, the retry of a reply that did not fail is seen.
+A failed reply does not count: the retry generates a new one in its place. Failures are provoked if the bot obeys
+`/simulate`; with other bots, only retries of successful replies are tried.
 """
 
 # ruff: noqa: PLR2004 - a status is best known by its number
@@ -14,13 +14,13 @@ from chat_verify.target import refused
 from chat_verify.visit import Visit
 
 _RETRIES = 3
-_ANEW = "a reply that failed does not count: the retry generates it anew, in its place"
+_ANEW = "a failed reply does not count: the retry generates a new one in its place"
 _ONE = "retries with one Idempotency-Key stay in one conversation"
-_GOES_ON = "with Last-Event-ID, the repeated request continues to read the failed reply"
+_GOES_ON = "with Last-Event-ID, the repeated request resumes the failed reply"
 
 
 async def retries(visit: Visit) -> None:
-    """Fail in the middle and before the first word, then repeat; and name the conversation of the first attempt."""
+    """Retry replies that failed in the middle or before the first word, with and without the conversation's id."""
     await _of_a_good_reply(visit)
     if not visit.simulates:
         visit.finding.notes.append("failures could not be provoked")
@@ -54,7 +54,7 @@ async def _of_one_that_failed(visit: Visit) -> None:
         retry = request if n % 2 == 0 else chat(text, heard.conversation_id, idempotency_key=key)
         again = await _hear_failure(visit, retry)
         if again.reply_id == heard.reply_id:
-            raise Broken(f"{shown(request)}, then again", f"the failed reply {heard.reply_id} again", _ANEW)
+            raise Broken(f"{shown(request)}, repeated", f"the failed reply {heard.reply_id} again", _ANEW)
         _in_one_conversation(request, heard.conversation_id, again.conversation_id)
         await _is_replaced(visit, heard.reply_id)
         heard = again
@@ -62,7 +62,7 @@ async def _of_one_that_failed(visit: Visit) -> None:
 
 
 async def _of_one_that_failed_early(visit: Visit) -> None:
-    """Before its first word, with a status: then the headers name the conversation."""
+    """Before the first word, with an error status: then the headers name the conversation."""
     request = chat(f"/simulate status=503\none two three {visit.token()}", idempotency_key=visit.token())
     conversation_id = ""
     for _ in range(_RETRIES):
@@ -72,7 +72,7 @@ async def _of_one_that_failed_early(visit: Visit) -> None:
             raise refused(request, answer, "the simulator fails as it is told: 503")
         made = answer.headers.get("conversation-id", "")
         if not made:
-            raise Unseen(f"{shown(request)[:100]}: the message was not stored, so nothing is known of its retries")
+            raise Unseen(f"{shown(request)[:100]}: the message was not stored, so its retries cannot be compared")
         _in_one_conversation(request, conversation_id or made, made)
         conversation_id = made
     conversation = get(f"/api/conversations/{conversation_id}")
@@ -107,7 +107,7 @@ async def _is_replaced(visit: Visit, reply_id: str) -> None:
     request = get(f"/api/replies/{reply_id}")
     answer = await visit.target.ask(request)
     if answer.status != 404:
-        raise refused(request, answer, f"{_ANEW}, so the failed one is not found any more: 404")
+        raise refused(request, answer, f"{_ANEW}, so the failed one is no longer found: 404")
 
 
 def _in_one_conversation(request: Request, one: str, other: str) -> None:

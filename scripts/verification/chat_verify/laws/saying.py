@@ -1,4 +1,4 @@
-"""The laws of grammar and text: every stream has its shape, and the text of a reply is the same wherever it is read."""
+"""The laws of grammar and text: every stream is well-formed, and a reply's text is the same wherever it is read."""
 
 from chat_verify.exchange import Request, chat, events, get, shown, whole_reply
 from chat_verify.exchange import cancelled as cancel_request
@@ -16,7 +16,7 @@ _EQUAL = "words, done, JSON and the stored message have the same text"
 
 
 async def probe(visit: Visit) -> None:
-    """Find out whether the bot obeys `/simulate`. Of any other bot, only as much is read as shows that it does not."""
+    """Find out whether the bot obeys `/simulate`, reading no more of its reply than necessary."""
     request = chat(f"/simulate pace_ms=0\n{_MARK}{visit.token()}")
     async with reading(visit.target, request, "a message gets a reply") as reply:
         await reply.on(words=len(_MARK.split()))
@@ -27,22 +27,22 @@ async def probe(visit: Visit) -> None:
 
 
 async def grammar(visit: Visit) -> None:
-    """Say something simple, and then texts that are hard to pass on."""
+    """Send a simple message, and then difficult ones."""
     for number, text in enumerate(["hello", *visit.messages(_MESSAGES)]):
-        visit.target.gives_keys = number > 0  # one message goes without a key
+        visit.target.gives_keys = number > 0  # one message is sent without a key
         heard = await hear(visit.target, chat(text))
         visit.finding.tried += 1
         visit.heard.append(heard)
         said, due = "".join(heard.words()), normalised(text)
         if visit.simulates and said != due:
             contract = f"the simulator echoes the message exactly: {due[:200]!r}"
-            raise Broken(shown(heard.request), f"the words give {said[:200]!r}", contract, law="text")
+            raise Broken(shown(heard.request), f"the words add up to {said[:200]!r}", contract, law="text")
         if visit.seconds_left() < 2 * heard.events[-1][0]:
             return  # the bot is too slow for more
 
 
 async def text(visit: Visit) -> None:
-    """Read replies as JSON, as a stream again, and in their conversation; and get one as JSON in the first place."""
+    """Read replies again as JSON, as a stream, and in their conversation; and create one as JSON."""
     told = [(heard, heard.transcript()) for heard in await heard_before(visit)]
     ended = [(heard, transcript) for heard, transcript in told if not transcript.failed]
     if not ended:
@@ -57,7 +57,7 @@ async def text(visit: Visit) -> None:
 
 
 async def heard_before(visit: Visit) -> list[Heard]:
-    """Replies that have ended; one of several words is among them, if the bot says that much."""
+    """Replies that have ended, including one of several words if the bot sends that many."""
     if not any(len(heard.words()) > 1 for heard in visit.heard):
         visit.heard.append(await hear(visit.target, chat("one two three four")))
     return visit.heard
@@ -97,7 +97,7 @@ async def _stored(visit: Visit, heard: Heard) -> tuple[Request, str]:
 
 
 async def _created_as_json(visit: Visit) -> None:
-    """`createReply` waits for the reply; then its stream is read. A bot that is slow has no time to finish."""
+    """Compare a reply from `createReply` with its stream, unless the bot is too slow for it."""
     slowest = max(heard.events[-1][0] for heard in visit.heard)
     if visit.seconds_left() < 2 * slowest:
         visit.finding.notes.append("createReply was not tried: the bot is too slow")

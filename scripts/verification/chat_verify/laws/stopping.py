@@ -1,4 +1,4 @@
-"""The law of cancelling: cancelReply stops a reply at once, and what was said so far is kept."""
+"""The law of cancelling: cancelReply stops a reply at once, and the text so far is kept."""
 
 import asyncio
 from time import monotonic
@@ -11,14 +11,14 @@ from chat_verify.visit import Visit
 
 _TIMES = 2
 _SOON_SECONDS = 4.0
-"""A cancelled reply may take so long to end: far longer than it does, far shorter than the replies are."""
+"""The time limit for a cancelled reply to end: far longer than necessary, far shorter than the whole reply."""
 _MOMENT_SECONDS, _MOMENT_WORDS = 1.0, 30
-"""What a reply may still say that ends by itself while the request is on its way."""
+"""How much more a reply may send if it ends by itself while the request is in flight."""
 _CONTRACT = "cancelReply stops generating at once; readers of the reply get done with finish_reason: cancelled"
 
 
 async def cancel(visit: Visit) -> None:
-    """Ask for a long reply, and cancel it after a few words."""
+    """Request a long reply, and cancel it after a few words."""
     random = visit.random()
     for _ in range(_TIMES):
         message = "Count from one to three hundred, in words, one number after the other, and leave none out."
@@ -29,7 +29,7 @@ async def cancel(visit: Visit) -> None:
             await reply.on(random.choice((1, 2, 5)))
             heard = reply.heard
             if heard.ended():
-                raise Unseen(f"the bot is done too soon to be cancelled: {len(heard.words())} words came at once")
+                raise Unseen(f"the bot is too fast to be cancelled: {len(heard.words())} words arrived at once")
             stop = cancel_request(heard.reply_id)
             await visit.target.get(stop, 204, "a running reply can be cancelled")
             await _stops(reply, f"{shown(request)[:100]}, then {shown(stop)}")
@@ -39,14 +39,14 @@ async def cancel(visit: Visit) -> None:
 
 
 async def _stops(reply: Reading, asked: str) -> None:
-    """Within a time in which a reply that was not cancelled would have said a lot."""
+    """Check that it ends in a time in which an uncancelled reply would have gone on for many words."""
     heard, words, stopped_at = reply.heard, len(reply.heard.words()), monotonic()
     try:
         async with asyncio.timeout(_SOON_SECONDS):
             await reply.to_the_end()
     except TimeoutError:
         more = len(heard.words()) - words
-        came = f"204, and {_SOON_SECONDS:g} s later the reply still went on: {more} more words"
+        came = f"204, but {_SOON_SECONDS:g} s later the reply still went on: {more} more words"
         raise Broken(asked, came, _CONTRACT) from None
     told = heard.transcript()
     if told.failed or told.end["finish_reason"] == "cancelled":
@@ -54,18 +54,18 @@ async def _stops(reply: Reading, asked: str) -> None:
     seconds, more = monotonic() - stopped_at, len(heard.words()) - words
     if seconds > _MOMENT_SECONDS or more > _MOMENT_WORDS:
         came = (
-            f"204, and the reply went on for {seconds:.1f} s and {more} words, to its end: {told.end['finish_reason']}"
+            f"204, but the reply went on for {seconds:.1f} s and {more} words, to its end: {told.end['finish_reason']}"
         )
         raise Broken(asked, came, _CONTRACT)
-    raise Unseen("the reply ended by itself at the moment in which it was cancelled")
+    raise Unseen("the reply ended by itself just as it was cancelled")
 
 
 async def _stays(visit: Visit, reply: Reading) -> None:
-    """As it was then, for everybody who reads it again."""
+    """Check that it is the same when read again."""
     heard = reply.heard
     told = heard.transcript()
     if told.failed:
-        raise Unseen(f"the reply failed as it was cancelled: {told.end['detail']}")
+        raise Unseen(f"the reply failed while it was being cancelled: {told.end['detail']}")
     request = events(heard.reply_id)
     again = (await hear(visit.target, request, "what was said is kept")).transcript().end
     if any(again.get(name) != told.end[name] for name in ("text", "finish_reason")):

@@ -1,1 +1,1 @@
-"""What was found, in the forms that people and programs read: text, JUnit, SARIF. Each writes a `Report`."""
+"""Writes a `Report` in formats for people and programs: text, JUnit, SARIF."""

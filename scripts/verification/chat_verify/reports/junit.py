@@ -1,4 +1,4 @@
-"""A report as JUnit XML, which CI systems show as tests: one for each law, and one for whether it was reached."""
+"""A report as JUnit XML, which CI systems show as tests: one per law, and one for reaching the deployment."""
 
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -8,7 +8,7 @@ from chat_verify.reports.text import account
 
 
 def write_junit(report: Report, path: Path) -> None:
-    """A broken law is a failure; one that could not be seen is skipped; not to reach the deployment is an error."""
+    """A broken law is a failure; one that could not be seen is skipped; an unreachable deployment is an error."""
     suite = ET.Element("testsuite", name="verify", time=f"{report.seconds:.1f}")
     reached = ET.SubElement(suite, "testcase", classname="verify", name="reached")
     if report.unreachable:
@@ -40,5 +40,5 @@ def _tell(case: "ET.Element[str]", finding: Finding, seed: int | None) -> None:
 
 
 def _plain(text: str) -> str:
-    """Without what XML cannot hold."""
+    """Replace what XML cannot contain."""
     return "".join(character if character.isprintable() or character == "\n" else "\ufffd" for character in text)

@@ -1,7 +1,7 @@
-"""A report as SARIF 2.1.0, which code hosts show as alerts: a rule for each law, a result for each breach or warning.
+"""A report as SARIF 2.1.0, which code hosts show as alerts: a rule per law, a result per breach or warning.
 
-A live deployment has no file, so its results point to the contract that it breaks; those of a recorded stream point to
-the line of the recording.
+A live deployment has no file, so its results point to the contract; those of a recorded stream point to the line in the
+recording.
 """
 
 import hashlib
@@ -48,7 +48,7 @@ def _run(report: Report) -> _JSON:
 
 def _results(finding: Finding, rule: int) -> Iterator[_JSON]:
     for breach in finding.breaches:
-        text = f"{breach.came}\n\nSent: {breach.request}\n\nDue: {breach.contract}"
+        text = f"{breach.came}\n\nSent: {breach.request}\n\nExpected: {breach.contract}"
         yield _result(finding, rule, "error", text, _place(breach))
     for warning in finding.warnings:
         yield _result(finding, rule, "warning", warning, _place(None))

@@ -1,4 +1,4 @@
-"""A report for people: each law with its verdict, each breach with what was sent, what came and what was due."""
+"""A report for people: each law with its verdict, each breach with what was sent, received and expected."""
 
 import textwrap
 from collections.abc import Iterator
@@ -60,12 +60,12 @@ def _of(finding: Finding, seed: int | None) -> Iterator[str]:
 
 
 def account(breach: Broken, seed: int | None) -> Iterator[str]:
-    """A breach, line by line."""
-    yield from _wrapped("where: " if breach.recording else "sent:  ", breach.request)
-    yield from _wrapped("came:  ", breach.came)
-    yield from _wrapped("due:   ", breach.contract)
+    """A breach as lines of text."""
+    yield from _wrapped("where:    " if breach.recording else "sent:     ", breach.request)
+    yield from _wrapped("received: ", breach.came)
+    yield from _wrapped("expected: ", breach.contract)
     if breach.seen_by:
-        yield from _wrapped("again: ", f"--seed {seed} --law {breach.seen_by}")
+        yield from _wrapped("repeat:   ", f"--seed {seed} --law {breach.seen_by}")
 
 
 def _wrapped(title: str, text: str, indent: str = _INDENT) -> Iterator[str]:

@@ -1,0 +1,39 @@
+"""The application's lifespan, for uvicorn, whose own logs an error with a traceback and does not pass it on."""
+
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+
+
+class Lifespan:
+    """What uvicorn calls before it accepts connections and after it has closed them, in one task."""
+
+    def __init__(self, app: FastAPI, check: Callable[[], None]) -> None:
+        """`check` is called when the application has started, and may raise."""
+        self._app = app
+        self._check = check
+        self._exits = AsyncExitStack()
+        self.should_exit = False
+        self.state: dict[str, Any] = {}
+
+    async def startup(self) -> None:
+        """Start the application. Raises whatever keeps it from starting."""
+        await self._exits.enter_async_context(self._app.router.lifespan_context(self._app))
+        try:
+            self._check()
+        except BaseException:
+            await self.shutdown()  # in good order: within the application, the error would come out in a group
+            raise
+
+    async def shutdown(self) -> None:
+        """End the application."""
+        await self._exits.aclose()
+
+
+def use(config: uvicorn.Config, lifespan: Lifespan) -> None:
+    """Have the server call it."""
+    config.load()
+    config.lifespan_class = lambda _: lifespan

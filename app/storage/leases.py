@@ -1,0 +1,147 @@
+"""Which instances live, where several share a PostgreSQL database; and the end of what dead ones have left behind.
+
+Each instance has a row that it touches a few times in the length of its lease. One that has not done so for a whole
+lease is dead: any other instance deletes the row and marks its replies `interrupted`, in one transaction. Who writes
+replies locks its own row first, so that a dead instance that comes back changes nothing: it finds no row, ends what it
+generates, and goes on under a new name.
+
+Nothing is held for longer than a transaction. A pooler in transaction mode hands sessions around, and a restart of
+PostgreSQL ends them all; neither is the death of an instance.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from contextlib import suppress
+from types import TracebackType
+from typing import Protocol, Self
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from app.storage.instances import (
+    Fenced,
+    Stamp,
+    enter,
+    leave,
+    lock_for_old_versions,
+    others,
+    seal,
+    take_cancellations,
+    touch,
+)
+from app.storage.owner import Owner, told_of
+from app.storage.postgres import Connector
+
+_BEATS = 4
+"""In the length of a lease."""
+_RETRY_SECONDS = 0.5
+_GRACE_SECONDS = 1.0
+"""So long a leaving instance may take to say so; else others find out."""
+
+_TROUBLE = (SQLAlchemyError, OSError, TimeoutError)
+
+_logger = logging.getLogger(__name__)
+
+
+class Generated(Protocol):
+    """The replies that this instance generates."""
+
+    def interrupt(self) -> None:
+        """End them all: this instance was declared dead, and readers elsewhere were told that they are interrupted."""
+        ...
+
+    def cancel_all(self, reply_ids: Iterable[str]) -> None:
+        """Cancel these: clients have asked other instances to."""
+        ...
+
+
+class Lease:
+    """Keeps an instance alive. An async context manager."""
+
+    def __init__(
+        self, engine: AsyncEngine, connector: Connector, owner: Owner, seconds: float, generated: Generated
+    ) -> None:
+        """`seconds` without a sign of life are death; `generated` is what others may end here."""
+        self.is_held = False
+        """Whether the last beat was written."""
+        self._engine = engine
+        self._connector = connector
+        self._owner = owner
+        self._seconds = seconds
+        self._generated = generated
+        self._since: dict[Stamp, float] = {}  # nothing has changed
+        self._trusts_at = 0.0
+        self._task: asyncio.Task[None]
+
+    async def __aenter__(self) -> Self:
+        """Begin to live. Raises what the database does if it cannot be."""
+        async with self._engine.begin() as connection:
+            await connection.run_sync(enter, self._owner.name, self._seconds)
+        self.is_held = True
+        self._task = asyncio.create_task(self._live())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave; what still runs under this name is left to others."""
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        with suppress(*_TROUBLE):
+            async with asyncio.timeout(_GRACE_SECONDS), self._engine.begin() as connection:
+                await connection.run_sync(leave, self._owner.name)
+
+    async def _live(self) -> None:
+        while True:
+            with suppress(*_TROUBLE):
+                await self._beat_while_it_works()
+            # Others may not have reached the database either: it takes a whole lease to tell who is dead.
+            self.is_held = False
+            self._since.clear()
+            self._trusts_at = asyncio.get_running_loop().time() + self._seconds
+            self._connector.distrust()
+            await asyncio.sleep(min(_RETRY_SECONDS, self._seconds / _BEATS))
+
+    async def _beat_while_it_works(self) -> None:
+        # A connection of its own: a pool that is in full use is no death.
+        async with asyncio.timeout(self._seconds / 2) as patience, self._engine.connect() as connection:
+            await self._lock(connection)
+            while True:
+                await self._beat(connection)
+                await self._end_what_the_dead_have_left(connection)
+                patience.reschedule(None)
+                await asyncio.sleep(self._seconds / _BEATS)
+                patience.reschedule(asyncio.get_running_loop().time() + self._seconds / 2)
+
+    async def _beat(self, connection: AsyncConnection) -> None:
+        try:
+            await connection.run_sync(touch, self._owner.name, self._seconds)
+        except Fenced:
+            _logger.error("this instance was taken for dead: its running replies end")  # noqa: TRY400 - as it is
+            self._owner.rename()
+            self._generated.interrupt()
+            await connection.run_sync(enter, self._owner.name, self._seconds)
+            await self._lock(connection)
+        cancelled = await connection.run_sync(take_cancellations, self._owner.name)
+        await connection.commit()
+        self.is_held = True
+        self._generated.cancel_all(cancelled)
+
+    async def _lock(self, connection: AsyncConnection) -> None:
+        if self._connector.prepares:  # with a pooler, the session is nobody's
+            await connection.run_sync(lock_for_old_versions, self._owner.name)
+
+    async def _end_what_the_dead_have_left(self, connection: AsyncConnection) -> None:
+        seen = await connection.run_sync(others, self._owner.name, self._seconds)
+        now = asyncio.get_running_loop().time()
+        self._since = {other.stamp: self._since.get(other.stamp, now) for other in seen}
+        suspects = [
+            other.stamp
+            for other in seen
+            # By the database's clock, and while we looked: that a clock jumps is nobody's death.
+            if other.silent_seconds > other.lease_seconds and now - self._since[other.stamp] >= other.lease_seconds / 2
+        ]
+        if suspects and now >= self._trusts_at:
+            told_of(await connection.run_sync(seal, suspects))
+        await connection.commit()

@@ -1,0 +1,180 @@
+"""What one instance generates, others stream, cancel and delete: by the database alone, as it is saved there."""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import anyio
+import pytest
+from hypothesis import given, settings
+
+from app.chat.model import Conversation
+from tests.support.addresses import CHAT, conversation_at, events_of, reply_at
+from tests.support.asgi import Client, Whole
+from tests.support.bots import GatedBot, ScriptedBot, no_open_reply
+from tests.support.databases import fresh_database_url, run_sql
+from tests.support.talk import Echo, ask, cancelled, got, problem, service
+from tests.support.texts import pieces, texts
+
+_PROFILE = settings.get_profile("laws")
+_GO_ON = {"user_message": "go on"}
+_QUICKLY = {"save_every_seconds": 0.02, "resume_window_seconds": 60}
+
+
+@dataclass(frozen=True, slots=True)
+class _Two:
+    """Two instances. The first one's bot is the gated one, the second one's is never asked."""
+
+    url: str
+    first: Client
+    second: Client
+    bot: GatedBot
+
+
+@asynccontextmanager
+async def _two(**of_the_first: object) -> AsyncIterator[_Two]:
+    url = fresh_database_url("postgresql")
+    bot, never = GatedBot(), Echo()
+    bot.let_through(2)
+    async with (
+        service(url, bot, **(_QUICKLY | of_the_first)) as (first, _),
+        service(url, never, **_QUICKLY) as (second, app),
+    ):
+        yield _Two(url, first, second, bot)
+        await no_open_reply(app)
+    assert never.seen == []
+
+
+async def test_a_reply_is_streamed_as_it_is_saved_elsewhere() -> None:
+    """Its words come while it runs, to several readers; the end is the same for all of them."""
+    async with _two() as two, two.first.stream("POST", CHAT, json=_GO_ON) as here:
+        path = events_of(here.headers["reply-id"])
+        async with two.second.stream("GET", path) as there, two.second.stream("GET", path) as again:
+            assert (there.status, there.headers["reply-id"]) == (200, here.headers["reply-id"])
+            raw = b""
+            async for chunk in there.chunks():
+                raw += chunk
+                if b"word2" in raw:
+                    break
+                two.bot.let_through(1)
+            assert (await got(two.second, reply_at(here.headers["reply-id"])))["state"] == "running"
+            await cancelled(two.second, here.headers["reply-id"])
+            raw += await there.read()
+            transcript = Whole(200, {}, await here.read()).transcript()
+            assert Whole(200, {}, raw).transcript() == transcript
+            assert Whole(200, {}, await again.read()).transcript() == transcript
+        assert transcript.reply.finish_reason == "cancelled"
+        assert two.bot.closed.is_set()
+
+
+async def test_a_client_may_have_read_more_than_is_saved() -> None:
+    """It waits, and goes on where it was: nothing comes twice."""
+    async with _two(save_every_seconds=3600) as two, two.first.stream("POST", CHAT, json=_GO_ON) as here:
+        reply_id = here.headers["reply-id"]
+        two.bot.let_through(2)
+        raw = b""
+        async for chunk in here.chunks():
+            raw += chunk
+            if b"word3" in raw:
+                break
+        after = raw.count(b"\n\n")
+        headers = {"last-event-id": f"{reply_id}:{after}"}
+        async with two.second.stream("GET", events_of(reply_id), headers=headers) as there:
+            await cancelled(two.first, reply_id)
+            rest = await there.read()
+        assert rest.replace(b": ping\n", b"") == await here.read()
+
+
+async def test_a_retry_attaches_to_what_runs_elsewhere() -> None:
+    """As a stream and as JSON; neither asks the bot again."""
+    async with _two() as two:
+        async with two.first.stream("POST", CHAT, json=_GO_ON, headers={"idempotency-key": "a"}) as here:
+            async with anyio.create_task_group() as group:
+                answers: list[Whole] = []
+
+                async def retry(path: str) -> None:
+                    answers.append(await ask(two.second, "go on", path=path, idempotency_key="a"))
+
+                group.start_soon(retry, CHAT)
+                group.start_soon(retry, "/api/replies")
+                await anyio.sleep(0.05)
+                await cancelled(two.first, here.headers["reply-id"])
+            await here.read()
+        assert [answer.status for answer in answers] == [200, 200]
+        assert {answer.headers["reply-id"] for answer in answers if "reply-id" in answer.headers} == {
+            here.headers["reply-id"]
+        }
+
+
+async def test_what_is_deleted_elsewhere_is_not_generated_any_more() -> None:
+    """Also where the bot says nothing, so that there is nothing to save."""
+    async with _two() as two, two.first.stream("POST", CHAT, json=_GO_ON) as here:
+        with anyio.fail_after(60):
+            async with two.second.stream("GET", events_of(here.headers["reply-id"])) as there:
+                deleted = await two.second.request("DELETE", conversation_at(here.headers["conversation-id"]))
+                assert deleted.status == 204
+                end = Whole(200, {}, await there.read()).transcript().problem
+                assert end.type == "urn:problem:reply-interrupted"
+            await two.bot.closed.wait()
+        await here.read()
+        assert await run_sql(two.url, "SELECT * FROM cancellations") == []
+
+
+async def test_what_its_owner_gave_up_is_interrupted_everywhere() -> None:
+    """A reader that follows it learns what the store says."""
+    async with _two() as two, two.first.stream("POST", CHAT, json=_GO_ON) as here:
+        async with two.second.stream("GET", events_of(here.headers["reply-id"])) as there:
+            await run_sql(two.url, "UPDATE messages SET state = 'interrupted' WHERE state = 'running'")
+            assert Whole(200, {}, await there.read()).transcript().problem.type == "urn:problem:reply-interrupted"
+        two.bot.let_through(2)
+        await here.read()
+
+
+async def test_whoever_leaves_stops_nothing_that_runs_elsewhere() -> None:
+    """The resume window is that of the instance which generates it."""
+    async with _two() as two, two.first.stream("POST", CHAT, json=_GO_ON) as here:
+        for _ in range(3):
+            async with two.second.stream("GET", events_of(here.headers["reply-id"])) as there:
+                await anext(there.chunks())
+        assert not two.bot.closed.is_set()
+        await cancelled(two.first, here.headers["reply-id"])
+        await here.read()
+
+
+async def test_another_principals_reply_is_nowhere() -> None:
+    """Whichever instance is asked."""
+    async with _two() as two:
+        answer = await two.second.request("POST", "/api/replies/" + "0" * 32 + "/cancel")
+        assert problem(answer) == (404, "reply-not-found")
+
+
+@pytest.fixture(scope="module")
+async def both() -> AsyncGenerator[tuple[Client, Client, ScriptedBot]]:
+    """Two instances for all examples."""
+    url = fresh_database_url("postgresql")
+    bot = ScriptedBot(Echo().reply)
+    async with (
+        service(url, bot, save_every_seconds=0.002, retention_seconds=0) as (first, _),
+        service(url, save_every_seconds=0.002) as (second, _),
+    ):
+        yield first, second, bot
+
+
+@settings(_PROFILE, max_examples=max(5, (_PROFILE.max_examples or 0) // 5))
+@given(texts.flatmap(pieces))
+async def test_the_words_are_the_same_on_any_instance(
+    both: tuple[Client, Client, ScriptedBot], said: list[str]
+) -> None:
+    """However the text is split into deltas, and wherever it is when it is saved."""
+    first, second, bot = both
+
+    async def speak(_: Conversation) -> AsyncGenerator[str, None]:
+        yield "so "
+        for delta in said:
+            yield delta
+            await anyio.sleep(0.003)
+
+    bot.script = speak
+    async with first.stream("POST", CHAT, json=_GO_ON) as here:
+        there = await second.request("GET", events_of(here.headers["reply-id"]))
+        assert there.transcript() == Whole(200, {}, await here.read()).transcript()
