@@ -143,7 +143,7 @@ class TokenVerifier:
         raise _Refused("signature")
 
     def _forget(self) -> None:
-        """End what a key has opened that the issuer has withdrawn."""
+        """End the grants of keys that the issuer has withdrawn."""
         texts = self._keys.texts
         for digest, opened in list(self._opened.items()):
             if opened.key not in texts:

@@ -55,7 +55,7 @@ class Charge:
 
 
 class BudgetStore(Protocol):
-    """Where it is kept what clients have had. All methods raise `StorageUnavailable` if the database fails."""
+    """Where the words that clients have received are kept. All methods raise `StorageUnavailable`."""
 
     async def spent(self, now_ms: int) -> Iterable[Spent]:
         """All windows that have not ended, those that end first at the front; others are forgotten."""

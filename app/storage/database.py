@@ -97,19 +97,19 @@ class Database:
             exits.enter_context(file_lock(self._address))
             await migrate(self._engine)
             await self._transactions.run(seal_all)
-            return record_writer(owner, None)
+            return record_writer(owner, is_fenced=False)
         assert self._connector is not None  # noqa: S101 - it is PostgreSQL
         await check_encoding(self._engine)
         await migrate(self._engine)
         lease = Lease(self._engine, self._connector, owner, self._lease_seconds, self.generated)
         await exits.enter_async_context(lease)
-        return record_writer(owner, self._lease_seconds)
+        return record_writer(owner, is_fenced=True)
 
     def _probe(self, connection: Connection) -> None:
         if isinstance(self._address, SqliteFile):
             write_something(connection)
         else:
-            touch(connection, self._owner.name, self._lease_seconds)
+            touch(connection, self._owner.name)
 
     @asynccontextmanager
     async def _housekeeping(self) -> AsyncIterator[None]:

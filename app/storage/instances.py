@@ -1,19 +1,23 @@
 """The statements about instances: each has a row, with the last sign of its life by the database's clock."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import BigInteger, Connection, and_, cast, delete, exists, func, insert, or_, select, update
+from sqlalchemy import BigInteger, Connection, and_, cast, delete, exists, func, insert, or_, select, text, update
 from sqlalchemy.dialects import sqlite
 
 from app.storage.schema import RUNNING, cancellations, instances, messages
 
 _NOW_MS = cast(func.extract("epoch", func.clock_timestamp()) * 1000, BigInteger)
 _STARTED_MS = cast(func.extract("epoch", func.pg_postmaster_start_time()) * 1000, BigInteger)
-_FENCE = (
-    "SELECT set_config('idle_in_transaction_session_timeout', $1, true) FROM instances WHERE owner = $2 FOR KEY SHARE"
+_FENCE = "SELECT pg_advisory_xact_lock_shared($1, $2) FROM instances WHERE owner = $3 FOR KEY SHARE"
+_WRITERS = text(
+    "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2 AND classid = :space"
+    " AND objid = :number AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
 )
+_SPACE = 0x63686174
+"""Of the locks that writers hold during a transaction; among them, each instance has a number."""
 
 Stamp = tuple[str, int]
 """An instance's name, and when it last touched its row, in milliseconds; 0 if it has none."""
@@ -33,14 +37,23 @@ class Other:
     """How long the database, while it was there, has had no sign of its life."""
 
 
-def fence(connection: Connection, owner: str, lease_seconds: float) -> None:
-    """Let nobody declare the instance dead before the transaction ends.
+def fence(connection: Connection, owner: str) -> None:
+    """Let nobody declare the instance dead before the transaction ends, and let others see whose it is.
 
-    Should the instance stop in the midst of it, PostgreSQL ends it before the lease does. Raises `Fenced`.
+    Raises `Fenced`.
     """
-    alive = connection.exec_driver_sql(_FENCE, (f"{lease_seconds * 500:.0f}", owner))
+    alive = connection.exec_driver_sql(_FENCE, (_SPACE, _number(owner), owner))
     if alive.first() is None:
         raise Fenced
+
+
+def end_transactions(connection: Connection, owners: Iterable[str]) -> int:
+    """End the sessions in which instances are writing. Returns how many.
+
+    One that stands still in the midst of a transaction holds its row for ever, and PostgreSQL's own limits do not see
+    it: between two messages of one statement, a session counts as active.
+    """
+    return sum(len(connection.execute(_WRITERS, {"space": _SPACE, "number": _number(owner)}).all()) for owner in owners)
 
 
 def enter(connection: Connection, owner: str, lease_seconds: float) -> None:
@@ -49,9 +62,9 @@ def enter(connection: Connection, owner: str, lease_seconds: float) -> None:
     connection.execute(insert(instances).values(row))
 
 
-def touch(connection: Connection, owner: str, lease_seconds: float) -> None:
+def touch(connection: Connection, owner: str) -> None:
     """Give a sign of life. Raises `Fenced`."""
-    fence(connection, owner, lease_seconds)
+    fence(connection, owner)
     connection.execute(update(instances).where(instances.c.owner == owner).values(seen_ms=_NOW_MS))
 
 
@@ -119,6 +132,11 @@ def lock_for_old_versions(connection: Connection, owner: str) -> None:
 def _is_free(connection: Connection, owner: str) -> bool:
     """Whether no instance of version 0.2 holds the lock; ours on it ends with the transaction."""
     return bool(connection.scalar(select(func.pg_try_advisory_xact_lock(_key(owner)))))
+
+
+def _number(owner: str) -> int:
+    """31 bits: what is an `oid` in the list of locks is a signed number when one is taken."""
+    return int.from_bytes(bytes.fromhex(owner)[:4]) >> 1
 
 
 def _key(owner: str) -> int:

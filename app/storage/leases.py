@@ -22,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from app.storage.instances import (
     Fenced,
     Stamp,
+    end_transactions,
     enter,
     leave,
     lock_for_old_versions,
@@ -38,6 +39,9 @@ _BEATS = 4
 _RETRY_SECONDS = 0.5
 _GRACE_SECONDS = 1.0
 """So long a leaving instance may take to say so; else others find out."""
+
+_ENDING_SECONDS = 0.2
+"""So long a session may take to end, before it is looked for the next time."""
 
 _TROUBLE = (SQLAlchemyError, OSError, TimeoutError)
 
@@ -116,7 +120,7 @@ class Lease:
 
     async def _beat(self, connection: AsyncConnection) -> None:
         try:
-            await connection.run_sync(touch, self._owner.name, self._seconds)
+            await connection.run_sync(touch, self._owner.name)
         except Fenced:
             _logger.error("this instance was taken for dead: its running replies end")  # noqa: TRY400 - as it is
             self._owner.rename()
@@ -143,5 +147,7 @@ class Lease:
             if other.silent_seconds > other.lease_seconds and now - self._since[other.stamp] >= other.lease_seconds / 2
         ]
         if suspects and now >= self._trusts_at:
+            if await connection.run_sync(end_transactions, [name for name, _ in suspects]):
+                await asyncio.sleep(_ENDING_SECONDS)
             told_of(await connection.run_sync(seal, suspects))
         await connection.commit()

@@ -28,9 +28,9 @@ from app.storage.writer import Prepare, Work
 _Row = dict[str, object]
 
 
-def record_writer(owner: Owner, lease_seconds: float | None) -> Prepare:
+def record_writer(owner: Owner, *, is_fenced: bool) -> Prepare:
     """What stores records, as those of `owner`: in PostgreSQL for the holder of a lease, else in SQLite."""
-    upsert = sqlite.insert if lease_seconds is None else postgresql.insert
+    upsert = postgresql.insert if is_fenced else sqlite.insert
     # A commit whose answer was lost is repeated, so it is no error if the reply is there already. Another reply in its
     # place, or with its key, is one: two instances were asked at the same time, and the other one was quicker.
     insert = upsert(messages)
@@ -66,8 +66,8 @@ def record_writer(owner: Owner, lease_seconds: float | None) -> Prepare:
         )
 
         def write(connection: Connection) -> None:
-            if lease_seconds is not None:
-                fence(connection, name, lease_seconds)
+            if is_fenced:
+                fence(connection, name)
             for statement, rows in steps:
                 if rows:
                     statement.run(connection, rows)

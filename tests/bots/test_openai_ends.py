@@ -201,7 +201,7 @@ async def test_usage_on_the_way_is_told_on_the_way() -> None:
         ([framed(finish(CANARY))], "its finish reason is unknown"),
         ([framed(event({"error": CANARY}))], "it broke off with an error: it failed"),
         ([framed(event({"error": {"code": 503, "message": CANARY}}))], "it broke off with an error: it is busy"),
-        ([framed(b"data: nonsense\n\n")], "no chunk of a chat completion"),
+        ([framed(b"data: nonsense\n\n")], "not a chat completion chunk"),
     ],
     ids=["cut", "no finish reason", "abort", "another reason", "an error", "busy", "nonsense"],
 )

@@ -24,7 +24,9 @@ PATIENCE_SECONDS = 300.0
 
 _NOT_CHECKED_IN = shutil.ignore_patterns(".git", ".venv", "build", "__pycache__", ".*_cache", ".hypothesis")
 _LISTENS = re.compile(r"running on (http://127\.0\.0\.1:[0-9]+)")
-_STARTED = "Application startup complete."
+_STARTED = r"Application startup complete\.|the service is running on"
+"""As uvicorn says it, and as the service's own server does."""
+
 _OF_THIS_RUN = re.compile(r"(CHAT|CONTRACT|PYTEST|PYTHON|UVICORN).*|VIRTUAL_ENV", re.IGNORECASE)
 
 
@@ -171,12 +173,12 @@ class Service:
         return match[1]
 
     def _read_to(self, wanted: str) -> str:
-        """Read the log up to a line that contains `wanted` or, if that is empty, to its end."""
+        """Read the log up to a line that matches `wanted`, a pattern, or, if that is empty, to its end."""
         assert self._process.stdout
         seen: list[str] = []
         for line in self._process.stdout:
             seen.append(line)
-            if wanted and wanted in line:
+            if wanted and re.search(wanted, line):
                 break
         else:
             assert not wanted, f"{self._command}\nended without {wanted!r}:\n{''.join(seen)}"

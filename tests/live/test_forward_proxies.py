@@ -193,7 +193,7 @@ def test_an_issuer_is_asked_through_a_tunnel(
     authority: tuple[ssl.SSLContext, Path],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The proxy sees where to, and nothing else; whom not to trust is told as without a proxy."""
+    """The proxy learns the host and nothing else; a certificate that is not trusted is reported as without a proxy."""
     context, file = authority
     with Issuer(rsa_key(), context=context) as issuer, ForwardProxy("somebody:a secret") as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://somebody:a%20secret@127.0.0.1:{proxy.port}")

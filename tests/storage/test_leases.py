@@ -11,9 +11,11 @@ import psutil
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from app.storage.address import database_url as parsed
 from app.storage.database import create_engine
+from app.storage.instances import fence
 from tests.support.addresses import CHAT
 from tests.support.asgi import Client, Whole
 from tests.support.bots import GatedBot
@@ -109,6 +111,26 @@ async def test_an_instance_that_is_frozen_finds_out_that_it_was_taken_for_dead()
             assert (await anyio.to_thread.run_sync(wire.answer)).status == 200
         assert await run_sql(url, _STATES) == [("interrupted",), ("completed",)]
         assert "taken for dead" in frozen.log()
+
+
+async def test_an_instance_that_stands_still_while_it_writes_is_found_out() -> None:
+    """Its transaction holds its row, and would for as long as it stands still: others end the session."""
+    url = fresh_database_url("postgresql")
+    async with _instance(url) as (client, _):
+        await replied(client, "hello")
+    dead = "0f" * 16
+    await run_sql(url, "UPDATE messages SET state = 'running', owner = :dead WHERE role = 'assistant'", dead=dead)
+    await run_sql(url, "INSERT INTO instances VALUES (:dead, 0, 1000)", dead=dead)
+    engine = create_engine(parsed(url), _PATIENCE_SECONDS)
+    connection = await engine.connect()
+    await connection.run_sync(fence, dead)
+    await connection.execute(text("UPDATE messages SET text = 'more' WHERE role = 'assistant'"))
+    async with _instance(url):
+        await _until(url, _STATES, lambda rows: rows == [("interrupted",)])
+    with pytest.raises(DBAPIError):
+        await connection.commit()
+    await engine.dispose()
+    assert await run_sql(url, "SELECT text FROM messages WHERE role = 'assistant'") == [("hello",)]
 
 
 async def test_nothing_is_begun_under_the_name_of_a_dead_one() -> None:

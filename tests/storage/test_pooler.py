@@ -39,7 +39,7 @@ async def test_everything_works_through_a_pooler(parameters: str) -> None:
             again = [await replied(client, "more", reply.conversation_id) for client in (second, first, second)]
             assert len({one.reply_id for one in again}) == 3
             assert len(await messages(second, reply.conversation_id)) == 8
-            left = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
+            left = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1"  # of a session
             assert await run_sql(direct, left) == [(0,)]
         for _ in range(2):
             async with service(url) as (client, _):
