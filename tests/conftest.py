@@ -20,6 +20,7 @@ _SLOW = {
         "bots/test_local.py",  # a real model
         "bots/test_local_endurance.py",
         "bots/test_local_ends.py",
+        "bots/test_local_leaving.py",
         "bots/test_local_refusals.py",
         "browser",
         "contract/test_changes.py",  # programs

@@ -200,6 +200,8 @@ _TABLE: tuple[tuple[Meaning, tuple[str, ...]], ...] = (
             "overloaded|capacity|queue (?:is )?full|too busy|resource_?exhausted|insufficient_system_resource",
             "(?:server|engine|model) (?:is )?(?:currently )?(?:too )?(?:busy|loading|unavailable)|loading model",
             "try again later|warming up|no available (?:server|worker|channel)|temporarily unavailable",
+            # What a gateway says of an engine that it cannot reach.
+            "connection (?:error|refused)|cannot connect to host|connection attempts failed|no healthy upstream",
         ),
     ),
 )

@@ -107,3 +107,23 @@ MISCONFIGURED: dict[str, Script] = {
     "OpenAI, credit": answer(429, _error("You exceeded your current quota", code="insufficient_quota")),
     "a page behind a redirect": answer(307, b"", {"Location": "https://sign-in.example"}),
 }
+
+UNREACHABLE: dict[str, Script] = {
+    "LiteLLM": answer(
+        500,
+        _error(
+            "litellm.InternalServerError: InternalServerError: OpenAIException - Connection error.\n\nLiteLLM: model "
+            "group 'local' failed with the error above. No fallback was attempted.",
+            type="internal_server_error",
+            param=None,
+            code="500",
+        ),
+    ),
+    "LiteLLM, with aiohttp": answer(500, _error("Cannot connect to host 10.0.0.1:8000 ssl:default [None]", code="500")),
+    "One API": answer(
+        500, _error('do request failed: Post "http://10.0.0.1/v1": dial tcp: connect: connection refused')
+    ),
+    "a gateway with httpx": answer(502, {"detail": "All connection attempts failed"}),
+    "a service mesh": answer(503, b"no healthy upstream", {"Content-Type": "text/plain"}),
+    "LiteLLM, while streaming": begun(event(_error("OpenAIException - Connection error.", code="500"))),
+}

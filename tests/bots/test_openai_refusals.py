@@ -5,10 +5,10 @@ from itertools import pairwise
 
 import pytest
 
-from app.chat.errors import BotFailed, BotMisconfigured, MessageRefused
+from app.chat.errors import BotFailed, BotMisconfigured, BotUnavailable, MessageRefused
 from app.chat.model import Conversation, Finish, Message
 from tests.bots.asking import HELLO, TALK, WHOLE, ask, asking, hear
-from tests.bots.complaints import FILTERED, MISCONFIGURED, TOO_LONG
+from tests.bots.complaints import FILTERED, MISCONFIGURED, TOO_LONG, UNREACHABLE
 from tests.bots.faults import CANARY
 from tests.support.completions import DONE, answer, chunk, event, finish, said, stream, usage
 from tests.support.engine import Exchange, FakeEngine, Script
@@ -192,3 +192,11 @@ async def test_what_is_said_in_a_row_is_one_message() -> None:
     async with asking(engine) as bot:
         await ask(bot, conversation)
     assert json.dumps(engine.exchanges[0].body["messages"]) == '[{"role": "user", "content": "a\\n\\nb\\n\\nc"}]'
+
+
+@pytest.mark.parametrize("refusal", UNREACHABLE.values(), ids=UNREACHABLE.keys())
+async def test_an_engine_that_its_gateway_cannot_reach_is_unavailable(refusal: Script) -> None:
+    """As one is that this service cannot reach; whatever status the gateway makes of it."""
+    heard, _ = await hear(refusal, refusal)
+    assert type(heard.error) is BotUnavailable
+    assert CANARY not in str(heard)

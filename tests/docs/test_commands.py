@@ -90,6 +90,12 @@ def is_for_another_machine(command: Command, reader: Reader) -> None:
     assert reader.folder.is_dir()
 
 
+def is_tried_by_a_script(command: Command, reader: Reader) -> None:
+    """It needs a model from a hub. `scripts/engines` starts it with one from the package index; see `test_engines`."""
+    assert "transformers serve " in command.text
+    assert reader.folder.is_dir()
+
+
 def is_what_ci_runs(command: Command, reader: Reader) -> None:
     """CI runs it beside these tests."""
     assert command.text in (reader.folder / ".ci" / "run").read_text("utf-8")
@@ -132,11 +138,12 @@ RULES: dict[str, Callable[[Command, Reader], None]] = {
     "|".join(pattern for pattern in FROM_NOTHING if pattern != "scripts/serve"): is_for_another_machine,
     r"CHAT_OPENAI_BASE_URL=\S+ scripts/serve --bot openai": serves_an_engine,
     r"([A-Z_]+=\S+ )*scripts/serve( --bot (simulator|greeter))?": serves,
+    r"python3 -m venv build/transformers\n.*\n.*transformers serve .*": is_tried_by_a_script,
     r"scripts/(check|test)": is_what_ci_runs,
     r"scripts/test --fast": is_tried_on_one_file,
     r"([A-Z_]+=\S+ )*scripts/test (?!.* -k )(?!--fast).*": collects_tests,
     r"\.venv/bin/schemathesis .*": fuzzes,
-    r"scripts/((bench|sdk)( .*)?|release)": tells_its_options,
+    r"scripts/((bench|engines|sdk)( .*)?|release)": tells_its_options,
     r"scripts/verify http\S+": verifies,
 }
 """What is not simply run: each command is for one of these at most."""

@@ -17,6 +17,7 @@ from app.chat.model import Conversation, Message
 from app.environment.variables import PREFIX
 from app.operators.settings import described
 from app.settings import Settings
+from scripts.engine_trials.catalogue import ENGINES
 from tests.contract.document import DOCUMENT, PLACES, PROBLEMS
 from tests.docs.pages import PAGES, README, ROOT, Page
 
@@ -56,6 +57,7 @@ def test_every_command_in_the_prose_stands_in_a_block_too() -> None:
     """There it is run. What a script runs is run with it."""
     scripts = [path.read_text("utf-8") for path in (ROOT / "scripts").iterdir() if path.is_file()]
     blocks = [block.text for page in PAGES.values() for block in page.blocks]
+    blocks += [engine.documented for engine in ENGINES.values()]  # `scripts/engines` runs them
     spans = [span for page in PAGES.values() for span in _CODE.findall(page.prose) if _PROGRAM.fullmatch(span)]
     assert "python -m app" in spans
     assert [span for span in spans if not any(span in text for text in [*blocks, *scripts])] == []
