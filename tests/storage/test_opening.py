@@ -1,5 +1,6 @@
 """A database that cannot be opened: one line that says what is wrong and what to do, also for operators' commands."""
 
+import asyncio
 import os
 import socket
 import sqlite3
@@ -162,6 +163,32 @@ async def test_a_server_that_is_down_or_starting_is_told() -> None:
         url = postgres.database_url()
         postgres.stop()
         assert "no server listens on a socket" in await _told(url)
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("57P03", "is starting up or shutting down"),
+        ("53300", "takes no more connections"),
+        ("53100", "disk is full"),
+        ("08P01", "refuses the connection (08P01)"),
+        ("57P01", "has closed the connection (57P01)"),
+        ("XX000", "reports an error (XX000)"),
+    ],
+)
+async def test_what_a_server_answers_at_once_is_told(code: str, told: str) -> None:
+    """By the code that it gives; its words are not repeated."""
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1024)
+        fields = f"SFATAL\0VFATAL\0C{code}\0Mwith {_SECRET}\0\0".encode()
+        writer.write(b"E" + (len(fields) + 4).to_bytes(4) + fields)
+        writer.close()
+
+    server = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        assert told in await _told(f"postgresql://chat:{_SECRET}@127.0.0.1:{port}/chat?sslmode=disable")
 
 
 def test_the_service_tells_the_same(tmp_path: Path) -> None:
