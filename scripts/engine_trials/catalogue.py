@@ -104,8 +104,9 @@ TRANSFORMERS = Engine(
     title="`transformers serve`",
     requirements=("transformers[serving]==5.24.0", TORCH, "gguf==0.19.0", "accelerate==1.15.0"),
     documented="transformers serve MODEL --continuous-batching --port 8080",
-    notes="`stop` has no effect; the first request sets the sampling for all; no limit of the context: lower "
-    "`CHAT_HISTORY_CHARACTERS` to three times the tokens that the model takes",
+    notes="without `--continuous-batching`, one reply at a time; `stop` has no effect; the first request sets the "
+    "sampling for all; no limit of the context: lower `CHAT_HISTORY_CHARACTERS` to three times the tokens that the "
+    "model takes",
     command=("{bin}/transformers", "serve", "{folder}", "--continuous-batching", "--port", "{port}"),
     has_key=False,
     context_tokens=None,
@@ -137,7 +138,8 @@ MLX = Engine(
     documented="mlx_lm.server --model MODEL --port 8080",
     command=("{bin}/mlx_lm.server", "--model", "{folder}", "--port", "{port}"),
     settings={"OPENAI_MODEL": "default_model"},
-    notes="set `CHAT_OPENAI_MODEL=default_model`",
+    notes="set `CHAT_OPENAI_MODEL=default_model`; a `stop` text is cut out, and the reply goes on; no limit of the "
+    "context: lower `CHAT_HISTORY_CHARACTERS`",
     has_key=False,
     context_tokens=None,
     slots=None,
@@ -158,6 +160,6 @@ LITELLM = Engine(
     ready_path="/health/liveliness",
 )
 
-_ORDER = (TRANSFORMERS, LLAMA_CPP, LLAMA_CPP_PYTHON, VLLM, LITELLM)
+_ORDER = (TRANSFORMERS, LLAMA_CPP, LLAMA_CPP_PYTHON, VLLM, MLX, LITELLM)
 ENGINES: Mapping[str, Engine] = {engine.name: engine for engine in _ORDER}
 """In the order of the table."""

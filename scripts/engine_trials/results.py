@@ -61,14 +61,16 @@ def tables(results: Mapping[str, Result]) -> str:
     rows = [[name, *(results[engine.name].trials.get(name, "not tried") for engine in engines)] for name in TRIALS]
     dates = sorted({results[engine.name].date for engine in engines})
     made = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
-    other = ", ".join(engine.title for engine in engines if engine.stands_in)
+    other = " and ".join(engine.title for engine in engines if engine.stands_in)
     conditions = (
         f"Tried on {made}, on one core of a shared machine, without a GPU, with SmolLM2 135M; where that can be set, "
         f"with a context of {CONTEXT_TOKENS:,} tokens and {SLOTS} replies at the same time. Idle means that the engine "
         "takes no more of the processor than before; how fast it is depends on what else the machine does."
     )
     if other:
-        conditions += f" The packages of {other} lack the program; the same server was started with the same options."
+        conditions += (
+            f" For {other}, whose packages lack the program, the same server was started with the same options."
+        )
     return f"{_table(start)}\n{conditions}\n\n{_table([heads, *rows])}"
 
 
