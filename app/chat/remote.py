@@ -5,16 +5,19 @@ per reply however many readers it has, into a log like any other.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable
 
 from app.chat.access import Principal
-from app.chat.errors import ChatError, ReplyElsewhere, ReplyInterrupted, StorageUnavailable
+from app.chat.errors import ReplyElsewhere, ReplyInterrupted, StorageUnavailable
 from app.chat.model import Failed
 from app.chat.past import end_of, words_of
 from app.chat.ports import Store
 from app.chat.running import RunningReply
 
 _CANCEL_POLL_SECONDS = 0.25
+
+_logger = logging.getLogger(__name__)
 
 
 class RemoteReplies:
@@ -81,10 +84,11 @@ class RemoteReplies:
             await asyncio.sleep(self._interval_seconds)
             try:
                 await self._read(reply)
-            except StorageUnavailable:
-                continue  # the instance that generates it may go on
-            except ChatError as error:
+            except ReplyInterrupted as error:
                 reply.log.close(Failed(error))
+            except Exception as error:  # noqa: BLE001 - what cannot be read now may be readable next time
+                if not isinstance(error, StorageUnavailable):
+                    _logger.error("following a reply failed: %s", type(error).__qualname__)  # noqa: TRY400
 
     async def _read(self, reply: RunningReply) -> None:
         found = await self._store.reply(reply.reply_id, reply.record.principal)
