@@ -77,6 +77,7 @@ def write_something(connection: Connection) -> None:
 
 def leave(connection: Connection, owner: str) -> None:
     """Be known no more. What still runs under the name, others find."""
+    connection.execute(delete(cancellations).where(cancellations.c.owner == owner))
     connection.execute(delete(instances).where(instances.c.owner == owner))
 
 

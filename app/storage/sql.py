@@ -1,15 +1,14 @@
 """The store, in SQL: what SQLite and PostgreSQL both understand."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
-    Select,
     String,
     and_,
     delete,
@@ -18,7 +17,6 @@ from sqlalchemy import (
     true,
     tuple_,
 )
-from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import RowMapping
 
 from app.chat.access import EVERYBODY, Principal
@@ -34,15 +32,13 @@ from app.chat.model import (
     StoredMessage,
     Usage,
 )
-from app.storage.schema import RUNNING, cancellations, conversations, idempotency_keys, messages
+from app.storage.forgetting import forget, purge_step, request_cancellation
+from app.storage.schema import conversations, idempotency_keys, messages
 from app.storage.transactions import Transactions, answered
 from app.storage.writability import Writability
 from app.storage.writer import GroupWriter
 
 Result = TypeVar("Result")
-
-_AT_ONCE = 200
-"""So many conversations are purged in one transaction: others want to write too."""
 
 _FAILED = {"failed", "interrupted"}
 
@@ -120,7 +116,7 @@ class SqlStore:
 
         def write(connection: Connection) -> None:
             found = select(messages.c.owner, messages.c.reply_id).join(conversations)
-            _request_cancellation(connection, found.where(*theirs))
+            request_cancellation(connection, found.where(*theirs))
 
         await self._connected(write)
 
@@ -196,28 +192,18 @@ class SqlStore:
 
         def write(connection: Connection) -> None:
             theirs = connection.scalars(select(conversations.c.id).where(_is_of(conversation_id, principal))).all()
-            if not theirs or not _forget(connection, theirs):
+            if not theirs or not forget(connection, theirs):
                 raise ConversationNotFound
 
         await self._connected(write)
 
     async def purge(self, older_than_ms: int) -> int:
         """Forget conversations that nobody has spoken in since. Returns how many."""
-
-        def write(connection: Connection, principal: str) -> tuple[int, str | None]:
-            """One step, and whose turn it is then. To find them by time alone, of all, would take one more index."""
-            theirs = select(conversations.c.id).where(conversations.c.principal == principal)
-            found = connection.scalars(theirs.where(conversations.c.updated_ms < older_than_ms).limit(_AT_ONCE)).all()
-            if found:
-                _forget(connection, found)
-                return len(found), principal
-            others = select(conversations.c.principal).where(conversations.c.principal > principal)
-            return 0, connection.scalar(others.order_by(conversations.c.principal).limit(1))
-
         purged = 0
         principal: str | None = EVERYBODY.name  # the first of all
         while principal is not None:
-            count, principal = await self._connected(partial(write, principal=principal))
+            step = partial(purge_step, older_than_ms=older_than_ms, principal=principal)
+            count, principal = await self._connected(step)
             purged += count
         return purged
 
@@ -250,20 +236,3 @@ def _message(row: RowMapping) -> StoredMessage:
     prompt_tokens, completion_tokens = row["prompt_tokens"], row["completion_tokens"]
     usage = None if prompt_tokens is None else Usage(prompt_tokens, completion_tokens)
     return StoredMessage(**{name: row[name] for name in names}, usage=usage)
-
-
-def _request_cancellation(connection: Connection, found: Select[Any]) -> None:
-    """For each running reply that is found, whoever generates it. SQLite has one instance, which needs no message."""
-    if connection.dialect.name == "postgresql":
-        insert = postgresql.insert(cancellations).from_select(["owner", "reply_id"], found.where(RUNNING))
-        connection.execute(insert.on_conflict_do_nothing())
-
-
-def _forget(connection: Connection, conversation_ids: Sequence[str]) -> int:
-    """Delete conversations and all that belongs to them. Returns how many there were."""
-    theirs = messages.c.conversation_id.in_(conversation_ids)
-    _request_cancellation(connection, select(messages.c.owner, messages.c.reply_id).where(theirs))
-    replies = select(messages.c.reply_id).where(messages.c.conversation_id.in_(conversation_ids))
-    connection.execute(delete(idempotency_keys).where(idempotency_keys.c.reply_id.in_(replies)))
-    gone = connection.execute(delete(conversations).where(conversations.c.id.in_(conversation_ids)))
-    return gone.rowcount

@@ -1,0 +1,40 @@
+"""Deletes conversations with all that belongs to them, and asks other instances to stop what they generate in them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Select, delete, select
+from sqlalchemy.dialects import postgresql
+
+from app.storage.schema import RUNNING, cancellations, conversations, idempotency_keys, messages
+
+_AT_ONCE = 200
+"""So many conversations are purged in one transaction: others want to write too."""
+
+
+def request_cancellation(connection: Connection, found: Select[Any]) -> None:
+    """For each running reply that is found, whoever generates it. SQLite has one instance, which needs no message."""
+    if connection.dialect.name == "postgresql":
+        insert = postgresql.insert(cancellations).from_select(["owner", "reply_id"], found.where(RUNNING))
+        connection.execute(insert.on_conflict_do_nothing())
+
+
+def forget(connection: Connection, conversation_ids: Sequence[str]) -> int:
+    """Delete conversations and all that belongs to them. Returns how many there were."""
+    theirs = messages.c.conversation_id.in_(conversation_ids)
+    request_cancellation(connection, select(messages.c.owner, messages.c.reply_id).where(theirs))
+    replies = select(messages.c.reply_id).where(messages.c.conversation_id.in_(conversation_ids))
+    connection.execute(delete(idempotency_keys).where(idempotency_keys.c.reply_id.in_(replies)))
+    gone = connection.execute(delete(conversations).where(conversations.c.id.in_(conversation_ids)))
+    return gone.rowcount
+
+
+def purge_step(connection: Connection, older_than_ms: int, principal: str) -> tuple[int, str | None]:
+    """One step, and whose turn it is then. To find them by time alone, of all, would take one more index."""
+    theirs = select(conversations.c.id).where(conversations.c.principal == principal)
+    found = connection.scalars(theirs.where(conversations.c.updated_ms < older_than_ms).limit(_AT_ONCE)).all()
+    if found:
+        forget(connection, found)
+        return len(found), principal
+    others = select(conversations.c.principal).where(conversations.c.principal > principal)
+    return 0, connection.scalar(others.order_by(conversations.c.principal).limit(1))
