@@ -93,7 +93,7 @@ def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Verdict]:
         def fuzz(flaw: str) -> Verdict:
             folder = tmp_path_factory.mktemp(flaw)
             document, keys = locked_document(folder), None if flaw in UNSIGNED else (key, others)
-            walked = [part for operation_id in WALKED.get(flaw, ()) for part in ("--include-operation-id", operation_id)]
+            walked = [part for name in WALKED.get(flaw, ()) for part in ("--include-operation-id", name)]
             examples = "200" if walked else "50"
             options = ("--phases", PHASES.get(flaw, "examples"), "--seed", "1", "--max-examples", examples, *walked)
             with Fuzzing(folder, f"{server.url}/{flaw}", *options, document=document, keys=keys) as fuzzing:

@@ -157,7 +157,7 @@ def test_pages_of_other_sites_change_nothing(
         {"allowed_hosts": [""]},
         {"allowed_origins": ["*"]},
         {"allowed_origins": ["null"]},
-        {"allowed_origins": ["https://page.example/"]},
+        {"allowed_origins": ["https://page.example/chat"]},
         {"allowed_origins": ["https://*.example"]},
         {"allowed_origins": ["page.example"]},
     ],

@@ -120,7 +120,11 @@ class Postgres:
     def close(self) -> None:
         """As at the end of the context."""
         self.thaw()
-        self._server.cleanup()
+        if processes := self._processes():
+            processes[0].send_signal(signal.SIGQUIT)  # at once: what it stored is deleted anyway
+            psutil.wait_procs(processes, _PATIENCE_SECONDS)
+        with suppress(psutil.NoSuchProcess):  # a test may have killed it
+            self._server.cleanup()
         self._folder.cleanup()
 
     def database_url(self, template: str | None = None) -> str:
@@ -158,9 +162,11 @@ class Postgres:
 
     def kill(self) -> None:
         """End it without any order, as when its machine dies."""
-        for process in self._processes():
+        processes = self._processes()
+        for process in processes:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
+        psutil.wait_procs(processes, _PATIENCE_SECONDS)
 
     def start(self) -> None:
         """Start it again."""
