@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from tests.support.databases import Postgres, run_sql
+from tests.support.pgbouncer import pgbouncer
 from tests.support.server import LiveServer
 from tests.support.standby import Standby
 from tests.support.wire import Answer, Wire, get, post
@@ -74,6 +75,11 @@ def pair() -> Iterator[tuple[Postgres, Standby, str]]:
             yield primary, standby, f"postgresql://postgres@/{name}?host={primary.socket},{standby.socket}"
 
 
+def _of(server: Postgres | Standby, url: str) -> str:
+    """The database on one server alone."""
+    return f"{url.partition('=')[0]}={server.socket}"
+
+
 @pytest.fixture(params=["dies", "falls silent"])
 def how(request: pytest.FixtureRequest, pytestconfig: pytest.Config) -> str:
     """What becomes of the primary. Silence takes longer, and says little more."""
@@ -86,6 +92,25 @@ def how(request: pytest.FixtureRequest, pytestconfig: pytest.Config) -> str:
 def test_a_standby_takes_over_under_load(how: str, pair: tuple[Postgres, Standby, str]) -> None:
     """No restart is needed, readiness tells the truth, and what was acknowledged is there."""
     primary, standby, url = pair
+    took = _taken_over(url, _of(standby, url), primary.kill if how == "dies" else primary.freeze, standby.promote)
+    print(f"{how}: writes worked again {took:.1f} s after the promotion")  # noqa: T201
+
+
+def test_it_does_so_behind_a_pooler(pair: tuple[Postgres, Standby, str]) -> None:
+    """The operator points the pooler to the standby; the service has one address, and keeps it."""
+    primary, standby, url = pair
+    with pgbouncer(_of(primary, url)) as pooler:
+
+        def promote() -> None:
+            standby.promote()
+            pooler.point_to(str(standby.socket))
+
+        took = _taken_over(pooler.url, _of(standby, url), primary.kill, promote)
+        print(f"behind a pooler: writes worked again {took:.1f} s after the promotion")  # noqa: T201
+
+
+def _taken_over(url: str, survivor: str, end: Callable[[], None], promote: Callable[[], None]) -> float:
+    """End the primary under load, and promote the standby. Returns how many seconds it took to answer again."""
     with LiveServer(database_url=url, storage_seconds=2, save_every_seconds=0.2, lease_seconds=4) as server:
         talkers = [_Talker(f"talker {n}", server.port) for n in range(_CLIENTS)]
         enough = threading.Event()
@@ -94,12 +119,9 @@ def test_a_standby_takes_over_under_load(how: str, pair: tuple[Postgres, Standby
             try:
                 _wait_until(lambda: all(len(talker.answered) > 5 for talker in talkers))
                 assert _is_ready(server)
-                if how == "dies":
-                    primary.kill()
-                else:
-                    primary.freeze()
+                end()
                 _wait_until(lambda: not _is_ready(server))
-                standby.promote()
+                promote()
                 promoted = time.monotonic()
                 before = [len(talker.answered) for talker in talkers]
                 _wait_until(lambda: all(len(t.answered) > n + 5 for t, n in zip(talkers, before, strict=True)))
@@ -109,8 +131,8 @@ def test_a_standby_takes_over_under_load(how: str, pair: tuple[Postgres, Standby
                 enough.set()
         for talk in talks:
             talk.result()
-        stored = asyncio.run(run_sql(url, "SELECT text FROM messages WHERE state = 'completed'"))
+        stored = asyncio.run(run_sql(survivor, "SELECT text FROM messages WHERE state = 'completed'"))
         assert {text for talker in talkers for text in talker.answered} <= {text for (text,) in stored}
         assert sum(talker.refused for talker in talkers) > 0
         assert "Traceback" not in server.log()
-        print(f"{how}: writes worked again {took:.1f} s after the promotion")  # noqa: T201
+        return took

@@ -29,8 +29,8 @@ _LEFT = text(
 async def test_everything_works_through_a_pooler(parameters: str) -> None:
     """From the migration on, for several instances at once, with more clients than sessions."""
     direct = empty_database_url("postgresql")
-    with pgbouncer(direct) as pooled:
-        url = pooled + parameters
+    with pgbouncer(direct) as pooler:
+        url = pooler.url + parameters
         async with service(url, Echo()) as (first, _), service(url, Echo()) as (second, _):
             asked = (replied(client, f"hello {n}") for n in range(60) for client in (first, second))
             for reply in await asyncio.gather(*asked):
@@ -50,7 +50,8 @@ async def test_everything_works_through_a_pooler(parameters: str) -> None:
 async def test_no_session_is_left_with_a_statement_or_a_setting() -> None:
     """Whichever sessions the pooler has: they are as new, so that other clients get what they expect."""
     direct = fresh_database_url("postgresql")
-    with pgbouncer(direct) as url:
+    with pgbouncer(direct) as pooler:
+        url = pooler.url
         async with service(url, Echo()) as (client, _):
             await asyncio.gather(*(replied(client, f"hello {n}") for n in range(30)))
             engine = create_engine(parsed(url), _PATIENCE_SECONDS)
@@ -64,7 +65,8 @@ async def test_no_session_is_left_with_a_statement_or_a_setting() -> None:
 async def test_a_pooler_is_found_out_and_a_server_is_not_taken_for_one() -> None:
     """Without one, statements stay prepared, which is faster."""
     direct = fresh_database_url("postgresql")
-    with pgbouncer(direct) as url:
+    with pgbouncer(direct) as pooler:
+        url = pooler.url
         for address, prepares in ((parsed(direct), True), (parsed(url), False)):
             assert address.kind == "postgresql"
             connector = Connector(address, _PATIENCE_SECONDS)
@@ -81,7 +83,8 @@ async def test_an_instance_lives_on_while_the_pooler_restarts() -> None:
     direct = fresh_database_url("postgresql")
     bot = GatedBot()
     bot.let_through(2)
-    with pgbouncer(direct) as url:
+    with pgbouncer(direct) as pooler:
+        url = pooler.url
         settings: dict[str, Any] = {"lease_seconds": 2, "max_reply_characters": 60, "save_every_seconds": 0.1}
         async with (
             service(url, bot, **settings) as (client, _),
@@ -100,7 +103,8 @@ async def test_an_instance_lives_on_while_the_pooler_restarts() -> None:
 async def test_readiness_and_commands_work_through_a_pooler() -> None:
     """As all that reads or writes only now and then."""
     direct = fresh_database_url("postgresql")
-    with pgbouncer(direct) as url:
+    with pgbouncer(direct) as pooler:
+        url = pooler.url
         async with Database(parsed(url), _PATIENCE_SECONDS) as database:
             await database.store.check()
             assert list(await database.keys.keys()) == []

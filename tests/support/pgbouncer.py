@@ -2,12 +2,14 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -31,13 +33,30 @@ pool_mode = transaction
 default_pool_size = 3
 max_client_conn = 200
 server_reset_query =
+server_login_retry = 1
 """
 """Few sessions, and nothing that tidies them up: what is left behind in one meets the next client."""
 
 
+@dataclass(frozen=True, slots=True)
+class Pooler:
+    """A running PgBouncer."""
+
+    url: str
+    """Of the database, through it."""
+    _port: int
+    _file: Path
+    _process: "subprocess.Popen[bytes]"
+
+    def point_to(self, server: str) -> None:
+        """Send its clients to another server, named by its socket's folder, as operators do after a failover."""
+        self._file.write_text(_CONFIGURATION.format(socket=server, port=self._port))
+        self._process.send_signal(signal.SIGHUP)
+
+
 @contextmanager
-def pgbouncer(database_url: str) -> Iterator[str]:
-    """The URL of the same database, through a pooler."""
+def pgbouncer(database_url: str) -> Iterator[Pooler]:
+    """A pooler in front of a database."""
     program = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
     if program is None:
         pytest.skip("there is no pgbouncer on this machine")
@@ -56,7 +75,7 @@ def pgbouncer(database_url: str) -> Iterator[str]:
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             _wait_for(port)
-            yield f"postgresql://postgres@127.0.0.1:{port}/{name}"
+            yield Pooler(f"postgresql://postgres@127.0.0.1:{port}/{name}", port, file, process)
         finally:
             process.terminate()
             process.wait(_PATIENCE_SECONDS)
