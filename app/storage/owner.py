@@ -55,7 +55,7 @@ def file_lock(address: SqliteFile) -> Iterator[None]:
     except Timeout:
         raise DatabaseInUse(
             f"{SETTING}: another process serves from {file}. "
-            "Next: stop it, name another file, or use PostgreSQL, which serves many."
+            "Next: stop it, name another file, or use PostgreSQL, which several instances can share."
         ) from None
     try:
         yield
