@@ -176,7 +176,7 @@ class Settings(BaseSettings):
         60,
         ge=0,
         le=86_400,
-        description="Time that a finished reply stays in memory, where reading it again costs least",
+        description="Time that a finished reply stays in memory, where reading it again costs least; SQLite only",
     )
     save_every_seconds: Seconds = Field(
         2, description="Interval at which the progress of running replies is stored, for the case of a crash"
