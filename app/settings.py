@@ -253,7 +253,7 @@ class Settings(BaseSettings):
     @classmethod
     def _fit_into_a_header(cls, key: SecretStr | None) -> SecretStr | None:
         if key is not None and not re.fullmatch(r"[\x21-\x7e]+", key.get_secret_value()):
-            msg = "a key has neither spaces nor line breaks"
+            msg = "a key is ASCII, without spaces and line breaks"
             raise ValueError(msg)
         return key
 
