@@ -65,7 +65,7 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None) -> Fast
         is_public=lambda: settings.allow_anyone or gate.is_locked,  # a page that rebinds its name has no key
         open_paths={operation.path for operation in contract.operations.values() if not operation.is_guarded},
     )
-    replies = Replies(bot, _bounds(settings), database.store, MemoryReplyLog)
+    replies = Replies(bot, _bounds(settings, address), database.store, MemoryReplyLog)
 
     database.generated = replies
 
@@ -162,7 +162,7 @@ def _allowance(settings: Settings, words: WordBudgets | None) -> Allowance:
     )
 
 
-def _bounds(settings: Settings) -> Bounds:
+def _bounds(settings: Settings, address: Address) -> Bounds:
     return Bounds(
         reply=ReplyBounds(
             characters=settings.max_reply_characters,
@@ -172,7 +172,8 @@ def _bounds(settings: Settings) -> Bounds:
         open_streams=settings.max_open_streams,
         resume_window_seconds=settings.resume_window_seconds,
         unread_seconds=settings.unread_seconds,
-        retention_seconds=settings.retention_seconds,
+        # Another instance may delete or replace what has ended here, so only the database knows what there is.
+        retention_seconds=0 if isinstance(address, PostgresServers) else settings.retention_seconds,
         save_every_seconds=settings.save_every_seconds,
         history_messages=settings.history_messages,
         history_characters=settings.history_characters,

@@ -170,7 +170,7 @@ class Settings(EnvironmentSettings):
         60,
         ge=0,
         le=86_400,
-        description="Time that a finished reply stays in memory, where reading it again costs least",
+        description="Time that a finished reply stays in memory, where reading it again costs least; SQLite only",
     )
     save_every_seconds: Seconds = Field(
         2, description="Interval at which the progress of running replies is stored, for the case of a crash"
@@ -247,7 +247,7 @@ class Settings(EnvironmentSettings):
     @classmethod
     def _fit_into_a_header(cls, key: SecretStr | None) -> SecretStr | None:
         if key is not None and not re.fullmatch(r"[\x21-\x7e]+", key.get_secret_value()):
-            msg = "a key has neither spaces nor line breaks"
+            msg = "a key is ASCII, without spaces and line breaks"
             raise ValueError(msg)
         return key
 

@@ -9,7 +9,7 @@ from app.chat.errors import CannotStart, StorageUnavailable
 from app.settings import Settings
 from app.storage.address import SETTING, Address, SqliteFile, database_url
 from app.storage.database import create_engine, transactions_on
-from app.storage.migration import migrate, revision_of
+from app.storage.migration import changed_by_newer, migrate, revision_of
 from app.storage.opening import look_for_files, opening
 from app.storage.schema import REVISION
 from app.storage.transactions import Transactions
@@ -28,6 +28,7 @@ async def opened(settings: Settings, *, create: bool = False) -> AsyncIterator[T
     address = database_url(settings.database_url)
     engine = create_engine(address, settings.storage_seconds)
     transactions = transactions_on(engine, settings.storage_seconds)
+    revision: str | None = REVISION
     try:
         with opening(address):
             look_for_files(address)
@@ -36,8 +37,14 @@ async def opened(settings: Settings, *, create: bool = False) -> AsyncIterator[T
             if create:
                 await migrate(engine)
             else:
-                _check(await revision_of(engine), address)
-        yield transactions
+                revision = await revision_of(engine)
+                _check(revision, address)
+        try:
+            yield transactions
+        except StorageUnavailable:
+            if revision is not None and revision > REVISION:  # it may have renamed what the command looks for
+                raise changed_by_newer(revision) from None
+            raise
     finally:
         await transactions.close()
         await engine.dispose()

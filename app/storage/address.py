@@ -13,7 +13,7 @@ from typing import Literal
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from app.chat.errors import Misconfigured
-from app.storage.parameters import DRIVERS, IGNORED, NO_STATEMENTS, OTHER_NAMES, SSL_MODES
+from app.storage.parameters import DRIVERS, IGNORED, NO_STATEMENTS, OTHER_NAMES, SSL_MODES, UNSUPPORTED
 
 SETTING = "CHAT_DATABASE_URL"
 
@@ -174,6 +174,8 @@ def _sorted(query: list[tuple[str, str]]) -> tuple[dict[str, str], dict[str, str
     settings: dict[str, str] = {}
     ignored: list[str] = []
     for name, value in query:
+        if name in UNSUPPORTED and value not in UNSUPPORTED[name]:
+            raise _wrong(f"the driver cannot do what {name} asks for", f"remove {name}, and use sslmode=verify-full")
         if name in IGNORED:
             ignored.append(name)
         elif name in DRIVERS or name in NO_STATEMENTS or name in {"connect_timeout", "ssl"}:
@@ -201,9 +203,7 @@ def _choose_tls(known: dict[str, str]) -> None:
         return
     mode = SSL_MODES.get(mode.lower(), mode).replace("_", "-")
     if mode not in {"disable", "allow", "prefer", "require", "verify-ca", "verify-full"}:
-        raise _wrong(
-            "sslmode has a value that there is not", "use disable, allow, prefer, require, verify-ca or verify-full"
-        )
+        raise _wrong("sslmode has an unknown value", "use disable, allow, prefer, require, verify-ca or verify-full")
     known["sslmode"] = mode
     if mode == "verify-full" and not _has_own_authority(known):
         known["sslrootcert"] = _SYSTEM

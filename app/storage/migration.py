@@ -21,6 +21,14 @@ _MIGRATING = 0x636861742D646221
 """Names the lock that keeps instances which start together from migrating together."""
 
 
+def changed_by_newer(revision: str) -> CannotStart:
+    """What to tell of a database that a newer version of the service has changed."""
+    return CannotStart(
+        f"{SETTING}: a newer version of the service has changed this database (revision {revision}; this one "
+        f"knows {REVISION}). Next: run that version or a newer one, or restore a backup from before."
+    )
+
+
 async def migrate(engine: AsyncEngine) -> None:
     """Upgrade to the newest revision; next to nothing where the database has it already.
 
@@ -31,10 +39,7 @@ async def migrate(engine: AsyncEngine) -> None:
         if revision == REVISION:
             return
         if revision is not None and revision > REVISION:
-            raise CannotStart(
-                f"{SETTING}: a newer version of the service has changed this database (revision {revision}; this one "
-                f"knows {REVISION}). Next: run that version or a newer one, or restore a backup from before."
-            )
+            raise changed_by_newer(revision)
         await connection.rollback()
         if engine.dialect.name == "postgresql":
             await connection.execute(select(func.pg_advisory_xact_lock(_MIGRATING)))

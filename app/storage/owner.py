@@ -4,7 +4,9 @@ SQLite is one file and one process: a lock on a file, which the operating system
 dies, keeps a second one out. What runs when a process starts was left behind by a dead one.
 """
 
+import errno
 import logging
+import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,9 +55,11 @@ def file_lock(address: SqliteFile) -> Iterator[None]:
     try:
         lock.acquire(blocking=False)
     except Timeout:
+        if not os.path.lexists(lock.lock_file):  # the folder takes no files, such as /proc
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(file)) from None
         raise DatabaseInUse(
             f"{SETTING}: another process serves from {file}. "
-            "Next: stop it, name another file, or use PostgreSQL, which serves many."
+            "Next: stop it, name another file, or use PostgreSQL, which several instances can share."
         ) from None
     try:
         yield

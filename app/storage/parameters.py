@@ -74,11 +74,9 @@ IGNORED = frozenset(
         "pool_recycle",
         "pool_size",
         "pool_timeout",
-        "require_auth",
         "single_use_connections",
         "socket_timeout",
         "sslcompression",
-        "sslcrldir",
         "sslidentity",
         "sslsni",
         "supa",
@@ -88,3 +86,9 @@ IGNORED = frozenset(
     }
 )
 """What other clients are told by URLs, and we need not know or decide ourselves."""
+UNSUPPORTED: dict[str, set[str]] = {
+    "gssencmode": {"disable", "prefer"},
+    "require_auth": set(),
+    "sslcrldir": set(),
+}
+"""What protects a connection and the driver cannot do, with the values that ask for nothing."""

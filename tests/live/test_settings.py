@@ -76,7 +76,7 @@ def _program(command: str, **settings: str) -> subprocess.CompletedProcess[str]:
         ({"CHAT_OPENAI_HEADERS": '{"X": "secret\\n"}'}, "CHAT_OPENAI_HEADERS: the value of X has a line break"),
         ({"CHAT_OPENAI_HEADERS": '{"X Y": "secret"}'}, "CHAT_OPENAI_HEADERS: 'X Y' cannot be the name of a header"),
         ({"CHAT_OPENAI_HEADERS": '{"Content-Length": "1"}'}, "CHAT_OPENAI_HEADERS: Content-Length is sent by the ser"),
-        ({"CHAT_OPENAI_API_KEY": "a secret"}, "CHAT_OPENAI_API_KEY: a key has neither spaces nor line breaks"),
+        ({"CHAT_OPENAI_API_KEY": "a secret"}, "CHAT_OPENAI_API_KEY: a key is ASCII, without spaces"),
         ({"CHAT_OPENAI_API_KEY_FILE": "/nowhere"}, "CHAT_OPENAI_API_KEY_FILE: /nowhere cannot be read: No such file"),
         ({"CHAT_OPENAI_API_KEY_FILE": "/"}, "CHAT_OPENAI_API_KEY_FILE: / cannot be read: Is a directory"),
         ({"CHAT_OPENAI_API_KEY_FILE": "/dev/null"}, "CHAT_OPENAI_API_KEY_FILE: /dev/null is empty"),

@@ -8,12 +8,13 @@ import anyio
 import pytest
 from hypothesis import given, settings
 
+from app.chat.errors import BotFailed
 from app.chat.model import Conversation
 from tests.support.addresses import CHAT, conversation_at, events_of, reply_at
 from tests.support.asgi import Client, Whole
 from tests.support.bots import GatedBot, ScriptedBot, no_open_reply
 from tests.support.databases import fresh_database_url, run_sql
-from tests.support.talk import Echo, ask, cancelled, got, problem, service
+from tests.support.talk import Echo, ask, cancelled, got, problem, replied, service
 from tests.support.texts import pieces, texts
 
 _PROFILE = settings.get_profile("laws")
@@ -118,6 +119,39 @@ async def test_what_is_deleted_elsewhere_is_not_generated_any_more() -> None:
             await two.bot.closed.wait()
         await here.read()
         assert await run_sql(two.url, "SELECT * FROM cancellations") == []
+
+
+async def test_what_is_deleted_elsewhere_is_gone_here_too() -> None:
+    """At once: its reply, its stream, and the key that it was asked for with, however lately it ended here."""
+    asked = {"path": "/api/replies", "idempotency_key": "a"}
+    async with service(url := fresh_database_url("postgresql")) as (first, _), service(url) as (second, _):
+        reply = await ask(first, "go on", **asked)
+        reply_id = reply.headers["reply-id"]
+        assert (await got(first, reply_at(reply_id)))["state"] == "completed"
+        deleted = await second.request("DELETE", conversation_at(reply.headers["conversation-id"]))
+        assert deleted.status == 204
+        for client in (first, second):
+            for path in (reply_at(reply_id), events_of(reply_id)):
+                assert problem(await client.request("GET", path)) == (404, "reply-not-found")
+        again = await ask(first, "go on", **asked)
+        assert again.status == 200
+        assert again.headers["reply-id"] != reply_id
+
+
+async def test_what_was_replaced_elsewhere_is_gone_here_too() -> None:
+    """A reply that failed here, and was generated anew by another instance."""
+
+    async def fail(_: Conversation) -> AsyncGenerator[str, None]:
+        yield "so "
+        raise BotFailed
+
+    url = fresh_database_url("postgresql")
+    async with service(url, ScriptedBot(fail)) as (first, _), service(url) as (second, _):
+        failed = await ask(first, "go on", idempotency_key="a")
+        reply_id = failed.headers["reply-id"]
+        assert (await got(first, reply_at(reply_id)))["state"] == "failed"
+        assert (await replied(second, "go on", idempotency_key="a")).state == "completed"
+        assert problem(await first.request("GET", reply_at(reply_id))) == (404, "reply-not-found")
 
 
 async def test_what_its_owner_gave_up_is_interrupted_everywhere() -> None:

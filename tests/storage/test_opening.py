@@ -256,6 +256,27 @@ async def test_a_database_that_the_service_has_never_used_is_told(
     assert "an older version of the service" in capsys.readouterr().err
 
 
+async def test_a_command_that_a_newer_database_does_not_suit_says_so(
+    empty_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It may work, and does then. What it looks for may also have another name by now."""
+    async with service(empty_url):
+        pass
+    await run_sql(empty_url, "UPDATE alembic_version SET version_num = '9999'")
+    settings = Settings(database_url=empty_url)
+    assert await _run_aside(keys.main, ["list"], settings) == 0
+    capsys.readouterr()
+    await run_sql(empty_url, "ALTER TABLE api_keys RENAME TO secrets")
+    assert await _run_aside(keys.main, ["list"], settings) == 3
+    assert "a newer version of the service" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="this system has no folder that takes no files")
+async def test_a_folder_that_takes_no_files_is_not_a_database_in_use() -> None:
+    """Nobody can, nor does, serve from there."""
+    assert "/proc/chat.db cannot be used (No such file or directory)" in await _told("sqlite:////proc/chat.db")
+
+
 def _names(folder: Path) -> list[str]:
     return [path.name for path in folder.iterdir()]
 

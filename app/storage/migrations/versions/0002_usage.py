@@ -1,4 +1,4 @@
-"""What a reply has cost."""
+"""Token usage of replies."""
 
 import sqlalchemy as sa
 from alembic import op

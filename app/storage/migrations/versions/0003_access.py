@@ -1,4 +1,4 @@
-"""Whose a conversation is, and API keys."""
+"""Owners of conversations, and API keys."""
 
 import sqlalchemy as sa
 from alembic import op

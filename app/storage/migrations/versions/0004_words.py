@@ -1,4 +1,4 @@
-"""How many words a reply has; and what a key is for: a message, wherever it is sent."""
+"""The number of words of a reply, and idempotency keys that belong to a message, wherever it is sent."""
 
 import hashlib
 

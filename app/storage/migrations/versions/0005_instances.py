@@ -1,4 +1,4 @@
-"""Which instances live. Older versions of the service do not see the table, and need not."""
+"""Live instances. Older versions of the service do not use the table."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Replies that instances other than their owner were asked to cancel. Older versions ignore the table."""
+"""Replies that an instance other than their owner was asked to cancel. Older versions do not use the table."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""What clients have had of their words for the day. Older versions of the service do not see the table."""
+"""Words that clients have received today. Older versions of the service do not use the table."""
 
 import sqlalchemy as sa
 from alembic import op

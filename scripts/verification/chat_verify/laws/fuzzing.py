@@ -173,7 +173,7 @@ class _Run:
                     self._take(line)
             self.said += said.result().decode("utf-8", "replace")
         except TimeoutError:
-            self._visit.finding.notes.append("incomplete: the time was over")
+            self._visit.finding.notes.append("incomplete: time ran out")
         finally:
             self._target.unanswered |= self._asked
         return [_breach(title, failure) for title, failure in self._failures.items()]
