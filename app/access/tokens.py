@@ -95,6 +95,8 @@ class TokenVerifier:
             if self._keys.texts == tried:
                 raise
             key, claims = self._claims(token, kid, algorithm)
+        if not claims["sub"].strip():  # a string, by now; all that have none would be one principal
+            raise _Refused("claim-missing")
         try:
             ends_at = float(claims["exp"]) + _LEEWAY_SECONDS
             subject = hashlib.sha256(f"{self._issuer.name}\0{claims['sub']}".encode()).hexdigest()[:32]

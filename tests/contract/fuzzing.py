@@ -20,7 +20,7 @@ from tests.support.forks import fork
 from tests.support.keys import bearer
 
 SEED = int(os.environ.get("CONTRACT_SEED", random.SystemRandom().randrange(2**32)))
-MAX_EXAMPLES = int(os.environ.get("CONTRACT_MAX_EXAMPLES", "60"))
+MAX_EXAMPLES = int(os.environ.get("CONTRACT_MAX_EXAMPLES", "40"))
 
 _IMPORTED = (
     "schemathesis.cli.commands.run",

@@ -120,7 +120,7 @@ def collects_tests(command: Command, reader: Reader) -> None:
 
 def fuzzes(command: Command, reader: Reader) -> None:
     """For a moment, in which not every seed comes by a reply to resume; `tests/contract` does it at length."""
-    options = "--phases examples,stateful --max-examples 20 --seed 2 --no-color"
+    options = "--phases examples,stateful --max-examples 10 --seed 2 --no-color"
     assert "No issues found" in reader.run(f"{command.text} {options}")
 
 

@@ -110,6 +110,8 @@ _REFUSED: dict[str, Callable[[], str]] = {
     "issued in the future": lambda: _with(iat=time.time() + 90),
     "without an end": lambda: _without("exp"),
     "without a subject": lambda: _without("sub"),
+    "an empty subject": lambda: _with_text("sub", '""'),
+    "a blank subject": lambda: _with_text("sub", '" "'),
     "without an issuer": lambda: _without("iss"),
     "without an audience": lambda: _without("aud"),
     "an end that is no number": lambda: _with(exp="soon"),
