@@ -57,9 +57,15 @@ def configure(level: Literal["debug", "info", "warning", "error"], style: Litera
             ],
         )
     )
+    handler.addFilter(_is_worth_a_line)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(numeric_level)
+
+
+def _is_worth_a_line(record: logging.LogRecord) -> bool:
+    """Drop uvicorn's first line: it precedes the reason if the service cannot start; if it can, our own say more."""
+    return record.name != "uvicorn.error" or not str(record.msg).startswith("Started server process")
 
 
 def _without_words(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
