@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -50,9 +51,17 @@ class _Place:
     def start(self) -> None:
         """Start or restart."""
         self._stack.close()
-        settings = {"resume_window_seconds": 3600, "drain_seconds": 0.1, "first_word_seconds": 60}
+        settings = {"resume_window_seconds": 3600, "drain_seconds": 0.1, "first_word_seconds": 60, "lease_seconds": 1}
         server = LiveServer(program=SERVICE, database_url=self.url, **settings)  # type: ignore[arg-type]
         self.server = self._stack.enter_context(server)
+
+    def start_after_a_crash(self) -> None:
+        """Restart, and wait until the replies of the dead process are known as interrupted."""
+        self.start()
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while asyncio.run(run_sql(self.url, "SELECT reply_id FROM messages WHERE state = 'running'")):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
 
     def close(self) -> None:
         """Stop for good."""
@@ -135,7 +144,7 @@ class _Request:
             case "dies":
                 self._place.server.process.kill()
                 self._place.server.process.wait(_PATIENCE_SECONDS)
-                self._place.start()
+                self._place.start_after_a_crash()
                 self._state = "failed"
             case "is drained":
                 self._place.server.terminate()
