@@ -14,11 +14,11 @@ from tests.support.databases import Postgres, run_sql
 from tests.support.pgbouncer import pgbouncer
 from tests.support.server import LiveServer
 from tests.support.standby import Standby
+from tests.support.waiting import wait_until
 from tests.support.wire import Answer, Wire, get, post
 
 _CLIENTS = 4
 _LONG_LAWS = 1000
-_PATIENCE_SECONDS = 60.0
 
 
 @dataclass(slots=True)
@@ -53,13 +53,6 @@ def _ask(server: LiveServer, sent: bytes) -> Answer:
     with Wire(server.port) as wire:
         wire.send(sent)
         return wire.answer()
-
-
-def _wait_until(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def _is_ready(server: LiveServer) -> bool:
@@ -117,14 +110,14 @@ def _taken_over(url: str, survivor: str, end: Callable[[], None], promote: Calla
         with ThreadPoolExecutor(_CLIENTS) as pool:
             talks = [pool.submit(talker.talk, enough) for talker in talkers]
             try:
-                _wait_until(lambda: all(len(talker.answered) > 5 for talker in talkers))
+                wait_until(lambda: all(len(talker.answered) > 5 for talker in talkers))
                 assert _is_ready(server)
                 end()
-                _wait_until(lambda: not _is_ready(server))
+                wait_until(lambda: not _is_ready(server))
                 promote()
                 promoted = time.monotonic()
                 before = [len(talker.answered) for talker in talkers]
-                _wait_until(lambda: all(len(t.answered) > n + 5 for t, n in zip(talkers, before, strict=True)))
+                wait_until(lambda: all(len(t.answered) > n + 5 for t, n in zip(talkers, before, strict=True)))
                 took = time.monotonic() - promoted
                 assert _is_ready(server)
             finally:

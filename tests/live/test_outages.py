@@ -6,8 +6,7 @@ import os
 import resource
 import sqlite3
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -21,10 +20,10 @@ from tests.support.mortal import MORTAL
 from tests.support.server import LiveServer
 from tests.support.service import SERVICE
 from tests.support.upstream import Upstream
+from tests.support.waiting import wait_until
 from tests.support.wire import Answer, Wire, get, post
 
 _STORED = "SELECT text, state FROM messages WHERE role = 'assistant' ORDER BY created_ms"
-_PATIENCE_SECONDS = 60.0
 _QUICKLY: dict[str, Any] = {"storage_seconds": 0.5, "save_every_seconds": 0.2}
 
 
@@ -36,12 +35,6 @@ def _ask(server: LiveServer, sent: bytes) -> Answer:
 
 def _stored(server: LiveServer) -> list[tuple[Any, ...]]:
     return asyncio.run(run_sql(server.database_url, _STORED))
-
-
-def _wait_until(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while not is_so():
-        assert time.monotonic() < deadline
 
 
 def _refuses(server: LiveServer) -> None:
@@ -80,8 +73,8 @@ def _fails_in_the_stream(wire: Wire, upstream: Upstream) -> None:
 
 def _recovers(server: LiveServer) -> None:
     """By itself: what was refused has left no trace, and what was acknowledged is kept."""
-    _wait_until(lambda: _ask(server, post("hello")).status == 200)
-    _wait_until(lambda: _stored(server)[0] == ("one\ntwo\n", "completed"))
+    wait_until(lambda: _ask(server, post("hello")).status == 200)
+    wait_until(lambda: _stored(server)[0] == ("one\ntwo\n", "completed"))
     assert set(_stored(server)[1:]) == {("hello", "completed")}
     assert _ask(server, get("/api/ready")).status == 200
     assert "Traceback" not in server.log()
@@ -121,7 +114,7 @@ def test_a_file_that_must_not_be_written(tmp_path: Path) -> None:
         assert [conversation["title"] for conversation in listed.json()["conversations"]] == ["hello"]
         for path in tmp_path.glob("chat.db*"):  # SQLite's other files inherit this file's permissions
             path.chmod(0o644)
-        _wait_until(lambda: _ask(server, post("again")).status == 200)
+        wait_until(lambda: _ask(server, post("again")).status == 200)
         for _ in range(20):
             assert _ask(server, post("again")).status == 200
         assert {text for text, _ in _stored(server)} == {"hello", "again"}
@@ -138,10 +131,10 @@ def test_readiness_finds_out_by_itself_that_nothing_can_be_written(tmp_path: Pat
             with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
                 while True:
                     file.write(bytes(512))
-            _wait_until(lambda: _ask(server, get("/api/ready")).status == 503)
+            wait_until(lambda: _ask(server, get("/api/ready")).status == 503)
             _refuses(server)
             filler.unlink()
-            _wait_until(lambda: _ask(server, get("/api/ready")).status == 200)
+            wait_until(lambda: _ask(server, get("/api/ready")).status == 200)
             assert _ask(server, post("hello")).status == 200
             for _ in range(20):
                 assert _ask(server, get("/api/ready")).status == 200

@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from tests.support.server import LiveServer
 from tests.support.service import SERVICE
 from tests.support.stream import check_stream
 from tests.support.upstream import Upstream
+from tests.support.waiting import wait_until
 from tests.support.wire import Wire, cancel, post
 
 _PATIENCE_SECONDS = 60.0
@@ -58,10 +58,8 @@ class _Place:
     def start_after_a_crash(self) -> None:
         """Restart, and wait until the replies of the dead process are known as interrupted."""
         self.start()
-        deadline = time.monotonic() + _PATIENCE_SECONDS
-        while asyncio.run(run_sql(self.url, "SELECT reply_id FROM messages WHERE state = 'running'")):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        running = "SELECT reply_id FROM messages WHERE state = 'running'"
+        wait_until(lambda: not asyncio.run(run_sql(self.url, running)))
 
     def close(self) -> None:
         """Stop for good."""

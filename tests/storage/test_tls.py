@@ -8,8 +8,9 @@ import pytest
 from app.chat.errors import CannotStart
 from app.storage.address import database_url as parsed
 from app.storage.database import Database
+from tests.support.certificates import certificate
 from tests.support.databases import fresh_database_url
-from tests.support.tls import certificate, tls_in_front
+from tests.support.tls import tls_in_front
 
 _PATIENCE_SECONDS = 5.0
 

@@ -1,29 +1,23 @@
 """An unreachable deployment breaks no contract: the command says why, and has another exit status."""
 
-import datetime as dt
 import re
 import signal
 import socket
-import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from ipaddress import ip_address
 from pathlib import Path
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from chat_verify.__main__ import parsed
 from chat_verify.reports.junit import write_junit
 from chat_verify.reports.text import as_text
 from chat_verify.target import Place
+from tests.support.certificates import certificate, serving
 from tests.support.server import LiveServer
 from tests.verify.asking import PATIENCE_SECONDS, command, environment, run, two_keys, verified
 from tests.verify.faults import Fault
@@ -72,7 +66,8 @@ async def test_tls_to_a_port_that_has_none(server: LiveServer) -> None:
 
 async def test_a_certificate_that_nobody_trusts_and_the_same_one_trusted(server: LiveServer, tmp_path: Path) -> None:
     """With `--ca` the laws are tried over TLS; and nothing answers without TLS."""
-    ca, context = _certificate(tmp_path)
+    files = certificate(tmp_path, "127.0.0.1")
+    ca, context = str(files[0]), serving(files)
     async with FaultyProxy(server.port, Fault(), tls=context) as proxy:
         assert "a certificate that is not trusted" in await _why(proxy.url)
         report = await verified(Place(proxy.url, ca=ca), "grammar", "cancel")
@@ -234,28 +229,3 @@ def _another_server() -> Iterator[str]:
         finally:
             listening.shutdown()
             serving.join()
-
-
-def _certificate(folder: Path) -> tuple[str, ssl.SSLContext]:
-    """A certificate to trust, and the files to serve with."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "chat")])
-    now = dt.datetime.now(dt.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    files = [folder / "certificate.pem", folder / "key.pem"]
-    files[0].write_bytes(certificate.public_bytes(Encoding.PEM))
-    files[1].write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(str(files[0]), str(files[1]))
-    return str(files[0]), context
