@@ -8,7 +8,7 @@ the task is cancelled, and the bot with it.
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import nullcontext
 from types import TracebackType
 from typing import Self
@@ -16,14 +16,11 @@ from typing import Self
 from app.chat.access import Principal
 from app.chat.bounds import Bounds
 from app.chat.earlier import EarlierReplies
-from app.chat.errors import (
-    Draining,
-    ReplyInterrupted,
-    TooManyStreams,
-)
+from app.chat.errors import Draining, TooManyStreams
 from app.chat.model import Conversation, Failed, KeyedReply, Message, ReplyRecord, ReplyRequest, Snapshot
 from app.chat.past import PastReplies
-from app.chat.ports import Bot, Meter, ReplyLog, Store
+from app.chat.peers import Peers
+from app.chat.ports import Bot, Meter, ReplyLog, SharedLogs, Store
 from app.chat.production import produce
 from app.chat.registry import Registry
 from app.chat.remote import RemoteReplies
@@ -39,8 +36,10 @@ _CANCEL_ELSEWHERE_SECONDS = 5.0
 class Replies:
     """An async context manager that owns the tasks generating replies."""
 
-    def __init__(self, bot: Bot, bounds: Bounds, store: Store, new_log: Callable[[], ReplyLog]) -> None:
-        """`new_log` creates the log of one reply."""
+    def __init__(
+        self, bot: Bot, bounds: Bounds, store: Store, new_log: Callable[[], ReplyLog], shared: SharedLogs
+    ) -> None:
+        """`new_log` creates the log of one reply; `shared` has those of other instances."""
         self.accepting = False
         self._bot = bot
         self._bounds = bounds
@@ -49,10 +48,12 @@ class Replies:
         self._registry = Registry()
         self._past = PastReplies(store, new_log, bounds.retention_seconds)
         self._earlier = EarlierReplies(self._registry, self._past, store)
-        self._remote = RemoteReplies(store, bounds.save_every_seconds)
+        self._shared = shared
+        self._remote = RemoteReplies(store, bounds.save_every_seconds, shared)
+        self.peers = Peers(self._registry, store, shared)
         self._unsaved = UnsavedEnds(store)
         self._tasks: asyncio.TaskGroup
-        self._saver: asyncio.Task[None]
+        self._helpers: list[asyncio.Task[None]]
         self._loop: asyncio.AbstractEventLoop
 
     async def __aenter__(self) -> Self:
@@ -60,7 +61,8 @@ class Replies:
         self._loop = asyncio.get_running_loop()  # cached: each call asks the operating system for the process id
         self._tasks = asyncio.TaskGroup()
         await self._tasks.__aenter__()
-        self._saver = self._tasks.create_task(self._keep_saving())
+        work = (self._keep_saving(), self.peers.keep_recovering())
+        self._helpers = [self._tasks.create_task(each) for each in work]
         self.accepting = True
         return self
 
@@ -69,7 +71,8 @@ class Replies:
     ) -> None:
         """Stop the replies that are still running, and wait for them."""
         self.accepting = False
-        self._saver.cancel()
+        for helper in self._helpers:
+            helper.cancel()
         self._remote.stop()
         for reply in self._registry.running:
             reply.stop(Draining())
@@ -144,7 +147,8 @@ class Replies:
         Raises `ConversationNotFound` and `StorageUnavailable`.
         """
         await self._silence(conversation_id, principal)
-        await self._store.delete(conversation_id, principal)
+        for reply_id in await self._store.delete(conversation_id, principal):
+            self._shared.ask_to_cancel(reply_id)
         await self._silence(conversation_id, principal)  # another reply may have started meanwhile
         self._past.forget_conversation(conversation_id)
 
@@ -160,17 +164,6 @@ class Replies:
                 reply.leaving = self._loop.call_later(reply.unread_seconds, reply.stop, "abandoned")
             else:
                 reply.stop("abandoned")
-
-    def cancel_all(self, reply_ids: Iterable[str]) -> None:
-        """Cancel these replies: clients have asked other instances to."""
-        for reply_id in reply_ids:
-            if (reply := self._registry.with_id(reply_id)) is not None:
-                reply.stop("cancelled")
-
-    def interrupt(self) -> None:
-        """End what runs: another instance has taken this one for dead, and told readers that it is interrupted."""
-        for reply in self._registry.running:
-            reply.stop(ReplyInterrupted())
 
     async def drain(self, seconds: float) -> None:
         """Refuse new replies, give running ones `seconds` to finish, then end the rest with `Draining`."""
@@ -217,6 +210,7 @@ class Replies:
     def _begin(self, record: ReplyRecord, conversation: Conversation, unread_seconds: float) -> RunningReply:
         reply = RunningReply(record, self._new_log(), unread_seconds)
         self._registry.add(reply)
+        self._shared.share(reply.reply_id, reply.log)
         # The bot starts while the message is being stored; its words are held back until then.
         self._store.save(record).add_done_callback(reply.take_receipt)
         reply.task = self._tasks.create_task(produce(reply, self._bot, conversation, self._bounds.reply, self._store))
