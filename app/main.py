@@ -184,6 +184,7 @@ def _bounds(settings: Settings, address: Address) -> Bounds:
             silence_seconds=settings.bot_silence_seconds,
             seconds=settings.reply_seconds,
         ),
+        is_shared=isinstance(address, PostgresServers),
         open_streams=settings.max_open_streams,
         resume_window_seconds=settings.resume_window_seconds,
         unread_seconds=settings.unread_seconds,
