@@ -58,6 +58,12 @@ class Settings(EnvironmentSettings):
         "token issuer or `CHAT_ALLOW_ANYONE`",
     )
     port: int = Field(8000, ge=0, le=65_535, description="Port to listen on; 0 takes a free one")
+    workers: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="Processes that serve on this machine, as several instances; more than one needs PostgreSQL",
+    )
     bot: str = Field(
         "greeter",
         description="The bot that replies: `greeter`, `simulator`, `openai`, `local`, or the name of an installed bot",

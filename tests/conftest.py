@@ -44,6 +44,7 @@ _SLOW = {
         "live/test_secrets.py",
         "live/test_settings.py",  # programs
         "live/test_slow_clients.py",
+        "live/test_workers.py",  # programs
         "sdk",
         "storage/test_keys.py",  # programs
         "storage/test_leases.py",  # waits for leases to end
