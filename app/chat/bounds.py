@@ -18,6 +18,8 @@ class Bounds:
 
     reply: ReplyBounds
     open_streams: int
+    is_shared: bool
+    """Whether other instances may use the same store."""
     resume_window_seconds: float
     unread_seconds: float
     """How long a reply whose request says `continues_unread` runs without a reader."""

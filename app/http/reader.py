@@ -1,11 +1,12 @@
 """One response's cursor in a reply's log: waits for new events, for the client to disconnect, or for a deadline.
 
-Costs one future per wait, one timer per response and, only if it has to wait, one task that watches the connection. It
-buffers no words: they stay in the log until they can be sent.
+Where the server can write at once, words leave in the step that added them to the log. Otherwise, and for whatever has
+to wait, a future wakes the response's task. Besides that, it costs one timer per response and, only if it has to wait,
+one task that watches the connection. It buffers no words: they stay in the log until they can be sent.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -19,6 +20,11 @@ from app.chat.replies import Replies
 from app.chat.running import RunningReply
 
 MAX_WORDS_A_READ = 1024
+_TURN_SECONDS = 0.001
+"""Words that follow each other faster than this wait for each other, and leave in one send."""
+
+Deliver = Callable[[int, Sequence[str]], bool]
+"""Takes the words after the first so many, and returns whether they were sent; it neither waits nor raises."""
 
 
 class ClientGone(Exception):
@@ -46,10 +52,13 @@ class Reader:
         "_after",
         "_armed_for",
         "_deadline",
+        "_deliver",
+        "_delivered_at",
         "_gone",
         "_grant",
         "_log",
         "_loop",
+        "_patience_seconds",
         "_receive",
         "_timer",
         "_waiter",
@@ -68,6 +77,9 @@ class Reader:
         self._receive = receive
         self._loop = asyncio.get_running_loop()
         self._gone = False
+        self._deliver: Deliver | None = None
+        self._delivered_at = 0.0
+        self._patience_seconds = patience_seconds
         self._deadline = self._armed_for = self._loop.time() + patience_seconds
         self._timer: asyncio.TimerHandle | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -104,11 +116,16 @@ class Reader:
         return self._loop.time() >= self._deadline
 
     def wait_for(self, patience_seconds: float) -> None:
-        """Set the deadline of the next `read` to this long from now."""
+        """Set the deadline of the next `read` to this long from now, or from the last words delivered in it."""
+        self._patience_seconds = patience_seconds
         self._deadline = self._loop.time() + patience_seconds
         if self._timer is not None and self._deadline < self._armed_for:
             self._timer.cancel()
             self._timer = None
+
+    def deliver_with(self, deliver: Deliver) -> None:
+        """From now on, `read` hands words to `deliver` as they are added, and returns what that does not take."""
+        self._deliver = deliver
 
     async def read(self) -> tuple[Sequence[str], End | None]:
         """Everything available after the cursor; waits until there is something.
@@ -146,8 +163,23 @@ class Reader:
             has_waited = True
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
+        """Called by whoever adds to the log, in that step."""
+        if self._waiter is not None and not self._waiter.done() and not self._delivers():
             self._waiter.set_result(None)
+
+    def _delivers(self) -> bool:
+        """Whether there was nothing but words, and they are sent: then the task can go on waiting."""
+        now = self._loop.time()
+        if self._deliver is None or now - self._delivered_at < _TURN_SECONDS or self._gone or self._grant.is_over:
+            return False
+        words, end = self._log.read(self._after, MAX_WORDS_A_READ)
+        is_all = 0 < len(words) < MAX_WORDS_A_READ and end is None
+        if not is_all or not self._deliver(self._after, words):
+            return False
+        self._after += len(words)
+        self._delivered_at = now
+        self._deadline = now + self._patience_seconds
+        return True
 
     def _time_is_up(self) -> None:
         """Often the deadline has moved: the timer is rescheduled only when it fires, so that a word needs none."""

@@ -1,6 +1,7 @@
 """The event stream: the contract's grammar `word* (done | failed)`, as Server-Sent Events.
 
-Owns the frames and the response that sends them. Everything available goes out in one send.
+Owns the frames and the response that sends them. Everything available goes out in one send: in the step in which the
+bot generated it if the server can write at once, otherwise by the response's task.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,8 +14,9 @@ from starlette.types import Receive, Scope, Send
 from app.chat.errors import AccessEnded
 from app.chat.model import Done, End, Failed
 from app.chat.running import RunningReply
+from app.http.immediate import Write, offered
 from app.http.problems import Problems
-from app.http.reader import ClientGone, Reader, Reading
+from app.http.reader import ClientGone, Deliver, Reader, Reading
 from app.http.shapes import reply_shape
 
 PING = b": ping\n"
@@ -124,6 +126,8 @@ class EventStream(Response):
                     return
                 headers = [*_HEADERS, *reply_headers(self._reading.reply, self._location)]
                 await send({"type": "http.response.start", "status": scope["route"].status_code, "headers": headers})
+                if (write := offered(scope)) is not None:
+                    reader.deliver_with(self._written_with(write))
                 await self._stream(reader, words, end, send)
         except ClientGone:
             pass
@@ -141,6 +145,10 @@ class EventStream(Response):
             words, end = await reader.read()
             is_due = is_due or reader.is_overdue
         return words, end
+
+    def _written_with(self, write: Write) -> Deliver:
+        reply_id = self._reading.reply.reply_id
+        return lambda after, words: write(words_frame(reply_id, after, words))
 
     async def _stream(self, reader: Reader, words: Sequence[str], end: End | None, send: Send) -> None:
         heartbeat_seconds = self._pacing.heartbeat_seconds

@@ -13,6 +13,7 @@ from urllib.parse import unquote
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from app.http.immediate import offering
 from app.http.problems import RequestError
 from app.server.clocks import Deadline, Patience, StallWatch
 from app.server.exchange import Exchange
@@ -195,6 +196,7 @@ class BoundedProtocol(HttpToolsProtocol):
             keep_alive=version != "1.0" and self.parser.should_keep_alive() and length <= MOST_DROPPED_BYTES,
             on_response=self.on_response_complete,
         )
+        self.scope["extensions"] = offering(exchange.write)
         self.cycle = exchange
         if self._is_idle():
             self._start_asgi_task(exchange, self.app)

@@ -29,6 +29,13 @@ class Exchange(RequestResponseCycle):
         self.disconnected = self.response_complete = True
         self.message_event.set()
 
+    def write(self, body: bytes) -> bool:
+        """See `app.http.immediate`."""
+        if not self.chunked_encoding or self.flow.write_paused or self.disconnected or self.response_complete:
+            return False
+        self.transport.write(b"%x\r\n%b\r\n" % (len(body), body))
+        return True
+
     async def send(self, message: "ASGISendEvent") -> None:
         """ASGI's `send`."""
         if self.flow.write_paused and not self.disconnected:
@@ -47,6 +54,7 @@ class Exchange(RequestResponseCycle):
             if body:
                 self.transport.write(body)
             if is_last:
+                self.scope.pop("extensions", None)
                 self.response_complete = True
                 self.message_event.set()
                 self.on_response()

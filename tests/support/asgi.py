@@ -7,7 +7,7 @@ application. Every wait has a time limit.
 
 import asyncio
 import json as jsonlib
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from types import TracebackType
@@ -16,6 +16,7 @@ from typing import Any, Self
 import anyio
 from starlette.types import ASGIApp, Message, Scope
 
+from app.http.immediate import offering
 from tests.support.stream import Transcript, check_stream
 
 PATIENCE_SECONDS = 60.0
@@ -104,6 +105,12 @@ class Response:
             self.complete = True
             self._chunks.put_nowait(None)
 
+    def _write(self, piece: bytes) -> bool:
+        if self._left.is_set() or self.complete or not self._begun.is_set():
+            return False
+        self._chunks.put_nowait(piece)
+        return True
+
     def _end(self) -> None:
         """Called when the application has returned."""
         self._begun.set()
@@ -113,9 +120,19 @@ class Response:
 class Client:
     """Runs an application's lifespan around its requests. An async context manager, entered once."""
 
-    def __init__(self, app: ASGIApp, *, patience_seconds: float = PATIENCE_SECONDS) -> None:
-        """`patience_seconds`: how long to wait for anything that the application should do."""
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        patience_seconds: float = PATIENCE_SECONDS,
+        writes: Callable[[], bool] | None = None,
+    ) -> None:
+        """`patience_seconds`: how long to wait for anything that the application should do.
+
+        With `writes`, it has the extension of `app.http.immediate`, and is asked for each piece whether to accept it.
+        """
         self._app = app
+        self._writes = writes
         self._patience_seconds = patience_seconds
         self._to_lifespan: asyncio.Queue[Message] = asyncio.Queue()
         self._from_lifespan: asyncio.Queue[Message] = asyncio.Queue()
@@ -163,6 +180,8 @@ class Client:
             content, headers = jsonlib.dumps(json).encode(), {"content-type": "application/json"} | dict(headers or {})
         response = Response(self._patience_seconds)
         scope = _scope(method, path, content, headers or {}, self._state)
+        if (writes := self._writes) is not None:
+            scope["extensions"] = offering(lambda piece: writes() and response._write(piece))  # noqa: SLF001
         task = asyncio.ensure_future(self._run(scope, content, response))
         try:
             yield response
