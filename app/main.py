@@ -3,6 +3,7 @@
 `uvicorn app.main:app` works; importing this module does no work, the application is made when it is first asked for.
 """
 
+import math
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -185,6 +186,7 @@ def _bounds(settings: Settings, address: Address) -> Bounds:
             seconds=settings.reply_seconds,
         ),
         is_shared=isinstance(address, PostgresServers),
+        lease_seconds=settings.lease_seconds if isinstance(address, PostgresServers) else math.inf,
         open_streams=settings.max_open_streams,
         resume_window_seconds=settings.resume_window_seconds,
         unread_seconds=settings.unread_seconds,

@@ -4,12 +4,14 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable
+from functools import partial
 
 from app.chat.bounds import Bounds
 from app.chat.errors import ReplyElsewhere
 from app.chat.model import Conversation, KeyedReply, Message, ReplyRecord, ReplyRequest
 from app.chat.ports import Bot, ReplyLog, SharedLogs, Store
 from app.chat.production import produce
+from app.chat.pulse import Pulse
 from app.chat.registry import Registry
 from app.chat.running import RunningReply
 
@@ -20,22 +22,25 @@ _RACE_SECONDS = 2.0
 class Beginning:
     """What a new reply needs. Its task belongs to whoever begins it."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts of a reply
         self,
         bot: Bot,
         bounds: Bounds,
         store: Store,
+        *,
         new_log: Callable[[], ReplyLog],
         shared: SharedLogs,
         registry: Registry,
+        pulse: Pulse,
     ) -> None:
-        """Replies are registered in `registry`."""
+        """Replies are registered in `registry`, and end when the `pulse` is lost."""
         self._bot = bot
         self._bounds = bounds
         self._store = store
         self._new_log = new_log
         self._shared = shared
         self._registry = registry
+        self._pulse = pulse
 
     async def begin(
         self,
@@ -95,7 +100,8 @@ class Beginning:
         # The bot starts while the message is being stored; its words are held back until then.
         saved = self._store.save(reply.record)
         saved.add_done_callback(reply.take_receipt)
-        reply.task = tasks.create_task(produce(reply, self._bot, conversation, self._bounds.reply, self._store))
+        bot_says = partial(self._bot.reply, conversation)
+        reply.task = tasks.create_task(produce(reply, bot_says, self._bounds.reply, self._store, self._pulse))
         reply.task.add_done_callback(lambda _: on_end(reply))
         reply.watch(asyncio.get_running_loop(), self._bounds.reply)
         return saved

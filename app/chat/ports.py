@@ -19,6 +19,9 @@ from app.chat.model import (
     Usage,
 )
 
+Deltas = AsyncGenerator[str | Usage | Finish, None]
+"""What a bot yields."""
+
 
 class Bot(Protocol):
     """Turns a conversation into a stream of text deltas.
@@ -28,7 +31,7 @@ class Bot(Protocol):
     or property `is_ready`; while that is false, the service reports that it is not ready.
     """
 
-    def reply(self, conversation: Conversation) -> AsyncGenerator[str | Usage | Finish, None]:
+    def reply(self, conversation: Conversation) -> Deltas:
         """Yield the reply's text in deltas of any size, then at most one `Finish`.
 
         An empty delta is a sign of life. A `Usage` may be yielded at any time, repeatedly: the cost so far, which is

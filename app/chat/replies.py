@@ -20,6 +20,7 @@ from app.chat.model import Failed, ReplyRequest, Snapshot
 from app.chat.past import PastReplies
 from app.chat.peers import Peers
 from app.chat.ports import Bot, Meter, ReplyLog, SharedLogs, Store
+from app.chat.pulse import Pulse
 from app.chat.registry import Registry
 from app.chat.remote import RemoteReplies
 from app.chat.running import RunningReply
@@ -46,7 +47,10 @@ class Replies:
         self._past = PastReplies(store, new_log, bounds.retention_seconds)
         self._earlier = EarlierReplies(self._registry, self._past, store)
         self._shared = shared
-        self._beginning = Beginning(bot, bounds, store, new_log, shared, self._registry)
+        self._pulse = Pulse(bounds.lease_seconds)
+        self._beginning = Beginning(
+            bot, bounds, store, new_log=new_log, shared=shared, registry=self._registry, pulse=self._pulse
+        )
         self._remote = RemoteReplies(store, bounds.save_every_seconds, shared)
         self.peers = Peers(self._registry, store, shared)
         self._unsaved = UnsavedEnds(store)
@@ -59,7 +63,8 @@ class Replies:
         self._loop = asyncio.get_running_loop()  # cached: each call asks the operating system for the process id
         self._tasks = asyncio.TaskGroup()
         await self._tasks.__aenter__()
-        work = (self._keep_saving(), self.peers.keep_recovering())
+        self._pulse.beat()
+        work = (self._keep_saving(), self.peers.keep_recovering(), self._pulse.keep_beating())
         self._helpers = [self._tasks.create_task(each) for each in work]
         self.accepting = True
         return self
