@@ -162,8 +162,8 @@ class Settings(EnvironmentSettings):
     )
     valkey_url: str | None = Field(
         None,
-        description="Valkey or Redis server over which several instances share running replies: `redis://HOST`, or "
-        "`rediss://USER:PASSWORD@HOST:PORT` with TLS; PostgreSQL only",
+        description="Valkey or Redis server over which several instances share running replies and limits: "
+        "`redis://HOST`, or `rediss://USER:PASSWORD@HOST:PORT` with TLS; PostgreSQL only",
     )
     valkey_prefix: str = Field(
         "chat:", min_length=1, description="What the names of all keys on that server begin with"

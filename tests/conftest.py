@@ -54,6 +54,7 @@ _SLOW = {
         "storage/test_operators.py",  # programs
         "storage/test_plans.py",
         "storage/test_pooler.py",  # programs
+        "storage/test_shared_limits.py",  # servers of its own
         "verify",
     )
 }
