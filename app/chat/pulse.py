@@ -1,6 +1,7 @@
 """Whether this process has been running: one that stood still for a whole lease was taken for dead by others."""
 
 import asyncio
+from collections.abc import Callable
 
 _BEATS = 8
 _LONGEST_SECONDS = 3600.0
@@ -23,8 +24,10 @@ class Pulse:
         """It runs now."""
         self._at = asyncio.get_running_loop().time()
 
-    async def keep_beating(self) -> None:
-        """Never returns."""
+    async def keep_beating(self, on_loss: Callable[[], None]) -> None:
+        """Never returns. Calls `on_loss` after the process has stood still."""
         while True:
+            if self.is_lost(asyncio.get_running_loop().time()):
+                on_loss()
             self.beat()
             await asyncio.sleep(min(self._seconds / _BEATS, _LONGEST_SECONDS))
