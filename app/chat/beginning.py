@@ -1,4 +1,9 @@
-"""Begins replies: reads the conversation, starts the bot, and stores the message meanwhile."""
+"""Begins replies: reads the conversation, stores the message, and starts the bot.
+
+The bot starts while the message is being stored; its words are held back until then. Where another instance may be
+answering the same request, or another one in the same conversation, it starts only when the message is stored: nothing
+is generated twice.
+"""
 
 import asyncio
 import secrets
@@ -10,13 +15,10 @@ from app.chat.bounds import Bounds
 from app.chat.errors import ReplyElsewhere
 from app.chat.model import Conversation, KeyedReply, Message, ReplyRecord, ReplyRequest
 from app.chat.ports import Bot, ReplyLog, SharedLogs, Store
-from app.chat.production import produce
+from app.chat.production import BotSays, produce
 from app.chat.pulse import Pulse
 from app.chat.registry import Registry
 from app.chat.running import RunningReply
-
-_RACE_SECONDS = 2.0
-"""So long a request waits to be told that another instance was faster."""
 
 
 class Beginning:
@@ -82,35 +84,29 @@ class Beginning:
         if request.continues_unread:
             unread_seconds = max(unread_seconds, self._bounds.unread_seconds)
         reply = RunningReply(record, self._new_log(), unread_seconds)
-        saved = self._start(reply, Conversation((*history, Message("user", request.message))), tasks, on_end)
-        if self._bounds.is_shared and (conversation_id is not None or request.idempotency is not None):
+        may_be_late = self._bounds.is_shared and (conversation_id is not None or request.idempotency is not None)
+        bot_says = partial(self._bot.reply, Conversation((*history, Message("user", request.message))))
+        self._registry.add(reply)
+        self._shared.share(reply.reply_id, reply.log)
+        saved = self._store.save(record)
+        saved.add_done_callback(reply.take_receipt)
+        reply.task = tasks.create_task(self._produce(reply, bot_says, saved if may_be_late else None))
+        reply.task.add_done_callback(lambda _: on_end(reply))
+        reply.watch(asyncio.get_running_loop(), self._bounds.reply)
+        if may_be_late:
             await _refuse_if_late(reply, saved)
         return reply
 
-    def _start(
-        self,
-        reply: RunningReply,
-        conversation: Conversation,
-        tasks: asyncio.TaskGroup,
-        on_end: Callable[[RunningReply], None],
-    ) -> "asyncio.Future[None]":
-        """Start its task. Returns what tells whether its message is stored."""
-        self._registry.add(reply)
-        self._shared.share(reply.reply_id, reply.log)
-        # The bot starts while the message is being stored; its words are held back until then.
-        saved = self._store.save(reply.record)
-        saved.add_done_callback(reply.take_receipt)
-        bot_says = partial(self._bot.reply, conversation)
-        reply.task = tasks.create_task(produce(reply, bot_says, self._bounds.reply, self._store, self._pulse))
-        reply.task.add_done_callback(lambda _: on_end(reply))
-        reply.watch(asyncio.get_running_loop(), self._bounds.reply)
-        return saved
+    async def _produce(self, reply: RunningReply, bot_says: BotSays, first: "asyncio.Future[None] | None") -> None:
+        if first is not None:
+            await asyncio.wait([first])
+        await produce(reply, bot_says, self._bounds.reply, self._store, self._pulse)
 
 
 async def _refuse_if_late(reply: RunningReply, saved: "asyncio.Future[None]") -> None:
     """No word of it comes before the message is stored, so waiting for that costs its readers nothing."""
-    await asyncio.wait([saved], timeout=_RACE_SECONDS)
-    if saved.done() and isinstance(saved.exception(), ReplyElsewhere):
+    await asyncio.wait([saved])
+    if isinstance(saved.exception(), ReplyElsewhere):
         if reply.task is not None:
-            await asyncio.wait([reply.task], timeout=_RACE_SECONDS)  # there may be another one, after that
+            await asyncio.wait([reply.task])  # there may be another one, after that
         raise ReplyElsewhere

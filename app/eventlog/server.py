@@ -81,6 +81,10 @@ def valkey_url(text: str) -> ValkeyServer:
     """
     try:
         url = urlsplit(text)
+        if "," in url.netloc.rpartition("@")[2]:
+            raise _wrong(
+                "several servers are named, but there can be one", "name the primary, or a proxy in front of it"
+            )
         port = url.port
     except ValueError:
         raise _wrong(
@@ -93,8 +97,6 @@ def valkey_url(text: str) -> ValkeyServer:
         raise _wrong("this is no server that is supported", "use redis://HOST or, with TLS, rediss://HOST")
     if not url.hostname:
         raise _wrong("the address has no host", f"use {scheme}://HOST")
-    if "," in url.netloc.rpartition("@")[2]:
-        raise _wrong("several servers are named, but there can be one", "name the primary, or the proxy in front of it")
     host = unquote(url.hostname)
     options = _credentials(url) | _parameters(url) | {"host": host, "port": port or _DEFAULT_PORT}
     if (database := url.path.strip("/")) and "db" not in options:

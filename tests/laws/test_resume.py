@@ -106,8 +106,8 @@ async def _service(**bounds: float) -> AsyncIterator[_Service]:
 async def _two() -> AsyncIterator[_Service]:
     """Two instances that share a database and a Valkey server."""
     bot = ScriptedBot(_silent)
-    known = {"resume_window_seconds": 3600, "max_reply_characters": _BOUND, "save_every_seconds": 0.05}
-    known |= {"database_url": fresh_database_url("postgresql")} | sharing()
+    known: dict[str, object] = {"max_reply_characters": _BOUND, "save_every_seconds": 0.05}
+    known |= {"resume_window_seconds": 3600, "database_url": fresh_database_url("postgresql")} | sharing()
     settings = Settings.model_validate(known)
     async with Client(create_app(settings, bot)) as first, Client(create_app(settings, bot)) as second:
         yield _Service([first, second], bot)

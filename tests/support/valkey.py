@@ -95,8 +95,9 @@ class Valkey:
             return client.execute_command(*command)
 
     def _client(self) -> Redis:
+        password = self._options.get("requirepass")
         # When it listens on nothing but the loopback interface and has no password, there is nothing to configure.
-        return Redis(host="127.0.0.1", port=self.port, protocol=2, socket_timeout=_PATIENCE_SECONDS)
+        return Redis(host="127.0.0.1", port=self.port, password=password, protocol=2, socket_timeout=_PATIENCE_SECONDS)
 
 
 @cache
