@@ -5,45 +5,27 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-import uvicorn
-from fastapi import FastAPI
-
 from app import logs
-from app.announcement import announce
-from app.chat.errors import CannotStart, Misconfigured
-from app.contract import Contract
+from app.chat.errors import CannotStart
 from app.environment.cleaned import cleaned
 from app.environment.source import variable_name
-from app.http.problems import Problems
 from app.main import create_app
 from app.operators import conversations, keys
 from app.operators import settings as settings_command
 from app.operators.arguments import Parser
-from app.server.clocks import Patience
-from app.server.connection import bounded_protocol
-from app.server.draining import Server
-from app.server.files import allow_files
-from app.server.lifespan import Lifespan, use
-from app.server.listening import bound, is_public, listen, url
-from app.server.refusals import Refusals
 from app.server.surroundings import look_for_working_directory, open_standard_streams
+from app.serving import serve
 from app.settings import Settings
 from app.start_errors import told
+from app.workers.serving import serve_with_workers
 
-_CLOSING_SECONDS = 2
-"""After the drain: how long connections may take to close before they are cut."""
-
-_PUBLIC = (
-    "CHAT_HOST: this address can be reached from outside, and no credentials are required. Next: python -m app "
-    "keys create NAME; or CHAT_ALLOW_ANYONE=1, if a proxy in front authenticates or everybody may use the service"
-)
 _OPERATORS: dict[str, Callable[[list[str], Settings], int]] = {
     "conversations": conversations.main,
     "keys": keys.main,
     "settings": settings_command.main,
 }
-_FLAGS = ("host", "port", "bot")
-_USAGE = "python -m app [--host HOST] [--port PORT] [--bot BOT]\n       python -m app COMMAND ..."
+_FLAGS = ("host", "port", "bot", "workers")
+_USAGE = "python -m app [--host HOST] [--port PORT] [--bot BOT] [--workers N]\n       python -m app COMMAND ..."
 _HELP = """Runs the chat service, until a signal comes.
 
 commands:
@@ -57,6 +39,7 @@ for all settings, and for how to run the service in production.
 examples:
   python -m app
   python -m app --bot simulator --port 8001
+  python -m app --workers 4
   python -m app keys create alice --expires 90
 """
 
@@ -68,50 +51,6 @@ def main() -> int:
     if arguments[:1] and not arguments[0].startswith("-"):
         return told(partial(_command, arguments, has_output=has_output))
     return told(partial(_serve, arguments))
-
-
-def serve(settings: Settings, app: FastAPI) -> int:
-    """Serve an application that `create_app` has made, until a signal comes. Returns the exit status.
-
-    Raises `CannotStart`, and whatever else keeps the application from starting.
-    """
-    contract = Contract.load()
-    refusals = Refusals(Problems(contract.problems, contract.reference("streamChat", to="getReply")))
-    config = uvicorn.Config(
-        app,
-        http=bounded_protocol(Patience(settings.request_seconds, settings.stalled_seconds), refusals),
-        timeout_keep_alive=settings.keep_alive_seconds,
-        ws="none",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,  # app.access.proxies
-        timeout_graceful_shutdown=_CLOSING_SECONDS,
-    )
-    allow_files(settings.max_open_streams)
-    sockets = bound(settings.host, settings.port)  # before there is a database, which another program may be using
-
-    must_ask = is_public(sockets) and not settings.allow_anyone
-
-    def begin() -> None:
-        gate = app.state.gate
-        if must_ask and not gate.is_locked:
-            raise Misconfigured(_PUBLIC)
-        listen(sockets, settings.host)
-        announce(settings, url(sockets, settings.host), app.state.database, has_keys=gate.has_keys)
-
-    use(config, Lifespan(app, begin))
-    server = Server(config, app.state.replies, settings.drain_seconds)
-    try:
-        if must_ask and not keys.are_needed(settings):
-            raise Misconfigured(_PUBLIC)  # before a database is made that may not be the one that is meant
-        server.run(sockets)
-    except KeyboardInterrupt:
-        return 130
-    finally:
-        for listener in sockets:
-            listener.close()
-    return 0 if server.started else 3
 
 
 def flagged_settings(arguments: Sequence[str]) -> Settings:
@@ -130,6 +69,8 @@ def _serve(arguments: Sequence[str]) -> int:
     look_for_working_directory()
     settings = flagged_settings(arguments)
     logs.configure(settings.log_level, settings.log_format)
+    if settings.workers > 1:
+        return serve_with_workers(settings)
     return serve(settings, create_app(settings))
 
 

@@ -1,6 +1,6 @@
 """What the log says when the service has started: one line each for the bot, the database, the access and the place."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import structlog
 
@@ -11,8 +11,13 @@ from app.settings import Settings, service_links
 _log = structlog.get_logger()
 
 
-def announce(settings: Settings, url: str, database: Mapping[str, str], *, has_keys: bool) -> None:
-    """Log them. `url` is what to open; `database`, what to call it. None of them holds a secret."""
+def announce(
+    settings: Settings, url: str, database: Mapping[str, str], *, has_keys: bool, workers: Sequence[int] = ()
+) -> None:
+    """Log them. `url` is what to open; `database`, what to call it. None of them holds a secret.
+
+    `workers` are process ids, if there are several.
+    """
     if links := service_links():
         _log.info("variables that Kubernetes sets for a service are not settings, and were ignored", names=links)
     for contradiction in contradictions(settings):
@@ -28,4 +33,4 @@ def announce(settings: Settings, url: str, database: Mapping[str, str], *, has_k
         _log.info("credentials are required", accepted=" and ".join(kinds))
     else:
         _log.info("no credentials are required. Next: python -m app keys create NAME, if they should be")
-    _log.info(f"the service is running on {url}")
+    _log.info(f"the service is running on {url}", **({"workers": list(workers)} if workers else {}))

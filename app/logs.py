@@ -29,13 +29,20 @@ class _Lossy(Generic[AnyStr]):
             self._stream.flush()
 
 
-def configure(level: Literal["debug", "info", "warning", "error"], style: Literal["auto", "json", "console"]) -> None:
-    """Set up structlog and the standard library's logging in the same way."""
+def configure(
+    level: Literal["debug", "info", "warning", "error"],
+    style: Literal["auto", "json", "console"],
+    *,
+    worker: int | None = None,
+) -> None:
+    """Set up structlog and the standard library's logging in the same way. Each line names the `worker`, if any."""
     numeric_level = logging.getLevelNamesMapping()[level.upper()]
     shared: list[structlog.typing.Processor] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
+    if worker is not None:
+        shared.append(_naming(worker))
     console = structlog.dev.ConsoleRenderer()
     for_people = style == "console" or (style == "auto" and sys.stderr.isatty())
     structlog.configure(
@@ -66,6 +73,14 @@ def configure(level: Literal["debug", "info", "warning", "error"], style: Litera
 def _is_worth_a_line(record: logging.LogRecord) -> bool:
     """Drop uvicorn's first line: it precedes the reason if the service cannot start; if it can, our own say more."""
     return record.name != "uvicorn.error" or not str(record.msg).startswith("Started server process")
+
+
+def _naming(worker: int) -> structlog.typing.Processor:
+    def name(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        event["worker"] = worker
+        return event
+
+    return name
 
 
 def _without_words(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

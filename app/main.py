@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import cache
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from limits import RateLimitItemPerMinute
@@ -42,6 +43,9 @@ from app.start_errors import exit_status, lines, tell
 from app.storage.address import Address, PostgresServers, SqliteFile, database_url
 from app.storage.database import Database
 
+if TYPE_CHECKING:
+    from app.access.shared import SharedCounts
+
 
 def create_app(settings: Settings | None = None, bot: Bot | None = None) -> FastAPI:
     """Make the application.
@@ -57,7 +61,8 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None) -> Fast
     bot = bot or chosen_bot(settings)
     keys = KeyRing(database.keys)
     budgets = WordBudgets(settings.words_per_day, database.budgets) if settings.words_per_day else None
-    limits = Limits(_allowance(settings, budgets))
+    counts = _shared_counts(settings, address)
+    limits = Limits(_allowance(settings, budgets), counts)
     origins = Origins(settings.allowed_origins)
     gate = Gate(keys, _verifier(settings), limits, origins)
     proxies = Proxies(settings.trusted_proxies)
@@ -79,6 +84,8 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None) -> Fast
             await stack.enter_async_context(keys)
             if budgets is not None:
                 await stack.enter_async_context(budgets)
+            if counts is not None:
+                await stack.enter_async_context(counts)
             if isinstance(shared, AbstractAsyncContextManager):
                 await stack.enter_async_context(shared)
             if isinstance(bot, AbstractAsyncContextManager):
@@ -156,6 +163,17 @@ def _shared_logs(settings: Settings, address: Address) -> SharedLogs:
 
     server = valkey_url(settings.valkey_url)
     return ValkeyLogs(server, settings.valkey_prefix) if isinstance(address, PostgresServers) else Unshared()
+
+
+def _shared_counts(settings: Settings, address: Address) -> "SharedCounts | None":
+    """A server for them, if there is something to count for several instances."""
+    is_counted = settings.requests_per_minute or settings.streams_per_client
+    if settings.valkey_url is None or not is_counted or not isinstance(address, PostgresServers):
+        return None
+    from app.access.shared import PATIENCE_SECONDS, SharedCounts  # noqa: PLC0415 - as below
+    from app.eventlog.server import valkey_url  # noqa: PLC0415
+
+    return SharedCounts(valkey_url(settings.valkey_url).client(PATIENCE_SECONDS), settings.valkey_prefix)
 
 
 def _verifier(settings: Settings) -> Verifier | None:

@@ -58,6 +58,12 @@ class Settings(EnvironmentSettings):
         "token issuer or `CHAT_ALLOW_ANYONE`",
     )
     port: int = Field(8000, ge=0, le=65_535, description="Port to listen on; 0 takes a free one")
+    workers: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="Processes that serve on this machine, as several instances; more than one needs PostgreSQL",
+    )
     bot: str = Field(
         "greeter",
         description="The bot that replies: `greeter`, `simulator`, `openai`, `local`, or the name of an installed bot",
@@ -156,8 +162,8 @@ class Settings(EnvironmentSettings):
     )
     valkey_url: str | None = Field(
         None,
-        description="Valkey or Redis server over which several instances share running replies: `redis://HOST`, or "
-        "`rediss://USER:PASSWORD@HOST:PORT` with TLS; PostgreSQL only",
+        description="Valkey or Redis server over which several instances share running replies and limits: "
+        "`redis://HOST`, or `rediss://USER:PASSWORD@HOST:PORT` with TLS; PostgreSQL only",
     )
     valkey_prefix: str = Field(
         "chat:", min_length=1, description="What the names of all keys on that server begin with"

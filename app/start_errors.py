@@ -78,6 +78,11 @@ def tell(error: BaseException) -> None:
     """Print its lines on standard error, and at the level `debug` where it was raised."""
     for line in lines(error):
         print(line, file=sys.stderr)
+    show_where(error)
+
+
+def show_where(error: BaseException) -> None:
+    """Print, at the level `debug`, where it was raised."""
     if logging.getLogger().isEnabledFor(logging.DEBUG):
         cause = error.__cause__ or error
         print("".join(traceback.format_tb(cause.__traceback__)), end="", file=sys.stderr)

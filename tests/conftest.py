@@ -45,6 +45,7 @@ _SLOW = {
         "live/test_secrets.py",
         "live/test_settings.py",  # programs
         "live/test_slow_clients.py",
+        "live/test_workers.py",  # programs
         "sdk",
         "storage/test_keys.py",  # programs
         "storage/test_leases.py",  # waits for leases to end
@@ -53,6 +54,7 @@ _SLOW = {
         "storage/test_operators.py",  # programs
         "storage/test_plans.py",
         "storage/test_pooler.py",  # programs
+        "storage/test_shared_limits.py",  # servers of its own
         "verify",
     )
 }

@@ -94,7 +94,7 @@ class Gate:
                     raise
                 refusal = error
             if is_stream:
-                self._limits.enter(client)
+                await self._limits.enter(client)
         admission = Admission(grant, client, refusal)
         scope["chat.admission"] = admission
         return admission

@@ -6,6 +6,7 @@ Said in each response as the IETF's draft "RateLimit header fields for HTTP" has
 import math
 from collections import Counter
 from dataclasses import dataclass
+from typing import Protocol
 
 from limits import RateLimitItem
 from limits.aio.strategies import FixedWindowRateLimiter
@@ -26,12 +27,23 @@ class Allowance:
     words: WordBudgets | None = None
 
 
+class Shared(Protocol):
+    """`app.access.shared.SharedCounts`: what all instances count together."""
+
+    async def request(self, client: str, window_seconds: int) -> tuple[int, float] | None: ...
+
+    async def enter(self, client: str, most: int) -> bool | None: ...
+
+    def leave(self, client: str) -> None: ...
+
+
 class Limits:
     """Counts."""
 
-    def __init__(self, allowance: Allowance) -> None:
-        """Nobody has asked for anything yet."""
+    def __init__(self, allowance: Allowance, shared: Shared | None = None) -> None:
+        """Nobody has asked for anything yet. What is not known to be `shared` counts in this process."""
         self._allowance = allowance
+        self._shared = shared
         self._streams: Counter[str] = Counter()
         self._counters = FlatCounters()
         self._counter = FixedWindowRateLimiter(self._counters)
@@ -43,6 +55,11 @@ class Limits:
         if (requests := self._allowance.requests) is not None:
             is_allowed = await self._counter.hit(requests, client)
             seconds, left = await self._window(requests, client)
+            if self._shared is not None:
+                window = await self._shared.request(client, requests.get_expiry())
+                if window is not None:
+                    is_allowed = window[0] <= requests.amount
+                    seconds, left = max(1, math.ceil(window[1])), max(0, requests.amount - window[0])
             headers += [
                 (b"ratelimit-policy", f'"requests";q={requests.amount};w={requests.get_expiry()}'.encode()),
                 (b"ratelimit", f'"requests";r={left};t={seconds}'.encode()),
@@ -50,19 +67,28 @@ class Limits:
             if not is_allowed:
                 raise RateLimited(retry_after_seconds=seconds)
 
-    def enter(self, client: str) -> None:
+    async def enter(self, client: str) -> None:
         """One more stream. Raises `StreamLimitReached` if it is one too many."""
-        if self._allowance.streams:
-            if self._streams[client] >= self._allowance.streams:
+        if not self._allowance.streams:
+            return
+        if self._streams[client] >= self._allowance.streams:
+            raise StreamLimitReached
+        self._streams[client] += 1
+        if self._shared is not None:
+            is_open: bool | None = False
+            try:
+                is_open = await self._shared.enter(client, self._allowance.streams)
+            finally:
+                if is_open is False:
+                    self._leave_here(client)
+            if is_open is False:
                 raise StreamLimitReached
-            self._streams[client] += 1
 
     def leave(self, client: str) -> None:
         """A stream is over."""
-        if self._streams[client] <= 1:
-            del self._streams[client]
-        else:
-            self._streams[client] -= 1
+        self._leave_here(client)
+        if self._shared is not None:
+            self._shared.leave(client)
 
     def meter(self, client: str, refusal: ChatError | None) -> "Meter | None":
         """What counts a client's words, if they are counted; it allows nothing where there is a `refusal`."""
@@ -77,6 +103,12 @@ class Limits:
         """The client has received so many more."""
         if self._allowance.words is not None:
             self._allowance.words.charge(client, words)
+
+    def _leave_here(self, client: str) -> None:
+        if self._streams[client] <= 1:
+            del self._streams[client]
+        else:
+            self._streams[client] -= 1
 
     async def _window(self, item: RateLimitItem, client: str) -> tuple[int, int]:
         """In how many seconds there is more, and how much there is now."""

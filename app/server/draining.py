@@ -32,10 +32,12 @@ class Server(uvicorn.Server):
             return
         self._signalled = True
         self._captured_signals.append(sig)
-        asyncio.get_running_loop().call_soon_threadsafe(self._begin_to_drain)
+        asyncio.get_running_loop().call_soon_threadsafe(self.begin_to_drain)
 
-    def _begin_to_drain(self) -> None:
-        self._draining = asyncio.get_running_loop().create_task(self._drain())
+    def begin_to_drain(self) -> None:
+        """Let running replies finish, then exit; once. Called in the event loop."""
+        if self._draining is None:
+            self._draining = asyncio.get_running_loop().create_task(self._drain())
 
     async def _drain(self) -> None:
         await self._replies.drain(self._drain_seconds)

@@ -144,7 +144,7 @@ def as_json(outcome: Outcome) -> str:
     errors = [{"scenario": s, "server": v, "error": error} for (s, v), error in outcome.errors.items()]
     judged = [
         {"scenario": t.scenario, "figure": t.key, "to": t.to, "at_most": t.at_most, "unit": t.unit or "ratio",
-         "is": outcome.beside(t.scenario, "service", t.to, t.key, t.how)}
+         "is": outcome.beside(t.scenario, t.of, t.to, t.key, t.how)}
         for t in TARGETS
     ]  # fmt: skip
     return json.dumps({"machine": machine(), "results": rows, "errors": errors, "targets": judged}, indent=1) + "\n"

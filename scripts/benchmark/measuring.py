@@ -120,14 +120,16 @@ def heard(server: Running, exchange: Exchange, words: list[str], *, whole: bool 
     return [moments[number] for number in server.dialect.check(bytes(exchange.raw), words, whole=whole)]
 
 
-async def measure_loop(server: Running, effort: Effort, message: str, words: list[str]) -> Answers:
-    """The server's cost for as many replies as sixteen readers can read."""
+async def measure_loop(
+    server: Running, effort: Effort, message: str, words: list[str], connections: int = CONNECTIONS
+) -> Answers:
+    """The server's cost for as many replies as so many readers can read."""
     request = server.request(message)
-    warm = await closed_loop(server.port, request, connections=CONNECTIONS, seconds=effort.warm_seconds)
+    warm = await closed_loop(server.port, request, connections=connections, seconds=effort.warm_seconds)
     for exchange in warm:
         heard(server, exchange, words)
     before = server.cpu_seconds()
-    exchanges = await closed_loop(server.port, request, connections=CONNECTIONS, seconds=effort.loop_seconds)
+    exchanges = await closed_loop(server.port, request, connections=connections, seconds=effort.loop_seconds)
     spent = server.cpu_seconds() - before
     return Answers(spent, exchanges, [heard(server, exchange, words) for exchange in exchanges])
 

@@ -7,6 +7,7 @@ from .gateway import GATEWAY_SCENARIOS, gateways
 from .measuring import Scenario
 from .scenarios import SCENARIOS
 from .servers import Server, servers
+from .workers import WORKER_SCENARIOS, worker_servers
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,11 @@ class Suite:
 
 def suites(litellm: str | None) -> list[Suite]:
     """All suites; `litellm` is the proxy's executable, which is otherwise looked up on PATH."""
-    return [Suite("peers", SCENARIOS, servers()), Suite("gateway", GATEWAY_SCENARIOS, gateways(litellm))]
+    return [
+        Suite("peers", SCENARIOS, servers()),
+        Suite("gateway", GATEWAY_SCENARIOS, gateways(litellm)),
+        Suite("workers", WORKER_SCENARIOS, worker_servers()),
+    ]
 
 
 def chosen(known: Sequence[Suite], names: Collection[str], *, quick: bool) -> list[Suite]:

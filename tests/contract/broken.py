@@ -13,8 +13,8 @@ from dataclasses import replace
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import logs
-from app.__main__ import serve
 from app.main import create_app
+from app.serving import serve
 from app.settings import Settings
 from tests.support.asgi import Whole
 

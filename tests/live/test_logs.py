@@ -1,6 +1,7 @@
 """The log is one JSON object per line, and contains no text of users or bots."""
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -123,3 +124,25 @@ def test_a_log_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
             pytest.fail(f"it ended with {process.returncode}")
         finally:
             process.kill()
+
+
+@pytest.mark.parametrize("style", ["json", "console"])
+def test_each_line_of_a_worker_names_it(style: str) -> None:
+    """In both formats, those of libraries as well; a service without workers names none."""
+    code = (
+        "import logging, structlog, sys; from app import logs; worker = int(sys.argv[2]) or None;"
+        "logs.configure('info', sys.argv[1], worker=worker);"
+        "structlog.get_logger().info('ours'); logging.getLogger('a library').warning('its own')"
+    )
+    for worker in (3, 0):
+        run = subprocess.run(
+            [sys.executable, "-c", code, style, str(worker)],
+            cwd=ROOT,
+            capture_output=True,
+            encoding="utf-8",
+            check=True,
+        )
+        first, second = re.sub("\x1b\\[[0-9;]*m", "", run.stderr).splitlines()
+        for line in (first, second):
+            assert ("worker" in line) == bool(worker)
+            assert not worker or re.search('worker"?[:=]3', line)

@@ -11,8 +11,9 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import logs
-from app.__main__ import flagged_settings, serve
+from app.__main__ import flagged_settings
 from app.main import create_app
+from app.serving import serve
 
 NEWER = ("-m", "tests.sdk.newer")
 """`LiveServer(program=NEWER)`."""

@@ -11,10 +11,10 @@ import sys
 from collections.abc import AsyncGenerator
 
 from app import logs
-from app.__main__ import serve
 from app.chat.errors import BotFailed
 from app.chat.model import Conversation, Finish, Usage
 from app.main import create_app
+from app.serving import serve
 from app.settings import Settings
 
 SERVICE = ("-m", "tests.support.service")

@@ -1,0 +1,90 @@
+"""A worker as its parent sees it: a process, and the channel to it."""
+
+import asyncio
+import signal
+import socket
+import sys
+from asyncio.subprocess import DEVNULL, Process, create_subprocess_exec
+from contextlib import suppress
+
+from app.workers.channel import Failed, Order, Ready, Task, answered, packed
+
+
+class Worker:
+    """A process that was started."""
+
+    def __init__(
+        self, number: int, process: Process, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """See `started`."""
+        self.number = number
+        self._process = process
+        self._reader = reader
+        self._writer = writer
+        self._has_begun = False
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.returncode is None
+
+    async def answer(self) -> Ready | Failed | None:
+        """What it says next; nothing if it ends without a word."""
+        try:
+            return answered(await self._reader.readline())
+        except OSError:
+            return None
+
+    def order(self, order: Order) -> None:
+        """Tell it what to do. If it has not begun anything, it has only to begin or to end."""
+        if order is Order.BEGIN:
+            self._has_begun = True
+        elif not self._has_begun:
+            self.kill()  # it is still importing, and would not listen
+        with suppress(OSError):
+            self._writer.write(order.value)
+
+    def kill(self) -> None:
+        """End it without any order."""
+        with suppress(ProcessLookupError):
+            self._process.kill()
+
+    async def ended(self) -> int:
+        """Wait for its end. Returns the exit status, or minus the number of the signal that has ended it."""
+        status = await self._process.wait()
+        self._writer.close()
+        return status
+
+
+async def started(task: Task) -> Worker:
+    """Start a fresh process: a fork of this one would inherit what only works in one."""
+    ours, its = socket.socketpair()
+    with its:
+        process = await create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "app.workers",
+            str(its.fileno()),
+            stdin=DEVNULL,
+            pass_fds=(its.fileno(), task.counts, *task.listeners),
+            process_group=0,  # Ctrl-C is for the parent
+        )
+    reader, writer = await asyncio.open_connection(sock=ours)
+    with suppress(OSError):
+        writer.write(packed(task))
+    return Worker(task.number, process, reader, writer)
+
+
+def told_of_end(status: int) -> str:
+    """How a process has ended."""
+    if status >= 0:
+        return f"exit status {status}"
+    try:
+        return signal.Signals(-status).name
+    except ValueError:
+        return f"signal {-status}"
