@@ -48,6 +48,8 @@ def words_frame(reply_id: str, after: int, words: Sequence[str]) -> bytes:
     The id comes last, because some clients record it at the end of its line instead of the end of the event. (One is
     @microsoft/fetch-event-source 2.0.1: cut off between an id and its data, it would resume after a word it never got.)
     """
+    if len(words) == 1:  # as nearly always, if a model generates them
+        return f"data: {words[0].replace(chr(10), _MORE_DATA)}\nid: {reply_id}:{after + 1}\n\n".encode()
     tail = f"\nid: {reply_id}:"
     frame = "".join([f"data: {word}{tail}{n}\n\n" for n, word in enumerate(words, after + 1)])
     if frame.count("\n") > 3 * len(words):  # a word with a line break in it, which is rare
