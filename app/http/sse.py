@@ -6,6 +6,7 @@ bot generated it if the server can write at once, otherwise by the response's ta
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from starlette.background import BackgroundTask
 from starlette.responses import Response
@@ -14,9 +15,8 @@ from starlette.types import Receive, Scope, Send
 from app.chat.errors import AccessEnded
 from app.chat.model import Done, End, Failed
 from app.chat.running import RunningReply
-from app.http.immediate import Write, offered
 from app.http.problems import Problems
-from app.http.reader import ClientGone, Deliver, Reader, Reading
+from app.http.reader import ClientGone, Reader, Reading
 from app.http.shapes import reply_shape
 
 PING = b": ping\n"
@@ -120,7 +120,7 @@ class EventStream(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Wait for the first word, an early failure, or the time limit; then commit to a status and stream."""
         try:
-            async with Reader(self._reading, receive, self._pacing.first_word_seconds) as reader:
+            async with Reader(self._reading, scope, receive, self._pacing.first_word_seconds) as reader:
                 words, end = await self._first(reader)
                 if isinstance(end, Failed) and not reader.position:
                     response = early_failure(self._reading.reply, end.error, self._problems)
@@ -128,8 +128,7 @@ class EventStream(Response):
                     return
                 headers = [*_HEADERS, *reply_headers(self._reading.reply, self._location)]
                 await send({"type": "http.response.start", "status": scope["route"].status_code, "headers": headers})
-                if (write := offered(scope)) is not None:
-                    reader.deliver_with(self._written_with(write))
+                reader.write_as(partial(words_frame, self._reading.reply.reply_id))
                 await self._stream(reader, words, end, send)
         except ClientGone:
             pass
@@ -147,10 +146,6 @@ class EventStream(Response):
             words, end = await reader.read()
             is_due = is_due or reader.is_overdue
         return words, end
-
-    def _written_with(self, write: Write) -> Deliver:
-        reply_id = self._reading.reply.reply_id
-        return lambda after, words: write(words_frame(reply_id, after, words))
 
     async def _stream(self, reader: Reader, words: Sequence[str], end: End | None, send: Send) -> None:
         heartbeat_seconds = self._pacing.heartbeat_seconds
