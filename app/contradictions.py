@@ -23,9 +23,7 @@ def contradictions(settings: Settings) -> Iterator[str]:
             "CHAT_STREAMS_PER_CLIENT is more than CHAT_MAX_OPEN_STREAMS, which all clients have together. "
             "Next: lower CHAT_STREAMS_PER_CLIENT"
         )
-    url = settings.jwt_keys_url
-    if url is not None and url.scheme == "http" and url.host not in _LOOPBACK:
-        yield "CHAT_JWT_KEYS_URL is not https: whoever is on the way can make tokens. Next: use https"
+    yield from _of_servers(settings)
     if settings.bot == "openai":
         yield from _of_the_engine(settings)
     elif set_for_it := sorted(name for name in settings.model_fields_set if name.startswith("openai_")):
@@ -38,6 +36,17 @@ def contradictions(settings: Settings) -> Iterator[str]:
             )
     elif set_for_it := sorted(name for name in settings.model_fields_set if name.startswith("local_")):
         yield f"{variable_name(set_for_it[0])} has no effect, because CHAT_BOT is {settings.bot}. Next: CHAT_BOT=local"
+
+
+def _of_servers(settings: Settings) -> Iterator[str]:
+    url = settings.jwt_keys_url
+    if url is not None and url.scheme == "http" and url.host not in _LOOPBACK:
+        yield "CHAT_JWT_KEYS_URL is not https: whoever is on the way can make tokens. Next: use https"
+    if settings.valkey_url is not None and settings.database_url.startswith("sqlite"):
+        yield (
+            "CHAT_VALKEY_URL has no effect, because SQLite has one instance. "
+            "Next: remove it, or let CHAT_DATABASE_URL name a PostgreSQL database"
+        )
 
 
 def _of_the_engine(settings: Settings) -> Iterator[str]:

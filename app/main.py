@@ -3,6 +3,7 @@
 `uvicorn app.main:app` works; importing this module does no work, the application is made when it is first asked for.
 """
 
+import math
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -21,10 +22,11 @@ from app.access.origins import Origins
 from app.access.proxies import Proxies
 from app.bot_choice import chosen_bot, own_proxy
 from app.chat.bounds import Bounds, ReplyBounds
-from app.chat.ports import Bot
+from app.chat.ports import Bot, SharedLogs
 from app.chat.replies import Replies
 from app.contract import Contract
 from app.eventlog.memory import MemoryReplyLog
+from app.eventlog.unshared import Unshared
 from app.http.application import Application
 from app.http.body import BodyReader
 from app.http.middleware import EveryRequest
@@ -65,9 +67,10 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None) -> Fast
         is_public=lambda: settings.allow_anyone or gate.is_locked,  # a page that rebinds its name has no key
         open_paths={operation.path for operation in contract.operations.values() if not operation.is_guarded},
     )
-    replies = Replies(bot, _bounds(settings, address), database.store, MemoryReplyLog)
-
-    database.generated = replies
+    shared = _shared_logs(settings, address)
+    replies = Replies(bot, _bounds(settings, address), database.store, MemoryReplyLog, shared)
+    database.generated = replies.peers
+    shared.on_cancel = replies.peers.cancel_all
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -76,6 +79,8 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None) -> Fast
             await stack.enter_async_context(keys)
             if budgets is not None:
                 await stack.enter_async_context(budgets)
+            if isinstance(shared, AbstractAsyncContextManager):
+                await stack.enter_async_context(shared)
             if isinstance(bot, AbstractAsyncContextManager):
                 await stack.enter_async_context(bot)
             await stack.enter_async_context(replies)
@@ -142,6 +147,17 @@ def _place(address: Address) -> dict[str, str]:
             return {"kind": "PostgreSQL", "servers": address.shown, "name": address.database or ""}
 
 
+def _shared_logs(settings: Settings, address: Address) -> SharedLogs:
+    """A server for them, if several instances are possible."""
+    if settings.valkey_url is None:
+        return Unshared()
+    from app.eventlog.server import valkey_url  # noqa: PLC0415 - as below
+    from app.eventlog.valkey import ValkeyLogs  # noqa: PLC0415 - a tenth of a second that most do not need
+
+    server = valkey_url(settings.valkey_url)
+    return ValkeyLogs(server, settings.valkey_prefix) if isinstance(address, PostgresServers) else Unshared()
+
+
 def _verifier(settings: Settings) -> Verifier | None:
     if settings.jwt_issuer is None or settings.jwt_audience is None:
         return None
@@ -169,6 +185,8 @@ def _bounds(settings: Settings, address: Address) -> Bounds:
             silence_seconds=settings.bot_silence_seconds,
             seconds=settings.reply_seconds,
         ),
+        is_shared=isinstance(address, PostgresServers),
+        lease_seconds=settings.lease_seconds if isinstance(address, PostgresServers) else math.inf,
         open_streams=settings.max_open_streams,
         resume_window_seconds=settings.resume_window_seconds,
         unread_seconds=settings.unread_seconds,

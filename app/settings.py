@@ -154,6 +154,14 @@ class Settings(EnvironmentSettings):
         description="Database for conversations: `sqlite:///FILE`, or `postgresql://USER@HOST/NAME` for "
         "several instances",
     )
+    valkey_url: str | None = Field(
+        None,
+        description="Valkey or Redis server over which several instances share running replies: `redis://HOST`, or "
+        "`rediss://USER:PASSWORD@HOST:PORT` with TLS; PostgreSQL only",
+    )
+    valkey_prefix: str = Field(
+        "chat:", min_length=1, description="What the names of all keys on that server begin with"
+    )
     resume_window_seconds: float = Field(
         10,
         ge=0,

@@ -11,6 +11,7 @@ from app.environment.variables import PREFIX
 from tests.support import forks
 from tests.support.databases import KINDS, fresh_database_url, remove_all, use
 from tests.support.progress import Progress
+from tests.support.valkey import remove_shared
 
 _HERE = Path(__file__).parent
 _SLOW = {
@@ -112,6 +113,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 def pytest_unconfigure() -> None:
     """Leave no process or database behind."""
     forks.close()
+    remove_shared()
     remove_all()
 
 

@@ -18,6 +18,10 @@ class Bounds:
 
     reply: ReplyBounds
     open_streams: int
+    is_shared: bool
+    """Whether other instances may use the same store."""
+    lease_seconds: float
+    """After so long without a sign of life, they take this one for dead; infinite if there are none."""
     resume_window_seconds: float
     unread_seconds: float
     """How long a reply whose request says `continues_unread` runs without a reader."""

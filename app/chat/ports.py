@@ -1,7 +1,7 @@
 """What the domain requires of its adapters: bots, logs of running replies, a store, and a meter for words."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from typing import Protocol
 
 from app.chat.access import Principal
@@ -19,6 +19,9 @@ from app.chat.model import (
     Usage,
 )
 
+Deltas = AsyncGenerator[str | Usage | Finish, None]
+"""What a bot yields."""
+
 
 class Bot(Protocol):
     """Turns a conversation into a stream of text deltas.
@@ -28,7 +31,7 @@ class Bot(Protocol):
     or property `is_ready`; while that is false, the service reports that it is not ready.
     """
 
-    def reply(self, conversation: Conversation) -> AsyncGenerator[str | Usage | Finish, None]:
+    def reply(self, conversation: Conversation) -> Deltas:
         """Yield the reply's text in deltas of any size, then at most one `Finish`.
 
         An empty delta is a sign of life. A `Usage` may be yielded at any time, repeatedly: the cost so far, which is
@@ -88,6 +91,40 @@ class ReplyLog(Protocol):
         ...
 
 
+class SharedLogs(Protocol):
+    """Where instances share the events of running replies. Best effort: the store has the truth, a bit later.
+
+    If it holds resources, it is also an async context manager, as a bot.
+    """
+
+    on_cancel: Callable[[Iterable[str]], None]
+    """To be set: called with the ids of replies, of any instance, that others were asked to cancel."""
+
+    def share(self, reply_id: str, log: ReplyLog) -> None:
+        """Let other instances read the log of a reply that is generated here, until its end."""
+        ...
+
+    def follow(self, reply_id: str, log: ReplyLog) -> None:
+        """Add to `log` what it lacks of a reply that is generated elsewhere, as it comes, until its end."""
+        ...
+
+    def unfollow(self, reply_id: str) -> None:
+        """Undo `follow`."""
+        ...
+
+    def ask_to_cancel(self, reply_id: str) -> None:
+        """Tell the instance that generates the reply, which the store tells as well."""
+        ...
+
+    async def fence(self, reply_id: str, /) -> list[str]:
+        """Let nobody add words to a dead instance's reply any more. Returns those that it had shared, or none."""
+        ...
+
+    def end_interrupted(self, reply_id: str, words: int) -> None:
+        """Add the end to a dead instance's reply, which has so many words."""
+        ...
+
+
 class Store(Protocol):
     """Conversations that outlive the process. All methods raise `StorageUnavailable` if the database fails."""
 
@@ -120,6 +157,10 @@ class Store(Protocol):
         """Ask the instance that generates a principal's running reply to cancel it."""
         ...
 
+    async def restore(self, reply_id: str, words: list[str]) -> None:
+        """Give an interrupted reply these words, if it has fewer."""
+        ...
+
     async def reply_for(self, key: str) -> KeyedReply | None:
         """The reply for an idempotency key."""
         ...
@@ -145,9 +186,10 @@ class Store(Protocol):
         """
         ...
 
-    async def delete(self, conversation_id: str, principal: Principal) -> None:
+    async def delete(self, conversation_id: str, principal: Principal) -> list[str]:
         """Delete a principal's conversation with all its messages.
 
+        Returns the ids of the replies that other instances may be generating in it, which are asked to cancel them.
         Raises `ConversationNotFound`.
         """
         ...

@@ -3,12 +3,14 @@
 import asyncio
 import logging
 import traceback
+from collections.abc import Callable
 from contextlib import aclosing
 
 from app.chat.bounds import ReplyBounds
 from app.chat.errors import BotBroken, BotTimeout, ChatError, MessageRefused, ReplyElsewhere, ReplyInterrupted
-from app.chat.model import Conversation, Done, Failed, Finish, Usage
-from app.chat.ports import Bot, Store
+from app.chat.model import Done, Failed, Finish, Usage
+from app.chat.ports import Deltas, Store
+from app.chat.pulse import Pulse
 from app.chat.running import STOPPED, RunningReply
 from app.chat.text import Normaliser
 from app.chat.words import WordSplitter
@@ -18,17 +20,20 @@ _DELTAS_A_TURN = 64
 
 _SAID_ALL = Finish("stop")
 
+BotSays = Callable[[], Deltas]
+"""Asks the bot. Whatever that raises ends the reply and nothing else."""
+
 _logger = logging.getLogger(__name__)
 
 
-async def produce(reply: RunningReply, bot: Bot, conversation: Conversation, bounds: ReplyBounds, store: Store) -> None:
-    """Generate the reply, store it, and end its log. The body of its `task`."""
+async def produce(reply: RunningReply, bot_says: BotSays, bounds: ReplyBounds, store: Store, pulse: Pulse) -> None:
+    """Make a reply of the bot's deltas, store it, and end its log. The body of its `task`."""
     finish = _SAID_ALL
     error: ChatError | None = None
     try:
         if reply.verdict is None:
             reply.is_pumping = True
-            finish = await _pump(reply, bot, conversation, bounds)
+            finish = await _pump(reply, bot_says, bounds, pulse)
     except BaseException as raised:  # a bot is third-party code: whatever it raises ends its own reply and nothing else
         if not _is_cancelled(reply):
             error = _told(raised)
@@ -45,7 +50,7 @@ async def produce(reply: RunningReply, bot: Bot, conversation: Conversation, bou
     await _finish(reply, finish, error, store)
 
 
-async def _pump(reply: RunningReply, bot: Bot, conversation: Conversation, bounds: ReplyBounds) -> Finish:
+async def _pump(reply: RunningReply, bot_says: BotSays, bounds: ReplyBounds, pulse: Pulse) -> Finish:
     """Append the bot's deltas to the log, as words."""
     normaliser = Normaliser()
     splitter = WordSplitter()
@@ -53,11 +58,13 @@ async def _pump(reply: RunningReply, bot: Bot, conversation: Conversation, bound
     room = bounds.characters
     turns = 0
     try:
-        async with aclosing(bot.reply(conversation)) as deltas:
+        async with aclosing(bot_says()) as deltas:
             async for delta in deltas:
+                reply.heard_at = now()
+                if pulse.is_lost(reply.heard_at):
+                    reply.stop(ReplyInterrupted())  # others have told its readers so
                 if reply.verdict is not None:
                     break  # the bot ignored its cancellation
-                reply.heard_at = now()
                 if not isinstance(delta, str):
                     if isinstance(delta, Finish):
                         return delta
@@ -77,13 +84,19 @@ async def _pump(reply: RunningReply, bot: Bot, conversation: Conversation, bound
                 if turns % _DELTAS_A_TURN == 0:
                     await asyncio.sleep(0)
     finally:
-        # Also when the bot breaks off: readers get all that it generated.
-        rest = normaliser.flush()
-        words = splitter.feed(rest) if rest else []
-        words += splitter.flush()
-        if words:
-            reply.emit(words)
+        _emit_rest(reply, normaliser, splitter)
     return _SAID_ALL
+
+
+def _emit_rest(reply: RunningReply, normaliser: Normaliser, splitter: WordSplitter) -> None:
+    """Also when the bot breaks off: readers get all that it generated, unless others have told them the end."""
+    if isinstance(reply.verdict, ReplyInterrupted):
+        return
+    rest = normaliser.flush()
+    words = splitter.feed(rest) if rest else []
+    words += splitter.flush()
+    if words:
+        reply.emit(words)
 
 
 async def _finish(reply: RunningReply, finish: Finish, error: ChatError | None, store: Store) -> None:

@@ -1,20 +1,23 @@
 """Replies that another instance generates, as far as the store has them: read there while somebody reads them here.
 
-The instance that generates a reply saves its progress every few seconds. Here it is polled at the same interval, once
-per reply however many readers it has, into a log like any other.
+The instance that generates a reply shares its words, if there is a server for that, and saves its progress every few
+seconds. Both end up in a log like any other, once per reply however many readers it has: what is shared comes at once;
+the store is polled as often as it changes, whenever nothing has come by itself.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 
 from app.chat.access import Principal
-from app.chat.errors import ReplyElsewhere, ReplyInterrupted, StorageUnavailable
-from app.chat.model import Failed
+from app.chat.errors import ReplyElsewhere, StorageUnavailable
+from app.chat.model import Done
 from app.chat.past import end_of, words_of
-from app.chat.ports import Store
+from app.chat.ports import SharedLogs, Store
 from app.chat.running import RunningReply
 
+_FIRST_POLL_SECONDS = 0.03
 _CANCEL_POLL_SECONDS = 0.25
 
 _logger = logging.getLogger(__name__)
@@ -23,9 +26,10 @@ _logger = logging.getLogger(__name__)
 class RemoteReplies:
     """Follows replies of other instances. Its tasks end when the last reader has left."""
 
-    def __init__(self, store: Store, interval_seconds: float) -> None:
-        """Poll `store` every `interval_seconds`."""
+    def __init__(self, store: Store, interval_seconds: float, shared: SharedLogs) -> None:
+        """Read from `shared` what comes, and poll `store` every `interval_seconds`."""
         self._store = store
+        self._shared = shared
         self._interval_seconds = interval_seconds
         self._followed: dict[str, RunningReply] = {}
 
@@ -43,10 +47,11 @@ class RemoteReplies:
         if (followed := self._followed.get(reply.reply_id)) is not None:
             return followed
         self._followed[reply.reply_id] = reply
+        self._shared.follow(reply.reply_id, reply.log)
 
         def ended(_: "asyncio.Task[None]") -> None:
             if self._followed.get(reply.reply_id) is reply:
-                del self._followed[reply.reply_id]
+                self._forget(reply)
             reply.task = None
             on_end(reply)
 
@@ -56,7 +61,8 @@ class RemoteReplies:
 
     def unfollow(self, reply: RunningReply) -> None:
         """The last reader has left. One that comes from now on follows the reply anew."""
-        if reply.task is not None and self._followed.pop(reply.reply_id, None) is not None:
+        if reply.task is not None and reply.reply_id in self._followed:
+            self._forget(reply)
             reply.task.cancel()
 
     def stop(self) -> None:
@@ -70,30 +76,51 @@ class RemoteReplies:
         Raises `ReplyElsewhere` if it does not in time, and `StorageUnavailable`.
         """
         await self._store.request_cancellation(reply_id, principal)
+        self._shared.ask_to_cancel(reply_id)
+        pause = _FIRST_POLL_SECONDS
         try:
             async with asyncio.timeout(patience_seconds):
                 while (found := await self._store.reply(reply_id, principal)) is not None:
                     if found[1].state != "running":
                         return
-                    await asyncio.sleep(_CANCEL_POLL_SECONDS)
+                    await asyncio.sleep(pause)
+                    pause = min(2 * pause, _CANCEL_POLL_SECONDS)
         except TimeoutError:
             raise ReplyElsewhere from None
 
+    def _forget(self, reply: RunningReply) -> None:
+        del self._followed[reply.reply_id]
+        self._shared.unfollow(reply.reply_id)
+
     async def _keep_reading(self, reply: RunningReply) -> None:
-        while reply.log.end is None:
-            await asyncio.sleep(self._interval_seconds)
+        log = reply.log
+        over = asyncio.Event()
+
+        def look() -> None:
+            if log.end is not None:
+                over.set()
+
+        log.listen(look)
+        while not over.is_set():
+            known = len(log)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._interval_seconds):
+                    await over.wait()
+            if len(log) > known or over.is_set():
+                continue  # what is shared comes by itself
             try:
                 await self._read(reply)
-            except ReplyInterrupted as error:
-                reply.log.close(Failed(error))
             except Exception as error:  # noqa: BLE001 - what cannot be read now may be readable next time
                 if not isinstance(error, StorageUnavailable):
                     _logger.error("following a reply failed: %s", type(error).__qualname__)  # noqa: TRY400
 
     async def _read(self, reply: RunningReply) -> None:
         found = await self._store.reply(reply.reply_id, reply.record.principal)
-        if found is None:
-            raise ReplyInterrupted  # its conversation has been deleted
+        if reply.log.end is not None:
+            return  # it has come meanwhile
+        if found is None:  # its conversation has been deleted, which cancels it
+            reply.log.close(Done(reply.log.text(), "cancelled", reply.record.usage))
+            return
         message = found[1]
         reply.record.usage = message.usage
         if words := words_of(message.text)[len(reply.log) :]:

@@ -6,25 +6,21 @@ the task is cancelled, and the bot with it.
 """
 
 import asyncio
-import secrets
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import nullcontext
 from types import TracebackType
 from typing import Self
 
 from app.chat.access import Principal
+from app.chat.beginning import Beginning
 from app.chat.bounds import Bounds
 from app.chat.earlier import EarlierReplies
-from app.chat.errors import (
-    Draining,
-    ReplyInterrupted,
-    TooManyStreams,
-)
-from app.chat.model import Conversation, Failed, KeyedReply, Message, ReplyRecord, ReplyRequest, Snapshot
+from app.chat.errors import Draining, ReplyElsewhere, TooManyStreams
+from app.chat.model import Failed, ReplyRequest, Snapshot
 from app.chat.past import PastReplies
-from app.chat.ports import Bot, Meter, ReplyLog, Store
-from app.chat.production import produce
+from app.chat.peers import Peers
+from app.chat.ports import Bot, Meter, ReplyLog, SharedLogs, Store
+from app.chat.pulse import Pulse
 from app.chat.registry import Registry
 from app.chat.remote import RemoteReplies
 from app.chat.running import RunningReply
@@ -39,20 +35,27 @@ _CANCEL_ELSEWHERE_SECONDS = 5.0
 class Replies:
     """An async context manager that owns the tasks generating replies."""
 
-    def __init__(self, bot: Bot, bounds: Bounds, store: Store, new_log: Callable[[], ReplyLog]) -> None:
-        """`new_log` creates the log of one reply."""
+    def __init__(
+        self, bot: Bot, bounds: Bounds, store: Store, new_log: Callable[[], ReplyLog], shared: SharedLogs
+    ) -> None:
+        """`new_log` creates the log of one reply; `shared` has those of other instances."""
         self.accepting = False
-        self._bot = bot
         self._bounds = bounds
         self._store = store
         self._new_log = new_log
         self._registry = Registry()
         self._past = PastReplies(store, new_log, bounds.retention_seconds)
         self._earlier = EarlierReplies(self._registry, self._past, store)
-        self._remote = RemoteReplies(store, bounds.save_every_seconds)
+        self._shared = shared
+        self._pulse = Pulse(bounds.lease_seconds)
+        self._beginning = Beginning(
+            bot, bounds, store, new_log=new_log, shared=shared, registry=self._registry, pulse=self._pulse
+        )
+        self._remote = RemoteReplies(store, bounds.save_every_seconds, shared)
+        self.peers = Peers(self._registry, store, shared)
         self._unsaved = UnsavedEnds(store)
         self._tasks: asyncio.TaskGroup
-        self._saver: asyncio.Task[None]
+        self._helpers: list[asyncio.Task[None]]
         self._loop: asyncio.AbstractEventLoop
 
     async def __aenter__(self) -> Self:
@@ -60,7 +63,9 @@ class Replies:
         self._loop = asyncio.get_running_loop()  # cached: each call asks the operating system for the process id
         self._tasks = asyncio.TaskGroup()
         await self._tasks.__aenter__()
-        self._saver = self._tasks.create_task(self._keep_saving())
+        self._pulse.beat()
+        work = (self._keep_saving(), self.peers.keep_recovering(), self._pulse.keep_beating(self.peers.interrupt))
+        self._helpers = [self._tasks.create_task(each) for each in work]
         self.accepting = True
         return self
 
@@ -69,7 +74,8 @@ class Replies:
     ) -> None:
         """Stop the replies that are still running, and wait for them."""
         self.accepting = False
-        self._saver.cancel()
+        for helper in self._helpers:
+            helper.cancel()
         self._remote.stop()
         for reply in self._registry.running:
             reply.stop(Draining())
@@ -81,23 +87,14 @@ class Replies:
         The caller becomes a reader and must call `leave`. The `meter` applies only to a reply that is started here.
 
         Raises `Draining`, `TooManyStreams`, `ConversationNotFound`, `ConversationBusy`, `IdempotencyKeyReused`,
-        `StorageUnavailable`, and what the meter raises.
+        `StorageUnavailable`, `ReplyElsewhere` if other instances were faster twice, and what the meter raises.
         """
-        key = request.idempotency and request.idempotency.key
+        key = request.idempotency.key if request.idempotency else None
         async with self._earlier.seeking(key) if key else nullcontext():
-            earlier = await self._earlier.find(request, key) if key else None
-            if earlier is not None and not earlier.has_failed:
-                return await self.open(earlier.reply_id, request.principal)
-            if meter is not None:
-                await meter.allow()
-            if not self.accepting:
-                raise Draining
-            if len(self._registry) >= self._bounds.open_streams:
-                raise TooManyStreams
-            reply = await self._begun(request, earlier)
-            if meter is not None and reply.task is not None:
-                reply.task.add_done_callback(lambda _: meter.charge(len(reply.log)))
-            return self._attach(reply)
+            try:
+                return await self._start(request, key, meter)
+            except ReplyElsewhere:  # another instance was faster: now there is something to attach to, or to refuse
+                return await self._start(request, key, meter)
 
     async def open(self, reply_id: str, principal: Principal, after: int = 0) -> RunningReply:
         """Attach to a principal's reply, live or stored, after its first `after` words. The caller must call `leave`.
@@ -144,7 +141,8 @@ class Replies:
         Raises `ConversationNotFound` and `StorageUnavailable`.
         """
         await self._silence(conversation_id, principal)
-        await self._store.delete(conversation_id, principal)
+        for reply_id in await self._store.delete(conversation_id, principal):
+            self._shared.ask_to_cancel(reply_id)
         await self._silence(conversation_id, principal)  # another reply may have started meanwhile
         self._past.forget_conversation(conversation_id)
 
@@ -161,17 +159,6 @@ class Replies:
             else:
                 reply.stop("abandoned")
 
-    def cancel_all(self, reply_ids: Iterable[str]) -> None:
-        """Cancel these replies: clients have asked other instances to."""
-        for reply_id in reply_ids:
-            if (reply := self._registry.with_id(reply_id)) is not None:
-                reply.stop("cancelled")
-
-    def interrupt(self) -> None:
-        """End what runs: another instance has taken this one for dead, and told readers that it is interrupted."""
-        for reply in self._registry.running:
-            reply.stop(ReplyInterrupted())
-
     async def drain(self, seconds: float) -> None:
         """Refuse new replies, give running ones `seconds` to finish, then end the rest with `Draining`."""
         self.accepting = False
@@ -182,47 +169,22 @@ class Replies:
             for reply in self._registry.running:
                 reply.stop(Draining())
 
-    async def _begun(self, request: ReplyRequest, failed: KeyedReply | None) -> RunningReply:
-        """A new reply; it replaces the one that `failed` for the same request, if there is one."""
-        position = 0
-        history: tuple[Message, ...] = ()
-        conversation_id = failed.conversation_id if failed else request.conversation_id
-        if conversation_id is not None:
-            self._registry.refuse_if_busy(conversation_id, request.principal)
-            position, history = await self._store.history(
-                conversation_id,
-                request.principal,
-                self._bounds.history_messages,
-                self._bounds.history_characters,
-                before=failed.position if failed else None,
-            )
-            self._registry.refuse_if_busy(conversation_id, request.principal)  # another request was faster
-        record = ReplyRecord(
-            reply_id=secrets.token_hex(16),
-            conversation_id=conversation_id or secrets.token_hex(16),
-            position=failed.position if failed else position,
-            user_message=request.message,
-            created_ms=time.time_ns() // 1_000_000,
-            principal=request.principal,
-            idempotency=request.idempotency,
-            replaces=failed.reply_id if failed else None,
-        )
-        if failed:
-            self._past.forget(failed.reply_id)
-        unread_seconds = self._bounds.resume_window_seconds
-        if request.continues_unread:
-            unread_seconds = max(unread_seconds, self._bounds.unread_seconds)
-        return self._begin(record, Conversation((*history, Message("user", request.message))), unread_seconds)
-
-    def _begin(self, record: ReplyRecord, conversation: Conversation, unread_seconds: float) -> RunningReply:
-        reply = RunningReply(record, self._new_log(), unread_seconds)
-        self._registry.add(reply)
-        # The bot starts while the message is being stored; its words are held back until then.
-        self._store.save(record).add_done_callback(reply.take_receipt)
-        reply.task = self._tasks.create_task(produce(reply, self._bot, conversation, self._bounds.reply, self._store))
-        reply.task.add_done_callback(lambda _: self._ended(reply))
-        reply.watch(self._loop, self._bounds.reply)
-        return reply
+    async def _start(self, request: ReplyRequest, key: str | None, meter: Meter | None) -> RunningReply:
+        earlier = await self._earlier.find(request, key) if key else None
+        if earlier is not None and not earlier.has_failed:
+            return await self.open(earlier.reply_id, request.principal)
+        if meter is not None:
+            await meter.allow()
+        if not self.accepting:
+            raise Draining
+        if len(self._registry) >= self._bounds.open_streams:
+            raise TooManyStreams
+        if earlier is not None:
+            self._past.forget(earlier.reply_id)
+        reply = await self._beginning.begin(request, earlier, self._tasks, self._ended)
+        if meter is not None and reply.task is not None:
+            reply.task.add_done_callback(lambda _: meter.charge(len(reply.log)))
+        return self._attach(reply)
 
     def _attach(self, reply: RunningReply) -> RunningReply:
         self._registry.attach(reply)

@@ -140,6 +140,9 @@ class _Nothing:
     def cancel_all(self, reply_ids: Iterable[str]) -> None:
         """As above."""
 
+    def recover(self, reply_ids: Iterable[str]) -> None:
+        """As above."""
+
 
 def create_engine(address: Address, patience_seconds: float, connector: Connector | None = None) -> AsyncEngine:
     """An engine with the settings that we rely on."""

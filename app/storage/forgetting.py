@@ -12,21 +12,29 @@ _AT_ONCE = 200
 """So many conversations are purged in one transaction: others want to write too."""
 
 
-def request_cancellation(connection: Connection, found: Select[Any]) -> None:
-    """For each running reply that is found, whoever generates it. SQLite has one instance, which needs no message."""
-    if connection.dialect.name == "postgresql":
-        insert = postgresql.insert(cancellations).from_select(["owner", "reply_id"], found.where(RUNNING))
-        connection.execute(insert.on_conflict_do_nothing())
+def request_cancellation(connection: Connection, found: Select[Any]) -> list[str]:
+    """For each running reply that is found, whoever generates it; returns their ids.
+
+    SQLite has one instance, which needs no message.
+    """
+    if connection.dialect.name != "postgresql":
+        return []
+    insert = postgresql.insert(cancellations).from_select(["owner", "reply_id"], found.where(RUNNING))
+    asked = insert.on_conflict_do_nothing().returning(cancellations.c.reply_id)
+    return list(connection.scalars(asked).all())
 
 
-def forget(connection: Connection, conversation_ids: Sequence[str]) -> int:
-    """Delete conversations and all that belongs to them. Returns how many there were."""
+def forget(connection: Connection, conversation_ids: Sequence[str]) -> tuple[int, list[str]]:
+    """Delete conversations and all that belongs to them.
+
+    Returns how many there were, and the replies whose instances are asked to cancel them.
+    """
     theirs = messages.c.conversation_id.in_(conversation_ids)
-    request_cancellation(connection, select(messages.c.owner, messages.c.reply_id).where(theirs))
+    running = request_cancellation(connection, select(messages.c.owner, messages.c.reply_id).where(theirs))
     replies = select(messages.c.reply_id).where(messages.c.conversation_id.in_(conversation_ids))
     connection.execute(delete(idempotency_keys).where(idempotency_keys.c.reply_id.in_(replies)))
     gone = connection.execute(delete(conversations).where(conversations.c.id.in_(conversation_ids)))
-    return gone.rowcount
+    return gone.rowcount, running
 
 
 def purge_step(connection: Connection, older_than_ms: int, principal: str) -> tuple[int, str | None]:

@@ -102,8 +102,8 @@ def others(connection: Connection, owner: str, lease_seconds: float) -> list[Oth
     return known + [Other((name, 0), lease_seconds, (now_ms - started_ms) / 1000) for name in nameless]
 
 
-def seal(connection: Connection, suspects: Sequence[Stamp]) -> int:
-    """Mark `interrupted` what instances generate that have not touched their rows since. Returns how many replies."""
+def seal(connection: Connection, suspects: Sequence[Stamp]) -> list[str]:
+    """Mark `interrupted` what instances generate that have not touched their rows since. Returns the replies' ids."""
     unchanged = or_(*(and_(instances.c.owner == name, instances.c.seen_ms == seen_ms) for name, seen_ms in suspects))
     # One that is writing at this moment is no dead one.
     dead = select(instances.c.owner).where(unchanged).with_for_update(skip_locked=True)
@@ -114,7 +114,7 @@ def seal(connection: Connection, suspects: Sequence[Stamp]) -> int:
     names = [*connection.scalars(gone).all(), *(name for name in nameless if _is_free(connection, name))]
     connection.execute(delete(cancellations).where(cancellations.c.owner.in_(names)))
     sealed = update(messages).where(RUNNING, messages.c.owner.in_(names)).values(state="interrupted")
-    return connection.execute(sealed).rowcount if names else 0
+    return list(connection.scalars(sealed.returning(messages.c.reply_id)).all()) if names else []
 
 
 def take_cancellations(connection: Connection, owner: str) -> list[str]:

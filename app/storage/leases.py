@@ -59,6 +59,10 @@ class Generated(Protocol):
         """Cancel these: clients have asked other instances to."""
         ...
 
+    def recover(self, reply_ids: Iterable[str]) -> None:
+        """These of a dead instance are `interrupted` now. It may have shared more of their words than it saved."""
+        ...
+
 
 class Lease:
     """Keeps an instance alive. An async context manager."""
@@ -146,8 +150,12 @@ class Lease:
             # By the database's clock, and while we looked: that a clock jumps is nobody's death.
             if other.silent_seconds > other.lease_seconds and now - self._since[other.stamp] >= other.lease_seconds / 2
         ]
+        sealed: list[str] = []
         if suspects and now >= self._trusts_at:
             if await connection.run_sync(end_transactions, [name for name, _ in suspects]):
                 await asyncio.sleep(_ENDING_SECONDS)
-            told_of(await connection.run_sync(seal, suspects))
+            sealed = await connection.run_sync(seal, suspects)
+            told_of(len(sealed))
         await connection.commit()
+        if sealed:
+            self._generated.recover(sealed)

@@ -12,10 +12,12 @@ from sqlalchemy import (
     String,
     and_,
     delete,
+    func,
     literal,
     select,
     true,
     tuple_,
+    update,
 )
 from sqlalchemy.engine import RowMapping
 
@@ -120,6 +122,19 @@ class SqlStore:
 
         await self._connected(write)
 
+    async def restore(self, reply_id: str, words: list[str]) -> None:
+        """Give an interrupted reply these words, if it has fewer."""
+        is_shorter = and_(
+            messages.c.reply_id == reply_id,
+            messages.c.state == "interrupted",
+            func.coalesce(messages.c.words, 0) < len(words),
+        )
+
+        def write(connection: Connection) -> None:
+            connection.execute(update(messages).where(is_shorter).values(text="".join(words), words=len(words)))
+
+        await self._connected(write)
+
     async def reply_for(self, key: str) -> KeyedReply | None:
         """The reply that an idempotency key got."""
         query = (
@@ -187,15 +202,17 @@ class SqlStore:
 
         return await self._connected(read)
 
-    async def delete(self, conversation_id: str, principal: Principal) -> None:
+    async def delete(self, conversation_id: str, principal: Principal) -> list[str]:
         """Forget a conversation and all that was said in it."""
 
-        def write(connection: Connection) -> None:
+        def write(connection: Connection) -> list[str]:
             theirs = connection.scalars(select(conversations.c.id).where(_is_of(conversation_id, principal))).all()
-            if not theirs or not forget(connection, theirs):
+            forgotten, running = forget(connection, theirs) if theirs else (0, [])
+            if not forgotten:
                 raise ConversationNotFound
+            return running
 
-        await self._connected(write)
+        return await self._connected(write)
 
     async def purge(self, older_than_ms: int) -> int:
         """Forget conversations that nobody has spoken in since. Returns how many."""

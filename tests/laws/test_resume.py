@@ -18,9 +18,11 @@ from generated.models import Problem, Reply
 from tests.support.addresses import events_of
 from tests.support.asgi import Client
 from tests.support.bots import ScriptedBot
+from tests.support.databases import fresh_database_url
 from tests.support.resuming import WAYS, Resumer, Way
 from tests.support.settings import Settings
 from tests.support.texts import foul_texts, normalised
+from tests.support.valkey import sharing
 
 _ASK = {"user_message": "go on"}
 _BOUND = 200
@@ -32,23 +34,27 @@ class _Cut:
 
     after: int | None
     way: Way
+    instance: int
+    """Where to resume."""
 
 
 @dataclass(slots=True)
 class _Service:
-    client: Client
+    clients: list[Client]
+    """One for each instance."""
     bot: ScriptedBot
     asked: int = 0
     keys: "itertools.count[int]" = field(default_factory=itertools.count)
 
     def say(self, deltas: list[str], ending: str) -> Resumer:
         """Set the bot's next reply."""
+        pause = 0 if len(self.clients) == 1 else 0.005  # so that the other instance reads while it is generated
 
         async def script(_: Conversation) -> AsyncGenerator[str | Finish, None]:
             self.asked += 1
             for delta in deltas:
                 yield delta
-                await anyio.lowlevel.checkpoint()
+                await anyio.sleep(pause)
             if ending == "failed":
                 raise BotFailed
 
@@ -58,18 +64,20 @@ class _Service:
 
     async def read(self, resumer: Resumer, cuts: list[_Cut], way: Way = "key") -> None:
         """Read a reply to its end, with these cuts."""
+        client = self.clients[0]
         for cut in cuts:
-            await self._connect(resumer, way, cut)
+            await self._connect(client, resumer, way, cut)
             if resumer.end is not None:
                 return
             way = cut.way
-        await self._connect(resumer, way, None)
+            client = self.clients[cut.instance % len(self.clients)]
+        await self._connect(client, resumer, way, None)
         assert resumer.end is not None
 
-    async def _connect(self, resumer: Resumer, way: Way, cut: _Cut | None) -> None:
+    async def _connect(self, client: Client, resumer: Resumer, way: Way, cut: _Cut | None) -> None:
         request = resumer.request(way)
         json = _ASK if request.method == "POST" else None
-        async with self.client.open(request.method, request.path, json=json, headers=request.headers) as response:
+        async with client.open(request.method, request.path, json=json, headers=request.headers) as response:
             if cut is not None and cut.after is None:
                 await anyio.lowlevel.checkpoint()
                 return
@@ -91,23 +99,37 @@ async def _service(**bounds: float) -> AsyncIterator[_Service]:
     bot = ScriptedBot(_silent)
     settings = Settings.model_validate({"resume_window_seconds": 3600, "max_reply_characters": _BOUND} | bounds)
     async with Client(create_app(settings, bot)) as client:
-        yield _Service(client, bot)
+        yield _Service([client], bot)
+
+
+@asynccontextmanager
+async def _two() -> AsyncIterator[_Service]:
+    """Two instances that share a database and a Valkey server."""
+    bot = ScriptedBot(_silent)
+    known = {"resume_window_seconds": 3600, "max_reply_characters": _BOUND, "save_every_seconds": 0.05}
+    known |= {"database_url": fresh_database_url("postgresql")} | sharing()
+    settings = Settings.model_validate(known)
+    async with Client(create_app(settings, bot)) as first, Client(create_app(settings, bot)) as second:
+        yield _Service([first, second], bot)
 
 
 async def _silent(_: Conversation) -> AsyncGenerator[str | Finish, None]:
     yield ""
 
 
-@pytest.fixture(scope="module", params=[60, 0], ids=["from memory", "from the store"])
+@pytest.fixture(scope="module", params=[60, 0, None], ids=["from memory", "from the store", "at two instances"])
 async def service(request: pytest.FixtureRequest) -> AsyncGenerator[_Service, None]:
-    """One application for all examples; ended replies are read again from memory, or directly from the store."""
-    async with _service(retention_seconds=request.param) as service:
+    """One application for all examples; ended replies are read again from memory, or directly from the store.
+
+    Or two, where each connection is made to either.
+    """
+    async with _two() if request.param is None else _service(retention_seconds=request.param) as service:
         yield service
 
 
 _SOME_DELTAS = st.lists(foul_texts, min_size=1, max_size=6).filter(lambda deltas: bool(normalised("".join(deltas))))
 _CUTS = st.lists(
-    st.builds(_Cut, st.none() | st.integers(0, 60) | st.integers(0, 1500), st.sampled_from(WAYS)),
+    st.builds(_Cut, st.none() | st.integers(0, 60) | st.integers(0, 1500), st.sampled_from(WAYS), st.integers(0, 1)),
     min_size=1,
     max_size=6,
 )
@@ -131,9 +153,10 @@ async def test_a_stream_that_is_cut_anywhere_is_whole_when_it_is_resumed(
         assert ending == "failed"
         return
     assert resumer.end.text == "".join(resumer.words)
-    again = await service.client.request("GET", events_of(resumer.end.reply_id))
-    assert again.transcript().words == tuple(resumer.words)
-    assert again.transcript().end == resumer.end
+    for client in service.clients:
+        again = await client.request("GET", events_of(resumer.end.reply_id))
+        assert again.transcript().words == tuple(resumer.words)
+        assert again.transcript().end == resumer.end
 
 
 @settings(settings.get_profile("laws"))

@@ -1,4 +1,4 @@
-"""What one instance generates, others stream, cancel and delete: by the database alone, as it is saved there."""
+"""What one instance generates, others stream, cancel and delete: by the database alone, and over a Valkey server."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,10 +16,10 @@ from tests.support.bots import GatedBot, ScriptedBot, no_open_reply
 from tests.support.databases import fresh_database_url, run_sql
 from tests.support.talk import Echo, ask, cancelled, got, problem, replied, service
 from tests.support.texts import pieces, texts
+from tests.support.valkey import sharing
 
 _PROFILE = settings.get_profile("laws")
 _GO_ON = {"user_message": "go on"}
-_QUICKLY = {"save_every_seconds": 0.02, "resume_window_seconds": 60}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,23 +32,36 @@ class _Two:
     bot: GatedBot
 
 
+Settings = dict[str, object]
+
+_BY_DATABASE: Settings = {"save_every_seconds": 0.02, "resume_window_seconds": 60}
+
+
+@pytest.fixture(params=["the database alone", "Valkey"])
+def shared(request: pytest.FixtureRequest) -> Settings:
+    """What the instances share words over. Without a server for it, by saving them often."""
+    if request.param == "Valkey":
+        return sharing() | {"resume_window_seconds": 60, "save_every_seconds": 1}
+    return _BY_DATABASE
+
+
 @asynccontextmanager
-async def _two(**of_the_first: object) -> AsyncIterator[_Two]:
+async def _two(shared: Settings, **of_the_first: object) -> AsyncIterator[_Two]:
     url = fresh_database_url("postgresql")
     bot, never = GatedBot(), Echo()
     bot.let_through(2)
     async with (
-        service(url, bot, **(_QUICKLY | of_the_first)) as (first, _),
-        service(url, never, **_QUICKLY) as (second, app),
+        service(url, bot, **(shared | of_the_first)) as (first, _),
+        service(url, never, **shared) as (second, app),
     ):
         yield _Two(url, first, second, bot)
         await no_open_reply(app)
     assert never.seen == []
 
 
-async def test_a_reply_is_streamed_as_it_is_saved_elsewhere() -> None:
+async def test_a_reply_is_streamed_as_it_is_saved_elsewhere(shared: Settings) -> None:
     """Its words come while it runs, to several readers; the end is the same for all of them."""
-    async with _two() as two, two.first.stream("POST", CHAT, json=_GO_ON) as here:
+    async with _two(shared) as two, two.first.stream("POST", CHAT, json=_GO_ON) as here:
         path = events_of(here.headers["reply-id"])
         async with two.second.stream("GET", path) as there, two.second.stream("GET", path) as again:
             assert (there.status, there.headers["reply-id"]) == (200, here.headers["reply-id"])
@@ -70,7 +83,7 @@ async def test_a_reply_is_streamed_as_it_is_saved_elsewhere() -> None:
 
 async def test_a_client_may_have_read_more_than_is_saved() -> None:
     """It waits, and goes on where it was: nothing comes twice."""
-    async with _two(save_every_seconds=3600) as two, two.first.stream("POST", CHAT, json=_GO_ON) as here:
+    async with _two(_BY_DATABASE, save_every_seconds=3600) as two, two.first.stream("POST", CHAT, json=_GO_ON) as here:
         reply_id = here.headers["reply-id"]
         two.bot.let_through(2)
         raw = b""
@@ -86,9 +99,9 @@ async def test_a_client_may_have_read_more_than_is_saved() -> None:
         assert rest.replace(b": ping\n", b"") == await here.read()
 
 
-async def test_a_retry_attaches_to_what_runs_elsewhere() -> None:
+async def test_a_retry_attaches_to_what_runs_elsewhere(shared: Settings) -> None:
     """As a stream and as JSON; neither asks the bot again."""
-    async with _two() as two:
+    async with _two(shared) as two:
         async with two.first.stream("POST", CHAT, json=_GO_ON, headers={"idempotency-key": "a"}) as here:
             async with anyio.create_task_group() as group:
                 answers: list[Whole] = []
@@ -107,18 +120,19 @@ async def test_a_retry_attaches_to_what_runs_elsewhere() -> None:
         }
 
 
-async def test_what_is_deleted_elsewhere_is_not_generated_any_more() -> None:
+async def test_what_is_deleted_elsewhere_is_not_generated_any_more(shared: Settings) -> None:
     """Also where the bot says nothing, so that there is nothing to save."""
-    async with _two() as two, two.first.stream("POST", CHAT, json=_GO_ON) as here:
+    async with _two(shared) as two, two.first.stream("POST", CHAT, json=_GO_ON) as here:
         with anyio.fail_after(60):
             async with two.second.stream("GET", events_of(here.headers["reply-id"])) as there:
                 deleted = await two.second.request("DELETE", conversation_at(here.headers["conversation-id"]))
                 assert deleted.status == 204
-                end = Whole(200, {}, await there.read()).transcript().problem
-                assert end.type == "urn:problem:reply-interrupted"
+                assert Whole(200, {}, await there.read()).transcript().reply.finish_reason == "cancelled"
             await two.bot.closed.wait()
         await here.read()
-        assert await run_sql(two.url, "SELECT * FROM cancellations") == []
+        with anyio.fail_after(60):
+            while await run_sql(two.url, "SELECT * FROM cancellations"):  # until the next sign of life
+                await anyio.sleep(0.1)
 
 
 async def test_what_is_deleted_elsewhere_is_gone_here_too() -> None:
@@ -154,9 +168,9 @@ async def test_what_was_replaced_elsewhere_is_gone_here_too() -> None:
         assert problem(await first.request("GET", reply_at(reply_id))) == (404, "reply-not-found")
 
 
-async def test_what_its_owner_gave_up_is_interrupted_everywhere() -> None:
+async def test_what_its_owner_gave_up_is_interrupted_everywhere(shared: Settings) -> None:
     """A reader that follows it learns what the store says."""
-    async with _two() as two, two.first.stream("POST", CHAT, json=_GO_ON) as here:
+    async with _two(shared) as two, two.first.stream("POST", CHAT, json=_GO_ON) as here:
         async with two.second.stream("GET", events_of(here.headers["reply-id"])) as there:
             await run_sql(two.url, "UPDATE messages SET state = 'interrupted' WHERE state = 'running'")
             assert Whole(200, {}, await there.read()).transcript().problem.type == "urn:problem:reply-interrupted"
@@ -164,9 +178,9 @@ async def test_what_its_owner_gave_up_is_interrupted_everywhere() -> None:
         await here.read()
 
 
-async def test_whoever_leaves_stops_nothing_that_runs_elsewhere() -> None:
+async def test_whoever_leaves_stops_nothing_that_runs_elsewhere(shared: Settings) -> None:
     """The resume window is that of the instance which generates it."""
-    async with _two() as two, two.first.stream("POST", CHAT, json=_GO_ON) as here:
+    async with _two(shared) as two, two.first.stream("POST", CHAT, json=_GO_ON) as here:
         for _ in range(3):
             async with two.second.stream("GET", events_of(here.headers["reply-id"])) as there:
                 await anext(there.chunks())
@@ -175,9 +189,9 @@ async def test_whoever_leaves_stops_nothing_that_runs_elsewhere() -> None:
         await here.read()
 
 
-async def test_another_principals_reply_is_nowhere() -> None:
+async def test_another_principals_reply_is_nowhere(shared: Settings) -> None:
     """Whichever instance is asked."""
-    async with _two() as two:
+    async with _two(shared) as two:
         answer = await two.second.request("POST", "/api/replies/" + "0" * 32 + "/cancel")
         assert problem(answer) == (404, "reply-not-found")
 

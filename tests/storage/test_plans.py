@@ -143,7 +143,7 @@ async def _ask_everything(engine: AsyncEngine) -> None:
     if is_postgresql:
         await transactions.run(lambda connection: others(connection, _id(3), 1))
         await transactions.run(lambda connection: leave(connection, owner.name))
-        assert await transactions.run(lambda connection: seal(connection, [(owner.name, 0)])) == 3
+        assert len(await transactions.run(lambda connection: seal(connection, [(owner.name, 0)]))) == 3
     else:
         assert await transactions.run(seal_all) == 3
     await transactions.close()

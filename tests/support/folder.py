@@ -1,7 +1,7 @@
 """A temporary folder for the files of tests, one per test process. It is removed when the process ends.
 
 This also works when the process is killed, or ended by pytest-xdist, whose workers run no exit handlers: a shell
-outlives the process for a moment, stops the PostgreSQL servers with files in the folder, and removes it.
+outlives the process for a moment, stops the servers with files in the folder, and removes it.
 """
 
 import subprocess

@@ -1,0 +1,116 @@
+"""Begins replies: reads the conversation, starts the bot, and stores the message meanwhile."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable
+from functools import partial
+
+from app.chat.bounds import Bounds
+from app.chat.errors import ReplyElsewhere
+from app.chat.model import Conversation, KeyedReply, Message, ReplyRecord, ReplyRequest
+from app.chat.ports import Bot, ReplyLog, SharedLogs, Store
+from app.chat.production import produce
+from app.chat.pulse import Pulse
+from app.chat.registry import Registry
+from app.chat.running import RunningReply
+
+_RACE_SECONDS = 2.0
+"""So long a request waits to be told that another instance was faster."""
+
+
+class Beginning:
+    """What a new reply needs. Its task belongs to whoever begins it."""
+
+    def __init__(  # noqa: PLR0913 - the parts of a reply
+        self,
+        bot: Bot,
+        bounds: Bounds,
+        store: Store,
+        *,
+        new_log: Callable[[], ReplyLog],
+        shared: SharedLogs,
+        registry: Registry,
+        pulse: Pulse,
+    ) -> None:
+        """Replies are registered in `registry`, and end when the `pulse` is lost."""
+        self._bot = bot
+        self._bounds = bounds
+        self._store = store
+        self._new_log = new_log
+        self._shared = shared
+        self._registry = registry
+        self._pulse = pulse
+
+    async def begin(
+        self,
+        request: ReplyRequest,
+        failed: KeyedReply | None,
+        tasks: asyncio.TaskGroup,
+        on_end: Callable[[RunningReply], None],
+    ) -> RunningReply:
+        """A new reply; it replaces the one that `failed` for the same request, if there is one.
+
+        `on_end` is called when its task has ended. Raises `ConversationNotFound`, `ConversationBusy`,
+        `StorageUnavailable`, and `ReplyElsewhere` if another instance answers the same request, or another one in the
+        same conversation, and was faster.
+        """
+        position = 0
+        history: tuple[Message, ...] = ()
+        conversation_id = failed.conversation_id if failed else request.conversation_id
+        if conversation_id is not None:
+            self._registry.refuse_if_busy(conversation_id, request.principal)
+            position, history = await self._store.history(
+                conversation_id,
+                request.principal,
+                self._bounds.history_messages,
+                self._bounds.history_characters,
+                before=failed.position if failed else None,
+            )
+            self._registry.refuse_if_busy(conversation_id, request.principal)  # another request was faster
+        record = ReplyRecord(
+            reply_id=secrets.token_hex(16),
+            conversation_id=conversation_id or secrets.token_hex(16),
+            position=failed.position if failed else position,
+            user_message=request.message,
+            created_ms=time.time_ns() // 1_000_000,
+            principal=request.principal,
+            idempotency=request.idempotency,
+            replaces=failed.reply_id if failed else None,
+        )
+        unread_seconds = self._bounds.resume_window_seconds
+        if request.continues_unread:
+            unread_seconds = max(unread_seconds, self._bounds.unread_seconds)
+        reply = RunningReply(record, self._new_log(), unread_seconds)
+        saved = self._start(reply, Conversation((*history, Message("user", request.message))), tasks, on_end)
+        if self._bounds.is_shared and (conversation_id is not None or request.idempotency is not None):
+            await _refuse_if_late(reply, saved)
+        return reply
+
+    def _start(
+        self,
+        reply: RunningReply,
+        conversation: Conversation,
+        tasks: asyncio.TaskGroup,
+        on_end: Callable[[RunningReply], None],
+    ) -> "asyncio.Future[None]":
+        """Start its task. Returns what tells whether its message is stored."""
+        self._registry.add(reply)
+        self._shared.share(reply.reply_id, reply.log)
+        # The bot starts while the message is being stored; its words are held back until then.
+        saved = self._store.save(reply.record)
+        saved.add_done_callback(reply.take_receipt)
+        bot_says = partial(self._bot.reply, conversation)
+        reply.task = tasks.create_task(produce(reply, bot_says, self._bounds.reply, self._store, self._pulse))
+        reply.task.add_done_callback(lambda _: on_end(reply))
+        reply.watch(asyncio.get_running_loop(), self._bounds.reply)
+        return saved
+
+
+async def _refuse_if_late(reply: RunningReply, saved: "asyncio.Future[None]") -> None:
+    """No word of it comes before the message is stored, so waiting for that costs its readers nothing."""
+    await asyncio.wait([saved], timeout=_RACE_SECONDS)
+    if saved.done() and isinstance(saved.exception(), ReplyElsewhere):
+        if reply.task is not None:
+            await asyncio.wait([reply.task], timeout=_RACE_SECONDS)  # there may be another one, after that
+        raise ReplyElsewhere

@@ -1,0 +1,52 @@
+"""What instances that share a store do to each other's replies: end them, and recover what a dead one had shared."""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+
+from app.chat.errors import ReplyInterrupted, StorageUnavailable
+from app.chat.ports import SharedLogs, Store
+from app.chat.registry import Registry
+
+_logger = logging.getLogger(__name__)
+
+
+class Peers:
+    """Acts on the running replies of this instance, and on those of dead ones. `keep_recovering` is its only task."""
+
+    def __init__(self, registry: Registry, store: Store, shared: SharedLogs) -> None:
+        """`registry` has the replies that are generated here."""
+        self._registry = registry
+        self._store = store
+        self._shared = shared
+        self._dead: asyncio.Queue[str] = asyncio.Queue()
+
+    def cancel_all(self, reply_ids: Iterable[str]) -> None:
+        """Cancel those of these replies that are generated here: clients have asked other instances to."""
+        for reply_id in reply_ids:
+            if (reply := self._registry.with_id(reply_id)) is not None:
+                reply.stop("cancelled")
+
+    def interrupt(self) -> None:
+        """End what runs: another instance has taken this one for dead, and told readers that it is interrupted."""
+        for reply in self._registry.running:
+            reply.stop(ReplyInterrupted())
+
+    def recover(self, reply_ids: Iterable[str]) -> None:
+        """These replies of a dead instance are `interrupted`: store what it had shared and not saved; tell readers."""
+        for reply_id in reply_ids:
+            self._dead.put_nowait(reply_id)
+
+    async def keep_recovering(self) -> None:
+        """Never returns."""
+        while True:
+            reply_id = await self._dead.get()
+            try:
+                words = await self._shared.fence(reply_id)
+                if words:
+                    await self._store.restore(reply_id, words)
+                self._shared.end_interrupted(reply_id, len(words))
+            except StorageUnavailable:
+                pass  # what it had saved stays
+            except Exception as error:  # noqa: BLE001 - the other replies are still to come
+                _logger.error("recovering a reply failed: %s", type(error).__qualname__)  # noqa: TRY400

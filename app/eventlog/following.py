@@ -1,0 +1,130 @@
+"""Reads what other instances share: the words of replies that are read here, and which replies are to be cancelled.
+
+One blocking read waits for all of it. What it asks for is what each reply's own log does not have yet, so nothing can
+be missed between two reads, and it does not matter how often the connection breaks.
+"""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from redis.asyncio import Redis
+
+from app.chat.model import Done
+from app.chat.ports import ReplyLog
+from app.eventlog.entries import Ended, Words, load, words_id
+from app.eventlog.server import TROUBLE, Availability
+from app.eventlog.shipping import Entry, Shipper
+
+BLOCK_SECONDS = 2.0
+"""So long a read waits for something new."""
+
+_SETTLE_SECONDS = 0.01
+"""So long after a read the next one begins: entries come in groups."""
+_RETRY_SECONDS = 0.5
+_MOST_ENTRIES = 100
+"""Of one reply in one read."""
+
+_CANCELLATIONS = "cancellations"
+_REPLY = b"r"
+_MESSAGE_SECONDS = 60
+
+Entries = list[tuple[bytes, dict[bytes, bytes]]]
+"""Of a stream: ids and fields."""
+
+_logger = logging.getLogger(__name__)
+
+
+class Follower:
+    """Owns no task: `keep_following` is one."""
+
+    def __init__(self, client: Redis, prefix: str, shipper: Shipper, availability: Availability) -> None:
+        """`client` waits for an answer for longer than `BLOCK_SECONDS`."""
+        self._client = client
+        self._prefix = prefix
+        self._shipper = shipper
+        self._availability = availability
+        self._followed: dict[str, ReplyLog] = {}
+        self._gaps: dict[str, int] = {}
+        """How many words those replies have whose next ones the server does not have."""
+        self._wake_name = f"wake:{secrets.token_hex(8)}"
+        self._last = {_CANCELLATIONS: "0-0", self._wake_name: "0-0"}
+
+    def follow(self, reply_id: str, log: ReplyLog) -> None:
+        """Add to `log` what it lacks, until its end."""
+        self._followed[reply_id] = log
+        self._shipper.post(_message(self._wake_name, reply_id))
+
+    def unfollow(self, reply_id: str) -> None:
+        """Stop it."""
+        self._followed.pop(reply_id, None)
+        self._gaps.pop(reply_id, None)
+
+    def ask_to_cancel(self, reply_id: str) -> None:
+        """Tell all instances; whichever generates the reply acts on it."""
+        self._shipper.post(_message(_CANCELLATIONS, reply_id))
+
+    async def keep_following(self, on_cancel: Callable[[Iterable[str]], None]) -> None:
+        """Never returns. `on_cancel` is called with the ids of replies, of any instance, that are to be cancelled."""
+        while True:
+            try:
+                with self._availability.watched():
+                    found = await self._read()
+                for name, entries in found:
+                    self._take(name.decode().removeprefix(self._prefix), entries, on_cancel)
+                if found:
+                    await asyncio.sleep(_SETTLE_SECONDS)
+            except Exception as error:  # noqa: BLE001 - the next attempt may work
+                if not isinstance(error, TROUBLE):
+                    _logger.error("following replies failed: %s", type(error).__qualname__)  # noqa: TRY400
+                await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _read(self) -> list[tuple[bytes, Entries]]:
+        wanted = dict(self._last)
+        for reply_id, log in self._followed.items():
+            if log.end is None and self._gaps.get(reply_id) != len(log):
+                wanted[reply_id] = words_id(len(log))
+        streams: Any = {self._prefix + name: last for name, last in wanted.items()}
+        found: Any = await self._client.xread(streams, count=_MOST_ENTRIES, block=int(BLOCK_SECONDS * 1000))
+        return found or []
+
+    def _take(self, name: str, entries: Entries, on_cancel: Callable[[Iterable[str]], None]) -> None:
+        if name in self._last:
+            self._last[name] = entries[-1][0].decode()
+            if name == _CANCELLATIONS:
+                on_cancel([fields[_REPLY].decode() for _, fields in entries if _REPLY in fields])
+        elif (log := self._followed.get(name)) is not None and not _add(log, entries):
+            self._gaps[name] = len(log)  # until the database has more
+
+
+def _add(log: ReplyLog, entries: Entries) -> bool:
+    """Add to the log what is new. Returns whether the next read from there may find more."""
+    added: list[str] = []
+    before = len(log)
+    may_find_more = True
+    for entry_id, fields in entries:
+        if log.end is not None:
+            break
+        content = load(entry_id, fields)
+        if isinstance(content, Words) and (words := content.after(before + len(added))) is not None:
+            added += words
+        elif isinstance(content, Ended) and content.words == before + len(added):
+            if added:
+                log.append(added)
+                added = []
+            end = content.end
+            if isinstance(end, Done):
+                end = Done(log.text(), end.finish_reason, end.usage, end.omitted_messages)
+            log.close(end)
+        else:
+            may_find_more = False
+            break
+    if added:
+        log.append(added)
+    return may_find_more
+
+
+def _message(name: str, reply_id: str) -> Entry:
+    return name, "*", _REPLY.decode(), reply_id, _MESSAGE_SECONDS, True
