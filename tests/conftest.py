@@ -66,19 +66,34 @@ _LONG = [
         "docs/test_commands.py",
         "sdk/test_table.py",
         "verify/test_holding.py",
-        "sdk/test_recommended.py",
+        "storage/test_leases.py",
         "contract/test_fuzzing.py",
         "contract/test_strangers.py",
+        "contract/test_in_process.py",
+        "browser/test_markdown.py",
+        "sdk/test_recommended.py",
+        "browser/test_trouble.py",
+        "browser/test_chat.py",
+        "docs/test_recipes.py",
         "verify/test_faults.py",
-        "live/test_drain.py",
+        "browser/test_docs.py",
+        "sdk/test_retries.py",
+        "browser/test_accessible.py",
         "contract/test_statuses.py",
         "storage/test_keys.py",
         "laws/test_retries.py",
-        "laws/test_crash.py",
-        "live/test_retries.py",
-        "sdk/test_retries.py",
         "sdk/test_page.py",
-        "verify/test_reaching.py",
+        "browser/test_hands.py",
+        "live/test_slow_clients.py",
+        "contract/test_changes.py",
+        "browser/test_keeping.py",
+        "contract/test_the_tests_bite.py",
+        "bots/test_local.py",
+        "live/test_settings.py",
+        "live/test_drain.py",
+        "sdk/test_openness.py",
+        "bots/test_local_ends.py",
+        "live/test_outages.py",
     )
 ]
 """The slowest files. With parallel workers they start first, so that none of them runs last."""
@@ -126,7 +141,12 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Put slow files first, with parallel workers."""
+    """Put slow files first, with parallel workers. These run one test for each id, so ids must differ."""
+    for item in items:
+        if operation := getattr(item, "operation_label", None):  # schemathesis has one id for all operations
+            item._id = item.id.with_params(operation)  # noqa: SLF001 - there is no other way to change it
+    if len({item.nodeid for item in items}) < len(items):
+        raise pytest.UsageError("two tests have the same id")
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: _LONG.index(item.path) if item.path in _LONG else len(_LONG))
 

@@ -37,7 +37,7 @@ class CompletionReader:
         self.completion = Completion()
         """What has been parsed so far."""
         self.is_over = False
-        """Whether the engine has marked the end of the stream."""
+        """Whether the engine has marked the end of the stream, or the body has ended."""
         self.failure: Trouble | None = None
         """An error that follows the text returned last, and ends it."""
         self._is_json: bool | None = None  # known from the first byte on
@@ -75,6 +75,7 @@ class CompletionReader:
             for line in b"".join(self._rest).splitlines():
                 self._line(line)
             self._dispatch()
+        self.is_over = True
         return self.completion.taken()
 
     def _begin(self, piece: bytes) -> bytes:

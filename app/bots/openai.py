@@ -2,14 +2,14 @@
 
 import logging
 from collections.abc import AsyncGenerator
-from contextlib import aclosing, suppress
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
 import aiohttp
 
 from app.bots.asking import Asking, Turn
-from app.bots.body import Patience
+from app.bots.body import Body, Patience
 from app.bots.chunks import Completion
 from app.bots.completions import CompletionReader
 from app.bots.dialects import Meaning
@@ -73,10 +73,20 @@ class OpenAI:
                     response = answer.result()
                 reader = CompletionReader()
                 said = reader.completion
+                counted: Usage | None = None
                 try:
-                    async with aclosing(self._items(response, reader)) as items:
-                        async for item in items:
-                            yield item
+                    with self._client.body(response) as body:
+                        while (text := await self._read(body, reader)) is not None:
+                            yield text
+                            if said.usage is not counted and said.usage is not None:
+                                counted = said.usage
+                                yield counted
+                            if reader.failure is not None:
+                                raise reader.failure
+                        if not body.is_over:
+                            # Read the end of the body, so that the connection can be reused.
+                            with suppress(Trouble):
+                                await body.read(_END_PATIENCE)
                     if said.usage:
                         self._asking.learn(turn, said.usage)
                     yield _finish(said, turn)
@@ -93,34 +103,21 @@ class OpenAI:
         await place.enter()
         return await self._asking.answer(turn)
 
-    async def _items(
-        self, response: aiohttp.ClientResponse, reader: CompletionReader
-    ) -> AsyncGenerator[str | Usage, None]:
+    async def _read(self, body: Body, reader: CompletionReader) -> str | None:
+        """The text from the next read of the network, which may be empty; `None` after the end."""
+        if reader.is_over:
+            return None
         said = reader.completion
-        with self._client.body(response) as body:
-            while not reader.is_over:
-                patience = _USAGE_PATIENCE if said.awaits_usage else self._between if said.has_begun else self._first
-                try:
-                    piece = await body.read(patience)
-                except Trouble:
-                    if said.is_whole:
-                        return  # only the usage can be missing
-                    raise
-                if piece is None:
-                    yield ""
-                    continue
-                counted = said.usage
-                yield reader.feed(piece) if piece else reader.close()
-                if said.usage is not counted and said.usage is not None:
-                    yield said.usage
-                if reader.failure is not None:
-                    raise reader.failure
-                if not piece:
-                    return
-            if not body.is_over:
-                # Read the end of the body, so that the connection can be reused.
-                with suppress(Trouble):
-                    await body.read(_END_PATIENCE)
+        patience = _USAGE_PATIENCE if said.awaits_usage else self._between if said.has_begun else self._first
+        try:
+            piece = await body.read(patience)
+        except Trouble:
+            if said.is_whole:
+                return None  # only the usage can be missing
+            raise
+        if piece is None:
+            return ""
+        return reader.feed(piece) if piece else reader.close()
 
     async def _put_another_way(self, turn: Turn, said: Completion, trouble: Trouble) -> None:
         """Adapt the request after a response without text. Raises `trouble` if that cannot help."""

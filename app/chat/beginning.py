@@ -6,13 +6,13 @@ is generated twice.
 """
 
 import asyncio
-import secrets
 import time
 from collections.abc import Callable
 from functools import partial
 
 from app.chat.bounds import Bounds
 from app.chat.errors import ReplyElsewhere
+from app.chat.ids import new_id
 from app.chat.model import Conversation, KeyedReply, Message, ReplyRecord, ReplyRequest
 from app.chat.ports import Bot, ReplyLog, SharedLogs, Store
 from app.chat.production import BotSays, produce
@@ -70,12 +70,13 @@ class Beginning:
                 before=failed.position if failed else None,
             )
             self._registry.refuse_if_busy(conversation_id, request.principal)  # another request was faster
+        now_ms = time.time_ns() // 1_000_000
         record = ReplyRecord(
-            reply_id=secrets.token_hex(16),
-            conversation_id=conversation_id or secrets.token_hex(16),
+            reply_id=new_id(now_ms),
+            conversation_id=conversation_id or new_id(now_ms),
             position=failed.position if failed else position,
             user_message=request.message,
-            created_ms=time.time_ns() // 1_000_000,
+            created_ms=now_ms,
             principal=request.principal,
             idempotency=request.idempotency,
             replaces=failed.reply_id if failed else None,

@@ -38,7 +38,7 @@ class FinishedReply(Response):
             self._reading.leave()
 
     async def _response(self, scope: Scope, receive: Receive) -> Response:
-        async with Reader(self._reading, receive, _PATIENCE_SECONDS) as reader:
+        async with Reader(self._reading, scope, receive, _PATIENCE_SECONDS) as reader:
             end = None
             while end is None:
                 _, end = await reader.read()

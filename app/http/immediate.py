@@ -1,33 +1,44 @@
-"""An ASGI extension of our own server: a piece of the body is written in the caller's step, without a task.
+"""An ASGI extension of our own server: writing and being told of a disconnect in the step in which they happen.
 
-ASGI's `send` is a coroutine, so only a task can send, and what is new in a reply's log has to wake one first, which
-costs more than the word itself. Other servers do not have the extension, and ours does not accept every piece: what is
-not written goes through `send`.
+ASGI's `send` and `receive` are coroutines, so only a task can send, and only another one can wait for the disconnect
+meanwhile. What is new in a reply's log has to wake the first, which costs more than the word itself, and the second
+costs each stream memory. Other servers do not have the extension, and ours does not accept every piece: what is not
+written goes through `send`.
 """
 
 from collections.abc import Callable
+from typing import Protocol
 
 from starlette.types import Scope
 
-Write = Callable[[bytes], bool]
-"""Takes a piece of the body that is not the last one, and returns whether it was written. Neither waits nor raises.
-
-It is not written if the response has not started or has ended, or if the client reads too slowly or has left.
-"""
-
-_NAME = "chat.write"
-_WRITE = "write"
+_NAME = "chat.immediate"
+_EXCHANGE = "exchange"
 
 
-def offering(write: Write) -> dict[str, dict[object, object]]:
+class Immediate(Protocol):
+    """A request and its response, on the server's side."""
+
+    def write(self, body: bytes) -> bool:
+        """Take a piece of the body that is not the last one. Returns whether it was written; neither waits nor raises.
+
+        It is not if the response has not started or has ended, or if the client reads too slowly or has left.
+        """
+        ...
+
+    def when_gone(self, tell: Callable[[], None]) -> None:
+        """Call `tell` when the client leaves before the response is complete; at once if it has left."""
+        ...
+
+
+def offering(exchange: Immediate) -> dict[str, dict[object, object]]:
     """The value of a scope's `extensions`, for a server.
 
-    To be removed after the response, because it ties the scope and the object behind `write` to each other.
+    To be removed after the response, because it ties the scope and the exchange to each other.
     """
-    return {_NAME: {_WRITE: write}}
+    return {_NAME: {_EXCHANGE: exchange}}
 
 
-def offered(scope: Scope) -> Write | None:
+def offered(scope: Scope) -> Immediate | None:
     """The extension, if the server has it."""
-    write: Write | None = ((scope.get("extensions") or {}).get(_NAME) or {}).get(_WRITE)
-    return write
+    exchange: Immediate | None = ((scope.get("extensions") or {}).get(_NAME) or {}).get(_EXCHANGE)
+    return exchange

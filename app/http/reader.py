@@ -1,8 +1,9 @@
 """One response's cursor in a reply's log: waits for new events, for the client to disconnect, or for a deadline.
 
 Where the server can write at once, words leave in the step that added them to the log. Otherwise, and for whatever has
-to wait, a future wakes the response's task. Besides that, it costs one timer per response and, only if it has to wait,
-one task that watches the connection. It buffers no words: they stay in the log until they can be sent.
+to wait, a future wakes the response's task. Besides that, it costs one timer per response and, where the server does
+not report a disconnect by itself, one task that watches the connection. It buffers no words: they stay in the log until
+they can be sent.
 """
 
 import asyncio
@@ -11,20 +12,21 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from starlette.types import Receive
+from starlette.types import Receive, Scope
 
 from app.access.grants import Grant
 from app.chat.errors import AccessEnded
 from app.chat.model import End, Failed
 from app.chat.replies import Replies
 from app.chat.running import RunningReply
+from app.http.immediate import offered
 
 MAX_WORDS_A_READ = 1024
 _TURN_SECONDS = 0.001
 """Words that follow each other faster than this wait for each other, and leave in one send."""
 
-Deliver = Callable[[int, Sequence[str]], bool]
-"""Takes the words after the first so many, and returns whether they were sent; it neither waits nor raises."""
+Frame = Callable[[int, Sequence[str]], bytes]
+"""Makes the events of the words that follow the first so many."""
 
 
 class ClientGone(Exception):
@@ -52,10 +54,10 @@ class Reader:
         "_after",
         "_armed_for",
         "_deadline",
-        "_deliver",
-        "_delivered_at",
+        "_frame",
         "_gone",
         "_grant",
+        "_immediate",
         "_log",
         "_loop",
         "_patience_seconds",
@@ -63,22 +65,24 @@ class Reader:
         "_timer",
         "_waiter",
         "_watch",
+        "_written_at",
         "_yielded",
     )
 
-    def __init__(self, reading: Reading, receive: Receive, patience_seconds: float) -> None:
+    def __init__(self, reading: Reading, scope: Scope, receive: Receive, patience_seconds: float) -> None:
         """Start at the position of `reading`.
 
         `receive` is ASGI's, after the body has been read; `patience_seconds` is how long the first `read` waits.
         """
+        self._immediate = offered(scope)
         self._log = reading.reply.log
         self._grant = reading.grant
         self._after = reading.after
         self._receive = receive
         self._loop = asyncio.get_running_loop()
         self._gone = False
-        self._deliver: Deliver | None = None
-        self._delivered_at = 0.0
+        self._frame: Frame | None = None
+        self._written_at = 0.0
         self._patience_seconds = patience_seconds
         self._deadline = self._armed_for = self._loop.time() + patience_seconds
         self._timer: asyncio.TimerHandle | None = None
@@ -90,6 +94,8 @@ class Reader:
         """Start listening."""
         self._log.listen(self._wake)
         self._grant.listen(self._wake)
+        if self._immediate is not None:
+            self._immediate.when_gone(self._leave)
         return self
 
     async def __aexit__(
@@ -116,16 +122,16 @@ class Reader:
         return self._loop.time() >= self._deadline
 
     def wait_for(self, patience_seconds: float) -> None:
-        """Set the deadline of the next `read` to this long from now, or from the last words delivered in it."""
+        """Set the deadline of the next `read` to this long from now, or from the last words written in it."""
         self._patience_seconds = patience_seconds
         self._deadline = self._loop.time() + patience_seconds
         if self._timer is not None and self._deadline < self._armed_for:
             self._timer.cancel()
             self._timer = None
 
-    def deliver_with(self, deliver: Deliver) -> None:
-        """From now on, `read` hands words to `deliver` as they are added, and returns what that does not take."""
-        self._deliver = deliver
+    def write_as(self, frame: Frame) -> None:
+        """From now on, `read` writes words as they are added if the server can; it returns what has to be sent."""
+        self._frame = frame
 
     async def read(self) -> tuple[Sequence[str], End | None]:
         """Everything available after the cursor; waits until there is something.
@@ -148,7 +154,7 @@ class Reader:
                 self._yielded = True
                 await asyncio.sleep(0)
                 continue
-            if self._watch is None:
+            if self._watch is None and self._immediate is None:
                 self._watch = self._loop.create_task(self._watch_connection())
             if has_waited or self.is_overdue:
                 return (), None
@@ -164,20 +170,22 @@ class Reader:
 
     def _wake(self) -> None:
         """Called by whoever adds to the log, in that step."""
-        if self._waiter is not None and not self._waiter.done() and not self._delivers():
+        if self._waiter is not None and not self._waiter.done() and not self._has_written():
             self._waiter.set_result(None)
 
-    def _delivers(self) -> bool:
-        """Whether there was nothing but words, and they are sent: then the task can go on waiting."""
+    def _has_written(self) -> bool:
+        """Whether there was nothing but words, and they are written: then the task can go on waiting."""
+        if self._frame is None or self._immediate is None or self._gone or self._grant.is_over:
+            return False
         now = self._loop.time()
-        if self._deliver is None or now - self._delivered_at < _TURN_SECONDS or self._gone or self._grant.is_over:
+        if now - self._written_at < _TURN_SECONDS:
             return False
         words, end = self._log.read(self._after, MAX_WORDS_A_READ)
         is_all = 0 < len(words) < MAX_WORDS_A_READ and end is None
-        if not is_all or not self._deliver(self._after, words):
+        if not is_all or not self._immediate.write(self._frame(self._after, words)):
             return False
         self._after += len(words)
-        self._delivered_at = now
+        self._written_at = now
         self._deadline = now + self._patience_seconds
         return True
 
@@ -193,5 +201,8 @@ class Reader:
     async def _watch_connection(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
+        self._leave()
+
+    def _leave(self) -> None:
         self._gone = True
         self._wake()

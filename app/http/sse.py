@@ -6,6 +6,7 @@ bot generated it if the server can write at once, otherwise by the response's ta
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from starlette.background import BackgroundTask
 from starlette.responses import Response
@@ -14,9 +15,8 @@ from starlette.types import Receive, Scope, Send
 from app.chat.errors import AccessEnded
 from app.chat.model import Done, End, Failed
 from app.chat.running import RunningReply
-from app.http.immediate import Write, offered
 from app.http.problems import Problems
-from app.http.reader import ClientGone, Deliver, Reader, Reading
+from app.http.reader import ClientGone, Reader, Reading
 from app.http.shapes import reply_shape
 
 PING = b": ping\n"
@@ -48,6 +48,8 @@ def words_frame(reply_id: str, after: int, words: Sequence[str]) -> bytes:
     The id comes last, because some clients record it at the end of its line instead of the end of the event. (One is
     @microsoft/fetch-event-source 2.0.1: cut off between an id and its data, it would resume after a word it never got.)
     """
+    if len(words) == 1:  # as nearly always, if a model generates them
+        return f"data: {words[0].replace(chr(10), _MORE_DATA)}\nid: {reply_id}:{after + 1}\n\n".encode()
     tail = f"\nid: {reply_id}:"
     frame = "".join([f"data: {word}{tail}{n}\n\n" for n, word in enumerate(words, after + 1)])
     if frame.count("\n") > 3 * len(words):  # a word with a line break in it, which is rare
@@ -118,7 +120,7 @@ class EventStream(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Wait for the first word, an early failure, or the time limit; then commit to a status and stream."""
         try:
-            async with Reader(self._reading, receive, self._pacing.first_word_seconds) as reader:
+            async with Reader(self._reading, scope, receive, self._pacing.first_word_seconds) as reader:
                 words, end = await self._first(reader)
                 if isinstance(end, Failed) and not reader.position:
                     response = early_failure(self._reading.reply, end.error, self._problems)
@@ -126,8 +128,7 @@ class EventStream(Response):
                     return
                 headers = [*_HEADERS, *reply_headers(self._reading.reply, self._location)]
                 await send({"type": "http.response.start", "status": scope["route"].status_code, "headers": headers})
-                if (write := offered(scope)) is not None:
-                    reader.deliver_with(self._written_with(write))
+                reader.write_as(partial(words_frame, self._reading.reply.reply_id))
                 await self._stream(reader, words, end, send)
         except ClientGone:
             pass
@@ -145,10 +146,6 @@ class EventStream(Response):
             words, end = await reader.read()
             is_due = is_due or reader.is_overdue
         return words, end
-
-    def _written_with(self, write: Write) -> Deliver:
-        reply_id = self._reading.reply.reply_id
-        return lambda after, words: write(words_frame(reply_id, after, words))
 
     async def _stream(self, reader: Reader, words: Sequence[str], end: End | None, send: Send) -> None:
         heartbeat_seconds = self._pacing.heartbeat_seconds

@@ -129,10 +129,12 @@ class BoundedProtocol(HttpToolsProtocol):
         self._stall.look()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Cancel the deadlines."""
+        """Cancel the deadlines, and tell the application."""
         self._deadline.cancel()
         self._stall.cancel()
         super().connection_lost(exc)
+        if not self._is_idle() and self._answering is not None:
+            self._answering.lose()  # it may not be the request that was read last
 
     def pause_writing(self) -> None:
         """The client reads more slowly than the reply is generated: the stream waits, with a deadline."""
@@ -196,7 +198,7 @@ class BoundedProtocol(HttpToolsProtocol):
             keep_alive=version != "1.0" and self.parser.should_keep_alive() and length <= MOST_DROPPED_BYTES,
             on_response=self.on_response_complete,
         )
-        self.scope["extensions"] = offering(exchange.write)
+        self.scope["extensions"] = offering(exchange)
         self.cycle = exchange
         if self._is_idle():
             self._start_asgi_task(exchange, self.app)

@@ -4,7 +4,7 @@ Replaces the writing half of uvicorn's cycle, which sends chunks to HTTP/1.0 cli
 client is still sending.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
@@ -23,11 +23,25 @@ class Exchange(RequestResponseCycle):
     _left: int | None = None
     """How many bytes of the announced `Content-Length` are still to be sent."""
     _has_body = True
+    _tell_gone: Callable[[], None] | None = None
 
     def abandon(self) -> None:
         """Drop whatever the application still sends: the connection responds instead."""
-        self.disconnected = self.response_complete = True
+        self.response_complete = True
+        self.lose()
+
+    def lose(self) -> None:
+        """The client has left, or gets another response."""
+        self.disconnected = True
         self.message_event.set()
+        if self._tell_gone is not None:
+            self._tell_gone()
+
+    def when_gone(self, tell: Callable[[], None]) -> None:
+        """See `app.http.immediate`."""
+        self._tell_gone = tell
+        if self.disconnected:
+            tell()
 
     def write(self, body: bytes) -> bool:
         """See `app.http.immediate`."""
@@ -54,6 +68,7 @@ class Exchange(RequestResponseCycle):
             if body:
                 self.transport.write(body)
             if is_last:
+                self._tell_gone = None  # it holds on to the reply
                 self.scope.pop("extensions", None)
                 self.response_complete = True
                 self.message_event.set()

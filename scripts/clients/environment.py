@@ -39,7 +39,8 @@ def environment() -> dict[str, str]:
     programs = [_python() / "bin", _NODE / "bin", node_packages() / ".bin"]
     path = os.pathsep.join([*map(str, programs), os.environ["PATH"]])
     compiled = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(BUILD / "compiled")}
-    return os.environ | compiled | {"PATH": path, "NO_COLOR": "1", "MYPY_CACHE_DIR": os.devnull}
+    java = {"JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}  # it runs too shortly to be optimised
+    return os.environ | compiled | java | {"PATH": path, "NO_COLOR": "1", "MYPY_CACHE_DIR": os.devnull}
 
 
 def node_packages() -> Path:
@@ -61,7 +62,8 @@ def install() -> None:
             print("Installing client generators (130 MB)", file=sys.stderr)
             _quietly([sys.executable, "-m", "venv", "--clear", "--without-pip", str(place)])
             pip = [_python_with_pip(), "-m", "pip", "--python", str(place / "bin" / "python"), "install"]
-            _quietly([*pip, "-qq", "--disable-pip-version-check", "--no-compile", "--require-hashes", "-r", str(LOCK)])
+            options = ["-qq", "--disable-pip-version-check", "--no-compile", "--no-deps", "--require-hashes"]
+            _quietly([*pip, *options, "-r", str(LOCK)])
             mark.touch()
 
 

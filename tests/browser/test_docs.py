@@ -4,7 +4,7 @@ import anyio
 import yaml
 from playwright.async_api import Browser, expect
 
-from tests.support.browser import browsing, until, visitor
+from tests.support.browser import until, visitor
 from tests.support.server import LiveServer
 from tests.verify.faults import Fault
 from tests.verify.proxy import FaultyProxy
@@ -27,34 +27,31 @@ _INJECTED = """
 """
 
 
-async def test_the_page_shows_the_contract_under_its_policy() -> None:
+async def test_the_page_shows_the_contract_under_its_policy(chromium: Browser, server: LiveServer) -> None:
     """With its styles, without other hosts; and injected content has no effect."""
-    with LiveServer() as server:
-        async with browsing(viewport={"width": 1400, "height": 2000}) as tab:
-            await tab.goto(f"{server.url}/docs")
-            await until(tab, "document.body.innerText.includes('Send a message and stream the reply')")
-            await until(tab, "document.body.innerText.includes('ReplyStream')")
-            assert await tab.evaluate("[...document.querySelectorAll('style')].every((style) => style.sheet)")
-            assert await tab.evaluate("document.styleSheets.length") >= 4
-            assert (
-                await tab.evaluate("getComputedStyle(document.querySelector('h1')).fontFamily") != '"Times New Roman"'
-            )
-            for violation in await tab.evaluate("violations"):
-                assert violation in _KNOWN
-            await tab.evaluate("window.isOurs = true; window.violations.length = 0; " + _INJECTED)
-            await until(tab, "violations.length >= 6")
-            forbidden = {directive for directive, _ in await tab.evaluate("violations")}
-            assert forbidden == {
-                "style-src-elem",
-                "style-src-attr",
-                "script-src-attr",
-                "script-src-elem",
-                "img-src",
-                "connect-src",
-            }
-            assert await tab.evaluate("window.isOurs")
-            assert await tab.evaluate("getComputedStyle(document.body).display") != "none"
-            assert await tab.evaluate("getComputedStyle(document.getElementById('injected')).display") != "none"
+    async with visitor(chromium, viewport={"width": 1400, "height": 2000}) as tab:
+        await tab.goto(f"{server.url}/docs")
+        await until(tab, "document.body.innerText.includes('Send a message and stream the reply')")
+        await until(tab, "document.body.innerText.includes('ReplyStream')")
+        assert await tab.evaluate("[...document.querySelectorAll('style')].every((style) => style.sheet)")
+        assert await tab.evaluate("document.styleSheets.length") >= 4
+        assert await tab.evaluate("getComputedStyle(document.querySelector('h1')).fontFamily") != '"Times New Roman"'
+        for violation in await tab.evaluate("violations"):
+            assert violation in _KNOWN
+        await tab.evaluate("window.isOurs = true; window.violations.length = 0; " + _INJECTED)
+        await until(tab, "violations.length >= 6")
+        forbidden = {directive for directive, _ in await tab.evaluate("violations")}
+        assert forbidden == {
+            "style-src-elem",
+            "style-src-attr",
+            "script-src-attr",
+            "script-src-elem",
+            "img-src",
+            "connect-src",
+        }
+        assert await tab.evaluate("window.isOurs")
+        assert await tab.evaluate("getComputedStyle(document.body).display") != "none"
+        assert await tab.evaluate("getComputedStyle(document.getElementById('injected')).display") != "none"
 
 
 async def test_every_form_of_the_contract_is_offered(chromium: Browser, server: LiveServer) -> None:

@@ -8,7 +8,6 @@ import os
 import random
 import re
 import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,11 +21,15 @@ from tests.support.keys import bearer
 SEED = int(os.environ.get("CONTRACT_SEED", random.SystemRandom().randrange(2**32)))
 MAX_EXAMPLES = int(os.environ.get("CONTRACT_MAX_EXAMPLES", "40"))
 
-_IMPORTED = (
+_TOOL = (
     "schemathesis.cli.commands.run",
     "schemathesis.cli.executor",
     "schemathesis.engine.core",
     "schemathesis.engine.run.unit",
+)
+"""Nothing of the tests: a fork is what `schemathesis` itself would be."""
+_IMPORTED = (
+    *_TOOL,
     "schemathesis.pytest",
     "tests.contract.document",  # imported by tests.contract.checks, which changes the behaviour of schemathesis
     "tests.support.keys",
@@ -71,15 +74,11 @@ def locked_document(folder: Path) -> str:
 
 def typed(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """The result of `schemathesis run` with nothing but the document."""
-    return subprocess.run(
-        [Path(sys.executable).parent / "schemathesis", "run", *arguments],
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        check=False,
-    )
+    command = ("run", *arguments)
+    process = fork("schemathesis.cli", command, os.environ, folder, _TOOL)
+    with process.stdout:
+        output = process.stdout.read()
+    return subprocess.CompletedProcess(command, process.wait(), output)
 
 
 def _written(path: Path, document: dict[str, Any]) -> str:

@@ -22,7 +22,8 @@ from tests.support.stream import Transcript, check_stream
 PATIENCE_SECONDS = 300.0
 """How long a command may take, including an installation: far longer than it takes."""
 
-_NOT_CHECKED_IN = shutil.ignore_patterns(".git", ".venv", "build", "__pycache__", ".*_cache", ".hypothesis")
+_NOT_CHECKED_IN = shutil.ignore_patterns(".git", ".venv", "build", ".*_cache", ".hypothesis", "*.pyc.*")
+"""Compiled files are copied, which saves compiling them for each page, but not those that are just being written."""
 _LISTENS = re.compile(r"running on (http://127\.0\.0\.1:[0-9]+)")
 _STARTED = r"Application startup complete\.|the service is running on"
 """As uvicorn says it, and as the service's own server does."""

@@ -8,13 +8,14 @@ option that makes it short.
 import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from generated.models import Usage
-from tests.docs.machine import Machine
+from tests.docs.machine import Machine, Service
 from tests.docs.pages import PAGES, ROOT, Block, Command, Page
 from tests.docs.reading import Reader
 from tests.support.completions import answer, speaks
@@ -26,39 +27,51 @@ _COLLECTED: set[str] = set()
 """Folders of tests, and options, that one command has been tried with."""
 
 
-def serves_on_a_fresh_machine(command: Command, page: Page, machine: Machine) -> None:
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """A command that installs, in the checkout where it is run."""
+
+    command: str
+    page: Page
+    machine: Machine
+    folder: Path
+
+    def serve(self) -> Service:
+        """Run it."""
+        return self.machine.start(self.command, self.folder)
+
+
+def serves_on_a_fresh_machine(installation: Installation) -> None:
     """With no `.venv` to begin with."""
-    if "venv" in command.text and find_spec("ensurepip") is None:
+    if "venv" in installation.command and find_spec("ensurepip") is None:
         pytest.skip("this Python cannot make virtual environments; on Debian that is the package python3-venv")
-    folder = machine.checkout(f"{page.name}-{command.line}")
-    with machine.start(command.text, folder) as service:
+    assert not (installation.folder / ".venv").exists()
+    with installation.serve() as service:
         assert service.answer("hello") == GREETING
-    assert (folder / ".venv").is_dir()
+    assert (installation.folder / ".venv").is_dir()
 
 
-def serves_a_real_model(command: Command, page: Page, machine: Machine) -> None:
+def serves_a_real_model(installation: Installation) -> None:
     """It is installed and loaded first. Its reply comes word by word."""
-    folder = machine.checkout(f"{page.name}-{command.line}")
-    with machine.start(command.text, folder) as service:
+    with installation.serve() as service:
         transcript, portions = service.transcript("hello")
     assert len(transcript.words) > 2
     assert portions > 2
     assert isinstance(transcript.reply.usage, Usage)
-    assert (folder / ".venv").is_dir()
+    assert (installation.folder / ".venv").is_dir()
 
 
-def serves_an_installed_bot(command: Command, page: Page, machine: Machine) -> None:
+def serves_an_installed_bot(installation: Installation) -> None:
     """Of the package that the page has the reader save."""
-    folder = machine.checkout(f"{page.name}-{command.line}")
-    for file, text in page.files.items():
-        (folder / file).parent.mkdir(exist_ok=True)
-        (folder / file).write_text(text, "utf-8")
-    with machine.start(command.text, folder) as service:
+    for file, text in installation.page.files.items():
+        (installation.folder / file).parent.mkdir(exist_ok=True)
+        (installation.folder / file).write_text(text, "utf-8")
+    with installation.serve() as service:
         assert service.answer("hello you") == "hello! you! "
-    assert not (folder / ".venv").is_symlink()
+    assert not (installation.folder / ".venv").is_symlink()
 
 
-FROM_NOTHING: dict[str, Callable[[Command, Page, Machine], None]] = {
+FROM_NOTHING: dict[str, Callable[[Installation], None]] = {
     r"scripts/serve": serves_on_a_fresh_machine,
     r"scripts/serve --bot local": serves_a_real_model,
     r"scripts/setup\npython3 -m pip .* install \./parrot\nscripts/serve --bot parrot": serves_an_installed_bot,
@@ -66,6 +79,7 @@ FROM_NOTHING: dict[str, Callable[[Command, Page, Machine], None]] = {
         serves_on_a_fresh_machine
     ),
 }
+"""What installs something, in the order in which one reader tries it."""
 
 
 def serves(command: Command, reader: Reader) -> None:
@@ -157,12 +171,12 @@ ELSEWHERE = {
 """Snippets that are tried in another place."""
 
 INSTALLING = {
-    command.text: (install, command, page)
+    command.text: (install, page)
+    for pattern, install in FROM_NOTHING.items()
     for page in reversed(PAGES.values())
     for block in page.blocks
     if block.language == "sh"
     for command in page.commands(block)
-    for pattern, install in FROM_NOTHING.items()
     if re.fullmatch(pattern, command.text)
 }
 """What is on two pages is tried once."""
@@ -176,13 +190,19 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Machine:
 
 @pytest.fixture(scope="module", autouse=True)
 def installing(machine: Machine, request: pytest.FixtureRequest) -> Iterator[dict[str, Future[None]]]:
-    """What takes long runs beside all the others, if it is to be tested at all."""
+    """What takes long runs beside all the others, if it is to be tested at all.
+
+    It has two readers: one for the scripts, and one who does without. Each has a checkout, and installs there what is
+    still missing.
+    """
     wanted = {item.callspec.params.get("installed") for item in request.session.items if hasattr(item, "callspec")}
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(1) as with_scripts, ThreadPoolExecutor(1) as without:
+        folders = {reader: machine.checkout(f"from-nothing-{n}") for n, reader in enumerate((with_scripts, without))}
         yield {
-            text: pool.submit(install, command, page, machine)
-            for text, (install, command, page) in INSTALLING.items()
+            text: reader.submit(install, Installation(text, page, machine, folders[reader]))
+            for text, (install, page) in INSTALLING.items()
             if text in wanted
+            for reader in [with_scripts if text.startswith("scripts/") else without]
         }
 
 

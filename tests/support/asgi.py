@@ -61,6 +61,7 @@ class Response:
         self._begun = asyncio.Event()
         self._chunks: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._left = asyncio.Event()
+        self._tell_gone: Callable[[], None] | None = None
 
     async def head(self) -> Self:
         """Wait for status and headers. Returns at once if they have arrived, or if the application ended without."""
@@ -84,6 +85,8 @@ class Response:
     def leave(self) -> None:
         """Disconnect: the application is notified, and whatever it still sends is dropped."""
         self._left.set()
+        if self._tell_gone is not None and not self.complete:
+            self._tell_gone()
 
     async def _take(self, message: Message) -> None:
         if self._left.is_set():
@@ -105,16 +108,30 @@ class Response:
             self.complete = True
             self._chunks.put_nowait(None)
 
-    def _write(self, piece: bytes) -> bool:
-        if self._left.is_set() or self.complete or not self._begun.is_set():
-            return False
-        self._chunks.put_nowait(piece)
-        return True
-
     def _end(self) -> None:
         """Called when the application has returned."""
         self._begun.set()
         self._chunks.put_nowait(None)
+
+
+class _Exchange:
+    """The extension of `app.http.immediate`, for a response."""
+
+    def __init__(self, response: Response, writes: Callable[[], bool]) -> None:
+        self._response = response
+        self._writes = writes
+
+    def write(self, body: bytes) -> bool:
+        response = self._response
+        if response._left.is_set() or response.complete or not response._begun.is_set() or not self._writes():  # noqa: SLF001
+            return False
+        response._chunks.put_nowait(body)  # noqa: SLF001
+        return True
+
+    def when_gone(self, tell: Callable[[], None]) -> None:
+        self._response._tell_gone = tell  # noqa: SLF001
+        if self._response._left.is_set():  # noqa: SLF001
+            tell()
 
 
 class Client:
@@ -181,7 +198,7 @@ class Client:
         response = Response(self._patience_seconds)
         scope = _scope(method, path, content, headers or {}, self._state)
         if (writes := self._writes) is not None:
-            scope["extensions"] = offering(lambda piece: writes() and response._write(piece))  # noqa: SLF001
+            scope["extensions"] = offering(_Exchange(response, writes))
         task = asyncio.ensure_future(self._run(scope, content, response))
         try:
             yield response
@@ -239,9 +256,12 @@ class Client:
         """Wait for a task of the application, and raise its exception."""
         _, running = await asyncio.wait({task}, timeout=self._patience_seconds)
         if running:
+            what = "\n".join(map(str, asyncio.all_tasks()))
             task.cancel()
             await asyncio.wait({task}, timeout=self._patience_seconds)
-            raise AssertionError(f"the application went on for {self._patience_seconds} s after its client had left")
+            raise AssertionError(
+                f"the application went on for {self._patience_seconds} s after its client had left. Its tasks:\n{what}"
+            )
         task.result()
 
     async def _lifespan_step(self, step: str) -> None:

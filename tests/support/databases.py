@@ -49,7 +49,7 @@ def fresh_database_url(kind: Kind | None = None) -> str:
     """A new database with all tables. It is removed after the tests."""
     url = empty_database_url(kind, template=_TEMPLATE)
     if url.startswith("sqlite"):
-        sqlite_file(url).write_bytes(_migrated_file())
+        sqlite_file(url).write_bytes(migrated_file())
     return url
 
 
@@ -68,6 +68,14 @@ def remove_all() -> None:
         _postgres().close()
         _postgres.cache_clear()
     remove()
+
+
+@cache
+def migrated_file() -> bytes:
+    """An SQLite file with all tables."""
+    url = empty_database_url("sqlite")
+    _migrate(url)
+    return sqlite_file(url).read_bytes()
 
 
 def sqlite_file(url: str) -> Path:
@@ -205,13 +213,6 @@ def _postgres() -> Postgres:
     server = Postgres().__enter__()
     server.make_template()
     return server
-
-
-@cache
-def _migrated_file() -> bytes:
-    url = empty_database_url("sqlite")
-    _migrate(url)
-    return sqlite_file(url).read_bytes()
 
 
 def _migrate(url: str) -> None:

@@ -27,9 +27,12 @@ _ROOT = Path(__file__).parent.parent.parent
 SERVICE = (
     "aiosqlite",
     "alembic.command",
+    "alembic.config",
     "app.__main__",
     "asyncpg",
+    "encodings.idna",
     "mako.template",
+    "pydantic.v1",  # FastAPI imports it for its first route
     "sqlalchemy.dialects.postgresql.asyncpg",
     "sqlalchemy.dialects.sqlite.aiosqlite",
     "tests.support.warm",

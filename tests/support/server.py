@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
+from tests.support.databases import migrated_file
 from tests.support.folder import folder
 from tests.support.forks import Forked, fork
 
@@ -38,8 +39,9 @@ class LiveServer:
     ) -> None:
         """`settings` go into the environment: `drain_seconds=1` as `CHAT_DRAIN_SECONDS=1`.
 
-        Without a `database_url` it has its own temporary database. `program` is what Python runs, for a service that is
-        assembled differently; a module (`-m`) runs in a fork of a process that has imported the service.
+        Without a `database_url` it has its own temporary database: empty if it runs `FROM_SCRATCH`, otherwise with all
+        tables, because making them takes as long as the rest of the start. `program` is what Python runs, for a service
+        that is assembled differently; a module (`-m`) runs in a fork of a process that has imported the service.
         """
         self._program = program
         self._arguments = ["--host", str(settings.pop("host", "127.0.0.1")), "--port", "0", "--bot", bot]
@@ -153,6 +155,8 @@ class LiveServer:
     def _start(self) -> Forked | subprocess.Popen[str]:
         environment = {"CHAT_DATABASE_URL": f"sqlite:///{self._folder.name}/chat.db"} | self._environment
         if self._program[0] == "-m":
+            if environment != self._environment:
+                Path(self._folder.name, "chat.db").write_bytes(migrated_file())
             return fork(self._program[1], self._arguments, environment)
         return subprocess.Popen(
             [sys.executable, *self._program, *self._arguments],
