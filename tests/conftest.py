@@ -55,6 +55,7 @@ _SLOW = {
         "storage/test_plans.py",
         "storage/test_pooler.py",  # programs
         "storage/test_shared_limits.py",  # servers of its own
+        "storage/test_updates.py",
         "verify",
     )
 }

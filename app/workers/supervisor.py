@@ -43,6 +43,7 @@ class Supervisor:
         self._workers: dict[int, Worker] = {}
         self._signals: list[int] = []
         self._ending = asyncio.Event()
+        self._has_killed = False
 
     async def run(self) -> int | None:
         """Serve. Returns the signal that has ended it. Raises, in a group, why the workers cannot start."""
@@ -91,7 +92,7 @@ class Supervisor:
             status = await worker.ended()
             self._counts.remove(worker.number - 1)
             if self._ending.is_set():
-                if status and len(self._signals) == 1:
+                if status and len(self._signals) == 1 and not self._has_killed:
                     _log.error(
                         "a worker has died while it drained", worker=worker.number, ended_with=told_of_end(status)
                     )
@@ -165,6 +166,7 @@ class Supervisor:
                 worker.order(order)
 
     def _kill_all(self) -> None:
+        self._has_killed = True
         for worker in self._workers.values():
             if worker.is_alive:
                 _log.error("a worker did not end in time and is killed", worker=worker.number, pid=worker.pid)

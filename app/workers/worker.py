@@ -79,6 +79,8 @@ class WorkerServer(Server):
     def _obey(self) -> None:
         try:
             orders = self._channel.recv(_MOST_ORDERS)
+        except BlockingIOError:
+            return  # there is nothing after all
         except OSError:
             orders = b""
         if not orders:  # the parent is dead: whoever starts the service anew needs the port

@@ -181,7 +181,7 @@ def test_a_second_signal_stops_all_workers() -> None:
 def test_without_their_parent_the_workers_drain_and_end() -> None:
     """The port is free at once, for whoever starts the service anew."""
     with _two_workers(drain_seconds=3600, resume_window_seconds=0) as server, ExitStack() as stack:
-        wire = _wire_to(server, 1, ExitStack())
+        wire = _wire_to(server, 1, stack)
         stack.callback(_kill, _workers(server))
         _begin(wire, "stall_after=3")
         pids = _workers(server)
