@@ -263,6 +263,12 @@ class ChatRequest(BaseModel):
             description="What happens when nobody reads the reply any more: `cancel`, the default, stops generating after the resume\nwindow; `continue` generates it to its end, for as long as the operator allows.\n"
         ),
     ] = "cancel"
+    on_busy: Annotated[
+        Literal["refuse", "cancel"],
+        Field(
+            description="What happens while a reply is running in the conversation: `refuse`, the default, answers 409\n`conversation-busy`; `cancel` cancels that reply, and answers this message after what it has said so far.\n"
+        ),
+    ] = "refuse"
 
 
 class Conversation(BaseModel):

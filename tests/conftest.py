@@ -68,6 +68,7 @@ _LONG = [
         "storage/test_leases.py",
         "contract/test_fuzzing.py",
         "contract/test_strangers.py",
+        "contract/test_in_process.py",
         "browser/test_markdown.py",
         "sdk/test_recommended.py",
         "browser/test_trouble.py",
@@ -139,7 +140,12 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Put slow files first, with parallel workers."""
+    """Put slow files first, with parallel workers. These run one test for each id, so ids must differ."""
+    for item in items:
+        if operation := getattr(item, "operation_label", None):  # schemathesis has one id for all operations
+            item._id = item.id.with_params(operation)  # noqa: SLF001 - there is no other way to change it
+    if len({item.nodeid for item in items}) < len(items):
+        raise pytest.UsageError("two tests have the same id")
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: _LONG.index(item.path) if item.path in _LONG else len(_LONG))
 

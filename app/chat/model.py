@@ -94,6 +94,8 @@ class ReplyRequest:
     idempotency: Idempotency | None = None
     continues_unread: bool = False
     """Whether the reply keeps running after its last reader has left."""
+    cancels_running: bool = False
+    """Whether a reply that is running in the conversation is cancelled, instead of refusing the request."""
 
 
 @dataclass(slots=True, eq=False)

@@ -101,6 +101,7 @@ class RemoteReplies:
                 over.set()
 
         log.listen(look)
+        look()  # it may have come before this task began
         while not over.is_set():
             known = len(log)
             with suppress(TimeoutError):

@@ -7,7 +7,7 @@ the task is cancelled, and the bot with it.
 
 import asyncio
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from types import TracebackType
 from typing import Self
 
@@ -15,7 +15,7 @@ from app.chat.access import Principal
 from app.chat.beginning import Beginning
 from app.chat.bounds import Bounds
 from app.chat.earlier import EarlierReplies
-from app.chat.errors import Draining, ReplyElsewhere, TooManyStreams
+from app.chat.errors import ConversationBusy, Draining, ReplyElsewhere, ReplyNotFound, TooManyStreams
 from app.chat.model import Failed, ReplyRequest, Snapshot
 from app.chat.past import PastReplies
 from app.chat.peers import Peers
@@ -30,6 +30,9 @@ _CANCEL_SECONDS = 10.0
 """How long to wait for a cancelled reply: a bot may ignore its cancellation, and the store may be slow."""
 _CANCEL_ELSEWHERE_SECONDS = 5.0
 """The same for a reply of another instance, which looks every two seconds."""
+
+_ATTEMPTS = 3
+"""To begin a reply, when other requests in the same conversation are faster, or are to be cancelled."""
 
 
 class Replies:
@@ -87,14 +90,21 @@ class Replies:
         The caller becomes a reader and must call `leave`. The `meter` applies only to a reply that is started here.
 
         Raises `Draining`, `TooManyStreams`, `ConversationNotFound`, `ConversationBusy`, `IdempotencyKeyReused`,
-        `StorageUnavailable`, `ReplyElsewhere` if other instances were faster twice, and what the meter raises.
+        `StorageUnavailable`, `ReplyElsewhere` if other instances are faster again and again, and what the meter raises.
         """
         key = request.idempotency.key if request.idempotency else None
         async with self._earlier.seeking(key) if key else nullcontext():
-            try:
-                return await self._start(request, key, meter)
-            except ReplyElsewhere:  # another instance was faster: now there is something to attach to, or to refuse
-                return await self._start(request, key, meter)
+            for _ in range(_ATTEMPTS - 1):
+                try:
+                    return await self._start(request, key, meter)
+                except ReplyElsewhere:
+                    pass  # another instance was faster: now there is something to attach to, or to refuse
+                except ConversationBusy as busy:
+                    if not request.cancels_running:
+                        raise
+                    with suppress(ReplyNotFound):
+                        await self.cancel(busy.reply_id, request.principal)
+            return await self._start(request, key, meter)
 
     async def open(self, reply_id: str, principal: Principal, after: int = 0) -> RunningReply:
         """Attach to a principal's reply, live or stored, after its first `after` words. The caller must call `leave`.

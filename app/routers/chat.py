@@ -64,6 +64,7 @@ class ChatRouter:
             conversation_id=None if body.conversation_id is MISSING else body.conversation_id,
             idempotency=_idempotency(key, admission.principal, body.user_message) if key else None,
             continues_unread=body.on_disconnect == "continue",
+            cancels_running=body.on_busy == "cancel",
         )
         reply = await self.replies.start(wanted, self.limits.meter(admission.client, admission.refusal))
         return Reading(self.replies, reply, admission.grant)

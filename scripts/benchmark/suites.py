@@ -7,6 +7,7 @@ from .gateway import GATEWAY_SCENARIOS, gateways
 from .measuring import Scenario
 from .scenarios import SCENARIOS
 from .servers import Server, servers
+from .sharing import SHARING_SCENARIOS, sharing_servers
 from .workers import WORKER_SCENARIOS, worker_servers
 
 
@@ -40,6 +41,7 @@ def suites(litellm: str | None) -> list[Suite]:
         Suite("peers", SCENARIOS, servers()),
         Suite("gateway", GATEWAY_SCENARIOS, gateways(litellm)),
         Suite("workers", WORKER_SCENARIOS, worker_servers()),
+        Suite("sharing", SHARING_SCENARIOS, sharing_servers()),
     ]
 
 

@@ -69,6 +69,7 @@ INVALID = {
     "no choice": (b'{"user_message": "hello", "on_disconnect": "%b"}' % CANARY.encode(), ["/on_disconnect"]),
     "a choice in other letters": (b'{"user_message": "hello", "on_disconnect": "Cancel"}', ["/on_disconnect"]),
     "a choice that is null": (b'{"user_message": "hello", "on_disconnect": null}', ["/on_disconnect"]),
+    "a choice of another field": (b'{"user_message": "hello", "on_busy": "continue"}', ["/on_busy"]),
     "an id that is null": (b'{"user_message": "hello", "conversation_id": null}', ["/conversation_id"]),
     "null": (b'{"user_message": null}', ["/user_message"]),
     "an integer": (b'{"user_message": 7}', ["/user_message"]),
@@ -136,6 +137,7 @@ ACCEPTED = {
     "as long as may be": ([JSON], message("x" * 16_000)),
     "as long as may be, in bytes too": ([JSON], message("\U0001f600" * 16_000)),
     "with a choice": ([JSON], b'{"user_message": "hello", "on_disconnect": "continue"}'),
+    "with every choice": ([JSON], b'{"user_message": "hello", "on_disconnect": "cancel", "on_busy": "cancel"}'),
     "with escapes for everything": ([JSON], b'{"user\\u005fmessage": "\\u0068\\ud83d\\ude00\\/\\n"}'),
     "as large as may be": ([JSON], GOOD + b" " * (MAX_BYTES - len(GOOD))),
 }

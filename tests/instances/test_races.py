@@ -141,6 +141,23 @@ async def test_what_a_dead_instance_made_cannot_be_cancelled_into_a_second_end()
         )
 
 
+async def test_a_message_elsewhere_may_cancel_a_reply() -> None:
+    """Whichever instances they are sent to, and whoever is faster: messages alternate, and none is lost."""
+    async with _two() as (url, first, second, bot):
+        conversation_id = (await ask(second, "hello")).headers["conversation-id"]
+        for n in range(4):
+            body = {"user_message": f"go on {n}", "conversation_id": conversation_id, "on_busy": "cancel"}
+            async with first.stream("POST", CHAT, json=body) as here:
+                bot.let_through(3)
+                await here.head()
+                answer = await second.request("POST", WHOLE, json=body | {"user_message": f"stop {n}"})
+                assert (answer.status, answer.json()["text"]) == (200, f"stop {n}")
+                assert Whole(200, {}, await here.read()).transcript().reply.finish_reason == "cancelled"
+        said = await run_sql(url, "SELECT role, state FROM messages ORDER BY position")
+        assert [role for role, _ in said] == ["user", "assistant"] * 9
+        assert [state for _, state in said[1::2]] == ["completed"] + ["cancelled", "completed"] * 4
+
+
 async def test_one_key_at_two_instances_at_once_is_one_generation() -> None:
     """As streams and as JSON, while the reply still runs: the bots are asked once, all in all."""
     url = fresh_database_url("postgresql")

@@ -10,7 +10,7 @@ import pytest
 
 from app.chat.errors import BotFailed
 from app.chat.model import Conversation, Finish
-from tests.support.addresses import BOTH, WHOLE, cancel_of, conversation_at, events_of, reply_at
+from tests.support.addresses import BOTH, CHAT, WHOLE, cancel_of, conversation_at, events_of, reply_at
 from tests.support.asgi import Client, Whole
 from tests.support.bots import GatedBot, ScriptedBot
 from tests.support.talk import Echo, ask, cancelled, got, messages, problem, replied, service
@@ -277,6 +277,34 @@ async def test_a_second_message_has_to_wait_for_the_first_ones_reply(database_ur
         again = {"user_message": "and this", "conversation_id": conversation_id}
         async with client.stream("POST", "/api/chat", json=again) as answer:
             assert answer.status == 200
+
+
+async def test_a_second_message_may_cancel_the_first_ones_reply(database_url: str) -> None:
+    """It is answered after what that has said so far. A repeat of it cancels nothing, and gets the same reply."""
+    bot = GatedBot()
+    bot.let_through(3)
+    async with (
+        service(database_url, bot) as (client, _),
+        client.stream("POST", CHAT, json={"user_message": "go on"}) as first,
+    ):
+        begun = await anext(first.chunks())
+        conversation_id = first.headers["conversation-id"]
+        wish = {"user_message": "stop", "conversation_id": conversation_id, "on_busy": "cancel"}
+        key = {"idempotency-key": "a"}
+        async with client.stream("POST", CHAT, json=wish, headers=key) as second:
+            bot.let_through(3)
+            assert Whole(200, {}, begun + await first.read()).transcript().reply.finish_reason == "cancelled"
+            async with client.stream("POST", CHAT, json=wish, headers=key) as again:
+                assert again.headers["reply-id"] == second.headers["reply-id"]
+                other = wish | {"user_message": "and this", "on_busy": "refuse"}
+                assert problem(await client.request("POST", CHAT, json=other)) == (409, "conversation-busy")
+                await cancelled(client, second.headers["reply-id"])
+                transcript = Whole(200, {}, await second.read()).transcript()
+                assert Whole(200, {}, await again.read()).transcript().end == transcript.end
+        said = await messages(client, conversation_id)
+        assert [message["text"] for message in said[::2]] == ["go on", "stop"]
+        assert [message["state"] for message in said[1::2]] == ["cancelled", "cancelled"]
+        assert said[1]["text"].startswith("word1 ")
 
 
 async def test_of_messages_sent_at_once_to_one_conversation_one_is_answered(database_url: str) -> None:

@@ -256,9 +256,12 @@ class Client:
         """Wait for a task of the application, and raise its exception."""
         _, running = await asyncio.wait({task}, timeout=self._patience_seconds)
         if running:
+            what = "\n".join(map(str, asyncio.all_tasks()))
             task.cancel()
             await asyncio.wait({task}, timeout=self._patience_seconds)
-            raise AssertionError(f"the application went on for {self._patience_seconds} s after its client had left")
+            raise AssertionError(
+                f"the application went on for {self._patience_seconds} s after its client had left. Its tasks:\n{what}"
+            )
         task.result()
 
     async def _lifespan_step(self, step: str) -> None:
