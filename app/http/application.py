@@ -25,6 +25,11 @@ class Application(FastAPI):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """As FastAPI's, but for what is said of a start that failed."""
+        if scope["type"] == "http" and self.middleware_stack is not None:
+            # What is left of FastAPI's and Starlette's here, without their frames, which a stream would hold, too.
+            scope["app"] = self
+            await self.middleware_stack(scope, receive, send)
+            return
 
         async def send_explained(message: Message) -> None:
             error = sys.exception()

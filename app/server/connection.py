@@ -20,6 +20,7 @@ from app.server.exchange import Exchange
 from app.server.head import MOST_HEAD_BYTES, checked_length, checked_target, too_large
 from app.server.parser import fault, new_parser, offers_upgrade, without_offer
 from app.server.refusals import Refusals
+from app.server.signals import Flow, Signal
 
 MOST_DROPPED_BYTES = 2**26
 """How much of a body is still read when it is no longer needed: Apache reads the response only after sending it."""
@@ -55,6 +56,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         """Wait for the head, with a deadline."""
         super().connection_made(transport)
+        self.flow = Flow(transport)
+        self.pipeline = []  # type: ignore[assignment]  # a deque takes 700 bytes more, and nearly all stay empty
         self.parser = new_parser(self)
         self._stall = StallWatch(self.loop, transport, self.patience.stalled)
         self._deadline = Deadline(self.loop, self.patience.head)
@@ -193,7 +196,7 @@ class BoundedProtocol(HttpToolsProtocol):
             access_logger=self.access_logger,
             access_log=False,
             default_headers=self.server_state.default_headers,
-            message_event=asyncio.Event(),
+            message_event=Signal(),  # type: ignore[arg-type]  # has the methods of an event
             expect_100_continue=self.expect_100_continue and version != "1.0",
             keep_alive=version != "1.0" and self.parser.should_keep_alive() and length <= MOST_DROPPED_BYTES,
             on_response=self.on_response_complete,
@@ -204,7 +207,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._start_asgi_task(exchange, self.app)
         else:
             self.flow.pause_reading()
-            self.pipeline.appendleft((exchange, self.app))
+            self.pipeline.insert(0, (exchange, self.app))
 
     def _start_asgi_task(self, cycle: Exchange, app: Any) -> None:  # type: ignore[override]  # noqa: ANN401 - uvicorn's
         self._answering = cycle

@@ -34,14 +34,17 @@ class Exchange(RequestResponseCycle):
         """The client has left, or gets another response."""
         self.disconnected = True
         self.message_event.set()
-        if self._tell_gone is not None:
-            self._tell_gone()
+        tell_gone = self._tell_gone
+        self._let_go()
+        if tell_gone is not None:
+            tell_gone()
 
     def when_gone(self, tell: Callable[[], None]) -> None:
         """See `app.http.immediate`."""
-        self._tell_gone = tell
         if self.disconnected:
             tell()
+        else:
+            self._tell_gone = tell
 
     def write(self, body: bytes) -> bool:
         """See `app.http.immediate`."""
@@ -68,8 +71,7 @@ class Exchange(RequestResponseCycle):
             if body:
                 self.transport.write(body)
             if is_last:
-                self._tell_gone = None  # it holds on to the reply
-                self.scope.pop("extensions", None)
+                self._let_go()
                 self.response_complete = True
                 self.message_event.set()
                 self.on_response()
@@ -77,6 +79,11 @@ class Exchange(RequestResponseCycle):
             self._begin(message["status"], message.get("headers", ()))
         else:
             raise RuntimeError(f"unexpected ASGI message {message['type']}")
+
+    def _let_go(self) -> None:
+        """Let go of the reply, and undo the cycle of references with the scope."""
+        self._tell_gone = None
+        self.scope.pop("extensions", None)
 
     def _begin(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
         self.response_started = True

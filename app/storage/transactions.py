@@ -6,10 +6,8 @@ than a statement does.
 """
 
 import asyncio
-import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -17,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.chat.errors import StorageUnavailable
 from app.storage.failures import READ_ONLY, sqlstate_of
+from app.storage.threads import Threads
 
 Result = TypeVar("Result")
 
@@ -79,18 +78,18 @@ class ThreadTransactions:
     def __init__(self, engine: Engine, connections: int, patience_seconds: float) -> None:
         """A transaction may take `patience_seconds`; the engine has so many `connections`, and each gets a thread."""
         self._engine = engine
-        self._connections = connections
         self._patience_seconds = patience_seconds
-        self._threads = self._new_threads()
+        self._threads = Threads(connections, "sqlite")
 
     async def run(self, work: Callable[[Connection], Result]) -> Result:
         """See `Transactions`. Who is cancelled does not wait for the thread, which then commits nothing any more."""
-        abandoned = threading.Event()
+        loop = asyncio.get_running_loop()
+        outcome: asyncio.Future[Result] = loop.create_future()
 
         def transact() -> Result:
             with self._engine.connect() as connection:
                 result = work(connection)
-                if not abandoned.is_set():
+                if not outcome.done():  # else it has been given up
                     connection.commit()
                 return result
 
@@ -102,17 +101,19 @@ class ThreadTransactions:
                     raise
                 return transact()  # the connection was of no use any more; a new one may be
 
+        self._threads.call(transact_anew, outcome)
+        timer = loop.call_later(self._patience_seconds, _give_up, outcome)
         try:
-            async with asyncio.timeout(self._patience_seconds):
-                return await asyncio.get_running_loop().run_in_executor(self._threads, transact_anew)
+            return await outcome
         finally:
-            abandoned.set()
+            timer.cancel()
 
     async def close(self) -> None:
         """See `Transactions`. Waits for what still runs."""
-        threads, self._threads = self._threads, self._new_threads()
-        await asyncio.to_thread(threads.shutdown)
+        await self._threads.close()
         self._engine.dispose()
 
-    def _new_threads(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(self._connections, thread_name_prefix="sqlite")  # none is started before it is needed
+
+def _give_up(outcome: "asyncio.Future[Any]") -> None:
+    if not outcome.done():
+        outcome.set_exception(TimeoutError())

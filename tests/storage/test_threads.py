@@ -1,0 +1,62 @@
+"""Blocking calls run in a few threads; their outcome comes back to the event loop."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+import pytest
+
+from app.storage.threads import Threads
+
+_PATIENCE_SECONDS = 60
+_MOST = 3
+
+Result = TypeVar("Result")
+
+
+def _call(threads: Threads, function: Callable[[], Result]) -> "asyncio.Future[Result]":
+    outcome: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+    threads.call(function, outcome)
+    return outcome
+
+
+async def test_calls_run_at_once_and_no_more_of_them_than_there_are_threads() -> None:
+    """As many as meet here must run at the same time, or none of them returns."""
+    threads = Threads(_MOST, "test")
+    meeting = threading.Barrier(_MOST, timeout=_PATIENCE_SECONDS)
+    ran_in: set[int] = set()
+
+    def meet() -> int:
+        ran_in.add(threading.get_ident())
+        return meeting.wait()
+
+    calls = [_call(threads, meet) for _ in range(2 * _MOST)]
+    places = await asyncio.wait_for(asyncio.gather(*calls), _PATIENCE_SECONDS)
+    assert sorted(places) == sorted([*range(_MOST), *range(_MOST)])
+    assert len(ran_in) == _MOST
+    await threads.close()
+
+
+async def test_an_error_is_raised_where_the_outcome_is_awaited() -> None:
+    """And the thread goes on with the next call."""
+    threads = Threads(1, "test")
+    failed, worked = _call(threads, lambda: int("x")), _call(threads, lambda: "well")
+    with pytest.raises(ValueError, match="invalid literal"):
+        await failed
+    assert await worked == "well"
+    await threads.close()
+
+
+async def test_closing_waits_for_the_calls_also_for_those_that_nobody_waits_for() -> None:
+    """Then there are no threads any more, until the next call."""
+    threads = Threads(1, "closing")
+    done: list[str] = []
+    awaited, abandoned = _call(threads, lambda: done.append("first")), _call(threads, lambda: done.append("abandoned"))
+    abandoned.cancel()
+    await threads.close()
+    await awaited
+    assert done == ["first", "abandoned"]
+    assert "closing" not in {thread.name for thread in threading.enumerate()}
+    assert await _call(threads, lambda: "again") == "again"
+    await threads.close()
