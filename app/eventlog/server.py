@@ -14,7 +14,7 @@ from redis.asyncio import ConnectionPool, Redis
 from redis.asyncio.connection import SSLConnection, UnixDomainSocketConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import AuthenticationError, AuthorizationError, RedisError
+from redis.exceptions import AuthenticationError, AuthorizationError, RedisError, ResponseError
 
 from app.chat.errors import Misconfigured
 
@@ -115,7 +115,7 @@ async def check(client: Redis, server: ValkeyServer) -> None:
     """
     try:
         await client.ping()
-        information = await client.info("cluster")
+        information = await _cluster(client)
     except (AuthenticationError, AuthorizationError):
         raise _wrong("the server refuses the password, or the user", "correct them in the address") from None
     except TROUBLE as error:
@@ -132,13 +132,21 @@ async def check(client: Redis, server: ValkeyServer) -> None:
             raise _wrong("the server is part of a cluster, which is not supported", "use a server without cluster mode")
 
 
-class Availability:
-    """Whether the server answers; logs when that changes."""
+async def _cluster(client: Redis) -> dict[str, Any]:
+    try:
+        return await client.info("cluster")
+    except ResponseError:
+        return {}  # a user without the right to ask
 
-    def __init__(self, server: ValkeyServer) -> None:
-        """It is expected to answer."""
+
+class Availability:
+    """Whether the server does what it is for; logs when that changes."""
+
+    def __init__(self, server: ValkeyServer, purpose: str) -> None:
+        """It is expected to. `purpose` is part of a sentence: a full server can be used to read, but not to write."""
         self.is_up = True
         self._server = server
+        self._purpose = purpose
 
     @contextmanager
     def watched(self) -> Iterator[None]:
@@ -150,11 +158,11 @@ class Availability:
                 self.is_up = False
                 # The kind only: a server's message may repeat what it was sent.
                 kind = str(error) if isinstance(error, Refused) else type(error).__name__
-                _logger.error("%s cannot be used: %s", self._server.shown, kind)  # noqa: TRY400
+                _logger.error("%s cannot be used to %s: %s", self._server.shown, self._purpose, kind)  # noqa: TRY400
             raise
         if not self.is_up:
             self.is_up = True
-            _logger.info("%s can be used again", self._server.shown)
+            _logger.info("%s can be used to %s again", self._server.shown, self._purpose)
 
 
 def _wrong(what: str, next_step: str) -> Misconfigured:
