@@ -27,10 +27,9 @@ class ValkeyLogs:
         self._client = server.client()
         self._reader = server.client(BLOCK_SECONDS + _SLACK_SECONDS)
         self._adder = Adder(self._client, prefix)
-        availability = Availability(server)
-        self._shipper = Shipper(self._client, self._adder, availability)
+        self._shipper = Shipper(self._client, self._adder, Availability(server, "share replies"))
         self.on_cancel: Callable[[Iterable[str]], None] = lambda _: None
-        self._follower = Follower(self._reader, prefix, self._shipper, availability)
+        self._follower = Follower(self._reader, prefix, self._shipper, Availability(server, "follow replies"))
         self._exits = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
