@@ -100,6 +100,8 @@ class Replies:
                 except ReplyElsewhere:
                     pass  # another instance was faster: now there is something to attach to, or to refuse
                 except ConversationBusy as busy:
+                    if key and await self._is_for(request, key, busy.reply_id):
+                        continue  # the same request, at another instance
                     if not request.cancels_running:
                         raise
                     with suppress(ReplyNotFound):
@@ -195,6 +197,11 @@ class Replies:
         if meter is not None and reply.task is not None:
             reply.task.add_done_callback(lambda _: meter.charge(len(reply.log)))
         return self._attach(reply)
+
+    async def _is_for(self, request: ReplyRequest, key: str, reply_id: str) -> bool:
+        """Whether the reply answers this request, with this key."""
+        earlier = await self._earlier.find(request, key)
+        return earlier is not None and earlier.reply_id == reply_id
 
     def _attach(self, reply: RunningReply) -> RunningReply:
         self._registry.attach(reply)

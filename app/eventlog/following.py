@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 
 from app.chat.model import Done
 from app.chat.ports import ReplyLog
 from app.eventlog.entries import Ended, Words, load, words_id
-from app.eventlog.server import TROUBLE, Availability
+from app.eventlog.server import TROUBLE, WRONG_TYPE, Availability
 from app.eventlog.shipping import Entry, Shipper
 
 BLOCK_SECONDS = 2.0
@@ -26,6 +27,9 @@ _SETTLE_SECONDS = 0.01
 _RETRY_SECONDS = 0.5
 _MOST_ENTRIES = 100
 """Of one reply in one read."""
+
+_STREAMS = (b"stream", b"none")
+"""Types of keys that can be read."""
 
 _CANCELLATIONS = "cancellations"
 _REPLY = b"r"
@@ -70,10 +74,12 @@ class Follower:
         """Never returns. `on_cancel` is called with the ids of replies, of any instance, that are to be cancelled."""
         while True:
             try:
+                wanted = self._wanted()
                 with self._availability.watched():
-                    found = await self._read()
-                for name, entries in found:
-                    self._take(name.decode().removeprefix(self._prefix), entries, on_cancel)
+                    found = await self._read(wanted)
+                for key, entries in found:
+                    name = key.decode().removeprefix(self._prefix)
+                    self._take(name, wanted[name], entries, on_cancel)
                 if found:
                     await asyncio.sleep(_SETTLE_SECONDS)
             except Exception as error:  # noqa: BLE001 - the next attempt may work
@@ -81,21 +87,39 @@ class Follower:
                     _logger.error("following replies failed: %s", type(error).__qualname__)  # noqa: TRY400
                 await asyncio.sleep(_RETRY_SECONDS)
 
-    async def _read(self) -> list[tuple[bytes, Entries]]:
+    def _wanted(self) -> dict[str, str]:
+        """The streams to read, each with the id of the last entry that is known."""
         wanted = dict(self._last)
         for reply_id, log in self._followed.items():
             if log.end is None and self._gaps.get(reply_id) != len(log):
                 wanted[reply_id] = words_id(len(log))
+        return wanted
+
+    async def _read(self, wanted: dict[str, str]) -> list[tuple[bytes, Entries]]:
         streams: Any = {self._prefix + name: last for name, last in wanted.items()}
-        found: Any = await self._client.xread(streams, count=_MOST_ENTRIES, block=int(BLOCK_SECONDS * 1000))
+        try:
+            found: Any = await self._client.xread(streams, count=_MOST_ENTRIES, block=int(BLOCK_SECONDS * 1000))
+        except ResponseError as error:
+            if not str(error).startswith(WRONG_TYPE):
+                raise
+            # The server refuses all of it because of one key that another program has written.
+            pipeline = self._client.pipeline(transaction=False)
+            for key in streams:
+                pipeline.execute_command("TYPE", key)
+            types = await pipeline.execute()
+            streams = {key: last for (key, last), kind in zip(streams.items(), types, strict=True) if kind in _STREAMS}
+            found = await self._client.xread(streams, count=_MOST_ENTRIES, block=int(BLOCK_SECONDS * 1000))
         return found or []
 
-    def _take(self, name: str, entries: Entries, on_cancel: Callable[[Iterable[str]], None]) -> None:
+    def _take(self, name: str, after: str, entries: Entries, on_cancel: Callable[[Iterable[str]], None]) -> None:
+        """Use what came after the id `after`."""
         if name in self._last:
             self._last[name] = entries[-1][0].decode()
             if name == _CANCELLATIONS:
                 on_cancel([fields[_REPLY].decode() for _, fields in entries if _REPLY in fields])
-        elif (log := self._followed.get(name)) is not None and not _add(log, entries):
+        elif (log := self._followed.get(name)) is None or _add(log, entries):
+            pass
+        elif after == words_id(len(log)):  # else the reply has been followed anew meanwhile, with another log
             self._gaps[name] = len(log)  # until the database has more
 
 
@@ -107,7 +131,7 @@ def _add(log: ReplyLog, entries: Entries) -> bool:
     for entry_id, fields in entries:
         if log.end is not None:
             break
-        content = load(entry_id, fields)
+        content = _content(entry_id, fields)
         if isinstance(content, Words) and (words := content.after(before + len(added))) is not None:
             added += words
         elif isinstance(content, Ended) and content.words == before + len(added):
@@ -124,6 +148,13 @@ def _add(log: ReplyLog, entries: Entries) -> bool:
     if added:
         log.append(added)
     return may_find_more
+
+
+def _content(entry_id: bytes, fields: dict[bytes, bytes]) -> Words | Ended | None:
+    try:
+        return load(entry_id, fields)
+    except (LookupError, TypeError, ValueError):  # another program has written it; the other streams go on
+        return None
 
 
 def _message(name: str, reply_id: str) -> Entry:

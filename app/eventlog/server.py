@@ -32,6 +32,9 @@ _FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 TROUBLE = (RedisError, OSError, TimeoutError, asyncio.TimeoutError)
 """What the client library raises if the server does not answer, or answers with an error."""
 
+WRONG_TYPE = "WRONGTYPE"
+"""Code of the error about a key that is of another type: another program has written it."""
+
 _CODE = re.compile(rb"[A-Z]+\b")
 
 _logger = logging.getLogger(__name__)
@@ -145,22 +148,26 @@ class Availability:
     def __init__(self, server: ValkeyServer, purpose: str) -> None:
         """It is expected to. `purpose` is part of a sentence: a full server can be used to read, but not to write."""
         self.is_up = True
+        self._refuses_writes = False
         self._server = server
         self._purpose = purpose
 
     @contextmanager
-    def watched(self) -> Iterator[None]:
+    def watched(self, *, writes: bool = False) -> Iterator[None]:
         """Around an exchange with the server. What it raises is logged, the first time, and passed on."""
         try:
             yield
         except TROUBLE as error:
+            self._refuses_writes = self._refuses_writes or isinstance(error, Refused)
             if self.is_up:
                 self.is_up = False
                 # The kind only: a server's message may repeat what it was sent.
                 kind = str(error) if isinstance(error, Refused) else type(error).__name__
                 _logger.error("%s cannot be used to %s: %s", self._server.shown, self._purpose, kind)  # noqa: TRY400
             raise
-        if not self.is_up:
+        if writes:
+            self._refuses_writes = False
+        if not self.is_up and not self._refuses_writes:  # a server that is full can still be read
             self.is_up = True
             _logger.info("%s can be used to %s again", self._server.shown, self._purpose)
 

@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 
 from app.chat.ports import ReplyLog
 from app.eventlog.entries import END, END_ID, WORDS, dump_end, dump_words, words_id
-from app.eventlog.server import TROUBLE, Availability, Refused
+from app.eventlog.server import TROUBLE, WRONG_TYPE, Availability, Refused
 
 _INTERVAL_SECONDS = 0.025
 _RETRY_SECONDS = 0.5
@@ -70,19 +70,29 @@ class Adder:
         """`prefix` is that of all keys."""
         self._script = client.register_script(_ADD)
         self._prefix = prefix
+        self._told = False
 
     async def add(self, entries: list[Entry]) -> set[int]:
         """Add them. Returns the indexes of those whose stream does not exist, and which may not be its first entry.
 
-        One whose id is not larger than the last one's was there already. Raises what is in `TROUBLE`.
+        One whose id is not larger than the last one's was there already. One whose key is of another type is left out:
+        the others must not wait for it, and readers elsewhere have the database. Raises what is in `TROUBLE`.
         """
         lost: set[int] = set()
         for index, error in await self._script(args=[self._prefix, json.dumps(entries, separators=(",", ":"))]):
             if not error:
                 lost.add(index - 1)
+            elif WRONG_TYPE.encode() in error:
+                self._tell(entries[index - 1][0])
             elif b"equal or smaller" not in error:
                 raise Refused(error)
         return lost
+
+    def _tell(self, name: str) -> None:
+        if not self._told:
+            self._told = True
+            key = self._prefix + name
+            _logger.error("the key %s is no stream. Next: give each program a prefix of its own on the server", key)
 
 
 class _Share:
@@ -193,7 +203,7 @@ class Shipper:
                 changes.append((share, position))
                 size += len(entry[3])
         try:
-            with self._availability.watched():
+            with self._availability.watched(writes=True):
                 lost = await self._adder.add(entries)
         except BaseException:
             for share in taken:  # whether the server has them or not: if so, it refuses them the next time

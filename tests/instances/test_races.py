@@ -189,3 +189,39 @@ async def test_one_key_at_two_instances_at_once_is_one_generation() -> None:
             assert asked == 1
             stored = "SELECT count(*) FROM messages WHERE role = 'assistant'"
             assert await run_sql(url, stored) == [(n + 1,)]
+
+
+@pytest.mark.parametrize("on_busy", ["cancel", "refuse"])
+async def test_one_key_in_one_conversation_is_one_generation(on_busy: str) -> None:
+    """A request that is sent to two instances is neither refused nor cancelled because of its own reply."""
+    url = fresh_database_url("postgresql")
+
+    async def slowly(_: Conversation) -> AsyncGenerator[str, None]:
+        yield "so "
+        await anyio.sleep(0.1)
+
+    settings = sharing()
+    async with (
+        service(url, ScriptedBot(slowly), **settings) as (first, _),
+        service(url, ScriptedBot(slowly), **settings) as (second, _),
+    ):
+        conversations = [(await ask(first, "hello")).headers["conversation-id"] for _ in range(5)]
+        for n in range(6):
+            answers: dict[str, list[Whole]] = {conversation_id: [] for conversation_id in conversations}
+
+            async def send(
+                client: Client, conversation_id: str, n: int = n, answers: dict[str, list[Whole]] = answers
+            ) -> None:
+                body = {"user_message": "go on", "conversation_id": conversation_id, "on_busy": on_busy}
+                key = {"idempotency-key": f"{conversation_id}-{n}"}
+                answers[conversation_id].append(await client.request("POST", WHOLE, json=body, headers=key))
+
+            async with anyio.create_task_group() as group:
+                for index, conversation_id in enumerate(conversations):
+                    group.start_soon(send, first, conversation_id)
+                    await anyio.sleep(0.002 * (n + index))
+                    group.start_soon(send, second, conversation_id)
+            for pair in answers.values():
+                assert [answer.status for answer in pair] == [200, 200], [answer.content for answer in pair]
+                assert {answer.json()["finish_reason"] for answer in pair} == {"stop"}
+                assert len({answer.headers["reply-id"] for answer in pair}) == 1

@@ -1,0 +1,128 @@
+"""Logs that are shared over a Valkey server, without a database: who reads what, and whom a strange key concerns."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import anyio
+import anyio.to_thread
+import pytest
+
+from app.chat.model import Done
+from app.eventlog.memory import MemoryReplyLog
+from app.eventlog.server import Availability, Refused, valkey_url
+from app.eventlog.valkey import ValkeyLogs
+from tests.support.valkey import Valkey
+
+_PATIENCE_SECONDS = 30.0
+_PREFIX = "chat:"
+_REPLY = "0" * 32
+_OTHER = "1" * 32
+
+_STRANGE = {
+    "a string in a reply's place": ("SET", _PREFIX + _REPLY, "x"),
+    "a string in the place of cancellations": ("SET", _PREFIX + "cancellations", "x"),
+    "no JSON": ("XADD", _PREFIX + _REPLY, "9-0", "w", "}"),
+    "no list": ("XADD", _PREFIX + _REPLY, "9-0", "w", "9"),
+    "no words": ("XADD", _PREFIX + _REPLY, "9-0", "w", "[9]"),
+    "an end without words": ("XADD", _PREFIX + _REPLY, "9-0", "e", "{}"),
+    "an end that is no object": ("XADD", _PREFIX + _REPLY, "9-0", "e", "[]"),
+    "neither words nor an end": ("XADD", _PREFIX + _REPLY, "9-0", "x", "x"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Two:
+    server: Valkey
+    maker: ValkeyLogs
+    reader: ValkeyLogs
+
+    async def command(self, *words: str) -> None:
+        """Run one on the server."""
+        await anyio.to_thread.run_sync(self.server.run, *words)
+
+
+@asynccontextmanager
+async def _two() -> AsyncIterator[_Two]:
+    with Valkey() as server:
+        where = valkey_url(server.url)
+        async with ValkeyLogs(where, _PREFIX) as maker, ValkeyLogs(where, _PREFIX) as reader:
+            yield _Two(server, maker, reader)
+
+
+async def _has(log: MemoryReplyLog, count: int) -> None:
+    with anyio.fail_after(_PATIENCE_SECONDS):
+        while len(log) < count:
+            await anyio.sleep(0.01)
+
+
+async def test_a_reply_that_is_followed_anew_has_no_gap() -> None:
+    """What comes for the earlier log, which had more words, says nothing about the new one."""
+    async with _two() as two:
+        made, log, anew = MemoryReplyLog(), MemoryReplyLog(), MemoryReplyLog()
+        two.maker.share(_REPLY, made)
+        made.append(["so ", "it ", "goes "])
+        two.reader.follow(_REPLY, log)
+        await _has(log, 3)
+        await anyio.sleep(0.1)  # the next read begins, and waits for the fourth word
+        two.reader.unfollow(_REPLY)
+        two.reader.follow(_REPLY, anew)
+        two.server.run("XADD", _PREFIX + _REPLY, "4-0", "w", '["on "]')  # before the reader asks for something else
+        await _has(anew, 4)
+        assert anew.text() == "so it goes on "
+
+
+@pytest.mark.parametrize("strange", _STRANGE)
+async def test_what_another_program_has_written_concerns_no_other_reply(strange: str) -> None:
+    """Neither when it is read nor when it is written to."""
+    async with _two() as two:
+        logs = {_REPLY: MemoryReplyLog(), _OTHER: MemoryReplyLog()}
+        followed = {_REPLY: MemoryReplyLog(), _OTHER: MemoryReplyLog()}
+        await two.command(*_STRANGE[strange])
+        for reply_id, log in logs.items():
+            two.maker.share(reply_id, log)
+            two.reader.follow(reply_id, followed[reply_id])
+        for count in range(1, 30):
+            for log in logs.values():
+                log.append(["so "])
+            await _has(followed[_OTHER], count)
+        logs[_OTHER].close(Done("so " * 29, "stop"))
+        with anyio.fail_after(_PATIENCE_SECONDS):
+            while followed[_OTHER].end is None:
+                await anyio.sleep(0.01)
+        assert followed[_OTHER].text() == logs[_OTHER].text()
+
+
+async def test_a_key_that_is_in_the_way_may_go() -> None:
+    """The reply is shared from then on."""
+    async with _two() as two:
+        made, log = MemoryReplyLog(), MemoryReplyLog()
+        await two.command("SET", _PREFIX + _REPLY, "x")
+        two.maker.share(_REPLY, made)
+        two.reader.follow(_REPLY, log)
+        made.append(["so "])
+        await anyio.sleep(0.1)
+        await two.command("DEL", _PREFIX + _REPLY)
+        made.append(["it "])
+        await _has(log, 2)
+
+
+def test_a_server_that_refuses_writes_is_reported_once(caplog: pytest.LogCaptureFixture) -> None:
+    """That it can be read meanwhile is no sign that it can be used again."""
+    caplog.set_level(logging.INFO, "app.eventlog.server")
+    availability = Availability(valkey_url("redis://host"))
+    for _ in range(3):
+        with pytest.raises(Refused), availability.watched(writes=True):
+            raise Refused(b"OOM command not allowed")
+        with availability.watched():
+            pass
+    assert caplog.messages == ["host:6379 cannot be used: OOM"]
+    with availability.watched(writes=True):
+        pass
+    with pytest.raises(OSError, match="gone"), availability.watched():
+        raise OSError("gone")
+    with availability.watched():
+        pass
+    again = "host:6379 can be used again"
+    assert caplog.messages[1:] == [again, "host:6379 cannot be used: OSError", again]
