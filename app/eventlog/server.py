@@ -145,12 +145,11 @@ async def _cluster(client: Redis) -> dict[str, Any]:
 class Availability:
     """Whether the server does what it is for; logs when that changes."""
 
-    def __init__(self, server: ValkeyServer, purpose: str) -> None:
-        """It is expected to. `purpose` is part of a sentence: a full server can be used to read, but not to write."""
+    def __init__(self, server: ValkeyServer) -> None:
+        """It is expected to."""
         self.is_up = True
         self._refuses_writes = False
         self._server = server
-        self._purpose = purpose
 
     @contextmanager
     def watched(self, *, writes: bool = False) -> Iterator[None]:
@@ -163,13 +162,13 @@ class Availability:
                 self.is_up = False
                 # The kind only: a server's message may repeat what it was sent.
                 kind = str(error) if isinstance(error, Refused) else type(error).__name__
-                _logger.error("%s cannot be used to %s: %s", self._server.shown, self._purpose, kind)  # noqa: TRY400
+                _logger.error("%s cannot be used: %s", self._server.shown, kind)  # noqa: TRY400
             raise
         if writes:
             self._refuses_writes = False
         if not self.is_up and not self._refuses_writes:  # a server that is full can still be read
             self.is_up = True
-            _logger.info("%s can be used to %s again", self._server.shown, self._purpose)
+            _logger.info("%s can be used again", self._server.shown)
 
 
 def _wrong(what: str, next_step: str) -> Misconfigured:

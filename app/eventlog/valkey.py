@@ -27,9 +27,10 @@ class ValkeyLogs:
         self._client = server.client()
         self._reader = server.client(BLOCK_SECONDS + _SLACK_SECONDS)
         self._adder = Adder(self._client, prefix)
-        self._shipper = Shipper(self._client, self._adder, Availability(server, "share replies"))
+        availability = Availability(server)
+        self._shipper = Shipper(self._client, self._adder, availability)
         self.on_cancel: Callable[[Iterable[str]], None] = lambda _: None
-        self._follower = Follower(self._reader, prefix, self._shipper, Availability(server, "follow replies"))
+        self._follower = Follower(self._reader, prefix, self._shipper, availability)
         self._exits = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
