@@ -93,7 +93,6 @@ class Beginning:
         saved.add_done_callback(reply.take_receipt)
         reply.task = tasks.create_task(self._produce(reply, bot_says, saved if may_be_late else None))
         reply.task.add_done_callback(lambda _: on_end(reply))
-        reply.watch(asyncio.get_running_loop(), self._bounds.reply)
         if may_be_late:
             await _refuse_if_late(reply, saved)
         return reply
@@ -101,6 +100,7 @@ class Beginning:
     async def _produce(self, reply: RunningReply, bot_says: BotSays, first: "asyncio.Future[None] | None") -> None:
         if first is not None:
             await asyncio.wait([first])
+        reply.watch(asyncio.get_running_loop(), self._bounds.reply)
         await produce(reply, bot_says, self._bounds.reply, self._store, self._pulse)
 
 

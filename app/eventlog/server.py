@@ -14,7 +14,7 @@ from redis.asyncio import ConnectionPool, Redis
 from redis.asyncio.connection import SSLConnection, UnixDomainSocketConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import AuthenticationError, AuthorizationError, RedisError
+from redis.exceptions import AuthenticationError, AuthorizationError, RedisError, ResponseError
 
 from app.chat.errors import Misconfigured
 
@@ -118,7 +118,7 @@ async def check(client: Redis, server: ValkeyServer) -> None:
     """
     try:
         await client.ping()
-        information = await client.info("cluster")
+        information = await _cluster(client)
     except (AuthenticationError, AuthorizationError):
         raise _wrong("the server refuses the password, or the user", "correct them in the address") from None
     except TROUBLE as error:
@@ -135,11 +135,18 @@ async def check(client: Redis, server: ValkeyServer) -> None:
             raise _wrong("the server is part of a cluster, which is not supported", "use a server without cluster mode")
 
 
+async def _cluster(client: Redis) -> dict[str, Any]:
+    try:
+        return await client.info("cluster")
+    except ResponseError:
+        return {}  # a user without the right to ask
+
+
 class Availability:
-    """Whether the server answers; logs when that changes."""
+    """Whether the server does what it is for; logs when that changes."""
 
     def __init__(self, server: ValkeyServer) -> None:
-        """It is expected to answer."""
+        """It is expected to."""
         self.is_up = True
         self._refuses_writes = False
         self._server = server

@@ -8,8 +8,8 @@ from pathlib import Path
 from app.chat.errors import CannotStart, StorageUnavailable
 from app.settings import Settings
 from app.storage.address import SETTING, Address, SqliteFile, database_url
-from app.storage.database import create_engine, transactions_on
-from app.storage.migration import changed_by_newer, migrate, revision_of
+from app.storage.database import create_engine, transactions_on, update
+from app.storage.migration import changed_by_newer, revision_of
 from app.storage.opening import look_for_files, opening
 from app.storage.schema import REVISION
 from app.storage.transactions import Transactions
@@ -35,7 +35,7 @@ async def opened(settings: Settings, *, create: bool = False) -> AsyncIterator[T
             if isinstance(address, SqliteFile):
                 _look_for(address.path, create=create)
             if create:
-                await migrate(engine)
+                await update(address, engine, settings.storage_seconds)
             else:
                 revision = await revision_of(engine)
                 _check(revision, address)

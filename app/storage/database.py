@@ -22,11 +22,12 @@ from app.storage.failures import file_trouble, spoils_session
 from app.storage.instances import touch, write_something
 from app.storage.keys import SqlKeyStore
 from app.storage.leases import Generated, Lease
-from app.storage.migration import check_encoding, migrate
+from app.storage.migration import check_encoding, migrate, revision_of
 from app.storage.opening import look_for_files, opening
 from app.storage.owner import Owner, file_lock, seal_all
 from app.storage.postgres import Connector, Dialect
 from app.storage.records import record_writer
+from app.storage.schema import REVISION
 from app.storage.sql import SqlStore
 from app.storage.transactions import AsyncTransactions, ThreadTransactions, Transactions
 from app.storage.writability import Writability
@@ -56,6 +57,7 @@ class Database:
         """What other instances may end here."""
         self._address = address
         self._lease_seconds = lease_seconds
+        self._patience_seconds = patience_seconds
         self._connector = Connector(address, patience_seconds) if isinstance(address, PostgresServers) else None
         self._engine = create_engine(address, patience_seconds, self._connector)
         self._transactions = transactions_on(self._engine, patience_seconds)
@@ -95,12 +97,12 @@ class Database:
         owner = self._owner
         if isinstance(self._address, SqliteFile):
             exits.enter_context(file_lock(self._address))
-            await migrate(self._engine)
+            await update(self._address, self._engine, self._patience_seconds)
             await self._transactions.run(seal_all)
             return record_writer(owner, is_fenced=False)
         assert self._connector is not None  # noqa: S101 - it is PostgreSQL
         await check_encoding(self._engine)
-        await migrate(self._engine)
+        await update(self._address, self._engine, self._patience_seconds)
         lease = Lease(self._engine, self._connector, owner, self._lease_seconds, self.generated)
         await exits.enter_async_context(lease)
         return record_writer(owner, is_fenced=True)
@@ -162,6 +164,21 @@ def create_engine(address: Address, patience_seconds: float, connector: Connecto
     event.listen(engine.sync_engine, "handle_error", _distrust_the_server)
     _lend_no_dead_ones(engine.sync_engine, connector)
     return engine
+
+
+async def update(address: Address, engine: AsyncEngine, patience_seconds: float) -> None:
+    """Migrate. How long that takes depends on how much there is, and instances that start together wait for each other.
+
+    Raises what `migrate` raises.
+    """
+    if isinstance(address, SqliteFile):
+        await migrate(engine)
+    elif await revision_of(engine) != REVISION:
+        unhurried = create_engine(address, patience_seconds, Connector(address, patience_seconds, is_hurried=False))
+        try:
+            await migrate(unhurried)
+        finally:
+            await unhurried.dispose()
 
 
 def transactions_on(engine: AsyncEngine, patience_seconds: float) -> Transactions:

@@ -38,14 +38,14 @@ class BehindPooler(Exception):
 class Connector:
     """Makes connections. Remembers which server was the right one, and whether there is a pooler."""
 
-    def __init__(self, servers: PostgresServers, patience_seconds: float) -> None:
-        """A connection may take `patience_seconds`, unless the address says otherwise; so may a statement."""
+    def __init__(self, servers: PostgresServers, patience_seconds: float, *, is_hurried: bool = True) -> None:
+        """A connection may take `patience_seconds`, unless the address says otherwise; a statement too, if hurried."""
         self.prepares = servers.prepares
         self._servers = servers
         self._first = 0
         self._trusted_since = 0.0
         self._connect_seconds = servers.connect_seconds or patience_seconds
-        self._statement_seconds = patience_seconds
+        self._statement_seconds = patience_seconds if is_hurried else None
 
     def distrust(self) -> None:
         """The database did not answer: connections that were made before now may be dead, and not know it."""

@@ -15,6 +15,7 @@ from tests.support.addresses import BOTH, CHAT, WHOLE
 from tests.support.databases import fresh_database_url
 from tests.support.insisting import Talk
 from tests.support.retrying import Ask, AskLocked, Cancel, EndLocked, Op, Plan, Restart, Resume, Service
+from tests.support.valkey import sharing
 
 _PROFILE = settings.get_profile("laws")
 _EXAMPLES = _PROFILE.max_examples or 0
@@ -30,8 +31,8 @@ async def service(request: pytest.FixtureRequest) -> AsyncGenerator[Service, Non
 
 @pytest.fixture(scope="module")
 async def on_postgresql() -> AsyncGenerator[Service, None]:
-    """As above, on PostgreSQL."""
-    async with Service(fresh_database_url("postgresql"), retention_seconds=0) as service:
+    """As above, on PostgreSQL; two instances, which are asked in turn."""
+    async with Service(fresh_database_url("postgresql"), 2, **sharing()) as service:
         yield service
 
 
@@ -75,8 +76,8 @@ async def test_whatever_was_answered_a_retry_gets_one_reply(service: Service, op
 
 @settings(_PROFILE, max_examples=max(5, _EXAMPLES // 10))
 @given(st.lists(_OPS, min_size=1, max_size=8))
-async def test_on_postgresql_as_well(on_postgresql: Service, ops: list[Op]) -> None:
-    """Rows are replaced in a different way there."""
+async def test_at_two_instances_as_well(on_postgresql: Service, ops: list[Op]) -> None:
+    """Rows are replaced in a different way there, and each request may reach an instance that did not get the last."""
     await _hold(on_postgresql, ops)
 
 

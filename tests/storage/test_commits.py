@@ -174,7 +174,8 @@ async def test_a_key_that_met_a_locked_database_is_as_good_as_new(database_url: 
             assert problem(await ask(client, "hello", idempotency_key="a")) == (503, "storage-unavailable")
         replies = [await replied(client, "hello", idempotency_key="a") for _ in range(2)]
     assert replies[0] == replies[1]
-    assert len(bot.seen) == 2
+    # Where another instance may answer the same request, the bot is only asked when the message is stored.
+    assert len(bot.seen) == (1 if database_url.startswith("postgresql") else 2)
 
 
 async def test_a_reply_that_cannot_be_stored_fails_and_is_stored_later(database_url: str) -> None:

@@ -12,13 +12,13 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, func, inspect, select
 
 import app.storage
 from app.chat.errors import CannotStart
 from app.storage.address import database_url as parsed
 from app.storage.database import Database, create_engine
-from app.storage.migration import alembic_config
+from app.storage.migration import _MIGRATING, alembic_config
 from app.storage.schema import REVISION, metadata
 from tests.support.addresses import events_of, reply_at
 from tests.support.databases import empty_database_url, run_sql
@@ -148,3 +148,23 @@ async def test_a_database_of_a_newer_version_is_left_alone(empty_url: str) -> No
         async with Database(parsed(empty_url), 5):
             pass
     assert await run_sql(empty_url, "SELECT count(*) FROM messages") == [(2,)]
+
+
+async def test_a_migration_may_take_longer_than_a_request() -> None:
+    """On a large table, or because another instance migrates: the patience of requests does not count."""
+    url = empty_database_url("postgresql")
+    engine = create_engine(parsed(url), 60)
+    async with engine.connect() as other:
+        await other.execute(select(func.pg_advisory_xact_lock(_MIGRATING)))
+        async with asyncio.TaskGroup() as group:
+
+            async def start() -> None:
+                async with Database(parsed(url), patience_seconds=0.3):
+                    pass
+
+            started = group.create_task(start())
+            await asyncio.sleep(1)
+            assert not started.done()
+            await other.rollback()
+    await engine.dispose()
+    assert await run_sql(url, "SELECT version_num FROM alembic_version") == [(REVISION,)]

@@ -121,14 +121,16 @@ class PlannedBot:
 class Service:
     """The application with that bot, which can restart on the same database. An async context manager."""
 
-    def __init__(self, database_url: str, **settings: object) -> None:
+    def __init__(self, database_url: str, instances: int = 1, **settings: object) -> None:
         """The resume window is an hour, so that no reply is abandoned."""
         own = {"resume_window_seconds": 3600, "first_word_seconds": 0.01, "save_every_seconds": 0.05} | settings
         self.bot = PlannedBot()
         self.url = database_url
         self._settings = Settings.model_validate(own | {"database_url": database_url})
-        self.app: FastAPI
-        self.client: Client
+        self._count = instances
+        self._turn = 0
+        self._apps: list[FastAPI] = []
+        self._clients: list[Client] = []
 
     async def __aenter__(self) -> Self:
         """Start."""
@@ -137,20 +139,28 @@ class Service:
 
     async def __aexit__(self, *_: object) -> None:
         """Stop."""
-        await self.client.shut_down()
+        for client in self._clients:
+            await client.shut_down()
+
+    @property
+    def client(self) -> Client:
+        """A client of each instance in turn."""
+        self._turn += 1
+        return self._clients[self._turn % self._count]
 
     async def restart(self) -> None:
         """Restart; running replies fail because the server is stopping."""
-        await self.app.state.replies.drain(0)
-        await self.client.shut_down()
+        for app, client in zip(self._apps, self._clients, strict=True):
+            await app.state.replies.drain(0)
+            await client.shut_down()
         await self._start()
 
     async def settled(self) -> None:
         """Wait until every reply has ended or is waiting for the test."""
         with anyio.fail_after(_PATIENCE_SECONDS):
-            while open_replies(self.app) != self.bot.waiting:
+            while sum(map(open_replies, self._apps)) != self.bot.waiting:
                 await anyio.sleep(0.001)
 
     async def _start(self) -> None:
-        self.app = create_app(self._settings, self.bot)
-        self.client = await Client(self.app).__aenter__()
+        self._apps = [create_app(self._settings, self.bot) for _ in range(self._count)]
+        self._clients = [await Client(app).__aenter__() for app in self._apps]
