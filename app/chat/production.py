@@ -62,7 +62,7 @@ async def _pump(reply: RunningReply, bot_says: BotSays, bounds: ReplyBounds, pul
             async for delta in deltas:
                 reply.heard_at = now()
                 if pulse.is_lost(reply.heard_at):
-                    reply.stop(ReplyInterrupted())  # others have told its readers so
+                    reply.interrupt()  # others have told its readers so
                 if reply.verdict is not None:
                     break  # the bot ignored its cancellation
                 if not isinstance(delta, str):

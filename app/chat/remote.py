@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from app.chat.access import Principal
 from app.chat.errors import ReplyElsewhere, StorageUnavailable
-from app.chat.model import Done
+from app.chat.model import Done, Failed
 from app.chat.past import end_of, words_of
 from app.chat.ports import SharedLogs, Store
 from app.chat.running import RunningReply
@@ -32,6 +32,7 @@ class RemoteReplies:
         self._shared = shared
         self._interval_seconds = interval_seconds
         self._followed: dict[str, RunningReply] = {}
+        self._is_over = False
 
     def find(self, reply_id: str) -> RunningReply | None:
         """The reply with this id that is followed already, whoever owns it."""
@@ -46,6 +47,9 @@ class RemoteReplies:
         """
         if (followed := self._followed.get(reply.reply_id)) is not None:
             return followed
+        if self._is_over:
+            reply.log.close(Failed(ReplyElsewhere()))
+            return reply
         self._followed[reply.reply_id] = reply
         self._shared.follow(reply.reply_id, reply.log)
 
@@ -66,8 +70,14 @@ class RemoteReplies:
             reply.task.cancel()
 
     def stop(self) -> None:
-        """Follow nothing any more. The replies themselves go on where they are generated."""
+        """Follow nothing any more, as this instance ends. The replies go on where they are generated.
+
+        To their readers here that is `ReplyElsewhere`, an end of the reading only.
+        """
+        self._is_over = True
         for reply in list(self._followed.values()):
+            if reply.log.end is None:
+                reply.log.close(Failed(ReplyElsewhere()))
             self.unfollow(reply)
 
     async def cancel(self, reply_id: str, principal: Principal, patience_seconds: float) -> None:

@@ -172,12 +172,16 @@ class Replies:
                 reply.stop("abandoned")
 
     async def drain(self, seconds: float) -> None:
-        """Refuse new replies, give running ones `seconds` to finish, then end the rest with `Draining`."""
+        """Refuse new replies, give running ones `seconds` to finish, then end the rest with `Draining`.
+
+        Readers of other instances' replies have as long; then they resume elsewhere.
+        """
         self.accepting = False
         try:
             async with asyncio.timeout(seconds):
                 await self._registry.emptied()
         except TimeoutError:
+            self._remote.stop()
             for reply in self._registry.running:
                 reply.stop(Draining())
 

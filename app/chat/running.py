@@ -104,6 +104,11 @@ class RunningReply:
             if self.is_pumping and self.task is not None:
                 self.task.cancel()
 
+    def interrupt(self) -> None:
+        """End the reply from within its task, which goes on to its end: `stop` would cancel what that does next."""
+        if self.verdict is None:
+            self.verdict = ReplyInterrupted()
+
     def watch(self, loop: asyncio.AbstractEventLoop, bounds: ReplyBounds) -> None:
         """From now on, stop the reply if the bot is silent for too long or takes too long in total."""
         self.heard_at = loop.time()

@@ -29,6 +29,10 @@ class Immediate(Protocol):
         """Call `tell` when the client leaves before the response is complete; at once if it has left."""
         ...
 
+    def cut_off(self) -> None:
+        """Close the connection without the response's end, so that no client takes what it has for all."""
+        ...
+
 
 def offering(exchange: Immediate) -> dict[str, dict[object, object]]:
     """The value of a scope's `extensions`, for a server.

@@ -168,6 +168,11 @@ class Reader:
                 self._waiter = None
             has_waited = True
 
+    def cut_off(self) -> None:
+        """Close the connection in the midst of the response, if the server can."""
+        if self._immediate is not None:
+            self._immediate.cut_off()
+
     def _wake(self) -> None:
         """Called by whoever adds to the log, in that step."""
         if self._waiter is not None and not self._waiter.done() and not self._has_written():

@@ -12,7 +12,7 @@ from starlette.background import BackgroundTask
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from app.chat.errors import AccessEnded
+from app.chat.errors import AccessEnded, ReplyElsewhere
 from app.chat.model import Done, End, Failed
 from app.chat.running import RunningReply
 from app.http.problems import Problems
@@ -86,7 +86,7 @@ def reply_headers(reply: RunningReply, location: Callable[[str], str]) -> list[t
 
 def early_failure(reply: RunningReply, error: Exception, problems: Problems) -> Response:
     """The response for a reply that failed before its first word, with its ids if its message is stored."""
-    if not reply.acknowledged or isinstance(error, AccessEnded):
+    if not reply.acknowledged or isinstance(error, AccessEnded | ReplyElsewhere):
         return problems.response(error)
     response = problems.response(error, reply.snapshot())
     response.raw_headers += _ids(reply)
@@ -152,6 +152,10 @@ class EventStream(Response):
         reply_id = self._reading.reply.reply_id
         while True:
             frame = words_frame(reply_id, reader.position - len(words), words) if words else b""
+            if isinstance(end, Failed) and isinstance(end.error, ReplyElsewhere):
+                reader.cut_off()  # it goes on, but not here: what has no end is resumed
+                await send({"type": "http.response.body"})
+                return
             if end is not None:
                 frame += end_frame(self._reading.reply, end, self._problems)
                 await send({"type": "http.response.body", "body": frame})

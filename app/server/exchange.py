@@ -46,6 +46,11 @@ class Exchange(RequestResponseCycle):
         else:
             self._tell_gone = tell
 
+    def cut_off(self) -> None:
+        """See `app.http.immediate`."""
+        self.abandon()
+        self.transport.close()
+
     def write(self, body: bytes) -> bool:
         """See `app.http.immediate`."""
         if not self.chunked_encoding or self.flow.write_paused or self.disconnected or self.response_complete:

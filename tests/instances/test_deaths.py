@@ -1,7 +1,7 @@
 """What becomes of a reply whose instance dies or stands still, for those who read it at another one, over Valkey."""
 
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -10,8 +10,10 @@ import anyio
 import anyio.to_thread
 import psutil
 
+from app.chat.model import Conversation
 from tests.support.addresses import CHAT, conversation_at, events_of
 from tests.support.asgi import Client, Response, Whole
+from tests.support.bots import ScriptedBot
 from tests.support.databases import fresh_database_url, run_sql
 from tests.support.server import LiveServer
 from tests.support.service import SERVICE
@@ -125,3 +127,22 @@ async def test_a_maker_that_stood_still_for_its_lease_adds_nothing() -> None:
             again.send(post("hello", path=CHAT))
             assert (await anyio.to_thread.run_sync(again.answer)).status == 200
         assert await run_sql(pair.url, "SELECT count(*) FROM conversations") == [(2,)]
+
+
+async def test_a_reply_that_notices_the_standstill_itself_is_interrupted() -> None:
+    """With the bot's next word, before any timer: its end is stored, and its reader is told why."""
+    url = fresh_database_url("postgresql")
+    bot = ScriptedBot(_two_halves)
+    async with service(url, bot) as (client, app), client.stream("POST", CHAT, json={"user_message": "go on"}) as here:
+        await here.head()
+        app.state.replies._pulse._at -= 3600  # noqa: SLF001 - as if the process had stood still
+        transcript = Whole(200, {}, await here.read()).transcript()
+        assert transcript.problem.type == "urn:problem:reply-interrupted"
+        stored = "SELECT state, error_code FROM messages WHERE role = 'assistant'"
+        assert await run_sql(url, stored) == [("failed", "reply-interrupted")]
+
+
+async def _two_halves(_: Conversation) -> AsyncGenerator[str, None]:
+    yield "so it "
+    await anyio.sleep(0.1)
+    yield "goes "

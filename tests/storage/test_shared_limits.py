@@ -147,3 +147,19 @@ async def test_without_the_server_each_instance_counts(how: str, caplog: pytest.
                     await asyncio.gather(_left(first), _left(second))
                     await anyio.sleep(0.3)
             assert sum("each instance does" in record.message for record in caplog.records) == 2
+
+
+@pytest.mark.parametrize("strange", [("RPUSH", "x"), ("SET", "x")])
+async def test_a_strange_key_concerns_one_client(strange: tuple[str, str], caplog: pytest.LogCaptureFixture) -> None:
+    """Its instance counts for it; the others still count together."""
+    command, value = strange
+    with Valkey() as server:
+        async with _counts(server, 30) as first, _counts(server, 30) as second:
+            for kind in ("requests", "streams"):
+                await asyncio.to_thread(server.run, command, first._key(kind, "one"), value)  # noqa: SLF001
+            for n in range(1, 4):
+                assert await first.request("one", 60) is None
+                assert await first.enter("one", 1) is None
+                seen = [await counts.request("other", 60) for counts in (first, second)]
+                assert [answer and answer[0] for answer in seen] == [2 * n - 1, 2 * n]
+    assert not caplog.messages

@@ -133,6 +133,10 @@ class _Exchange:
         if self._response._left.is_set():  # noqa: SLF001
             tell()
 
+    def cut_off(self) -> None:
+        self._response.leave()
+        self._response._end()  # noqa: SLF001
+
 
 class Client:
     """Runs an application's lifespan around its requests. An async context manager, entered once."""
