@@ -80,7 +80,7 @@ async def measure_sharing(server: Running, effort: Effort) -> Result:
     )
 
 
-async def measure_lag(server: Running, _: Effort) -> Result:
+async def measure_lag(server: Running, _effort: Effort) -> Result:
     """How much later a word arrives through the other instance than through its own."""
     _, other = instance_ports(server)
     await listening(other)
