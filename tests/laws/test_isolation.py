@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from app.main import create_app
 from tests.support.asgi import Client, Whole
+from tests.support.databases import fresh_database_url
 from tests.support.keys import bearer, made_key
 from tests.support.settings import Settings
 from tests.support.strangers import WAYS, Ids, Request, ask, cancelled, deleted, read
+from tests.support.valkey import sharing
 
 Kind = Literal["running", "done", "failed", "cancelled"]
 _MESSAGES: dict[Kind, str] = {
@@ -98,11 +100,19 @@ class _Known:
 class _World:
     """A service, and a model of everything stored in it."""
 
-    client: Client
+    clients: list[Client]
+    """One for each instance, which are asked in turn."""
     credentials: dict[str | None, dict[str, str]]
     old: Ids
     things: list[_Thing] = field(default_factory=list)
     keys: dict[tuple[str, str], _Known] = field(default_factory=dict)
+    turn: int = 0
+
+    @property
+    def client(self) -> Client:
+        """The next one."""
+        self.turn += 1
+        return self.clients[self.turn % len(self.clients)]
 
     async def do(self, op: _Begin | _Probe | _Own) -> None:
         """Perform an operation, and check the result."""
@@ -235,18 +245,20 @@ def _assert_same(theirs: Whole, none: Whole, status: int) -> None:
 
 @pytest.fixture(scope="module")
 async def worlds() -> AsyncGenerator[list[_World], None]:
-    """One service that keeps ended replies in memory, and one that reads them from the store."""
+    """One service that keeps ended replies in memory, one that reads them from the store, and one of two instances."""
     async with AsyncExitStack() as stack:
         worlds = []
-        for retention_seconds in (3600, 0):
-            own = Settings(bot="simulator", resume_window_seconds=3600, retention_seconds=retention_seconds)
+        two = sharing() | {"database_url": fresh_database_url("postgresql")}
+        for known in ({"retention_seconds": 3600}, {"retention_seconds": 0}, two):
+            own = Settings.model_validate({"bot": "simulator", "resume_window_seconds": 3600} | known)
             async with Client(create_app(own)) as client:
                 old = await client.request("POST", "/api/chat", json={"user_message": "before there were keys"})
             keys: dict[str | None, dict[str, str]] = {None: {}}
             for name in _NAMES:
                 keys[name] = {"authorization": bearer((await made_key(own.database_url, name))[0])}
-            client = await stack.enter_async_context(Client(create_app(own)))
-            worlds.append(_World(client, keys, Ids(old.headers["reply-id"], old.headers["conversation-id"])))
+            count = 2 if known is two else 1
+            clients = [await stack.enter_async_context(Client(create_app(own))) for _ in range(count)]
+            worlds.append(_World(clients, keys, Ids(old.headers["reply-id"], old.headers["conversation-id"])))
         yield worlds
 
 
@@ -267,7 +279,7 @@ _AT_FIRST = (_Begin("alice", "running", None, None), _Begin("bob", "done", "k", 
 
 
 @settings(settings.get_profile("laws"))
-@given(st.sampled_from([0, 1]), st.lists(_OPS, min_size=1, max_size=12))
+@given(st.sampled_from([0, 1, 2]), st.lists(_OPS, min_size=1, max_size=12))
 async def test_what_is_anothers_is_as_if_it_were_not_there(
     worlds: list[_World], which: int, ops: list[_Begin | _Probe | _Own]
 ) -> None:

@@ -33,13 +33,16 @@ export function putBefore(/** @type {HTMLElement[]} */ turns) {
   const place = first?.getBoundingClientRect().top;
   log.setAttribute("aria-busy", "true"); // not to be announced as new
   scroller.style.overflowAnchor = "none"; // otherwise the browser would scroll, too
+  for (const turn of turns) turn.classList.add("new"); // with its real height, which the browser then remembers
   log.prepend(...turns);
   if (follows) keepEndInSight();
   else if (first) lastTop = scroller.scrollTop += first.getBoundingClientRect().top - place;
-  requestAnimationFrame(() => {
+  const restore = () => {
     scroller.style.overflowAnchor = "";
     log.removeAttribute("aria-busy");
-  });
+    for (const turn of turns) turn.classList.remove("new");
+  };
+  requestAnimationFrame(() => requestAnimationFrame(restore)); // the first one is called before they are drawn
 }
 
 /** Show which conversation is open, in the title and in the URL, so that a reload finds it. */
