@@ -19,6 +19,7 @@ class Peers:
         self._registry = registry
         self._store = store
         self._shared = shared
+        self._is_suspended = False
         self._dead: asyncio.Queue[str] = asyncio.Queue()
 
     def cancel_all(self, reply_ids: Iterable[str]) -> None:
@@ -31,6 +32,20 @@ class Peers:
         """End what runs: another instance has taken this one for dead, and told readers that it is interrupted."""
         for reply in self._registry.running:
             reply.stop(ReplyInterrupted())
+
+    def suspend(self) -> None:
+        """This process stood still for so long that others may have taken it for dead: hold back what it generates."""
+        self._is_suspended = True
+        for reply in self._registry.running:
+            reply.suspend()
+
+    def confirm(self) -> None:
+        """This instance lives, as others see it."""
+        if self._is_suspended:
+            self._is_suspended = False
+            for reply in self._registry.running:
+                if reply.verdict is None:
+                    reply.resume()
 
     def recover(self, reply_ids: Iterable[str]) -> None:
         """These replies of a dead instance are `interrupted`: store what it had shared and not saved; tell readers."""

@@ -62,7 +62,7 @@ async def _pump(reply: RunningReply, bot_says: BotSays, bounds: ReplyBounds, pul
             async for delta in deltas:
                 reply.heard_at = now()
                 if pulse.is_lost(reply.heard_at):
-                    reply.interrupt()  # others have told its readers so
+                    reply.suspend()
                 if reply.verdict is not None:
                     break  # the bot ignored its cancellation
                 if not isinstance(delta, str):
@@ -118,6 +118,7 @@ async def _finish(reply: RunningReply, finish: Finish, error: ChatError | None, 
         else:
             reply.stored = True
             reply.acknowledge()
+            reply.resume()
     reply.log.close(
         Done(record.text, finish.reason, record.usage, finish.omitted_messages) if error is None else Failed(error)
     )

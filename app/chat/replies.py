@@ -67,7 +67,7 @@ class Replies:
         self._tasks = asyncio.TaskGroup()
         await self._tasks.__aenter__()
         self._pulse.beat()
-        work = (self._keep_saving(), self.peers.keep_recovering(), self._pulse.keep_beating(self.peers.interrupt))
+        work = (self._keep_saving(), self.peers.keep_recovering(), self._pulse.keep_beating(self.peers.suspend))
         self._helpers = [self._tasks.create_task(each) for each in work]
         self.accepting = True
         return self

@@ -34,6 +34,7 @@ class RunningReply:
         "is_pumping",
         "is_refused",
         "is_remote",
+        "is_suspended",
         "leaving",
         "log",
         "readers",
@@ -62,6 +63,7 @@ class RunningReply:
         self.verdict: Verdict | None = None  # why it was stopped
         self.is_pumping = False  # its task is reading from the bot
         self.is_refused = False  # the store rejected the message
+        self.is_suspended = False  # it is not known whether it is still ours
         self.is_remote = False  # another instance generates it
 
     @property
@@ -104,10 +106,15 @@ class RunningReply:
             if self.is_pumping and self.task is not None:
                 self.task.cancel()
 
-    def interrupt(self) -> None:
-        """End the reply from within its task, which goes on to its end: `stop` would cancel what that does next."""
-        if self.verdict is None:
-            self.verdict = ReplyInterrupted()
+    def suspend(self) -> None:
+        """Hold words back: this instance stood still, and others may have told the readers that the reply has ended."""
+        self.is_suspended = True
+
+    def resume(self) -> None:
+        """They have not: release the words held back since `suspend`."""
+        self.is_suspended = False
+        if self.acknowledged:
+            self._release()
 
     def watch(self, loop: asyncio.AbstractEventLoop, bounds: ReplyBounds) -> None:
         """From now on, stop the reply if the bot is silent for too long or takes too long in total."""
@@ -149,8 +156,8 @@ class RunningReply:
         """The store has the message: release the words held back so far."""
         if not self.acknowledged:
             self.acknowledged = True
-            self.log.append(self._held)
-            self._held = []
+            if not self.is_suspended:
+                self._release()
 
     def refuse(self, error: ChatError) -> None:
         """The store rejected the message. No word has been sent, so the reply simply fails with this error."""
@@ -172,10 +179,15 @@ class RunningReply:
 
     def emit(self, words: Sequence[str]) -> None:
         """Add words that the bot has generated."""
-        if self.acknowledged:
+        if self.acknowledged and not self.is_suspended:
             self.log.append(words)
         else:
             self._held += words
+
+    def _release(self) -> None:
+        if self._held:
+            self.log.append(self._held)
+            self._held = []
 
     def text(self) -> str:
         """The whole text so far."""

@@ -139,6 +139,9 @@ class _Nothing:
     def interrupt(self) -> None:
         """Nothing is there to be ended."""
 
+    def confirm(self) -> None:
+        """As above."""
+
     def cancel_all(self, reply_ids: Iterable[str]) -> None:
         """As above."""
 

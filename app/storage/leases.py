@@ -55,6 +55,10 @@ class Generated(Protocol):
         """End them all: this instance was declared dead, and readers elsewhere were told that they are interrupted."""
         ...
 
+    def confirm(self) -> None:
+        """This instance has just given a sign of life: nobody has taken it for dead."""
+        ...
+
     def cancel_all(self, reply_ids: Iterable[str]) -> None:
         """Cancel these: clients have asked other instances to."""
         ...
@@ -123,6 +127,7 @@ class Lease:
                 patience.reschedule(asyncio.get_running_loop().time() + self._seconds / 2)
 
     async def _beat(self, connection: AsyncConnection) -> None:
+        began_at = asyncio.get_running_loop().time()
         try:
             await connection.run_sync(touch, self._owner.name)
         except Fenced:
@@ -134,6 +139,8 @@ class Lease:
         cancelled = await connection.run_sync(take_cancellations, self._owner.name)
         await connection.commit()
         self.is_held = True
+        if asyncio.get_running_loop().time() - began_at < self._seconds:  # else it may be too old to say anything
+            self._generated.confirm()
         self._generated.cancel_all(cancelled)
 
     async def _lock(self, connection: AsyncConnection) -> None:

@@ -129,20 +129,22 @@ async def test_a_maker_that_stood_still_for_its_lease_adds_nothing() -> None:
         assert await run_sql(pair.url, "SELECT count(*) FROM conversations") == [(2,)]
 
 
-async def test_a_reply_that_notices_the_standstill_itself_is_interrupted() -> None:
-    """With the bot's next word, before any timer: its end is stored, and its reader is told why."""
+async def test_a_standstill_that_nobody_has_noticed_costs_nothing() -> None:
+    """Words are held back until the next sign of life, and come then."""
     url = fresh_database_url("postgresql")
     bot = ScriptedBot(_two_halves)
-    async with service(url, bot) as (client, app), client.stream("POST", CHAT, json={"user_message": "go on"}) as here:
-        await here.head()
-        app.state.replies._pulse._at -= 3600  # noqa: SLF001 - as if the process had stood still
-        transcript = Whole(200, {}, await here.read()).transcript()
-        assert transcript.problem.type == "urn:problem:reply-interrupted"
-        stored = "SELECT state, error_code FROM messages WHERE role = 'assistant'"
-        assert await run_sql(url, stored) == [("failed", "reply-interrupted")]
+    async with service(url, bot, lease_seconds=2) as (client, app):
+        async with client.stream("POST", CHAT, json={"user_message": "go on"}) as here:
+            raw = await _read_until(here, b"data: so ")
+            app.state.replies.peers.suspend()  # as if the process had stood still
+            raw += await here.read()
+        assert Whole(200, {}, raw).transcript().text == "so it goes on "
+    assert await run_sql(url, "SELECT state, text FROM messages WHERE role = 'assistant'") == [
+        ("completed", "so it goes on ")
+    ]
 
 
 async def _two_halves(_: Conversation) -> AsyncGenerator[str, None]:
-    yield "so it "
-    await anyio.sleep(0.1)
-    yield "goes "
+    for half in ("so it ", "goes ", "on "):
+        yield half
+        await anyio.sleep(0.5)

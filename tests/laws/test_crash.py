@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,7 @@ from tests.support.addresses import events_of
 from tests.support.databases import KINDS, Kind, fresh_database_url, run_sql
 from tests.support.server import FROM_SCRATCH, LiveServer
 from tests.support.stream import Event, Parser, check_stream
+from tests.support.valkey import sharing
 from tests.support.wire import Answer, Interrupted, Wire, get, post, request
 
 _logger = logging.getLogger(__name__)
@@ -225,6 +227,28 @@ def test_kill_9_loses_nothing_that_was_acknowledged(kind: Kind, pytestconfig: py
     if kind == "sqlite":
         assert asyncio.run(run_sql(url, "PRAGMA integrity_check")) == [("ok",)]
     _logger.info("%d kills, %d messages, %d interrupted", kills, len(acknowledged), states.count("interrupted"))
+
+
+def test_kill_9_of_one_of_two_instances_loses_nothing_that_was_acknowledged(pytestconfig: pytest.Config) -> None:
+    """Nobody starts anything again: the other one ends what was left behind, and its clients go on there."""
+    kills = max(3, pytestconfig.getoption("laws") // _EXAMPLES_A_KILL)
+    moments = random.Random(kills)  # noqa: S311 - as above
+    url = fresh_database_url("postgresql")
+    known: dict[str, Any] = sharing() | {"database_url": url, "save_every_seconds": 0.05, "lease_seconds": 1}
+    talkers = [_Talker(f"two-{n}") for n in range(_CLIENTS)]
+    states: list[str] = []
+    with LiveServer(**known) as survivor:
+        for _ in range(kills):
+            with LiveServer(**known) as server:
+                _live_and_die(server, talkers, moments.uniform(0.05, 0.5))
+            _wait_for_sealing(url)
+            stored = _check_stored(url, [exchange for talker in talkers for exchange in talker.exchanges])
+            states += stored.values()
+            for talker in talkers:
+                if talker.exchanges and talker.exchanges[-1].reply_id:
+                    _check_served(survivor, talker.exchanges[-1])
+    assert set(states) == {"completed", "interrupted"}
+    _logger.info("%d kills, %d interrupted", kills, states.count("interrupted"))
 
 
 @pytest.mark.parametrize("kind", KINDS)
