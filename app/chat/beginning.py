@@ -20,6 +20,9 @@ from app.chat.pulse import Pulse
 from app.chat.registry import Registry
 from app.chat.running import RunningReply
 
+_NEWS_SECONDS = 4.0
+"""So long it takes at most until this instance knows that a reply is read at another one."""
+
 
 class Beginning:
     """What a new reply needs. Its task belongs to whoever begins it."""
@@ -84,6 +87,8 @@ class Beginning:
         unread_seconds = self._bounds.resume_window_seconds
         if request.continues_unread:
             unread_seconds = max(unread_seconds, self._bounds.unread_seconds)
+        if unread_seconds and self._bounds.is_shared:
+            unread_seconds += _NEWS_SECONDS
         reply = RunningReply(record, self._new_log(), unread_seconds)
         may_be_late = self._bounds.is_shared and (conversation_id is not None or request.idempotency is not None)
         bot_says = partial(self._bot.reply, Conversation((*history, Message("user", request.message))))

@@ -47,6 +47,13 @@ class Peers:
                 if reply.verdict is None:
                     reply.resume()
 
+    def keep_all(self, reply_ids: Iterable[str]) -> None:
+        """These replies are read at other instances: the resume window begins anew for those that nobody reads here."""
+        for reply_id in reply_ids:
+            if (reply := self._registry.with_id(reply_id)) is not None and reply.leaving is not None:
+                reply.leaving.cancel()
+                reply.wait_for_reader(asyncio.get_running_loop())
+
     def recover(self, reply_ids: Iterable[str]) -> None:
         """These replies of a dead instance are `interrupted`: store what it had shared and not saved; tell readers."""
         for reply_id in reply_ids:

@@ -157,6 +157,10 @@ class Store(Protocol):
         """Ask the instance that generates a principal's running reply to cancel it."""
         ...
 
+    async def note_readers(self, reply_ids: Sequence[str]) -> None:
+        """Tell the instances that generate these replies that they are read here."""
+        ...
+
     async def restore(self, reply_id: str, words: list[str]) -> None:
         """Give an interrupted reply these words, if it has fewer."""
         ...

@@ -17,6 +17,10 @@ from app.chat.past import end_of, words_of
 from app.chat.ports import SharedLogs, Store
 from app.chat.running import RunningReply
 
+_TELL_SECONDS = 2.0
+"""So often other instances are told which of their replies are read here,"""
+_TELL_AT_ONCE_SECONDS = 0.1
+"""and at most so often when somebody begins to read one."""
 _FIRST_POLL_SECONDS = 0.03
 _CANCEL_POLL_SECONDS = 0.25
 
@@ -33,6 +37,7 @@ class RemoteReplies:
         self._interval_seconds = interval_seconds
         self._followed: dict[str, RunningReply] = {}
         self._is_over = False
+        self._news = asyncio.Event()  # somebody has begun to read, or it is time to say again who does
 
     def find(self, reply_id: str) -> RunningReply | None:
         """The reply with this id that is followed already, whoever owns it."""
@@ -52,6 +57,7 @@ class RemoteReplies:
             return reply
         self._followed[reply.reply_id] = reply
         self._shared.follow(reply.reply_id, reply.log)
+        self._news.set()
 
         def ended(_: "asyncio.Task[None]") -> None:
             if self._followed.get(reply.reply_id) is reply:
@@ -79,6 +85,21 @@ class RemoteReplies:
             if reply.log.end is None:
                 reply.log.close(Failed(ReplyElsewhere()))
             self.unfollow(reply)
+
+    async def keep_telling(self) -> None:
+        """Let other instances know which of their replies are read here. Never returns."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            running = [reply.reply_id for reply in self._followed.values() if reply.log.end is None]
+            if running:
+                try:
+                    await self._store.note_readers(running)
+                except Exception as error:  # noqa: BLE001 - what cannot be told now can be told next time
+                    if not isinstance(error, StorageUnavailable):
+                        _logger.error("telling of readers failed: %s", type(error).__qualname__)  # noqa: TRY400
+                asyncio.get_running_loop().call_later(_TELL_SECONDS, self._news.set)
+            await asyncio.sleep(_TELL_AT_ONCE_SECONDS)
 
     async def cancel(self, reply_id: str, principal: Principal, patience_seconds: float) -> None:
         """Have the instance that generates the reply cancel it, and wait until it has.

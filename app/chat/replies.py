@@ -67,7 +67,12 @@ class Replies:
         self._tasks = asyncio.TaskGroup()
         await self._tasks.__aenter__()
         self._pulse.beat()
-        work = (self._keep_saving(), self.peers.keep_recovering(), self._pulse.keep_beating(self.peers.suspend))
+        work = (
+            self._keep_saving(),
+            self.peers.keep_recovering(),
+            self._remote.keep_telling(),
+            self._pulse.keep_beating(self.peers.suspend),
+        )
         self._helpers = [self._tasks.create_task(each) for each in work]
         self.accepting = True
         return self
@@ -167,7 +172,7 @@ class Replies:
             elif reply.is_remote:
                 self._remote.unfollow(reply)
             elif reply.unread_seconds:
-                reply.leaving = self._loop.call_later(reply.unread_seconds, reply.stop, "abandoned")
+                reply.wait_for_reader(self._loop)
             else:
                 reply.stop("abandoned")
 

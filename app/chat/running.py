@@ -106,6 +106,10 @@ class RunningReply:
             if self.is_pumping and self.task is not None:
                 self.task.cancel()
 
+    def wait_for_reader(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Nobody reads it: stop it unless somebody does in time."""
+        self.leaving = loop.call_later(self.unread_seconds, self.stop, "abandoned")
+
     def suspend(self) -> None:
         """Hold words back: this instance stood still, and others may have told the readers that the reply has ended."""
         self.is_suspended = True
@@ -185,9 +189,8 @@ class RunningReply:
             self._held += words
 
     def _release(self) -> None:
-        if self._held:
-            self.log.append(self._held)
-            self._held = []
+        self.log.append(self._held)  # also if there are none: readers wait for the acknowledgement as well
+        self._held = []
 
     def text(self) -> str:
         """The whole text so far."""

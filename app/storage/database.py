@@ -145,6 +145,9 @@ class _Nothing:
     def cancel_all(self, reply_ids: Iterable[str]) -> None:
         """As above."""
 
+    def keep_all(self, reply_ids: Iterable[str]) -> None:
+        """As above."""
+
     def recover(self, reply_ids: Iterable[str]) -> None:
         """As above."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, select
+from sqlalchemy import Connection, Select, Table, delete, select
 from sqlalchemy.dialects import postgresql
 
 from app.storage.schema import RUNNING, cancellations, conversations, idempotency_keys, messages
@@ -13,15 +13,19 @@ _AT_ONCE = 200
 
 
 def request_cancellation(connection: Connection, found: Select[Any]) -> list[str]:
-    """For each running reply that is found, whoever generates it; returns their ids.
+    """For each running reply that is found, whoever generates it; returns their ids."""
+    return tell_owners(connection, cancellations, found)
+
+
+def tell_owners(connection: Connection, table: Table, found: Select[Any]) -> list[str]:
+    """Put each running reply that is found into a table that its owner empties; returns those that are new there.
 
     SQLite has one instance, which needs no message.
     """
     if connection.dialect.name != "postgresql":
         return []
-    insert = postgresql.insert(cancellations).from_select(["owner", "reply_id"], found.where(RUNNING))
-    asked = insert.on_conflict_do_nothing().returning(cancellations.c.reply_id)
-    return list(connection.scalars(asked).all())
+    insert = postgresql.insert(table).from_select(["owner", "reply_id"], found.where(RUNNING))
+    return list(connection.scalars(insert.on_conflict_do_nothing().returning(table.c.reply_id)).all())
 
 
 def forget(connection: Connection, conversation_ids: Sequence[str]) -> tuple[int, list[str]]:

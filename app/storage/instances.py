@@ -4,10 +4,24 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import BigInteger, Connection, and_, cast, delete, exists, func, insert, or_, select, text, update
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Table,
+    and_,
+    cast,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects import sqlite
 
-from app.storage.schema import RUNNING, cancellations, instances, messages
+from app.storage.schema import RUNNING, cancellations, instances, messages, readings
 
 _NOW_MS = cast(func.extract("epoch", func.clock_timestamp()) * 1000, BigInteger)
 _STARTED_MS = cast(func.extract("epoch", func.pg_postmaster_start_time()) * 1000, BigInteger)
@@ -77,7 +91,8 @@ def write_something(connection: Connection) -> None:
 
 def leave(connection: Connection, owner: str) -> None:
     """Be known no more. What still runs under the name, others find."""
-    connection.execute(delete(cancellations).where(cancellations.c.owner == owner))
+    for table in (cancellations, readings):
+        connection.execute(delete(table).where(table.c.owner == owner))
     connection.execute(delete(instances).where(instances.c.owner == owner))
 
 
@@ -112,15 +127,24 @@ def seal(connection: Connection, suspects: Sequence[Stamp]) -> list[str]:
     if nameless:  # it may have its row by now
         nameless -= set(connection.scalars(select(instances.c.owner).where(instances.c.owner.in_(nameless))).all())
     names = [*connection.scalars(gone).all(), *(name for name in nameless if _is_free(connection, name))]
-    connection.execute(delete(cancellations).where(cancellations.c.owner.in_(names)))
+    for table in (cancellations, readings):
+        connection.execute(delete(table).where(table.c.owner.in_(names)))
     sealed = update(messages).where(RUNNING, messages.c.owner.in_(names)).values(state="interrupted")
     return list(connection.scalars(sealed.returning(messages.c.reply_id)).all()) if names else []
 
 
 def take_cancellations(connection: Connection, owner: str) -> list[str]:
     """The replies of this instance that others were asked to cancel, each once."""
-    taken = delete(cancellations).where(cancellations.c.owner == owner).returning(cancellations.c.reply_id)
-    return list(connection.scalars(taken).all())
+    return _taken(connection, cancellations, owner)
+
+
+def take_readings(connection: Connection, owner: str) -> list[str]:
+    """The replies of this instance that have been read elsewhere since the last call."""
+    return _taken(connection, readings, owner)
+
+
+def _taken(connection: Connection, table: Table, owner: str) -> list[str]:
+    return list(connection.scalars(delete(table).where(table.c.owner == owner).returning(table.c.reply_id)).all())
 
 
 def lock_for_old_versions(connection: Connection, owner: str) -> None:

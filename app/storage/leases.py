@@ -29,6 +29,7 @@ from app.storage.instances import (
     others,
     seal,
     take_cancellations,
+    take_readings,
     touch,
 )
 from app.storage.owner import Owner, told_of
@@ -61,6 +62,10 @@ class Generated(Protocol):
 
     def cancel_all(self, reply_ids: Iterable[str]) -> None:
         """Cancel these: clients have asked other instances to."""
+        ...
+
+    def keep_all(self, reply_ids: Iterable[str]) -> None:
+        """These are read at other instances."""
         ...
 
     def recover(self, reply_ids: Iterable[str]) -> None:
@@ -137,11 +142,13 @@ class Lease:
             await connection.run_sync(enter, self._owner.name, self._seconds)
             await self._lock(connection)
         cancelled = await connection.run_sync(take_cancellations, self._owner.name)
+        read = await connection.run_sync(take_readings, self._owner.name)
         await connection.commit()
         self.is_held = True
         if asyncio.get_running_loop().time() - began_at < self._seconds:  # else it may be too old to say anything
             self._generated.confirm()
         self._generated.cancel_all(cancelled)
+        self._generated.keep_all(read)
 
     async def _lock(self, connection: AsyncConnection) -> None:
         if self._connector.prepares:  # with a pooler, the session is nobody's

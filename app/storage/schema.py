@@ -10,7 +10,7 @@ PRINCIPAL_LENGTH = 80
 RUNNING = text("state = 'running'")
 """Of a message. To the letter, not as a parameter: else no plan could use the index that has only these."""
 
-REVISION = "0007"
+REVISION = "0008"
 """Of the migrations that lead to these tables."""
 
 metadata = MetaData(
@@ -81,6 +81,15 @@ cancellations = Table(
     "cancellations",
     metadata,
     # Replies that other instances than their owner were asked to cancel. The owner takes the rows away.
+    Column("owner", String(ID_LENGTH), primary_key=True),
+    Column("reply_id", String(ID_LENGTH), primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+readings = Table(
+    "readings",
+    metadata,
+    # Replies that are read at other instances than their owner. The owner takes the rows away.
     Column("owner", String(ID_LENGTH), primary_key=True),
     Column("reply_id", String(ID_LENGTH), primary_key=True),
     sqlite_with_rowid=False,

@@ -1,7 +1,7 @@
 """The store, in SQL: what SQLite and PostgreSQL both understand."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -34,8 +34,8 @@ from app.chat.model import (
     StoredMessage,
     Usage,
 )
-from app.storage.forgetting import forget, purge_step, request_cancellation
-from app.storage.schema import conversations, idempotency_keys, messages
+from app.storage.forgetting import forget, purge_step, request_cancellation, tell_owners
+from app.storage.schema import conversations, idempotency_keys, messages, readings
 from app.storage.transactions import Transactions, answered
 from app.storage.writability import Writability
 from app.storage.writer import GroupWriter
@@ -119,6 +119,15 @@ class SqlStore:
         def write(connection: Connection) -> None:
             found = select(messages.c.owner, messages.c.reply_id).join(conversations)
             request_cancellation(connection, found.where(*theirs))
+
+        await self._connected(write)
+
+    async def note_readers(self, reply_ids: Sequence[str]) -> None:
+        """Tell the instances that generate these replies that they are read."""
+        found = select(messages.c.owner, messages.c.reply_id).where(messages.c.reply_id.in_(reply_ids))
+
+        def write(connection: Connection) -> None:
+            tell_owners(connection, readings, found)
 
         await self._connected(write)
 

@@ -189,6 +189,18 @@ async def test_whoever_leaves_stops_nothing_that_runs_elsewhere(shared: Settings
         await here.read()
 
 
+async def test_whoever_reads_elsewhere_keeps_it_running(shared: Settings) -> None:
+    """For longer than the resume window, after the last reader where it is generated has left."""
+    async with _two(shared, resume_window_seconds=1) as two:
+        async with two.first.stream("POST", CHAT, json=_GO_ON) as here:
+            reply_id = here.headers["reply-id"]
+        async with two.second.stream("GET", events_of(reply_id)) as there:
+            await anyio.sleep(9)
+            assert not two.bot.closed.is_set()
+            await cancelled(two.second, reply_id)
+            assert Whole(200, {}, await there.read()).transcript().reply.finish_reason == "cancelled"
+
+
 async def test_another_principals_reply_is_nowhere(shared: Settings) -> None:
     """Whichever instance is asked."""
     async with _two(shared) as two:

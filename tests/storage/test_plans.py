@@ -49,7 +49,7 @@ class _Statements:
         """As SQLAlchemy's event."""
         is_ours = re.match(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b", statement)
         # Of instances and cancellations there are a few, and all of them are read.
-        if is_ours and not re.search("pg_catalog|pg_locks|instances|DELETE FROM cancellations", statement):
+        if is_ours and not re.search("pg_catalog|pg_locks|instances|DELETE FROM (cancellations|readings)", statement):
             self.seen.setdefault(statement, parameters[0] if many else parameters)
 
 
@@ -186,7 +186,7 @@ _POSTGRES_NODES = {
 }
 
 
-_SMALL = {"cancellations", "instances"}
+_SMALL = {"cancellations", "instances", "readings"}
 """Tables of a few rows, which PostgreSQL reads whole."""
 
 
