@@ -67,7 +67,7 @@ class Valkey:
         for name, value in (here | {name.replace("_", "-"): value for name, value in self._options.items()}).items():
             command += [f"--{name}", value]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        (Path(self._folder.name) / "postmaster.pid").write_text(f"{self._process.pid}\n")  # what sweeps up looks there
+        (Path(self._folder.name) / "valkey.pid").write_text(f"{self._process.pid}\n")  # what sweeps up looks there
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while time.monotonic() < deadline:
             with suppress(RedisError), self._client() as client:
