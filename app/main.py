@@ -45,6 +45,7 @@ from app.storage.database import Database
 
 if TYPE_CHECKING:
     from app.access.shared import SharedCounts
+    from app.eventlog.server import ValkeyServer
 
 
 def create_app(settings: Settings | None = None, bot: Bot | None = None) -> FastAPI:
@@ -61,7 +62,8 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None) -> Fast
     bot = bot or chosen_bot(settings)
     keys = KeyRing(database.keys)
     budgets = WordBudgets(settings.words_per_day, database.budgets) if settings.words_per_day else None
-    counts = _shared_counts(settings, address)
+    valkey = _valkey(settings, address)
+    counts = _shared_counts(settings, valkey)
     limits = Limits(_allowance(settings, budgets), counts)
     origins = Origins(settings.allowed_origins)
     gate = Gate(keys, _verifier(settings), limits, origins)
@@ -72,7 +74,7 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None) -> Fast
         is_public=lambda: settings.allow_anyone or gate.is_locked,  # a page that rebinds its name has no key
         open_paths={operation.path for operation in contract.operations.values() if not operation.is_guarded},
     )
-    shared = _shared_logs(settings, address)
+    shared = _shared_logs(settings, valkey)
     replies = Replies(bot, _bounds(settings, address), database.store, MemoryReplyLog, shared)
     database.generated = replies.peers
     shared.on_cancel = replies.peers.cancel_all
@@ -154,26 +156,31 @@ def _place(address: Address) -> dict[str, str]:
             return {"kind": "PostgreSQL", "servers": address.shown, "name": address.database or ""}
 
 
-def _shared_logs(settings: Settings, address: Address) -> SharedLogs:
-    """A server for them, if several instances are possible."""
+def _valkey(settings: Settings, address: Address) -> "ValkeyServer | None":
+    """The server that instances share, if several are possible."""
     if settings.valkey_url is None:
-        return Unshared()
-    from app.eventlog.server import valkey_url  # noqa: PLC0415 - as below
-    from app.eventlog.valkey import ValkeyLogs  # noqa: PLC0415 - a tenth of a second that most do not need
+        return None
+    from app.eventlog.server import valkey_url  # noqa: PLC0415 - a tenth of a second that most do not need
 
     server = valkey_url(settings.valkey_url)
-    return ValkeyLogs(server, settings.valkey_prefix) if isinstance(address, PostgresServers) else Unshared()
+    return server if isinstance(address, PostgresServers) else None
 
 
-def _shared_counts(settings: Settings, address: Address) -> "SharedCounts | None":
-    """A server for them, if there is something to count for several instances."""
-    is_counted = settings.requests_per_minute or settings.streams_per_client
-    if settings.valkey_url is None or not is_counted or not isinstance(address, PostgresServers):
+def _shared_logs(settings: Settings, server: "ValkeyServer | None") -> SharedLogs:
+    if server is None:
+        return Unshared()
+    from app.eventlog.valkey import ValkeyLogs  # noqa: PLC0415 - as above
+
+    return ValkeyLogs(server, settings.valkey_prefix)
+
+
+def _shared_counts(settings: Settings, server: "ValkeyServer | None") -> "SharedCounts | None":
+    """What is counted for several instances together, if anything is."""
+    if server is None or not (settings.requests_per_minute or settings.streams_per_client):
         return None
-    from app.access.shared import PATIENCE_SECONDS, SharedCounts  # noqa: PLC0415 - as below
-    from app.eventlog.server import valkey_url  # noqa: PLC0415
+    from app.access.shared import PATIENCE_SECONDS, SharedCounts  # noqa: PLC0415 - as above
 
-    return SharedCounts(valkey_url(settings.valkey_url).client(PATIENCE_SECONDS), settings.valkey_prefix)
+    return SharedCounts(server.client(PATIENCE_SECONDS), settings.valkey_prefix)
 
 
 def _verifier(settings: Settings) -> Verifier | None:

@@ -45,7 +45,6 @@ class Replies:
         self.accepting = False
         self._bounds = bounds
         self._store = store
-        self._new_log = new_log
         self._registry = Registry()
         self._past = PastReplies(store, new_log, bounds.retention_seconds)
         self._earlier = EarlierReplies(self._registry, self._past, store)

@@ -137,7 +137,7 @@ async def started(server: Server) -> AsyncIterator[Running]:
         with nullcontext() if server.with_load else server_core():
             process = start(launch, folder, output)
         try:
-            await answers(process, port)
+            await listening(port, process)
             root = psutil.Process(process.pid)
             yield Running(server, port, [root, *root.children(recursive=True)], before, credential)
         except (WrongAnswer, psutil.Error) as error:
@@ -176,10 +176,11 @@ def environment(launch: Launch) -> Mapping[str, str]:
     return {**inherited, "PYTHONPATH": str(ROOT), **launch.environment}
 
 
-async def answers(process: subprocess.Popen[bytes], port: int) -> None:
+async def listening(port: int, process: subprocess.Popen[bytes] | None = None) -> None:
+    """Wait for a server. Raises `WrongAnswer` if its process, if that is known, ends first."""
     deadline = perf_counter() + START_SECONDS
     while True:
-        if process.poll() is not None:
+        if process is not None and process.poll() is not None:
             raise WrongAnswer(f"ended with status {process.returncode} instead of serving")
         try:
             _, writer = await asyncio.open_connection("127.0.0.1", port)

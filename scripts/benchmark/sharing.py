@@ -26,7 +26,7 @@ from .measuring import (
     percentile,
     words_of,
 )
-from .servers import Launch, Running, Server, cores
+from .servers import Launch, Running, Server, cores, listening
 from .transcript import WrongAnswer
 
 ALONE, SHARED = "database-alone", "with-valkey"
@@ -83,7 +83,7 @@ async def measure_sharing(server: Running, effort: Effort) -> Result:
 async def measure_lag(server: Running, _effort: Effort) -> Result:
     """How much later a word arrives through the other instance than through its own."""
     _, other = instance_ports(server)
-    await listening(other)
+    await listening(other)  # only the first instance is known to have started
     words = words_of(round(LAG_SECONDS * 1000 / PACE_MS))
     request = server.request(paced(PACE_MS, words))
     pairs: list[tuple[Connection, Connection]] = []
@@ -109,21 +109,6 @@ async def measure_lag(server: Running, _effort: Effort) -> Result:
         began = there[0]  # what was there before came at once
         lags += [late - early for early, late in zip(here, there, strict=False) if early > began]
     return Result({"lag_p50_ms": percentile(lags, 0.5) * 1e3, "lag_p99_ms": percentile(lags, 0.99) * 1e3})
-
-
-async def listening(port: int) -> None:
-    """Wait for the second instance: only the first one is known to have started."""
-    deadline = perf_counter() + START_SECONDS
-    while True:
-        try:
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-        except OSError:
-            if perf_counter() > deadline:
-                raise WrongAnswer("the second instance does not listen") from None
-            await asyncio.sleep(0.05)
-        else:
-            writer.close()
-            return
 
 
 async def answered(connection: Connection) -> str:

@@ -21,7 +21,7 @@ from app.storage.database import Database, create_engine
 from app.storage.migration import _MIGRATING, alembic_config
 from app.storage.schema import REVISION, metadata
 from tests.support.addresses import events_of, reply_at
-from tests.support.databases import empty_database_url, run_sql
+from tests.support.databases import empty_database_url, run_sql, run_sync
 from tests.support.talk import Echo, ask, got, messages, problem, replied, service
 
 _SCRIPTS = ScriptDirectory(str(Path(app.storage.__file__).parent / "migrations"))
@@ -31,12 +31,7 @@ Result = TypeVar("Result")
 
 
 async def _do(url: str, work: Callable[[Connection], Result]) -> Result:
-    engine = create_engine(parsed(url), 5)
-    try:
-        async with engine.begin() as connection:
-            return await connection.run_sync(work)
-    finally:
-        await engine.dispose()
+    return await run_sync(url, work, patience_seconds=5)
 
 
 def _tables(connection: Connection) -> set[str]:

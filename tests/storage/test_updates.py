@@ -4,7 +4,7 @@ So a migration may only add: what the old version reads is still there, and what
 """
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -17,13 +17,11 @@ from alembic.operations import Operations
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect
 
-from app.storage.address import database_url
-from app.storage.database import create_engine
 from app.storage.migration import alembic_config
 from app.storage.schema import metadata
 from tests.support.addresses import CHAT, conversation_at, reply_at
 from tests.support.asgi import Client, Response, Whole
-from tests.support.databases import empty_database_url, fresh_database_url
+from tests.support.databases import empty_database_url, fresh_database_url, run_sync
 from tests.support.stream import Transcript
 from tests.support.talk import cancelled, got, messages, replied, service
 
@@ -77,15 +75,6 @@ def _what_old_versions_miss(before: dict[str, _Table], after: dict[str, _Table])
         yield from (f"the {kind} key of {name} is another" for kind in table.keys if now.keys[kind] != table.keys[kind])
 
 
-async def _run(url: str, work: Callable[[Connection], object]) -> object:
-    engine = create_engine(database_url(url), 30)
-    try:
-        async with engine.begin() as connection:
-            return await connection.run_sync(work)
-    finally:
-        await engine.dispose()
-
-
 async def test_a_migration_only_adds() -> None:
     """See the rule in docs/CONTRIBUTING.md. Each is compared with the one before it."""
     url = empty_database_url("postgresql")
@@ -103,7 +92,7 @@ async def test_a_migration_only_adds() -> None:
             before = after
         return found
 
-    assert await _run(url, migrate) == []
+    assert await run_sync(url, migrate) == []
 
 
 @pytest.mark.parametrize(
@@ -132,7 +121,7 @@ async def test_the_comparison_sees_what_old_versions_miss(change: str, found: st
         connection.rollback()
         return told
 
-    told = await _run(_shared_url(), compare)
+    told = await run_sync(_shared_url(), compare)
     assert isinstance(told, list)
     assert len(told) == (found is not None)
     assert found is None or found in told[0]
@@ -186,7 +175,7 @@ async def test_an_instance_serves_on_while_a_newer_one_migrates() -> None:
         await _use(client)
         running = {"user_message": f"/simulate pace_ms=30\n{words}"}
         async with client.stream("POST", CHAT, json=running) as response:
-            await _run(url, _add)
+            await run_sync(url, _add)
             assert (await _rest(response)).reply.finish_reason == "stop"
         reply = await got(client, reply_at(response.headers["reply-id"]))
         assert (reply["state"], reply["text"]) == ("completed", words)

