@@ -7,6 +7,10 @@ from typing import Annotated, Literal
 from pydantic import MISSING, BaseModel, ConfigDict, Field
 from typing_extensions import TypeAliasType
 
+Metrics = TypeAliasType(
+    "Metrics", Annotated[str, Field(description="A line for each value, in a format of Prometheus.")]
+)
+
 
 class Usage(BaseModel):
     model_config = ConfigDict(

@@ -10,6 +10,7 @@ import aiohttp
 
 from app.bots.asking import Asking, Turn
 from app.bots.body import Body, Patience
+from app.bots.call import Call
 from app.bots.chunks import Completion
 from app.bots.completions import CompletionReader
 from app.bots.dialects import Meaning
@@ -21,6 +22,7 @@ from app.bots.waiting import Waiting
 from app.chat.errors import BotBusy, BotMisconfigured, BotSaidNothing, MessageRefused
 from app.chat.history import alternating
 from app.chat.model import Conversation, Finish, Usage
+from app.chat.watching import UNMEASURED, Measures
 
 _USAGE_PATIENCE = Patience(2)
 """After the finish reason only the usage may follow, which is not worth a longer wait."""
@@ -36,9 +38,10 @@ _logger = logging.getLogger(__name__)
 class OpenAI:
     """A bot. An async context manager that owns the HTTP client."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, measures: Measures = UNMEASURED) -> None:
         """Does not connect yet."""
         self._engine = engine
+        self._measures = measures
         self._client = EngineClient(engine)
         self._asking = Asking(engine, self._client)
         self._line = Line(engine.connections, max(engine.connections, _LEAST_WAITING), engine.queue_seconds)
@@ -66,41 +69,46 @@ class OpenAI:
         said = Completion()
         try:
             while True:
-                work = self._answer(turn, place)
-                async with Waiting(work, self._engine.look_seconds, aiohttp.ClientResponse.close) as answer:
-                    while not await answer.is_over():
-                        yield ""
-                    response = answer.result()
-                reader = CompletionReader()
-                said = reader.completion
-                counted: Usage | None = None
-                try:
-                    with self._client.body(response) as body:
-                        while (text := await self._read(body, reader)) is not None:
-                            yield text
-                            if said.usage is not counted and said.usage is not None:
-                                counted = said.usage
-                                yield counted
-                            if reader.failure is not None:
-                                raise reader.failure
-                        if not body.is_over:
-                            # Read the end of the body, so that the connection can be reused.
-                            with suppress(Trouble):
-                                await body.read(_END_PATIENCE)
-                    if said.usage:
-                        self._asking.learn(turn, said.usage)
-                    yield _finish(said, turn)
-                    return  # noqa: TRY300 - the end of the loop
-                except Trouble as trouble:
-                    await self._put_another_way(turn, said, trouble)
+                with Call(self._measures) as call:
+                    work = self._answer(turn, place, call)
+                    async with Waiting(work, self._engine.look_seconds, aiohttp.ClientResponse.close) as answer:
+                        while not await answer.is_over():
+                            yield ""
+                        response = answer.result()
+                    reader = CompletionReader()
+                    said = reader.completion
+                    counted: Usage | None = None
+                    try:
+                        with self._client.body(response) as body:
+                            while (text := await self._read(body, reader)) is not None:
+                                yield text
+                                if said.usage is not counted and said.usage is not None:
+                                    counted = said.usage
+                                    yield counted
+                                if reader.failure is not None:
+                                    raise reader.failure
+                            if not body.is_over:
+                                # Read the end of the body, so that the connection can be reused.
+                                with suppress(Trouble):
+                                    await body.read(_END_PATIENCE)
+                        if said.usage:
+                            self._asking.learn(turn, said.usage)
+                        finish = _finish(said, turn)
+                        call.end("completed")
+                        yield finish
+                        return  # noqa: TRY300 - the end of the loop
+                    except Trouble as trouble:
+                        call.end("failed")
+                        await self._put_another_way(turn, said, trouble)
         except Trouble as trouble:
             _tell(trouble, said)
             raise trouble.error from None
         finally:
             place.leave()
 
-    async def _answer(self, turn: Turn, place: "_Place") -> aiohttp.ClientResponse:
+    async def _answer(self, turn: Turn, place: "_Place", call: Call) -> aiohttp.ClientResponse:
         await place.enter()
+        call.begin()
         return await self._asking.answer(turn)
 
     async def _read(self, body: Body, reader: CompletionReader) -> str | None:

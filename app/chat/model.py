@@ -84,6 +84,17 @@ class Idempotency:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """What is known of a request besides what it asks for; for the log, and for traces."""
+
+    request_id: str
+    """As in the response."""
+    trace_parent: str | None = None
+    """Its `traceparent`, as it came."""
+    trace_state: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ReplyRequest:
     """A principal's request for a reply to a message."""
 
@@ -96,6 +107,7 @@ class ReplyRequest:
     """Whether the reply keeps running after its last reader has left."""
     cancels_running: bool = False
     """Whether a reply that is running in the conversation is cancelled, instead of refusing the request."""
+    origin: Origin | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -123,6 +135,8 @@ class ReplyRecord:
     """The id of the failed reply to the same message that this one replaces."""
     stored: bool = False
     """Whether the store has the reply, or may have it: from then on it is updated, never inserted."""
+    origin: Origin | None = None
+    """The request that started it. Not stored."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,15 @@ from collections.abc import Iterable
 from app.chat.access import Principal
 from app.chat.errors import ConversationBusy
 from app.chat.running import RunningReply
+from app.chat.watching import Measures
 
 
 class Registry:
     """A set of indexes. The code that starts and ends replies keeps them up to date."""
 
-    def __init__(self) -> None:
-        """Start empty."""
+    def __init__(self, measures: Measures) -> None:
+        """Start empty; `measures` are told how many there are."""
+        self._measures = measures
         self._open: set[RunningReply] = set()
         self._by_id: dict[str, RunningReply] = {}
         self._by_conversation: dict[str, RunningReply] = {}
@@ -36,6 +38,7 @@ class Registry:
         self._by_conversation[record.conversation_id] = reply
         if record.idempotency is not None:
             self._by_key[record.idempotency.key] = reply
+        self._measures.replies(len(self._by_id), len(self._open))
 
     def end(self, reply: RunningReply) -> None:
         """Record that its generation has ended; the reply stays open while it has readers."""
@@ -44,11 +47,14 @@ class Registry:
         del self._by_conversation[record.conversation_id]
         if record.idempotency is not None:
             del self._by_key[record.idempotency.key]
+        self._measures.replies(len(self._by_id), len(self._open))
 
     def attach(self, reply: RunningReply) -> None:
         """Add a reader."""
         reply.readers += 1
-        self._open.add(reply)
+        if reply not in self._open:
+            self._open.add(reply)
+            self._measures.replies(len(self._by_id), len(self._open))
         if reply.leaving is not None:
             reply.leaving.cancel()
             reply.leaving = None
@@ -57,6 +63,7 @@ class Registry:
         """Close the reply if it is neither generated nor read any more."""
         if reply.readers == 0 and reply.task is None:
             self._open.discard(reply)
+            self._measures.replies(len(self._by_id), len(self._open))
             if not self._open:
                 self._emptied.set()
 

@@ -19,6 +19,7 @@ from app.chat.errors import AccessEnded
 from app.chat.model import End, Failed
 from app.chat.replies import Replies
 from app.chat.running import RunningReply
+from app.chat.watching import ReaderKind
 from app.http.immediate import offered
 
 MAX_WORDS_A_READ = 1024
@@ -41,6 +42,7 @@ class Reading:
     reply: RunningReply
     grant: Grant
     after: int = 0
+    kind: ReaderKind = "stream"
 
     def leave(self) -> None:
         """Release the reader."""
@@ -58,10 +60,13 @@ class Reader:
         "_gone",
         "_grant",
         "_immediate",
+        "_kind",
         "_log",
         "_loop",
+        "_measures",
         "_patience_seconds",
         "_receive",
+        "_sent_at",
         "_timer",
         "_waiter",
         "_watch",
@@ -76,6 +81,9 @@ class Reader:
         """
         self._immediate = offered(scope)
         self._log = reading.reply.log
+        self._measures = reading.replies.measures
+        self._kind = reading.kind
+        self._sent_at = 0.0
         self._grant = reading.grant
         self._after = reading.after
         self._receive = receive
@@ -92,6 +100,7 @@ class Reader:
 
     async def __aenter__(self) -> Self:
         """Start listening."""
+        self._measures.reader_came(self._kind)
         self._log.listen(self._wake)
         self._grant.listen(self._wake)
         if self._immediate is not None:
@@ -102,6 +111,7 @@ class Reader:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stop listening, and cancel the timer and the task."""
+        self._measures.reader_left(self._kind)
         self._log.unlisten(self._wake)
         self._grant.unlisten(self._wake)
         if self._timer is not None:
@@ -132,6 +142,13 @@ class Reader:
     def write_as(self, frame: Frame) -> None:
         """From now on, `read` writes words as they are added if the server can; it returns what has to be sent."""
         self._frame = frame
+
+    def note_sent(self) -> None:
+        """Words were sent."""
+        now = self._loop.time()
+        if self._sent_at:
+            self._measures.sent(now - self._sent_at)
+        self._sent_at = now
 
     async def read(self) -> tuple[Sequence[str], End | None]:
         """Everything available after the cursor; waits until there is something.
@@ -191,6 +208,7 @@ class Reader:
             return False
         self._after += len(words)
         self._written_at = now
+        self.note_sent()
         self._deadline = now + self._patience_seconds
         return True
 

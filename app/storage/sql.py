@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
+from time import perf_counter
 from typing import TypeVar
 
 from sqlalchemy import (
@@ -34,6 +35,7 @@ from app.chat.model import (
     StoredMessage,
     Usage,
 )
+from app.chat.watching import UNMEASURED, Measures, StorageOperation
 from app.storage.forgetting import forget, purge_step, request_cancellation, tell_owners
 from app.storage.schema import conversations, idempotency_keys, messages, readings
 from app.storage.transactions import Transactions, answered
@@ -48,8 +50,15 @@ _FAILED = {"failed", "interrupted"}
 class SqlStore:
     """`app.chat.model.Store`."""
 
-    def __init__(self, transactions: Transactions, writer: GroupWriter, writability: Writability | None = None) -> None:
+    def __init__(
+        self,
+        transactions: Transactions,
+        writer: GroupWriter,
+        writability: Writability | None = None,
+        measures: Measures = UNMEASURED,
+    ) -> None:
         """`writer` writes replies, with `app.storage.records`; the rest is done here."""
+        self._measures = measures
         self._transactions = transactions
         self._writer = writer
         self._writability = writability
@@ -120,7 +129,7 @@ class SqlStore:
             found = select(messages.c.owner, messages.c.reply_id).join(conversations)
             request_cancellation(connection, found.where(*theirs))
 
-        await self._connected(write)
+        await self._connected(write, "write")
 
     async def note_readers(self, reply_ids: Sequence[str]) -> None:
         """Tell the instances that generate these replies that they are read."""
@@ -129,7 +138,7 @@ class SqlStore:
         def write(connection: Connection) -> None:
             tell_owners(connection, readings, found)
 
-        await self._connected(write)
+        await self._connected(write, "write")
 
     async def restore(self, reply_id: str, words: list[str]) -> None:
         """Give an interrupted reply these words, if it has fewer."""
@@ -142,7 +151,7 @@ class SqlStore:
         def write(connection: Connection) -> None:
             connection.execute(update(messages).where(is_shorter).values(text="".join(words), words=len(words)))
 
-        await self._connected(write)
+        await self._connected(write, "write")
 
     async def reply_for(self, key: str) -> KeyedReply | None:
         """The reply that an idempotency key got."""
@@ -221,7 +230,7 @@ class SqlStore:
                 raise ConversationNotFound
             return running
 
-        return await self._connected(write)
+        return await self._connected(write, "write")
 
     async def purge(self, older_than_ms: int) -> int:
         """Forget conversations that nobody has spoken in since. Returns how many."""
@@ -229,7 +238,7 @@ class SqlStore:
         principal: str | None = EVERYBODY.name  # the first of all
         while principal is not None:
             step = partial(purge_step, older_than_ms=older_than_ms, principal=principal)
-            count, principal = await self._connected(step)
+            count, principal = await self._connected(step, "write")
             purged += count
         return purged
 
@@ -241,10 +250,14 @@ class SqlStore:
         def write(connection: Connection) -> None:
             connection.execute(delete(idempotency_keys).where(which))
 
-        await self._connected(write)
+        await self._connected(write, "write")
 
-    async def _connected(self, work: Callable[[Connection], Result]) -> Result:
-        return await answered(self._transactions, work)
+    async def _connected(self, work: Callable[[Connection], Result], operation: StorageOperation = "read") -> Result:
+        began_at = perf_counter()
+        try:
+            return await answered(self._transactions, work)
+        finally:
+            self._measures.stored(operation, perf_counter() - began_at)
 
 
 def _is_of(conversation_id: str, principal: Principal | None) -> ColumnElement[bool]:

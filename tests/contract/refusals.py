@@ -16,6 +16,7 @@ _ASKED = {
     "listConversations": get("/api/conversations"),
     "getConversation": get(f"/api/conversations/{NOBODY}"),
     "deleteConversation": delete(f"/api/conversations/{NOBODY}"),
+    "getMetrics": get("/metrics"),
 }
 GUARDED = _ASKED | {HEADS[name]: asked.head() for name, asked in _ASKED.items() if name in HEADS}
 """A request for each operation that requires credentials."""
