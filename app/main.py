@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 from limits import RateLimitItemPerMinute
 
+from app import logs
 from app.access.budgets import WordBudgets
 from app.access.gate import Gate
 from app.access.grants import Verifier
@@ -45,6 +46,7 @@ from app.start_errors import exit_status, lines, tell
 from app.storage.address import Address, PostgresServers, SqliteFile, database_url
 from app.storage.database import Database
 from app.telemetry.counting import ALONE, Block, Counting
+from app.telemetry.endings import EndingsLog
 
 if TYPE_CHECKING:
     from app.access.shared import SharedCounts
@@ -86,7 +88,7 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None, block: 
         database.store,
         new_log=MemoryReplyLog,
         shared=shared,
-        observer=ReplyObservers([counting.metrics] if counting else []),
+        observer=ReplyObservers([*([counting.metrics] if counting else []), EndingsLog(settings.bot)]),
         measures=measures,
     )
     database.generated = replies.peers
@@ -251,7 +253,10 @@ def _bounds(settings: Settings, address: Address) -> Bounds:
 @cache
 def _app() -> FastAPI:
     try:
-        return create_app()
+        settings = Settings()
+        logs.configure(settings.log_level, settings.log_format)
+        logs.take_over_uvicorns()
+        return create_app(settings)
     except Exception as error:  # noqa: BLE001 - whatever it is, a server would print a traceback
         tell(error)
         sys.exit(exit_status(error))

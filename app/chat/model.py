@@ -90,8 +90,13 @@ class Origin:
     request_id: str
     """As in the response."""
     trace_parent: str | None = None
-    """Its `traceparent`, as it came."""
+    """Its `traceparent` (W3C Trace Context), if it has a valid one."""
     trace_state: str | None = None
+
+    @property
+    def trace_id(self) -> str | None:
+        """The trace that the request belongs to."""
+        return self.trace_parent.split("-")[1] if self.trace_parent else None
 
 
 @dataclass(frozen=True, slots=True)
