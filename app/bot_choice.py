@@ -7,7 +7,7 @@ from app.bots.installed import installed_bot
 from app.bots.simulator import Simulator
 from app.chat.errors import BotNotConfigured, Misconfigured
 from app.chat.ports import Bot
-from app.chat.watching import UNMEASURED, Measures
+from app.chat.watching import UNMEASURED, UNTRACED, Measures, UpstreamObserver
 from app.environment.proxies import proxy_for
 from app.settings import Settings
 
@@ -16,7 +16,7 @@ _PART_OF_FIRST_WORD = 0.75
 """The queue's share of the wait for the first word: a full queue can still be reported by the status line."""
 
 
-def chosen_bot(settings: Settings, measures: Measures = UNMEASURED) -> Bot:
+def chosen_bot(settings: Settings, measures: Measures = UNMEASURED, observer: UpstreamObserver = UNTRACED) -> Bot:
     """A bot of the service, or one from another package.
 
     Raises `BotNotConfigured`. Imports only what the chosen bot needs.
@@ -27,9 +27,9 @@ def chosen_bot(settings: Settings, measures: Measures = UNMEASURED) -> Bot:
         case "simulator":
             return Simulator()
         case "openai":
-            return _openai(settings, measures)
+            return _openai(settings, measures, observer)
         case "local":
-            return _local(settings, measures)
+            return _local(settings, measures, observer)
         case name:
             return installed_bot(name)
 
@@ -58,7 +58,7 @@ def model_of(settings: Settings) -> dict[str, str]:
             return {}
 
 
-def _openai(settings: Settings, measures: Measures) -> Bot:
+def _openai(settings: Settings, measures: Measures, observer: UpstreamObserver) -> Bot:
     from app.bots.openai import OpenAI  # noqa: PLC0415
     from app.bots.request import Engine  # noqa: PLC0415
 
@@ -85,10 +85,11 @@ def _openai(settings: Settings, measures: Measures) -> Bot:
             max_tokens=settings.max_tokens,
         ),
         measures,
+        observer,
     )
 
 
-def _local(settings: Settings, measures: Measures) -> Bot:
+def _local(settings: Settings, measures: Measures, observer: UpstreamObserver) -> Bot:
     from app.bots.local import Local, LocalModel  # noqa: PLC0415
 
     return Local(
@@ -101,4 +102,5 @@ def _local(settings: Settings, measures: Measures) -> Bot:
             system_prompt=settings.system_prompt,
         ),
         measures,
+        observer,
     )

@@ -98,6 +98,12 @@ class Contract:
             (ROOT / "openapi.yaml").read_text("utf-8"), (ROOT / "generated" / "openapi-3.1.json").read_text("utf-8")
         )
 
+    @property
+    def version(self) -> str:
+        """The contract's, which is the service's."""
+        version: str = self.document["info"]["version"]
+        return version
+
     def bind(self, app: FastAPI, handlers: Iterable[Handler], gate: Gate) -> None:
         """Route every operation to the handler with its name; the gate guards those that the document secures.
 

@@ -24,9 +24,10 @@ from app.access.origins import Origins
 from app.access.proxies import Proxies
 from app.bot_choice import chosen_bot, own_proxy
 from app.chat.bounds import Bounds, ReplyBounds
+from app.chat.errors import Misconfigured
 from app.chat.ports import Bot, SharedLogs
 from app.chat.replies import Replies
-from app.chat.watching import UNMEASURED, Measures, ReplyObservers
+from app.chat.watching import UNMEASURED, UNTRACED, Measures, ReplyObservers
 from app.contract import Contract
 from app.eventlog.memory import MemoryReplyLog
 from app.eventlog.unshared import Unshared
@@ -51,6 +52,7 @@ from app.telemetry.endings import EndingsLog
 if TYPE_CHECKING:
     from app.access.shared import SharedCounts
     from app.eventlog.server import ValkeyServer
+    from app.telemetry.traces import Traces
 
 
 def create_app(settings: Settings | None = None, bot: Bot | None = None, block: Block = ALONE) -> FastAPI:
@@ -66,7 +68,8 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None, block: 
     problems = Problems(contract.problems, contract.reference("streamChat", to="getReply"), measures)
     address = database_url(settings.database_url)
     database = Database(address, settings.storage_seconds, settings.lease_seconds, measures)
-    bot = bot or chosen_bot(settings, measures)
+    traces = _traces(settings, contract.version)
+    bot = bot or chosen_bot(settings, measures, traces or UNTRACED)
     keys = KeyRing(database.keys)
     budgets = WordBudgets(settings.words_per_day, database.budgets) if settings.words_per_day else None
     valkey = _valkey(settings, address)
@@ -88,13 +91,19 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None, block: 
         database.store,
         new_log=MemoryReplyLog,
         shared=shared,
-        observer=ReplyObservers([*([counting.metrics] if counting else []), EndingsLog(settings.bot)]),
+        observer=ReplyObservers(
+            [
+                *([traces] if traces else []),  # the first, so that others know of its trace
+                *([counting.metrics] if counting else []),
+                EndingsLog(settings.bot),
+            ]
+        ),
         measures=measures,
     )
     database.generated = replies.peers
     shared.on_cancel = replies.peers.cancel_all
 
-    parts = (counting, database, keys, budgets, counts, shared, bot, replies)  # the first one is closed last
+    parts = (traces, counting, database, keys, budgets, counts, shared, bot, replies)  # the first one is closed last
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -106,7 +115,7 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None, block: 
 
     app = Application(
         title=contract.document["info"]["title"],
-        version=contract.document["info"]["version"],
+        version=contract.version,
         lifespan=lifespan,
         openapi_url=None,
         redirect_slashes=False,
@@ -165,13 +174,25 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None, block: 
     return app
 
 
+def _traces(settings: Settings, version: str) -> "Traces | None":
+    if not settings.traces:
+        return None
+    try:
+        from app.telemetry.traces import Traces  # noqa: PLC0415 - an extra, and a quarter of a second
+    except ModuleNotFoundError:
+        raise Misconfigured(
+            "CHAT_TRACES: traces need more packages. Next: scripts/setup telemetry, or CHAT_TRACES=off"
+        ) from None
+    return Traces(settings.bot, version)
+
+
 def counting_of(settings: Settings, block: Block) -> Counting | None:
     """What counts, if anything does."""
     if not settings.metrics:
         return None
     contract = Contract.load()
     statuses = {code: problem["status"] for code, problem in contract.problems.items()}
-    return Counting(settings.bot, statuses, contract.document["info"]["version"], block)
+    return Counting(settings.bot, statuses, contract.version, block)
 
 
 def _place(address: Address) -> dict[str, str]:

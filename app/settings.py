@@ -261,6 +261,11 @@ class Settings(EnvironmentSettings):
     metrics_host: Annotated[str, AfterValidator(values.listen_address)] = Field(
         "127.0.0.1", description="Address of that listener. Whoever can connect to it may read the metrics"
     )
+    traces: bool = Field(
+        default=False,
+        description="Send traces to an OpenTelemetry collector, which the variables `OTEL_...` name; needs "
+        "`scripts/setup telemetry`",
+    )
     log_level: Annotated[Level, _any_case(Level)] = Field(
         "info", description="Least severe level that is logged: `debug`, `info`, `warning` or `error`"
     )

@@ -46,6 +46,7 @@ _SLOW = {
         "live/test_secrets.py",
         "live/test_settings.py",  # programs
         "live/test_slow_clients.py",
+        "live/test_traces.py",  # programs
         "live/test_workers.py",  # programs
         "sdk",
         "storage/test_keys.py",  # programs

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Self
 
 import aiohttp
+from yarl import URL
 
 from app.bots.asking import Asking, Turn
 from app.bots.body import Body, Patience
@@ -22,7 +23,7 @@ from app.bots.waiting import Waiting
 from app.chat.errors import BotBusy, BotMisconfigured, BotSaidNothing, MessageRefused
 from app.chat.history import alternating
 from app.chat.model import Conversation, Finish, Usage
-from app.chat.watching import UNMEASURED, Measures
+from app.chat.watching import UNMEASURED, UNTRACED, Measures, UpstreamCall, UpstreamObserver
 
 _USAGE_PATIENCE = Patience(2)
 """After the finish reason only the usage may follow, which is not worth a longer wait."""
@@ -38,8 +39,10 @@ _logger = logging.getLogger(__name__)
 class OpenAI:
     """A bot. An async context manager that owns the HTTP client."""
 
-    def __init__(self, engine: Engine, measures: Measures = UNMEASURED) -> None:
+    def __init__(self, engine: Engine, measures: Measures = UNMEASURED, observer: UpstreamObserver = UNTRACED) -> None:
         """Does not connect yet."""
+        self._observer = observer
+        self._url = URL(engine.base_url)
         self._engine = engine
         self._measures = measures
         self._client = EngineClient(engine)
@@ -69,7 +72,7 @@ class OpenAI:
         said = Completion()
         try:
             while True:
-                with Call(self._measures) as call:
+                with Call(self._told(), self._measures, self._observer) as call:
                     work = self._answer(turn, place, call)
                     async with Waiting(work, self._engine.look_seconds, aiohttp.ClientResponse.close) as answer:
                         while not await answer.is_over():
@@ -81,6 +84,7 @@ class OpenAI:
                     try:
                         with self._client.body(response) as body:
                             while (text := await self._read(body, reader)) is not None:
+                                call.note(text)
                                 yield text
                                 if said.usage is not counted and said.usage is not None:
                                     counted = said.usage
@@ -94,11 +98,11 @@ class OpenAI:
                         if said.usage:
                             self._asking.learn(turn, said.usage)
                         finish = _finish(said, turn)
-                        call.end("completed")
+                        call.complete(said)
                         yield finish
                         return  # noqa: TRY300 - the end of the loop
                     except Trouble as trouble:
-                        call.end("failed")
+                        call.fail(trouble)
                         await self._put_another_way(turn, said, trouble)
         except Trouble as trouble:
             _tell(trouble, said)
@@ -106,9 +110,13 @@ class OpenAI:
         finally:
             place.leave()
 
+    def _told(self) -> UpstreamCall:
+        engine = self._engine
+        return UpstreamCall(self._url.host or "", self._url.port, engine.model, engine.max_tokens, engine.temperature)
+
     async def _answer(self, turn: Turn, place: "_Place", call: Call) -> aiohttp.ClientResponse:
         await place.enter()
-        call.begin()
+        turn.headers = call.begin()
         return await self._asking.answer(turn)
 
     async def _read(self, body: Body, reader: CompletionReader) -> str | None:

@@ -142,6 +142,8 @@ class ReplyRecord:
     """Whether the store has the reply, or may have it: from then on it is updated, never inserted."""
     origin: Origin | None = None
     """The request that started it. Not stored."""
+    trace_id: str | None = None
+    """The trace that it is in, if it is traced. Not stored."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,11 @@
 """What the domain tells whoever watches it: metrics, traces and the log. Who watches may neither wait nor raise."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from app.chat.errors import ChatError, ReplyInterrupted
-from app.chat.model import Done, End, ReplyRecord
+from app.chat.model import Done, End, ReplyRecord, Usage
 
 Outcome = Literal["completed", "cancelled", "abandoned", "failed", "interrupted"]
 """Of a reply: as its state, but with what was stopped because nobody read it apart from what was cancelled."""
@@ -51,6 +51,34 @@ class ReplyObserver(Protocol):
 
     def ended(self, record: ReplyRecord, ending: Ending) -> None:
         """The end is there; the record has it as well."""
+        ...
+
+
+@dataclass(slots=True, eq=False)
+class UpstreamCall:
+    """A request to an engine, and what is known of its response."""
+
+    host: str
+    port: int | None
+    model: str | None
+    """The one that is asked for; `None` for the first one that the engine lists."""
+    max_tokens: int | None
+    temperature: float | None
+    first_text_seconds: float | None = None
+    finish_reason: str | None = None
+    usage: Usage | None = None
+    error_code: str | None = None
+
+
+class UpstreamObserver(Protocol):
+    """Sees the requests to an engine."""
+
+    def call_began(self, call: UpstreamCall) -> Mapping[str, str]:
+        """It is about to be sent, in the task of its reply or one that this has started. Returns headers for it."""
+        ...
+
+    def call_ended(self, call: UpstreamCall, outcome: UpstreamOutcome) -> None:
+        """Its response is over."""
         ...
 
 
@@ -137,6 +165,19 @@ class Unmeasured:
 
 
 UNMEASURED: Measures = Unmeasured()
+
+
+class NoUpstreamObserver:
+    """`UpstreamObserver` for a service without traces."""
+
+    def call_began(self, call: UpstreamCall) -> Mapping[str, str]:  # noqa: ARG002 - nobody looks
+        """Nothing to add."""
+        return {}
+
+    def call_ended(self, call: UpstreamCall, outcome: UpstreamOutcome) -> None: ...
+
+
+UNTRACED: UpstreamObserver = NoUpstreamObserver()
 
 
 class ReplyObservers:

@@ -43,6 +43,11 @@ class Cells:
         family = next(family for family in self.families if family.name == name)
         return self._first[name] + family.series.index(values) * family.width
 
+    def exemplars(self, name: str, values: tuple[str, ...]) -> tuple[tuple[float, ...], int]:
+        """The bounds of a histogram, and where the exemplars of its buckets begin in a block."""
+        bounds = next(family for family in self.families if family.name == name).bounds
+        return bounds, self.place(name, values) + 1 + len(bounds) + 1
+
     def series(self, family: Family, values: tuple[str, ...]) -> list[Sequence[float]]:
         """The numbers of a series, of each process."""
         begin = self.place(family.name, values)

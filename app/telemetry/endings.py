@@ -30,8 +30,8 @@ class EndingsLog:
             more["problem"] = ending.error.code
         if (origin := record.origin) is not None:
             more["request_id"] = origin.request_id
-            if origin.trace_id is not None:
-                more["trace_id"] = origin.trace_id
+        if (trace_id := record.trace_id or (origin and origin.trace_id)) is not None:
+            more["trace_id"] = trace_id
         _log.info(
             "reply",
             reply_id=record.reply_id,

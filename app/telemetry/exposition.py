@@ -11,11 +11,12 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
+from prometheus_client.samples import Exemplar
 from prometheus_client.utils import floatToGoString
 
 from app.telemetry.cells import Cells
 from app.telemetry.metrics import DOWN
-from app.telemetry.table import Family
+from app.telemetry.table import EXEMPLAR, Family
 
 
 class Exposition(Collector):
@@ -88,8 +89,23 @@ class Exposition(Collector):
             added = [sum(numbers) for numbers in zip(*self._cells.series(family, values), strict=True)]
             # The count is that of the last bucket: it agrees with the others whenever this is read.
             counts = list(accumulate(added[1 : 1 + buckets]))
-            histogram.add_metric(values, list(zip(names, counts, strict=True)), added[0])
+            exemplars = self._exemplars(family, values) if family.has_exemplars else [None] * buckets
+            triples = zip(names, counts, exemplars, strict=True)
+            told = [(name, count, exemplar) if exemplar else (name, count) for name, count, exemplar in triples]
+            histogram.add_metric(values, told, added[0])
         return histogram
+
+    def _exemplars(self, family: Family, values: tuple[str, ...]) -> list[Exemplar | None]:
+        """The newest one of each bucket."""
+        numbers, words = self._cells.series(family, values), self._cells.words(family, values)
+        first, end = 1 + len(family.bounds) + 1, family.width
+        found: list[Exemplar | None] = []
+        for at in range(first, end, EXEMPLAR):
+            newest = max(range(len(numbers)), key=lambda process: numbers[process][at + 3])
+            moment = numbers[newest][at + 3]
+            trace_id = f"{words[newest][at]:016x}{words[newest][at + 1]:016x}"
+            found.append(Exemplar({"trace_id": trace_id}, numbers[newest][at + 2], moment) if moment else None)
+        return found
 
 
 def _longest_since(moments: Sequence[float]) -> float | None:

@@ -22,7 +22,7 @@ from app.chat.watching import (
     UpstreamOutcome,
 )
 from app.telemetry.cells import Cells
-from app.telemetry.table import FAILURES
+from app.telemetry.table import EXEMPLAR, FAILURES
 
 UP, DOWN = 2.0, 1.0
 """0 means that there is nothing to be up."""
@@ -55,6 +55,7 @@ class Metrics:
         self._lease = place("chat_lease_age_seconds")
         self._sealed = place("chat_orphans_sealed")
         self._first_word = self._histogram("chat_time_to_first_word_seconds", (bot,))
+        self._first_word_exemplars = self._cells.exemplars("chat_time_to_first_word_seconds", (bot,))
         self._duration = {each: self._histogram("chat_reply_duration_seconds", (each,)) for each in OUTCOMES}
         self._words = self._histogram("chat_reply_words")
         self._upstream = self._histograms("chat_upstream_seconds")
@@ -67,11 +68,13 @@ class Metrics:
     def began(self, record: ReplyRecord) -> None:
         """Nothing to count: `replies` has it."""
 
-    def first_word(self, record: ReplyRecord, seconds: float) -> None:  # noqa: ARG002 - a `ReplyObserver`'s
-        """See `ReplyObserver`."""
+    def first_word(self, record: ReplyRecord, seconds: float) -> None:
+        """See `ReplyObserver`. The last one of each bucket that is traced is an exemplar of it."""
         self._first_word(seconds)
+        if record.trace_id is not None:
+            self._keep_exemplar(record.trace_id, seconds)
 
-    def ended(self, record: ReplyRecord, ending: Ending) -> None:  # noqa: ARG002 - as above
+    def ended(self, record: ReplyRecord, ending: Ending) -> None:  # noqa: ARG002 - a `ReplyObserver`'s
         """See `ReplyObserver`."""
         self._own[self._replies[ending.outcome]] += 1
         if ending.error is not None:
@@ -122,6 +125,13 @@ class Metrics:
 
     def sealed(self, replies: int) -> None:
         self._own[self._sealed] += replies
+
+    def _keep_exemplar(self, trace_id: str, seconds: float) -> None:
+        bounds, first = self._first_word_exemplars
+        at = first + EXEMPLAR * bisect_left(bounds, seconds)
+        words = self._cells.own_words
+        words[at], words[at + 1] = int(trace_id[:16], 16), int(trace_id[16:], 16)
+        self._own[at + 2], self._own[at + 3] = seconds, time.time()
 
     async def keep_measuring_lag(self) -> None:
         """Never returns."""

@@ -39,6 +39,9 @@ Kind = Literal["counter", "gauge", "oldest", "all up", "histogram"]
 there is none: `oldest` holds a moment, and the longest time since then counts; `all up` is 1 if nobody says otherwise.
 """
 
+EXEMPLAR = 4
+"""Places of an exemplar: two for its trace's id, its value, and its time in seconds since 1970; 0 is none."""
+
 FAILURES: tuple[str, ...] = tuple(
     error.code
     for error in (
@@ -82,10 +85,10 @@ class Family:
 
     @property
     def width(self) -> int:
-        """Places for a series: of a histogram, the sum and the buckets, and four for the exemplar of each bucket."""
+        """Places for a series: of a histogram, the sum and the buckets, and then the exemplars of the buckets."""
         if self.kind != "histogram":
             return 1
-        return 1 + (5 if self.has_exemplars else 1) * (len(self.bounds) + 1)
+        return 1 + (1 + EXEMPLAR if self.has_exemplars else 1) * (len(self.bounds) + 1)
 
     @property
     def size(self) -> int:
