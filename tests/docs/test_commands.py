@@ -170,14 +170,19 @@ ELSEWHERE = {
 }
 """Snippets that are tried in another place."""
 
-INSTALLING = {
-    command.text: (install, page)
-    for pattern, install in FROM_NOTHING.items()
+_COMMANDS = [
+    (command.text, page)
     for page in reversed(PAGES.values())
     for block in page.blocks
     if block.language == "sh"
     for command in page.commands(block)
-    if re.fullmatch(pattern, command.text)
+]
+
+INSTALLING = {
+    command: (install, page)
+    for pattern, install in FROM_NOTHING.items()
+    for command, page in _COMMANDS
+    if re.fullmatch(pattern, command)
 }
 """What is on two pages is tried once."""
 
