@@ -117,7 +117,7 @@ def is_what_ci_runs(command: Command, reader: Reader) -> None:
 
 def is_tried_on_one_file(command: Command, reader: Reader) -> None:
     """Not all that it would."""
-    assert " passed" in reader.run(f"{command.text} tests/unit/test_words.py")
+    assert " passed" in reader.run(f"{command.text} tests/unit/test_ids.py")
 
 
 def collects_tests(command: Command, reader: Reader) -> None:
