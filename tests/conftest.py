@@ -8,7 +8,7 @@ from hypothesis import settings
 
 from app import logs
 from app.environment.variables import PREFIX
-from tests.support import forks
+from tests.support import forks, laws
 from tests.support.databases import KINDS, fresh_database_url, remove_all, use
 from tests.support.progress import Progress
 from tests.support.valkey import remove_shared
@@ -34,6 +34,7 @@ _SLOW = {
         "docs/test_recipes.py",
         "docs/test_snippets.py",  # Node
         "laws/test_bots.py",
+        "laws/test_cancel_elsewhere.py",  # waits for resume windows to end
         "laws/test_crash.py",
         "live/test_drain.py",
         "live/test_failover.py",  # servers of its own
@@ -82,6 +83,7 @@ _LONG = [
         "contract/test_statuses.py",
         "storage/test_keys.py",
         "laws/test_retries.py",
+        "laws/test_cancel_elsewhere.py",
         "sdk/test_page.py",
         "browser/test_hands.py",
         "live/test_slow_clients.py",
@@ -109,6 +111,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Create the profile for the laws: `@settings(settings.get_profile("laws"))`."""
+    laws.use(config.option.laws)
     if config.option.laws is None:
         config.option.laws = _LAWS_FAST if config.option.fast else _LAWS
     settings.register_profile("laws", max_examples=config.option.laws, deadline=None)
