@@ -46,6 +46,7 @@ _SLOW = {
         "live/test_secrets.py",
         "live/test_settings.py",  # programs
         "live/test_slow_clients.py",
+        "live/test_versions.py",  # programs
         "live/test_workers.py",  # programs
         "sdk",
         "storage/test_keys.py",  # programs
@@ -107,6 +108,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--fast", action="store_true", help="leave out what takes long, and try laws with few examples")
     parser.addoption("--laws", type=int, metavar="N", help=f"examples for each law (default: {_LAWS})")
     parser.addoption("--database", choices=KINDS, default=KINDS[0], help="where it does not matter (default: sqlite)")
+    parser.addoption("--previous", metavar="REVISION", help="of the repository: the version that is updated from")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -1,4 +1,4 @@
-"""Which versions can use these tables, besides the one that made them. Older ones than this refuse every newer revision."""
+"""Which older versions can use the tables. Those before this revision refuse every newer one."""
 
 import sqlalchemy as sa
 from alembic import op
