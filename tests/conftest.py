@@ -10,7 +10,7 @@ from hypothesis import settings
 
 from app import logs
 from app.environment.variables import PREFIX
-from tests.support import forks
+from tests.support import forks, laws
 from tests.support.databases import KINDS, fresh_database_url, remove_all, use
 from tests.support.progress import Progress
 from tests.support.valkey import remove_shared
@@ -36,6 +36,7 @@ _SLOW = {
         "docs/test_recipes.py",
         "docs/test_snippets.py",  # Node
         "laws/test_bots.py",
+        "laws/test_cancel_elsewhere.py",  # waits for resume windows to end
         "laws/test_crash.py",
         "live/test_drain.py",
         "live/test_failover.py",  # servers of its own
@@ -47,6 +48,7 @@ _SLOW = {
         "live/test_secrets.py",
         "live/test_settings.py",  # programs
         "live/test_slow_clients.py",
+        "live/test_versions.py",  # programs
         "live/test_workers.py",  # programs
         "sdk",
         "storage/test_keys.py",  # programs
@@ -84,6 +86,7 @@ _LONG = [
         "contract/test_statuses.py",
         "storage/test_keys.py",
         "laws/test_retries.py",
+        "laws/test_cancel_elsewhere.py",
         "sdk/test_page.py",
         "browser/test_hands.py",
         "live/test_slow_clients.py",
@@ -111,10 +114,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--fast", action="store_true", help="leave out what takes long, and try laws with few examples")
     parser.addoption("--laws", type=int, metavar="N", help=f"examples for each law (default: {_LAWS})")
     parser.addoption("--database", choices=KINDS, default=KINDS[0], help="where it does not matter (default: sqlite)")
+    parser.addoption("--previous", metavar="REVISION", help="of the repository: the version that is updated from")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Create the profile for the laws: `@settings(settings.get_profile("laws"))`."""
+    laws.use(config.option.laws)
     if config.option.laws is None:
         config.option.laws = _LAWS_FAST if config.option.fast else _LAWS
     settings.register_profile("laws", max_examples=config.option.laws, deadline=None)

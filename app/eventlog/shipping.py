@@ -56,6 +56,9 @@ end
 return refused
 """
 
+_THERE_ALREADY = (b"equal or smaller", b"exhausted the last possible ID")
+"""In the server's errors about an id that is not larger than the last one; the second where that is the end's."""
+
 Entry = tuple[str, str, str, str, int, bool]
 """The key after the prefix, the entry's id, its one field with a value, the expiry of all in seconds, and whether it
 may be the first one of its key."""
@@ -84,7 +87,7 @@ class Adder:
                 lost.add(index - 1)
             elif WRONG_TYPE.encode() in error:
                 self._tell(entries[index - 1][0])
-            elif b"equal or smaller" not in error:
+            elif not any(text in error for text in _THERE_ALREADY):
                 raise Refused(error)
         return lost
 

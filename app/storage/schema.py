@@ -10,7 +10,7 @@ PRINCIPAL_LENGTH = 80
 RUNNING = text("state = 'running'")
 """Of a message. To the letter, not as a parameter: else no plan could use the index that has only these."""
 
-REVISION = "0008"
+REVISION = "0009"
 """Of the migrations that lead to these tables."""
 
 metadata = MetaData(
@@ -115,5 +115,14 @@ word_budgets = Table(
     Column("words", BigInteger, nullable=False),
     Column("ends_ms", BigInteger, nullable=False),
     Index(None, "ends_ms"),
+    sqlite_with_rowid=False,
+)
+
+compatibility = Table(
+    "compatibility",
+    metadata,
+    # One row: the oldest revision whose version of the service can use these tables. A migration that takes away what
+    # an older version uses raises it.
+    Column("oldest", String(ID_LENGTH), primary_key=True),
     sqlite_with_rowid=False,
 )

@@ -151,6 +151,23 @@ async def test_what_another_program_has_written_concerns_no_other_reply(strange:
         assert followed[_OTHER].text() == logs[_OTHER].text()
 
 
+@pytest.mark.parametrize("strange", [("w", "}"), ("w", "[9]"), ("e", "{}"), ("e", "[" * 20_000), ("x", "x")])
+async def test_what_cannot_be_read_is_skipped(strange: tuple[str, str]) -> None:
+    """By whoever reads, and by whoever recovers what a dead instance has left."""
+    async with _two() as two:
+        log = MemoryReplyLog()
+        for entry_id, field, value in (
+            ("2-0", "w", '["so ","it "]'),
+            ("3-0", *strange),
+            ("4-0", "w", '["goes ","on "]'),
+        ):
+            await two.command("XADD", _PREFIX + _REPLY, entry_id, field, value)
+        two.reader.follow(_REPLY, log)
+        await _has(log, 4)
+        assert log.text() == "so it goes on "
+        assert await two.reader.fence(_REPLY) == ["so ", "it ", "goes ", "on "]
+
+
 async def test_a_key_that_is_in_the_way_may_go() -> None:
     """The reply is shared from then on."""
     async with _two() as two:
