@@ -39,6 +39,7 @@ _SLOW = {
         "live/test_drain.py",
         "live/test_failover.py",  # servers of its own
         "live/test_forward_proxies.py",  # programs
+        "live/test_inherited.py",  # programs
         "live/test_node.py",
         "live/test_retries.py",
         "live/test_openai_secrets.py",
