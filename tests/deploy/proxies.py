@@ -28,7 +28,7 @@ BELOW = "/chat"
 """The path below which the files serve it, too."""
 
 _PATIENCE_SECONDS = 60.0
-_SYSTEM = os.pathsep.join([os.environ.get("PATH", ""), str(Path(sys.prefix, "bin")), "/usr/sbin"])
+SYSTEM = os.pathsep.join([os.environ.get("PATH", ""), str(Path(sys.prefix, "bin")), "/usr/sbin"])
 _MODULES = ("mpm_event", "authz_core", "headers", "http2", "proxy", "proxy_http", "ssl")
 
 Changes = Mapping[str, str]
@@ -115,7 +115,7 @@ class Proxy:
 
 def is_here(name: str) -> bool:
     """Whether this machine has it."""
-    return shutil.which(KINDS[name].program, path=_SYSTEM) is not None
+    return shutil.which(KINDS[name].program, path=SYSTEM) is not None
 
 
 @contextmanager
@@ -144,7 +144,7 @@ def started(name: str, program: str, prepared: Callable[[str, int, Path], list[s
 
     Skips the test if this machine has no such program.
     """
-    found = shutil.which(program, path=_SYSTEM)
+    found = shutil.which(program, path=SYSTEM)
     if found is None:
         pytest.skip(f"there is no {program} on this machine")
     with tempfile.TemporaryDirectory(prefix=f"{name}-", dir=folder(), ignore_cleanup_errors=True) as made:
