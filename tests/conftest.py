@@ -32,6 +32,7 @@ _SLOW = {
         "contract/test_lint.py",  # Node
         "contract/test_strangers.py",  # programs
         "contract/test_the_tests_bite.py",
+        "deploy",  # servers of its own
         "docs/test_commands.py",
         "docs/test_recipes.py",
         "docs/test_snippets.py",  # Node
@@ -41,6 +42,7 @@ _SLOW = {
         "live/test_drain.py",
         "live/test_failover.py",  # servers of its own
         "live/test_forward_proxies.py",  # programs
+        "live/test_inherited.py",  # programs
         "live/test_node.py",
         "live/test_retries.py",
         "live/test_openai_secrets.py",
@@ -70,6 +72,8 @@ _LONG = [
         "docs/test_commands.py",
         "sdk/test_table.py",
         "verify/test_holding.py",
+        "deploy/test_proxies.py",
+        "deploy/test_verifying.py",
         "storage/test_leases.py",
         "contract/test_fuzzing.py",
         "contract/test_strangers.py",
