@@ -7,6 +7,18 @@ from typing import Annotated, Literal
 from pydantic import MISSING, BaseModel, ConfigDict, Field
 from typing_extensions import TypeAliasType
 
+ReplyId = TypeAliasType(
+    "ReplyId",
+    Annotated[
+        str,
+        Field(
+            description="The id of a reply, 32 hexadecimal digits.",
+            examples=["5f0c2ab4e1d94c0f8a36b7d2c9e4f1a0"],
+            pattern="^[0-9a-f]{32}$",
+        ),
+    ],
+)
+
 
 class Usage(BaseModel):
     model_config = ConfigDict(
@@ -154,48 +166,17 @@ class ConversationPage(BaseModel):
     ] = MISSING
 
 
-class Message(BaseModel):
+class Branches(BaseModel):
     model_config = ConfigDict(
         validate_by_name=True,
     )
-    role: Annotated[Literal["user", "assistant"], Field(description="Who wrote it.")]
-    text: Annotated[str, Field(description="The text. For a reply that did not complete, the text up to its end.")]
-    created_at: Annotated[
-        str,
+    index: Annotated[int, Field(description="Which of the branches this message begins, from 0.", ge=0, le=999999999)]
+    reply_ids: Annotated[
+        list[ReplyId],
         Field(
-            description="When the user's message was sent; the same time for its reply.",
-            pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z$",
+            description="An id for each branch, in the order in which they were begun: its first reply.\n", min_length=2
         ),
     ]
-    reply_id: Annotated[
-        str | MISSING,
-        Field(
-            description="The id of a reply, 32 hexadecimal digits.",
-            examples=["5f0c2ab4e1d94c0f8a36b7d2c9e4f1a0"],
-            pattern="^[0-9a-f]{32}$",
-        ),
-    ] = MISSING
-    state: Annotated[
-        Literal["running", "completed", "cancelled", "failed", "interrupted"] | MISSING,
-        Field(
-            description="`running`; or how the reply ended: `completed`, `cancelled` (before its end), `failed`, or `interrupted` by a\ncrash of the server.\n"
-        ),
-    ] = MISSING
-    words: Annotated[
-        int | MISSING,
-        Field(
-            description="The number of words of the reply so far, which is the number in the id of the last one.",
-            ge=0,
-            le=9999999999,
-        ),
-    ] = MISSING
-    finish_reason: Annotated[
-        Literal["stop", "length", "content_filter", "cancelled", "abandoned"] | str | MISSING,
-        Field(
-            description="Why a reply ended: `stop` (the bot was done), `length` (a limit on the reply's length was reached),\n`content_filter` (a filter of the model ended it), `cancelled` (somebody cancelled it), `abandoned` (nobody read\nit any more). Later versions may add reasons.\n"
-        ),
-    ] = MISSING
-    usage: Usage | MISSING = MISSING
 
 
 class Health(BaseModel):
@@ -241,19 +222,35 @@ class ChatRequest(BaseModel):
         validate_by_name=True,
     )
     user_message: Annotated[
-        str,
+        str | MISSING,
         Field(
-            description="The message: 1 to 16,000 characters, at least one of them not white space, none of them NUL.\n",
+            description="The message: 1 to 16,000 characters, at least one of them not white space, none of them NUL. Required unless\n`regenerates` is there.\n",
             examples=["hello"],
             max_length=16000,
             min_length=1,
             pattern="^[\\u0009-\\u000D\\u001C-\\u0020\\u0085\\u00A0\\u1680\\u2000-\\u200A\\u2028\\u2029\\u202F\\u205F\\u3000\\uFEFF]*[^\\u0000\\u0009-\\u000D\\u001C-\\u0020\\u0085\\u00A0\\u1680\\u2000-\\u200A\\u2028\\u2029\\u202F\\u205F\\u3000\\uFEFF][^\\u0000]*$",
         ),
-    ]
+    ] = MISSING
     conversation_id: Annotated[
         str | MISSING,
         Field(
             description="The id of a conversation, 32 hexadecimal digits. In a request, the conversation to continue; leave it out to\nstart a new one.\n",
+            pattern="^[0-9a-f]{32}$",
+        ),
+    ] = MISSING
+    edits: Annotated[
+        str | MISSING,
+        Field(
+            description="The id of a reply. The message that it answers is edited: `user_message` begins a branch beside that message.\n`conversation_id` can be left out.\n",
+            examples=["5f0c2ab4e1d94c0f8a36b7d2c9e4f1a0"],
+            pattern="^[0-9a-f]{32}$",
+        ),
+    ] = MISSING
+    regenerates: Annotated[
+        str | MISSING,
+        Field(
+            description="The id of a reply, which may have failed. The message that it answers is answered anew, on a branch beside that\nreply. `conversation_id` can be left out; `user_message` and `edits` must be.\n",
+            examples=["5f0c2ab4e1d94c0f8a36b7d2c9e4f1a0"],
             pattern="^[0-9a-f]{32}$",
         ),
     ] = MISSING
@@ -271,42 +268,74 @@ class ChatRequest(BaseModel):
     ] = "refuse"
 
 
-class Conversation(BaseModel):
+class ConversationUpdate(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        validate_by_name=True,
+    )
+    title: Annotated[
+        str | MISSING,
+        Field(
+            description="The title: 1 to 80 characters, at least one of them not white space, none of them NUL. White space is trimmed,\nand becomes one space between words.\n",
+            examples=["Small talk"],
+            max_length=80,
+            min_length=1,
+            pattern="^[\\u0009-\\u000D\\u001C-\\u0020\\u0085\\u00A0\\u1680\\u2000-\\u200A\\u2028\\u2029\\u202F\\u205F\\u3000\\uFEFF]*[^\\u0000\\u0009-\\u000D\\u001C-\\u0020\\u0085\\u00A0\\u1680\\u2000-\\u200A\\u2028\\u2029\\u202F\\u205F\\u3000\\uFEFF][^\\u0000]*$",
+        ),
+    ] = MISSING
+    branch: Annotated[
+        str | MISSING,
+        Field(
+            description="The id of a reply of the conversation. The branch with it is chosen, up to the newest message behind it.\n",
+            examples=["5f0c2ab4e1d94c0f8a36b7d2c9e4f1a0"],
+            pattern="^[0-9a-f]{32}$",
+        ),
+    ] = MISSING
+
+
+class Message(BaseModel):
     model_config = ConfigDict(
         validate_by_name=True,
     )
-    conversation_id: Annotated[
-        str,
-        Field(
-            description="The id of a conversation, 32 hexadecimal digits. In a request, the conversation to continue; leave it out to\nstart a new one.\n",
-            pattern="^[0-9a-f]{32}$",
-        ),
-    ]
-    title: Annotated[str, Field(description="The beginning of the first message.", max_length=80)]
+    role: Annotated[Literal["user", "assistant"], Field(description="Who wrote it.")]
+    text: Annotated[str, Field(description="The text. For a reply that did not complete, the text up to its end.")]
     created_at: Annotated[
         str,
         Field(
-            description="When the conversation began.",
+            description="When the user's message was sent; the same time for its reply.",
             pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z$",
         ),
     ]
-    updated_at: Annotated[
-        str,
-        Field(
-            description="When the last message was sent.",
-            pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z$",
-        ),
-    ]
-    messages: Annotated[
-        list[Message], Field(description="The messages on this page, in the order that was asked for.", max_length=100)
-    ]
-    next_cursor: Annotated[
+    reply_id: Annotated[
         str | MISSING,
         Field(
-            description="The cursor of the next page, in the same order. Absent on the last page.",
-            pattern="^(0|[1-9][0-9]{0,8})$",
+            description="The id of a reply, 32 hexadecimal digits.",
+            examples=["5f0c2ab4e1d94c0f8a36b7d2c9e4f1a0"],
+            pattern="^[0-9a-f]{32}$",
         ),
     ] = MISSING
+    state: Annotated[
+        Literal["running", "completed", "cancelled", "failed", "interrupted"] | MISSING,
+        Field(
+            description="`running`; or how the reply ended: `completed`, `cancelled` (before its end), `failed`, or `interrupted` by a\ncrash of the server.\n"
+        ),
+    ] = MISSING
+    words: Annotated[
+        int | MISSING,
+        Field(
+            description="The number of words of the reply so far, which is the number in the id of the last one.",
+            ge=0,
+            le=9999999999,
+        ),
+    ] = MISSING
+    finish_reason: Annotated[
+        Literal["stop", "length", "content_filter", "cancelled", "abandoned"] | str | MISSING,
+        Field(
+            description="Why a reply ended: `stop` (the bot was done), `length` (a limit on the reply's length was reached),\n`content_filter` (a filter of the model ended it), `cancelled` (somebody cancelled it), `abandoned` (nobody read\nit any more). Later versions may add reasons.\n"
+        ),
+    ] = MISSING
+    usage: Usage | MISSING = MISSING
+    branches: Branches | MISSING = MISSING
 
 
 class Problem(BaseModel):
@@ -442,3 +471,41 @@ class Reply(BaseModel):
         ),
     ] = MISSING
     problem: Problem | MISSING = MISSING
+
+
+class Conversation(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    conversation_id: Annotated[
+        str,
+        Field(
+            description="The id of a conversation, 32 hexadecimal digits. In a request, the conversation to continue; leave it out to\nstart a new one.\n",
+            pattern="^[0-9a-f]{32}$",
+        ),
+    ]
+    title: Annotated[str, Field(description="The beginning of the first message.", max_length=80)]
+    created_at: Annotated[
+        str,
+        Field(
+            description="When the conversation began.",
+            pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z$",
+        ),
+    ]
+    updated_at: Annotated[
+        str,
+        Field(
+            description="When the last message was sent.",
+            pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z$",
+        ),
+    ]
+    messages: Annotated[
+        list[Message], Field(description="The messages on this page, in the order that was asked for.", max_length=100)
+    ]
+    next_cursor: Annotated[
+        str | MISSING,
+        Field(
+            description="The cursor of the next page, in the same order. Absent on the last page.",
+            pattern="^(0|[1-9][0-9]{0,8})$",
+        ),
+    ] = MISSING

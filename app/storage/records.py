@@ -59,7 +59,7 @@ def record_writer(owner: Owner, *, is_fenced: bool) -> Prepare:
             (forget_key, replaced),
             (add_conversation, [_conversation_row(record) for record in new if record.position == 0]),
             (touch, [_touch(record) for record in new if record.position > 0 or record.replaces]),
-            (add_user_message, [_user_row(record) for record in new]),
+            (add_user_message, [_user_row(record) for record in new if record.answers is None]),
             (add_reply, [_reply_row(record, name) for record in new]),
             (add_key, [_key_row(record) for record in new if record.idempotency]),
             (update_reply, [_reply_update(record, name) for record in records if record.stored]),
@@ -140,6 +140,7 @@ def _user_row(record: ReplyRecord) -> _Row:
         "role": "user",
         "text": record.user_message,
         "created_ms": record.created_ms,
+        "follows": record.follows,
     }
 
 
@@ -151,6 +152,7 @@ def _reply_row(record: ReplyRecord, owner: str) -> _Row:
         "created_ms": record.created_ms,
         "reply_id": record.reply_id,
         "owner": owner,
+        "follows": record.answers,
     }
 
 

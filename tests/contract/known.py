@@ -12,6 +12,8 @@ from tests.support.asgi import Whole
 from tests.support.server import LiveServer
 
 _JSON = "Content-Type: application/json"
+_MESSAGE = b'{"user_message": "hello"}'
+_BODIES = {"updateConversation": b'{"title": "hello"}'}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class Known:
         """Send a request about the known data, or about other `ids`."""
         method, path = PLACES[operation_id]
         target = path.format(reply_id=ids or self.reply_id, conversation_id=ids or self.conversation_id)
-        message = body or (b'{"user_message": "hello"}' if "requestBody" in OPERATIONS[operation_id] else b"")
+        message = body or (_BODIES.get(operation_id, _MESSAGE) if "requestBody" in OPERATIONS[operation_id] else b"")
         return exchange(self.server.port, request(method, target + query, [_JSON, *headers], message))
 
 
