@@ -133,6 +133,7 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None) -> Fast
             history.get_conversation,
             history.update_conversation,
             history.delete_conversation,
+            history.delete_conversations,
             health.get_health,
             health.get_readiness,
         ],

@@ -134,7 +134,13 @@ class ConversationSummary(BaseModel):
             pattern="^[0-9a-f]{32}$",
         ),
     ]
-    title: Annotated[str, Field(description="The beginning of the first message.", max_length=80)]
+    title: Annotated[
+        str,
+        Field(
+            description="What the conversation is called: as it was renamed, or else the beginning of the first message, on one line and\nwithout Markdown's marks.\n",
+            max_length=80,
+        ),
+    ]
     created_at: Annotated[
         str,
         Field(
@@ -484,7 +490,13 @@ class Conversation(BaseModel):
             pattern="^[0-9a-f]{32}$",
         ),
     ]
-    title: Annotated[str, Field(description="The beginning of the first message.", max_length=80)]
+    title: Annotated[
+        str,
+        Field(
+            description="What the conversation is called: as it was renamed, or else the beginning of the first message, on one line and\nwithout Markdown's marks.\n",
+            max_length=80,
+        ),
+    ]
     created_at: Annotated[
         str,
         Field(

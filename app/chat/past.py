@@ -65,6 +65,12 @@ class PastReplies:
             if reply.record.conversation_id == conversation_id:
                 self._forget(reply_id)
 
+    def forget_principal(self, principal: Principal, begun_before_ms: int) -> None:
+        """Drop the replies of a principal's conversations that are all deleted."""
+        for reply_id, (_, reply) in list(self._ended.items()):
+            if reply.record.principal == principal and reply.record.created_ms < begun_before_ms:
+                self._forget(reply_id)
+
     async def read_back(self, reply_id: str, principal: Principal) -> RunningReply:
         """A reply from the store, split into the same words as when it was generated.
 

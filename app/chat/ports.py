@@ -194,6 +194,13 @@ class Store(Protocol):
         """
         ...
 
+    async def delete_some(self, principal: Principal, begun_before_ms: int) -> tuple[int, list[str]]:
+        """Delete some of a principal's conversations that were begun before; none are left if it deletes none.
+
+        Returns how many it deleted, and the ids of replies as `delete` does.
+        """
+        ...
+
     async def delete(self, conversation_id: str, principal: Principal) -> list[str]:
         """Delete a principal's conversation with all its messages.
 

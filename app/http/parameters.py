@@ -96,6 +96,11 @@ def messages_page(scope: Scope) -> MessagesPage:
     return MessagesPage(_page_limit(query), int(match[0]) if match else None, newest_first, branch)
 
 
+def refuse_query(scope: Scope) -> None:
+    """Raises `RequestError` for any parameter, such as a filter that the client believes in."""
+    _query(scope)
+
+
 def _query(scope: Scope, *names: str) -> dict[str, str]:
     """The parameters of the query. Only these names are allowed, each at most once."""
     pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True, encoding="latin-1")

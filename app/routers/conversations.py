@@ -14,7 +14,7 @@ from app.chat.errors import ConversationNotFound
 from app.chat.ports import Store
 from app.chat.replies import Replies
 from app.http.body import BodyReader
-from app.http.parameters import list_page, messages_page, path_id
+from app.http.parameters import list_page, messages_page, path_id, refuse_query
 from app.http.shapes import conversation_shape, page_shape, summary_shape
 from generated.models import ConversationUpdate, FieldError
 
@@ -50,6 +50,12 @@ class ConversationsRouter:
             branch=None if body.branch is MISSING else body.branch,
         )
         return _json(request, summary_shape(conversation))
+
+    async def delete_conversations(self, request: Request) -> Response:
+        """Delete all of the caller's conversations."""
+        refuse_query(request.scope)
+        await self.replies.delete_conversations(_principal(request))
+        return Response(status_code=request.scope["route"].status_code)
 
     async def delete_conversation(self, request: Request) -> Response:
         """Delete a conversation."""

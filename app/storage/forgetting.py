@@ -41,6 +41,15 @@ def forget(connection: Connection, conversation_ids: Sequence[str]) -> tuple[int
     return gone.rowcount, running
 
 
+def forget_some(connection: Connection, principal: str, begun_before_ms: int) -> tuple[int, list[str]]:
+    """Forget some of a principal's conversations that were begun before."""
+    columns = conversations.c
+    theirs = select(columns.id).where(columns.principal == principal, columns.created_ms < begun_before_ms)
+    oldest_first = theirs.order_by(columns.updated_ms, columns.id)  # by the index, and not by reading everybody's
+    found = connection.scalars(oldest_first.limit(_AT_ONCE)).all()
+    return forget(connection, found) if found else (0, [])
+
+
 def purge_step(connection: Connection, older_than_ms: int, principal: str) -> tuple[int, str | None]:
     """One step, and whose turn it is then. To find them by time alone, of all, would take one more index."""
     theirs = select(conversations.c.id).where(conversations.c.principal == principal)

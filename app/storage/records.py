@@ -20,9 +20,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app.chat.model import ReplyRecord
+from app.chat.titles import title_of
 from app.storage.instances import fence
 from app.storage.owner import Owner
-from app.storage.schema import RUNNING, TITLE_LENGTH, conversations, idempotency_keys, messages
+from app.storage.schema import RUNNING, conversations, idempotency_keys, messages
 from app.storage.writer import Prepare, Work
 
 _Row = dict[str, object]
@@ -119,10 +120,9 @@ _TOUCH = update(conversations).where(conversations.c.id == bindparam("of")).valu
 
 
 def _conversation_row(record: ReplyRecord) -> _Row:
-    title = " ".join(record.user_message.split())[:TITLE_LENGTH]
     return {
         "id": record.conversation_id,
-        "title": title,
+        "title": title_of(record.user_message),
         "created_ms": record.created_ms,
         "updated_ms": record.created_ms,
         "principal": record.principal.name,

@@ -2,8 +2,9 @@
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, MetaData, String, Table, Text, text
 
+from app.chat.titles import TITLE_LENGTH
+
 ID_LENGTH = 32
-TITLE_LENGTH = 80
 KEY_LENGTH = 255
 PRINCIPAL_LENGTH = 80
 

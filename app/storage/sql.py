@@ -38,7 +38,7 @@ from app.chat.model import (
     Where,
 )
 from app.storage import branching
-from app.storage.forgetting import forget, purge_step, request_cancellation, tell_owners
+from app.storage.forgetting import forget, forget_some, purge_step, request_cancellation, tell_owners
 from app.storage.schema import conversations, idempotency_keys, messages, readings
 from app.storage.transactions import Transactions, answered
 from app.storage.writability import Writability
@@ -210,6 +210,10 @@ class SqlStore:
             return running
 
         return await self._connected(write)
+
+    async def delete_some(self, principal: Principal, begun_before_ms: int) -> tuple[int, list[str]]:
+        """Forget some of a principal's conversations."""
+        return await self._connected(partial(forget_some, principal=principal.name, begun_before_ms=begun_before_ms))
 
     async def purge(self, older_than_ms: int) -> int:
         """Forget conversations that nobody has spoken in since. Returns how many."""

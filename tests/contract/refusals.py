@@ -16,6 +16,7 @@ _ASKED = {
     "listConversations": get("/api/conversations"),
     "getConversation": get(f"/api/conversations/{NOBODY}"),
     "updateConversation": patch(f"/api/conversations/{NOBODY}", '{"title": "hello"}'),
+    "deleteConversations": delete("/api/conversations"),
     "deleteConversation": delete(f"/api/conversations/{NOBODY}"),
 }
 GUARDED = _ASKED | {HEADS[name]: asked.head() for name, asked in _ASKED.items() if name in HEADS}
