@@ -194,10 +194,10 @@ class Store(Protocol):
         """
         ...
 
-    async def delete_some(self, principal: Principal, begun_before_ms: int) -> tuple[int, list[str]]:
-        """Delete some of a principal's conversations that were begun before; none are left if it deletes none.
+    async def delete_some(self, principal: Principal) -> tuple[Sequence[str], list[str]]:
+        """Delete some of a principal's conversations, if there are any.
 
-        Returns how many it deleted, and the ids of replies as `delete` does.
+        Returns their ids, and those of replies as `delete` does.
         """
         ...
 

@@ -6,7 +6,6 @@ the task is cancelled, and the bot with it.
 """
 
 import asyncio
-import time
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from types import TracebackType
@@ -161,22 +160,24 @@ class Replies:
         for reply_id in await self._store.delete(conversation_id, principal):
             self._shared.ask_to_cancel(reply_id)
         await self._silence(conversation_id, principal)  # another reply may have started meanwhile
-        self._past.forget_conversation(conversation_id)
+        self._past.forget_conversations([conversation_id])
 
     async def delete_conversations(self, principal: Principal) -> None:
-        """Delete all conversations that a principal has now, and stop the replies running in them.
+        """Delete all conversations of a principal, and stop the replies running in them.
 
         Raises `StorageUnavailable`; some may have been deleted then.
         """
-        now_ms = time.time_ns() // 1_000_000 + 1
-        await self._silence_all(principal, now_ms)
-        count = 1
-        while count:
-            count, running = await self._store.delete_some(principal, now_ms)
+        theirs = [reply for reply in self._registry.running if reply.record.principal == principal]
+        await asyncio.gather(*map(self._cancelled, theirs))
+        while True:
+            deleted, running = await self._store.delete_some(principal)
+            if not deleted:
+                return
             for reply_id in running:
                 self._shared.ask_to_cancel(reply_id)
-        await self._silence_all(principal, now_ms)
-        self._past.forget_principal(principal, now_ms)
+            for conversation_id in deleted:
+                await self._silence(conversation_id, principal)  # another reply may have started meanwhile
+            self._past.forget_conversations(frozenset(deleted))
 
     def leave(self, reply: RunningReply) -> None:
         """Remove a reader. After the last one, the reply stops unless a reader returns in time."""
@@ -239,11 +240,6 @@ class Replies:
     async def _silence(self, conversation_id: str, principal: Principal) -> None:
         if (reply := self._registry.running_in(conversation_id, principal)) is not None:
             await self._cancelled(reply)
-
-    async def _silence_all(self, principal: Principal, begun_before_ms: int) -> None:
-        running = [reply for reply in self._registry.running if reply.record.created_ms < begun_before_ms]
-        theirs = [reply for reply in running if reply.record.principal == principal]
-        await asyncio.gather(*map(self._cancelled, theirs))
 
     @staticmethod
     async def _cancelled(reply: RunningReply) -> None:

@@ -41,13 +41,12 @@ def forget(connection: Connection, conversation_ids: Sequence[str]) -> tuple[int
     return gone.rowcount, running
 
 
-def forget_some(connection: Connection, principal: str, begun_before_ms: int) -> tuple[int, list[str]]:
-    """Forget some of a principal's conversations that were begun before."""
-    columns = conversations.c
-    theirs = select(columns.id).where(columns.principal == principal, columns.created_ms < begun_before_ms)
-    oldest_first = theirs.order_by(columns.updated_ms, columns.id)  # by the index, and not by reading everybody's
-    found = connection.scalars(oldest_first.limit(_AT_ONCE)).all()
-    return forget(connection, found) if found else (0, [])
+def forget_some(connection: Connection, principal: str) -> tuple[Sequence[str], list[str]]:
+    """Forget some of a principal's conversations. Returns their ids, and what `forget` does."""
+    theirs = select(conversations.c.id).where(conversations.c.principal == principal)
+    in_order = theirs.order_by(conversations.c.updated_ms)  # so that the index finds them
+    found = connection.scalars(in_order.limit(_AT_ONCE)).all()
+    return found, forget(connection, found)[1] if found else []
 
 
 def purge_step(connection: Connection, older_than_ms: int, principal: str) -> tuple[int, str | None]:

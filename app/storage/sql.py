@@ -211,9 +211,9 @@ class SqlStore:
 
         return await self._connected(write)
 
-    async def delete_some(self, principal: Principal, begun_before_ms: int) -> tuple[int, list[str]]:
+    async def delete_some(self, principal: Principal) -> tuple[Sequence[str], list[str]]:
         """Forget some of a principal's conversations."""
-        return await self._connected(partial(forget_some, principal=principal.name, begun_before_ms=begun_before_ms))
+        return await self._connected(partial(forget_some, principal=principal.name))
 
     async def purge(self, older_than_ms: int) -> int:
         """Forget conversations that nobody has spoken in since. Returns how many."""
