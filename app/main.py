@@ -109,9 +109,10 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None) -> Fast
     app.state.gate = gate
     app.state.database = _place(address)
     pacing = Pacing(settings.first_word_seconds, settings.heartbeat_seconds, Joining(settings.join_seconds))
+    bodies = BodyReader(settings.max_body_bytes, settings.request_seconds)
     chat = ChatRouter(
         replies=replies,
-        bodies=BodyReader(settings.max_body_bytes, settings.request_seconds),
+        bodies=bodies,
         problems=problems,
         pacing=pacing,
         limits=limits,
@@ -119,7 +120,7 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None) -> Fast
         reply_location=contract.reference("createReply", to="getReply"),
     )
     again = RepliesRouter(replies, problems, pacing, contract.reference("streamReply", to="streamReply"))
-    history = ConversationsRouter(database.store, replies)
+    history = ConversationsRouter(database.store, replies, bodies)
     health = HealthRouter(replies, database.store, bot)
     contract.bind(
         app,
@@ -131,7 +132,9 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None) -> Fast
             again.cancel_reply,
             history.list_conversations,
             history.get_conversation,
+            history.update_conversation,
             history.delete_conversation,
+            history.delete_conversations,
             health.get_health,
             health.get_readiness,
         ],

@@ -94,6 +94,14 @@ def methods_of(path: str) -> set[str]:
     return {method for method, its_path in PLACES.values() if its_path == path}
 
 
+def body_of(operation_id: str) -> bytes:
+    """The first example of its request body; empty if it has none."""
+    if "requestBody" not in OPERATIONS[operation_id]:
+        return b""
+    examples = resolved(OPERATIONS[operation_id]["requestBody"])["content"]["application/json"]["examples"]
+    return json.dumps(next(iter(examples.values()))["value"]).encode()
+
+
 def check_problem(answer: Whole) -> Problem:
     """Check an error response against what the document says about all errors.
 
