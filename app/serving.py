@@ -16,7 +16,7 @@ from app.server.connection import bounded_protocol
 from app.server.draining import Server
 from app.server.files import allow_files
 from app.server.lifespan import Lifespan, use
-from app.server.listening import bound, is_public, listen, url
+from app.server.listening import bound, inherited, is_public, listen, url
 from app.server.refusals import Refusals
 from app.settings import Settings
 
@@ -46,7 +46,8 @@ def serve(settings: Settings, app: FastAPI) -> int:
         )
 
     allow_files(settings.max_open_streams)
-    sockets = bound(settings.host, settings.port)  # before there is a database, which another program may be using
+    # Before there is a database, which another program may be using.
+    sockets = inherited() or bound(settings.host, settings.port)
     for_metrics: list[socket] = []
     try:
         for_metrics = bound_for_metrics(settings)

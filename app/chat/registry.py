@@ -16,10 +16,12 @@ class Registry:
         """Start empty; `measures` are told how many there are."""
         self._measures = measures
         self._open: set[RunningReply] = set()
+        self._own: set[RunningReply] = set()
+        """Those of them that no other instance generates."""
         self._by_id: dict[str, RunningReply] = {}
         self._by_conversation: dict[str, RunningReply] = {}
         self._by_key: dict[str, RunningReply] = {}
-        self._emptied = asyncio.Event()
+        self._settled = asyncio.Event()
 
     def __len__(self) -> int:
         """How many replies are open."""
@@ -33,7 +35,7 @@ class Registry:
     def add(self, reply: RunningReply) -> None:
         """Add a reply whose generation starts."""
         record = reply.record
-        self._open.add(reply)
+        self._add(reply)
         self._by_id[record.reply_id] = reply
         self._by_conversation[record.conversation_id] = reply
         if record.idempotency is not None:
@@ -52,9 +54,8 @@ class Registry:
     def attach(self, reply: RunningReply) -> None:
         """Add a reader."""
         reply.readers += 1
-        if reply not in self._open:
-            self._open.add(reply)
-            self._measures.replies(len(self._by_id), len(self._open))
+        self._add(reply)
+        self._measures.replies(len(self._by_id), len(self._open))
         if reply.leaving is not None:
             reply.leaving.cancel()
             reply.leaving = None
@@ -63,15 +64,16 @@ class Registry:
         """Close the reply if it is neither generated nor read any more."""
         if reply.readers == 0 and reply.task is None:
             self._open.discard(reply)
+            self._own.discard(reply)
             self._measures.replies(len(self._by_id), len(self._open))
-            if not self._open:
-                self._emptied.set()
+            if not self._own:
+                self._settled.set()
 
-    async def emptied(self) -> None:
-        """Return when no reply is open."""
-        if self._open:
-            self._emptied.clear()
-            await self._emptied.wait()
+    async def settled(self) -> None:
+        """Return when no reply is open, but for those that other instances generate."""
+        if self._own:
+            self._settled.clear()
+            await self._settled.wait()
 
     def with_id(self, reply_id: str) -> RunningReply | None:
         """The running reply with this id, whoever owns it."""
@@ -90,3 +92,8 @@ class Registry:
         """Raise `ConversationBusy` if a reply is running in a principal's conversation."""
         if (reply := self.running_in(conversation_id, principal)) is not None:
             raise ConversationBusy(reply.reply_id)
+
+    def _add(self, reply: RunningReply) -> None:
+        self._open.add(reply)
+        if not reply.is_remote:
+            self._own.add(reply)

@@ -201,10 +201,11 @@ class RunningReply:
             self._held += words
 
     def _release(self) -> None:
-        if self._held and not self.first_word_at:
-            self._note_first_word()
-        self.log.append(self._held)  # also if there are none: readers wait for the acknowledgement as well
-        self._held = []
+        if self.log.end is None:
+            if self._held and not self.first_word_at:
+                self._note_first_word()
+            self.log.append(self._held)  # also if there are none: readers wait for the acknowledgement as well
+            self._held = []
 
     def _note_first_word(self) -> None:
         self.first_word_at = perf_counter()

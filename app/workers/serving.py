@@ -10,7 +10,7 @@ from app.announcement import announce
 from app.chat.errors import Misconfigured
 from app.main import create_app
 from app.scraping import bound_for_metrics, metrics_url
-from app.server.listening import bound, listen, url
+from app.server.listening import bound, inherited, listen, url
 from app.serving import look_for_credentials
 from app.settings import Settings
 from app.workers.channel import Ready
@@ -39,7 +39,7 @@ def serve_with_workers(settings: Settings) -> int:
             "CHAT_WORKERS: several workers share a PostgreSQL database; SQLite is for one process. "
             "Next: CHAT_DATABASE_URL=postgresql://USER@HOST/NAME, or CHAT_WORKERS=1"
         )
-    sockets = bound(settings.host, settings.port)
+    sockets = inherited() or bound(settings.host, settings.port)
     for_metrics: list[socket] = []
 
     def begin(first: Ready, pids: Sequence[int]) -> None:
