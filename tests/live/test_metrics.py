@@ -204,6 +204,26 @@ def test_a_port_that_is_taken_is_one_line(workers: int) -> None:
     )
 
 
+def test_the_services_own_port_is_one_line() -> None:
+    """Both would be bound, and one of them would blame another program."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    run = subprocess.run(
+        [sys.executable, "-m", "app", "--port", str(port)],
+        cwd=ROOT,
+        env=os.environ | {"CHAT_METRICS_PORT": str(port), "CHAT_DATABASE_URL": fresh_database_url()},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+    assert run.returncode == 2
+    assert run.stderr == (
+        "CHAT_METRICS_PORT: this is the service's own port, which has GET /metrics as well. "
+        "Next: set another port, or leave it unset\n"
+    )
+
+
 def test_replies_that_a_crash_has_left_are_counted() -> None:
     """By the process that finds them."""
     url = fresh_database_url()
