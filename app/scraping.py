@@ -31,7 +31,7 @@ _METHODS = ("GET", "HEAD")
 
 def bound_for_metrics(settings: Settings) -> list[socket]:
     """Bound sockets, or none if no port is set. Raises `CannotListen`, and `Misconfigured` for the service's port."""
-    if settings.metrics_port is None:
+    if settings.metrics_port is None or not settings.metrics:
         return []
     if settings.metrics_port == settings.port != 0:
         raise Misconfigured(
