@@ -1,6 +1,8 @@
 """What all tests share: asyncio as the only event loop, a database, and the number of examples for each law."""
 
+import gc
 import os
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -30,6 +32,7 @@ _SLOW = {
         "contract/test_lint.py",  # Node
         "contract/test_strangers.py",  # programs
         "contract/test_the_tests_bite.py",
+        "deploy",  # servers of its own
         "docs/test_commands.py",
         "docs/test_recipes.py",
         "docs/test_snippets.py",  # Node
@@ -39,6 +42,7 @@ _SLOW = {
         "live/test_drain.py",
         "live/test_failover.py",  # servers of its own
         "live/test_forward_proxies.py",  # programs
+        "live/test_inherited.py",  # programs
         "live/test_node.py",
         "live/test_retries.py",
         "live/test_openai_secrets.py",
@@ -68,6 +72,8 @@ _LONG = [
         "docs/test_commands.py",
         "sdk/test_table.py",
         "verify/test_holding.py",
+        "deploy/test_proxies.py",
+        "deploy/test_verifying.py",
         "storage/test_leases.py",
         "contract/test_fuzzing.py",
         "contract/test_strangers.py",
@@ -92,6 +98,10 @@ _LONG = [
         "browser/test_keeping.py",
         "contract/test_the_tests_bite.py",
         "bots/test_local.py",
+        "storage/test_following.py",
+        "live/test_node.py",
+        "laws/test_crash.py",
+        "laws/test_resume.py",
         "live/test_settings.py",
         "live/test_drain.py",
         "sdk/test_openness.py",
@@ -140,6 +150,17 @@ def pytest_unconfigure() -> None:
     remove_all()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Spare the garbage collector the hundreds of thousands of objects that are collected, and stay."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Leave out slow tests on request."""
     return True if config.option.fast and collection_path in _SLOW else None
@@ -147,9 +168,6 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Put slow files first, with parallel workers. These run one test for each id, so ids must differ."""
-    for item in items:
-        if operation := getattr(item, "operation_label", None):  # schemathesis has one id for all operations
-            item._id = item.id.with_params(operation)  # noqa: SLF001 - there is no other way to change it
     if len({item.nodeid for item in items}) < len(items):
         raise pytest.UsageError("two tests have the same id")
     if hasattr(config, "workerinput"):

@@ -170,6 +170,19 @@ async def _cluster(client: Redis) -> dict[str, Any]:
         return {}  # a user without the right to ask
 
 
+def notice_cancellation() -> None:
+    """To be called after an exchange, in a task that is only cancelled to end it.
+
+    The client library sends with `asyncio.wait_for`. Before Python 3.12, that swallows a cancellation that comes just
+    as the sending is done (https://github.com/python/cpython/issues/86296).
+
+    Raises `asyncio.CancelledError` if the task has been cancelled.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
 class Availability:
     """Whether the server does what it is for; logs when that changes."""
 

@@ -212,6 +212,7 @@ def test_without_their_parent_the_workers_drain_and_end() -> None:
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while not _is_free(server.port):
             assert time.monotonic() < deadline
+            time.sleep(0.02)
         assert psutil.pid_exists(pids[0])
         wire.__exit__(None, None, None)  # which ends the reply
         assert _ended(pids)
