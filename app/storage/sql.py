@@ -39,7 +39,7 @@ from app.chat.model import (
 )
 from app.storage import branching
 from app.storage.forgetting import forget, forget_some, purge_step, request_cancellation, tell_owners
-from app.storage.schema import conversations, idempotency_keys, messages, readings
+from app.storage.schema import RUNNING, conversations, idempotency_keys, messages, readings
 from app.storage.transactions import Transactions, answered
 from app.storage.writability import Writability
 from app.storage.writer import GroupWriter
@@ -88,6 +88,18 @@ class SqlStore:
             found = connection.execute(select(messages).join(conversations).where(*of_theirs))
             row = found.mappings().one_or_none()
             return (row["conversation_id"], _message(row)) if row else None
+
+        return await self._connected(read)
+
+    async def running(self, principal: Principal, conversation_id: str | None = None) -> Sequence[str]:
+        """A principal's replies that any instance generates: all of them, or those in one conversation."""
+        found = select(messages.c.reply_id).join(conversations).where(RUNNING)
+        found = found.where(conversations.c.principal == principal.name)
+        if conversation_id is not None:
+            found = found.where(conversations.c.id == conversation_id)
+
+        def read(connection: Connection) -> Sequence[str]:
+            return connection.scalars(found).all()
 
         return await self._connected(read)
 
