@@ -5,7 +5,7 @@ import asyncio
 import signal
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from app.serving import CLOSING_SECONDS
@@ -53,7 +53,7 @@ async def run(arguments: argparse.Namespace, settings: dict[str, str], folder: P
     try:
         for part in parts:  # one after the other: the first one makes the tables
             await part.start()
-        tell(arguments, instances, ports, folder)
+        tell(arguments, instances, ports, settings, folder)
         while True:
             try:
                 async with asyncio.timeout(_LOOK_SECONDS):
@@ -85,9 +85,17 @@ async def replace_dead(parts: Sequence[Part]) -> None:
             await part.start()
 
 
-def tell(arguments: argparse.Namespace, instances: Sequence[Part], ports: Sequence[int], folder: Path) -> None:
+def tell(
+    arguments: argparse.Namespace,
+    instances: Sequence[Part],
+    ports: Sequence[int],
+    settings: Mapping[str, str],
+    folder: Path,
+) -> None:
     for part, port in zip(instances, ports, strict=True):
         say(f"{part.name} (process {part.pid}) is at http://127.0.0.1:{port}")
+    for name, value in settings.items():
+        say(f"{name}={value}")
     say(f"logs are in {folder}")
     address = f"http://127.0.0.1:{ports[0] if arguments.no_proxy else arguments.port}"
     say(f"the service is running on {address}/. Ctrl-C stops it; SIGHUP restarts one instance after the other")
