@@ -30,6 +30,7 @@ from app.eventlog.memory import MemoryReplyLog
 from app.eventlog.unshared import Unshared
 from app.http.application import Application
 from app.http.body import BodyReader
+from app.http.joining import Joining
 from app.http.middleware import EveryRequest
 from app.http.problems import Problems
 from app.http.sse import Pacing
@@ -107,10 +108,11 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None) -> Fast
     app.state.replies = replies
     app.state.gate = gate
     app.state.database = _place(address)
-    pacing = Pacing(settings.first_word_seconds, settings.heartbeat_seconds)
+    pacing = Pacing(settings.first_word_seconds, settings.heartbeat_seconds, Joining(settings.join_seconds))
+    bodies = BodyReader(settings.max_body_bytes, settings.request_seconds)
     chat = ChatRouter(
         replies=replies,
-        bodies=BodyReader(settings.max_body_bytes, settings.request_seconds),
+        bodies=bodies,
         problems=problems,
         pacing=pacing,
         limits=limits,
@@ -118,7 +120,7 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None) -> Fast
         reply_location=contract.reference("createReply", to="getReply"),
     )
     again = RepliesRouter(replies, problems, pacing, contract.reference("streamReply", to="streamReply"))
-    history = ConversationsRouter(database.store, replies)
+    history = ConversationsRouter(database.store, replies, bodies)
     health = HealthRouter(replies, database.store, bot)
     contract.bind(
         app,
@@ -130,7 +132,9 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None) -> Fast
             again.cancel_reply,
             history.list_conversations,
             history.get_conversation,
+            history.update_conversation,
             history.delete_conversation,
+            history.delete_conversations,
             health.get_health,
             health.get_readiness,
         ],

@@ -7,6 +7,18 @@ from typing import Annotated, Literal
 from pydantic import MISSING, BaseModel, ConfigDict, Field
 from typing_extensions import TypeAliasType
 
+ReplyId = TypeAliasType(
+    "ReplyId",
+    Annotated[
+        str,
+        Field(
+            description="The id of a reply, 32 hexadecimal digits.",
+            examples=["5f0c2ab4e1d94c0f8a36b7d2c9e4f1a0"],
+            pattern="^[0-9a-f]{32}$",
+        ),
+    ],
+)
+
 
 class Usage(BaseModel):
     model_config = ConfigDict(
@@ -122,7 +134,13 @@ class ConversationSummary(BaseModel):
             pattern="^[0-9a-f]{32}$",
         ),
     ]
-    title: Annotated[str, Field(description="The beginning of the first message.", max_length=80)]
+    title: Annotated[
+        str,
+        Field(
+            description="What the conversation is called: as it was renamed, or else the beginning of the first message, on one line and\nwithout Markdown's marks.\n",
+            max_length=80,
+        ),
+    ]
     created_at: Annotated[
         str,
         Field(
@@ -150,6 +168,133 @@ class ConversationPage(BaseModel):
         str | MISSING,
         Field(
             description="The cursor of the next page. Absent on the last page.", pattern="^[0-9]{1,13}-[0-9a-f]{32}$"
+        ),
+    ] = MISSING
+
+
+class Branches(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    index: Annotated[int, Field(description="Which of the branches this message begins, from 0.", ge=0, le=999999999)]
+    reply_ids: Annotated[
+        list[ReplyId],
+        Field(
+            description="An id for each branch, in the order in which they were begun: its first reply.\n", min_length=2
+        ),
+    ]
+
+
+class Health(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    status: Literal["success"] = "success"
+    message: Literal["The server is up and running."] = "The server is up and running."
+
+
+class Readiness(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    status: Literal["success"] = "success"
+    message: Literal["The server takes new replies."] = "The server takes new replies."
+
+
+ProblemType1 = TypeAliasType(
+    "ProblemType1",
+    Annotated[
+        str,
+        Field(
+            description="The kind of problem. Branch on it, and treat a type that you do not know by its `status` and `retryable`: later\nversions may add types.\n",
+            examples=["urn:problem:invalid-body"],
+            pattern="^urn:problem:[a-z]+(-[a-z]+)*$",
+        ),
+    ],
+)
+
+
+class FieldError(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    pointer: Annotated[str, Field(description="The place as a JSON Pointer (RFC 6901). Empty for the body as a whole.")]
+    detail: Annotated[str, Field(description="What is wrong there.")]
+
+
+class ChatRequest(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        validate_by_name=True,
+    )
+    user_message: Annotated[
+        str | MISSING,
+        Field(
+            description="The message: 1 to 16,000 characters, at least one of them not white space, none of them NUL. Required unless\n`regenerates` is there.\n",
+            examples=["hello"],
+            max_length=16000,
+            min_length=1,
+            pattern="^[\\u0009-\\u000D\\u001C-\\u0020\\u0085\\u00A0\\u1680\\u2000-\\u200A\\u2028\\u2029\\u202F\\u205F\\u3000\\uFEFF]*[^\\u0000\\u0009-\\u000D\\u001C-\\u0020\\u0085\\u00A0\\u1680\\u2000-\\u200A\\u2028\\u2029\\u202F\\u205F\\u3000\\uFEFF][^\\u0000]*$",
+        ),
+    ] = MISSING
+    conversation_id: Annotated[
+        str | MISSING,
+        Field(
+            description="The id of a conversation, 32 hexadecimal digits. In a request, the conversation to continue; leave it out to\nstart a new one.\n",
+            pattern="^[0-9a-f]{32}$",
+        ),
+    ] = MISSING
+    edits: Annotated[
+        str | MISSING,
+        Field(
+            description="The id of a reply. The message that it answers is edited: `user_message` begins a branch beside that message.\n`conversation_id` can be left out.\n",
+            examples=["5f0c2ab4e1d94c0f8a36b7d2c9e4f1a0"],
+            pattern="^[0-9a-f]{32}$",
+        ),
+    ] = MISSING
+    regenerates: Annotated[
+        str | MISSING,
+        Field(
+            description="The id of a reply, which may have failed. The message that it answers is answered anew, on a branch beside that\nreply. `conversation_id` can be left out; `user_message` and `edits` must be.\n",
+            examples=["5f0c2ab4e1d94c0f8a36b7d2c9e4f1a0"],
+            pattern="^[0-9a-f]{32}$",
+        ),
+    ] = MISSING
+    on_disconnect: Annotated[
+        Literal["cancel", "continue"],
+        Field(
+            description="What happens when nobody reads the reply any more: `cancel`, the default, stops generating after the resume\nwindow; `continue` generates it to its end, for as long as the operator allows.\n"
+        ),
+    ] = "cancel"
+    on_busy: Annotated[
+        Literal["refuse", "cancel"],
+        Field(
+            description="What happens while a reply is running in the conversation: `refuse`, the default, answers 409\n`conversation-busy`; `cancel` cancels that reply, and answers this message after what it has said so far.\n"
+        ),
+    ] = "refuse"
+
+
+class ConversationUpdate(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        validate_by_name=True,
+    )
+    title: Annotated[
+        str | MISSING,
+        Field(
+            description="The title: 1 to 80 characters, at least one of them not white space, none of them NUL. White space is trimmed,\nand becomes one space between words.\n",
+            examples=["Small talk"],
+            max_length=80,
+            min_length=1,
+            pattern="^[\\u0009-\\u000D\\u001C-\\u0020\\u0085\\u00A0\\u1680\\u2000-\\u200A\\u2028\\u2029\\u202F\\u205F\\u3000\\uFEFF]*[^\\u0000\\u0009-\\u000D\\u001C-\\u0020\\u0085\\u00A0\\u1680\\u2000-\\u200A\\u2028\\u2029\\u202F\\u205F\\u3000\\uFEFF][^\\u0000]*$",
+        ),
+    ] = MISSING
+    branch: Annotated[
+        str | MISSING,
+        Field(
+            description="The id of a reply of the conversation. The branch with it is chosen, up to the newest message behind it.\n",
+            examples=["5f0c2ab4e1d94c0f8a36b7d2c9e4f1a0"],
+            pattern="^[0-9a-f]{32}$",
         ),
     ] = MISSING
 
@@ -196,117 +341,7 @@ class Message(BaseModel):
         ),
     ] = MISSING
     usage: Usage | MISSING = MISSING
-
-
-class Health(BaseModel):
-    model_config = ConfigDict(
-        validate_by_name=True,
-    )
-    status: Literal["success"] = "success"
-    message: Literal["The server is up and running."] = "The server is up and running."
-
-
-class Readiness(BaseModel):
-    model_config = ConfigDict(
-        validate_by_name=True,
-    )
-    status: Literal["success"] = "success"
-    message: Literal["The server takes new replies."] = "The server takes new replies."
-
-
-ProblemType1 = TypeAliasType(
-    "ProblemType1",
-    Annotated[
-        str,
-        Field(
-            description="The kind of problem. Branch on it, and treat a type that you do not know by its `status` and `retryable`: later\nversions may add types.\n",
-            examples=["urn:problem:invalid-body"],
-            pattern="^urn:problem:[a-z]+(-[a-z]+)*$",
-        ),
-    ],
-)
-
-
-class FieldError(BaseModel):
-    model_config = ConfigDict(
-        validate_by_name=True,
-    )
-    pointer: Annotated[str, Field(description="The place as a JSON Pointer (RFC 6901). Empty for the body as a whole.")]
-    detail: Annotated[str, Field(description="What is wrong there.")]
-
-
-class ChatRequest(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid",
-        validate_by_name=True,
-    )
-    user_message: Annotated[
-        str,
-        Field(
-            description="The message: 1 to 16,000 characters, at least one of them not white space, none of them NUL.\n",
-            examples=["hello"],
-            max_length=16000,
-            min_length=1,
-            pattern="^[\\u0009-\\u000D\\u001C-\\u0020\\u0085\\u00A0\\u1680\\u2000-\\u200A\\u2028\\u2029\\u202F\\u205F\\u3000\\uFEFF]*[^\\u0000\\u0009-\\u000D\\u001C-\\u0020\\u0085\\u00A0\\u1680\\u2000-\\u200A\\u2028\\u2029\\u202F\\u205F\\u3000\\uFEFF][^\\u0000]*$",
-        ),
-    ]
-    conversation_id: Annotated[
-        str | MISSING,
-        Field(
-            description="The id of a conversation, 32 hexadecimal digits. In a request, the conversation to continue; leave it out to\nstart a new one.\n",
-            pattern="^[0-9a-f]{32}$",
-        ),
-    ] = MISSING
-    on_disconnect: Annotated[
-        Literal["cancel", "continue"],
-        Field(
-            description="What happens when nobody reads the reply any more: `cancel`, the default, stops generating after the resume\nwindow; `continue` generates it to its end, for as long as the operator allows.\n"
-        ),
-    ] = "cancel"
-    on_busy: Annotated[
-        Literal["refuse", "cancel"],
-        Field(
-            description="What happens while a reply is running in the conversation: `refuse`, the default, answers 409\n`conversation-busy`; `cancel` cancels that reply, and answers this message after what it has said so far.\n"
-        ),
-    ] = "refuse"
-
-
-class Conversation(BaseModel):
-    model_config = ConfigDict(
-        validate_by_name=True,
-    )
-    conversation_id: Annotated[
-        str,
-        Field(
-            description="The id of a conversation, 32 hexadecimal digits. In a request, the conversation to continue; leave it out to\nstart a new one.\n",
-            pattern="^[0-9a-f]{32}$",
-        ),
-    ]
-    title: Annotated[str, Field(description="The beginning of the first message.", max_length=80)]
-    created_at: Annotated[
-        str,
-        Field(
-            description="When the conversation began.",
-            pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z$",
-        ),
-    ]
-    updated_at: Annotated[
-        str,
-        Field(
-            description="When the last message was sent.",
-            pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z$",
-        ),
-    ]
-    messages: Annotated[
-        list[Message], Field(description="The messages on this page, in the order that was asked for.", max_length=100)
-    ]
-    next_cursor: Annotated[
-        str | MISSING,
-        Field(
-            description="The cursor of the next page, in the same order. Absent on the last page.",
-            pattern="^(0|[1-9][0-9]{0,8})$",
-        ),
-    ] = MISSING
+    branches: Branches | MISSING = MISSING
 
 
 class Problem(BaseModel):
@@ -442,3 +477,47 @@ class Reply(BaseModel):
         ),
     ] = MISSING
     problem: Problem | MISSING = MISSING
+
+
+class Conversation(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    conversation_id: Annotated[
+        str,
+        Field(
+            description="The id of a conversation, 32 hexadecimal digits. In a request, the conversation to continue; leave it out to\nstart a new one.\n",
+            pattern="^[0-9a-f]{32}$",
+        ),
+    ]
+    title: Annotated[
+        str,
+        Field(
+            description="What the conversation is called: as it was renamed, or else the beginning of the first message, on one line and\nwithout Markdown's marks.\n",
+            max_length=80,
+        ),
+    ]
+    created_at: Annotated[
+        str,
+        Field(
+            description="When the conversation began.",
+            pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z$",
+        ),
+    ]
+    updated_at: Annotated[
+        str,
+        Field(
+            description="When the last message was sent.",
+            pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z$",
+        ),
+    ]
+    messages: Annotated[
+        list[Message], Field(description="The messages on this page, in the order that was asked for.", max_length=100)
+    ]
+    next_cursor: Annotated[
+        str | MISSING,
+        Field(
+            description="The cursor of the next page, in the same order. Absent on the last page.",
+            pattern="^(0|[1-9][0-9]{0,8})$",
+        ),
+    ] = MISSING

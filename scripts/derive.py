@@ -89,12 +89,13 @@ def _is_news(key: str, node: dict[str, Any]) -> bool:
 
     A Response Object is recognised by its members; its `summary` is new. PCRE, Go and Rust reject ECMA-262's escapes in
     a pattern; the server still checks such a pattern. openapi-generator's client for PHP matches a pattern next to
-    `date-time` against an object, and rejects every time. Generators ignore `contentSchema`.
+    `date-time` against an object, and rejects every time. Generators ignore `contentSchema`, and
+    conditions.
     """
     is_response = "description" in node and ("content" in node or "headers" in node)
     is_pattern_of_ecma = key == "pattern" and isinstance(node[key], str) and "\\u" in node[key]
     return (
-        key in {"itemSchema", "contentSchema", "contentMediaType"}
+        key in {"itemSchema", "contentSchema", "contentMediaType", "if", "then", "else"}
         or is_pattern_of_ecma
         or (key == "pattern" and node.get("format") == "date-time")
         or (key == "summary" and is_response)

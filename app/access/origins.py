@@ -34,7 +34,7 @@ _TELLING = {
 }
 _PORTS = {"http": "80", "https": "443"}
 _PREFLIGHT = {
-    "Access-Control-Allow-Methods": "GET, POST, DELETE",
+    "Access-Control-Allow-Methods": "GET, POST, PATCH, PUT, DELETE",
     "Access-Control-Allow-Headers": (
         "Authorization, Cache-Control, Content-Type, Idempotency-Key, Last-Event-ID, Pragma, Traceparent"
     ),

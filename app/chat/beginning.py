@@ -13,7 +13,7 @@ from functools import partial
 from app.chat.bounds import Bounds
 from app.chat.errors import ReplyElsewhere
 from app.chat.ids import new_id
-from app.chat.model import Conversation, KeyedReply, Message, ReplyRecord, ReplyRequest
+from app.chat.model import Beside, Conversation, KeyedReply, Message, Place, ReplyRecord, ReplyRequest, Where
 from app.chat.ports import Bot, ReplyLog, SharedLogs, Store
 from app.chat.production import BotSays, produce
 from app.chat.pulse import Pulse
@@ -56,33 +56,34 @@ class Beginning:
     ) -> RunningReply:
         """A new reply; it replaces the one that `failed` for the same request, if there is one.
 
-        `on_end` is called when its task has ended. Raises `ConversationNotFound`, `ConversationBusy`,
+        `on_end` is called when its task has ended. Raises `ConversationNotFound`, `ReplyNotFound`, `ConversationBusy`,
         `StorageUnavailable`, and `ReplyElsewhere` if another instance answers the same request, or another one in the
         same conversation, and was faster.
         """
-        position = 0
-        history: tuple[Message, ...] = ()
+        beside = Beside(failed.reply_id, "retries") if failed else request.beside
         conversation_id = failed.conversation_id if failed else request.conversation_id
+        place: Place | None = None
         if conversation_id is not None:
             self._registry.refuse_if_busy(conversation_id, request.principal)
-            position, history = await self._store.history(
-                conversation_id,
-                request.principal,
-                self._bounds.history_messages,
-                self._bounds.history_characters,
-                before=failed.position if failed else None,
-            )
-            self._registry.refuse_if_busy(conversation_id, request.principal)  # another request was faster
+        if conversation_id is not None or beside is not None:
+            where = Where(request.principal, conversation_id, beside)
+            place = await self._store.place(where, self._bounds.history_messages, self._bounds.history_characters)
+            self._registry.refuse_if_busy(place.conversation_id, request.principal)  # another request was faster
         now_ms = time.time_ns() // 1_000_000
+        is_new = place is None
+        place = place or Place(new_id(now_ms), 0)
+        message = request.message if place.message is None else place.message
         record = ReplyRecord(
             reply_id=new_id(now_ms),
-            conversation_id=conversation_id or new_id(now_ms),
-            position=failed.position if failed else position,
-            user_message=request.message,
+            conversation_id=place.conversation_id,
+            position=place.position,
+            user_message=message,
             created_ms=now_ms,
             principal=request.principal,
             idempotency=request.idempotency,
             replaces=failed.reply_id if failed else None,
+            follows=place.follows,
+            answers=place.answers,
         )
         unread_seconds = self._bounds.resume_window_seconds
         if request.continues_unread:
@@ -90,8 +91,8 @@ class Beginning:
         if unread_seconds and self._bounds.is_shared:
             unread_seconds += _NEWS_SECONDS
         reply = RunningReply(record, self._new_log(), unread_seconds)
-        may_be_late = self._bounds.is_shared and (conversation_id is not None or request.idempotency is not None)
-        bot_says = partial(self._bot.reply, Conversation((*history, Message("user", request.message))))
+        may_be_late = self._bounds.is_shared and not (is_new and request.idempotency is None)
+        bot_says = partial(self._bot.reply, Conversation((*place.history, Message("user", message))))
         self._registry.add(reply)
         self._shared.share(reply.reply_id, reply.log)
         saved = self._store.save(record)

@@ -77,10 +77,29 @@ End = Done | Failed
 
 @dataclass(frozen=True, slots=True)
 class Idempotency:
-    """Distinguishes a retry from a new request: the client's key and a digest of the message."""
+    """Distinguishes a retry from a new request: the client's key and a digest of what is asked."""
 
     key: str
     fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Where a new reply goes if it does not go behind the last message."""
+
+    reply_id: str
+    """The reply that it goes beside, or takes the place of."""
+    way: Literal["edits", "regenerates", "retries"]
+    """Whether the message that `reply_id` answers is edited, answered anew, or answered again in the same place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """A place in a principal's conversation, as it is asked for: `conversation_id` or `beside` says which one it is."""
+
+    principal: Principal
+    conversation_id: str | None = None
+    beside: Beside | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +107,31 @@ class ReplyRequest:
     """A principal's request for a reply to a message."""
 
     message: str
+    """Empty if `beside` regenerates a reply."""
     principal: Principal
     conversation_id: str | None = None
-    """The conversation to continue; `None` starts a new one."""
+    """The conversation to continue; `None` starts a new one, unless `beside` says which."""
+    beside: Beside | None = None
     idempotency: Idempotency | None = None
     continues_unread: bool = False
     """Whether the reply keeps running after its last reader has left."""
     cancels_running: bool = False
     """Whether a reply that is running in the conversation is cancelled, instead of refusing the request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place for a turn in a conversation, and the conversation before it."""
+
+    conversation_id: str
+    position: int
+    """As in `ReplyRecord`, as the next two."""
+    follows: int | None = None
+    answers: int | None = None
+    message: str | None = None
+    """The message that is answered, if it is stored already."""
+    history: tuple[Message, ...] = ()
+    """The latest messages on the way to it, oldest first, within the bounds of what a bot is told."""
 
 
 @dataclass(slots=True, eq=False)
@@ -121,6 +157,10 @@ class ReplyRecord:
     """How many words `text` has."""
     replaces: str | None = None
     """The id of the failed reply to the same message that this one replaces."""
+    follows: int | None = None
+    """Position of the message before the user's, if that begins a branch; see `app.chat.branches`."""
+    answers: int | None = None
+    """Position of the message, if it is not at `position`, because there are other replies to it."""
     stored: bool = False
     """Whether the store has the reply, or may have it: from then on it is updated, never inserted."""
 
@@ -139,6 +179,18 @@ class StoredMessage:
     usage: Usage | None
     words: int | None
     """`None` for replies that were stored before words were counted."""
+    fork: "Fork | None" = None
+    """Set if other messages follow the same one as this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fork:
+    """The branches of which a message begins one."""
+
+    index: int
+    """Which of them that is."""
+    reply_ids: tuple[str, ...]
+    """The first reply of each, in the order in which they were begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +198,7 @@ class KeyedReply:
     """The reply for an idempotency key."""
 
     fingerprint: str
-    """Digest of the message."""
+    """Digest of the message, and of what it edits; or of what is regenerated."""
     reply_id: str
     conversation_id: str
     position: int
@@ -157,7 +209,7 @@ class KeyedReply:
     def answers(self, request: ReplyRequest) -> bool:
         """Whether the request repeats the original one; a retry may name the conversation that the original started."""
         is_here = request.conversation_id == self.conversation_id
-        began_here = request.conversation_id is None and self.position == 0
+        began_here = request.conversation_id is None and (self.position == 0 or request.beside is not None)
         is_same = request.idempotency is not None and request.idempotency.fingerprint == self.fingerprint
         return is_same and (is_here or began_here)
 
@@ -195,6 +247,18 @@ class ListPosition:
 
     updated_ms: int
     conversation_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessagesPage:
+    """What is asked for of a conversation's messages."""
+
+    limit: int
+    cursor: int | None = None
+    """The position of the first one."""
+    newest_first: bool = False
+    branch: str | None = None
+    """The id of a reply: messages of the branch with it, instead of the chosen one."""
 
 
 @dataclass(frozen=True, slots=True)

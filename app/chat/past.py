@@ -1,7 +1,7 @@
 """Replies that have ended, for reading again: from memory for a while, then from the store."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from app.chat.access import Principal
 from app.chat.errors import ReplyInterrupted, ReplyNotFound, error_with_code
@@ -35,7 +35,6 @@ class PastReplies:
             self._keys[reply.record.idempotency.key] = reply
         while len(self._ended) > _MOST_REPLIES or self._words > _MOST_WORDS:
             self._forget(next(iter(self._ended)))
-        self.forget_old()
 
     def find(self, reply_id: str) -> RunningReply | None:
         """The reply in memory with this id, whoever owns it."""
@@ -59,10 +58,10 @@ class PastReplies:
         if reply_id in self._ended:
             self._forget(reply_id)
 
-    def forget_conversation(self, conversation_id: str) -> None:
-        """Drop the replies of a deleted conversation."""
+    def forget_conversations(self, conversation_ids: Collection[str]) -> None:
+        """Drop the replies of deleted conversations."""
         for reply_id, (_, reply) in list(self._ended.items()):
-            if reply.record.conversation_id == conversation_id:
+            if reply.record.conversation_id in conversation_ids:
                 self._forget(reply_id)
 
     async def read_back(self, reply_id: str, principal: Principal) -> RunningReply:

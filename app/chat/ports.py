@@ -11,12 +11,14 @@ from app.chat.model import (
     Finish,
     KeyedReply,
     ListPosition,
-    Message,
+    MessagesPage,
     Page,
+    Place,
     ReplyRecord,
     StoredConversation,
     StoredMessage,
     Usage,
+    Where,
 )
 
 Deltas = AsyncGenerator[str | Usage | Finish, None]
@@ -71,7 +73,7 @@ class ReplyLog(Protocol):
         ...
 
     def append(self, words: Sequence[str]) -> None:
-        """Add words and wake the listeners."""
+        """Add words and wake the listeners. After the end there are none to add."""
         ...
 
     def close(self, end: End) -> None:
@@ -139,13 +141,12 @@ class Store(Protocol):
         """
         ...
 
-    async def history(
-        self, conversation_id: str, principal: Principal, limit: int, characters: int, before: int | None = None
-    ) -> tuple[int, tuple[Message, ...]]:
-        """How many messages a principal's conversation has, and the latest of them, oldest first, within the bounds.
+    async def place(self, where: Where, limit: int, characters: int) -> Place:
+        """Where the next turn of a principal's conversation goes, with the latest messages before it within the bounds.
 
-        With `before`, only messages before that position. Raises `ConversationNotFound`, and `ConversationBusy` if a
-        reply is running in it, on any instance.
+        Behind the last message of the chosen branch, unless `where` says otherwise. Raises `ConversationNotFound`;
+        `ReplyNotFound` if there is no such reply to be beside; `ReplyElsewhere` if the one to be retried has been
+        replaced; and `ConversationBusy` if a reply is running, on any branch and any instance.
         """
         ...
 
@@ -176,17 +177,27 @@ class Store(Protocol):
         ...
 
     async def messages(
-        self,
-        conversation_id: str,
-        principal: Principal | None,
-        limit: int,
-        cursor: int | None,
-        *,
-        newest_first: bool = False,
+        self, conversation_id: str, principal: Principal | None, page: MessagesPage
     ) -> tuple[StoredConversation, Page[StoredMessage, int]]:
-        """A principal's conversation (any principal's for `None`), and a page of its messages, oldest first by default.
+        """A principal's conversation (any principal's for `None`), and a page of its messages.
 
-        Raises `ConversationNotFound`.
+        Raises `ConversationNotFound`, and `ReplyNotFound` if the reply that names the branch is not there.
+        """
+        ...
+
+    async def update(
+        self, conversation_id: str, principal: Principal, *, title: str | None = None, branch: str | None = None
+    ) -> StoredConversation:
+        """Rename a principal's conversation, and choose its branch that has the reply `branch`.
+
+        Raises `ConversationNotFound`, and `ReplyNotFound` if that reply is not there.
+        """
+        ...
+
+    async def delete_some(self, principal: Principal) -> tuple[Sequence[str], list[str]]:
+        """Delete some of a principal's conversations, if there are any.
+
+        Returns their ids, and those of replies as `delete` does.
         """
         ...
 

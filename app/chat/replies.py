@@ -160,7 +160,24 @@ class Replies:
         for reply_id in await self._store.delete(conversation_id, principal):
             self._shared.ask_to_cancel(reply_id)
         await self._silence(conversation_id, principal)  # another reply may have started meanwhile
-        self._past.forget_conversation(conversation_id)
+        self._past.forget_conversations([conversation_id])
+
+    async def delete_conversations(self, principal: Principal) -> None:
+        """Delete all conversations of a principal, and stop the replies running in them.
+
+        Raises `StorageUnavailable`; some may have been deleted then.
+        """
+        theirs = [reply for reply in self._registry.running if reply.record.principal == principal]
+        await asyncio.gather(*map(self._cancelled, theirs))
+        while True:
+            deleted, running = await self._store.delete_some(principal)
+            if not deleted:
+                return
+            for reply_id in running:
+                self._shared.ask_to_cancel(reply_id)
+            for conversation_id in deleted:
+                await self._silence(conversation_id, principal)  # another reply may have started meanwhile
+            self._past.forget_conversations(frozenset(deleted))
 
     def leave(self, reply: RunningReply) -> None:
         """Remove a reader. After the last one, the reply stops unless a reader returns in time."""
@@ -178,16 +195,17 @@ class Replies:
     async def drain(self, seconds: float) -> None:
         """Refuse new replies, give running ones `seconds` to finish, then end the rest with `Draining`.
 
-        Readers of other instances' replies have as long; then they resume elsewhere.
+        Readers of other instances' replies stay as long as one of this instance has to finish; then they resume
+        elsewhere.
         """
         self.accepting = False
         try:
             async with asyncio.timeout(seconds):
-                await self._registry.emptied()
+                await self._registry.settled()
         except TimeoutError:
-            self._remote.stop()
             for reply in self._registry.running:
                 reply.stop(Draining())
+        self._remote.stop()
 
     async def _start(self, request: ReplyRequest, key: str | None, meter: Meter | None) -> RunningReply:
         earlier = await self._earlier.find(request, key) if key else None

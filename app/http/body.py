@@ -7,6 +7,7 @@ surrogates. Here the raw bytes are parsed, so that all of these are refused with
 import asyncio
 import json
 import re
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from typing import Any, Never, TypeVar
 
@@ -14,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from starlette.requests import Request
 
+from app.http.immediate import offered
 from app.http.problems import RequestError
 from generated.models import FieldError
 
@@ -32,6 +34,15 @@ _UTF8_JSON = re.compile(rb"application/json(?:[ \t]*;(?:%b)?)*[ \t]*" % _PARAMET
 Model = TypeVar("Model", bound=BaseModel)
 
 
+Rule = Callable[[dict[str, Any]], Iterable[FieldError]]
+"""What is wrong with an object that a model cannot say."""
+
+
+def _no_rule(_: dict[str, Any]) -> Iterable[FieldError]:
+    """The default of `BodyReader.read`."""
+    return ()
+
+
 class BodyReader:
     """Reads request bodies within limits on size and time."""
 
@@ -40,8 +51,8 @@ class BodyReader:
         self._max_bytes = max_bytes
         self._max_seconds = max_seconds
 
-    async def read(self, request: Request, model: type[Model]) -> Model:
-        """The body, parsed into the model.
+    async def read(self, request: Request, model: type[Model], rule: Rule = _no_rule) -> Model:
+        """The body, parsed into the model, if it obeys the rule as well.
 
         Raises `RequestError` with a problem whose status is 400, 408, 413, 415 or 422.
         """
@@ -54,7 +65,13 @@ class BodyReader:
         length = headers.get(b"content-length", b"0")
         if length.isdigit() and int(length) > self._max_bytes:
             raise RequestError("body-too-large", headers={"Connection": "close"})
-        return _validated(_parsed(await self._bytes(request)), model)
+        exchange = offered(request.scope)
+        body = exchange.whole_body() if exchange is not None else None
+        if body is None:
+            body = await self._bytes(request)
+        elif len(body) > self._max_bytes:  # chunked: its length was not announced
+            raise RequestError("body-too-large", headers={"Connection": "close"})
+        return _validated(_parsed(body), model, rule)
 
     async def _bytes(self, request: Request) -> bytes:
         chunks: list[bytes] = []
@@ -124,12 +141,16 @@ def _unknown_field(name: str, model: type[BaseModel]) -> FieldError:
     return FieldError(pointer=f"/{name}", detail=f"Unknown field. {hint}")
 
 
-def _validated(value: Any, model: type[Model]) -> Model:  # noqa: ANN401 - any JSON value
+def _validated(value: Any, model: type[Model], rule: Rule) -> Model:  # noqa: ANN401 - any JSON value
+    errors = list(rule(value)) if isinstance(value, dict) else []
     try:
-        return model.model_validate(value, strict=True)
+        valid = model.model_validate(value, strict=True)
+        if not errors:
+            return valid
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=False, include_input=False)
-        raise RequestError("invalid-body", errors=[_field_error(d, model) for d in details[:_MAX_ERRORS]]) from None
+        errors += [_field_error(detail, model) for detail in details[:_MAX_ERRORS]]
+    raise RequestError("invalid-body", errors=errors[:_MAX_ERRORS])
 
 
 def _field_error(detail: ErrorDetails, model: type[BaseModel]) -> FieldError:

@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 
 from starlette.types import Scope
 
-from app.chat.model import ListPosition
+from app.chat.model import ListPosition, MessagesPage
 from app.http.problems import RequestError
 
 MAX_PAGE = 100
@@ -35,15 +35,6 @@ class ListPage:
 
     limit: int
     cursor: ListPosition | None
-
-
-@dataclass(frozen=True, slots=True)
-class MessagesPage:
-    """The requested page of a conversation's messages."""
-
-    limit: int
-    cursor: int | None
-    newest_first: bool
 
 
 def path_id(scope: Scope, name: str, not_found: str) -> str:
@@ -96,12 +87,18 @@ def list_page(scope: Scope) -> ListPage:
 
 def messages_page(scope: Scope) -> MessagesPage:
     """The query of a conversation's messages. Raises `RequestError`."""
-    query = _query(scope, "limit", "cursor", "order")
+    query = _query(scope, "limit", "cursor", "order", "branch")
     match = _cursor(query, _MESSAGES_CURSOR)
     newest_first = _ORDERS.get(query.get("order", "asc"))
-    if newest_first is None:
+    branch = query.get("branch")
+    if newest_first is None or (branch is not None and _ID.fullmatch(branch) is None):
         raise RequestError("malformed-page")
-    return MessagesPage(_page_limit(query), int(match[0]) if match else None, newest_first)
+    return MessagesPage(_page_limit(query), int(match[0]) if match else None, newest_first, branch)
+
+
+def refuse_query(scope: Scope) -> None:
+    """Raises `RequestError` for any parameter, such as a filter that the client believes in."""
+    _query(scope)
 
 
 def _query(scope: Scope, *names: str) -> dict[str, str]:

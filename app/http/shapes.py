@@ -8,7 +8,7 @@ from pydantic import MISSING
 from app.chat import model
 from app.chat.model import ListPosition, Page, Snapshot, StoredConversation, StoredMessage
 from app.http.problems import Problems
-from generated.models import Conversation, ConversationPage, ConversationSummary, Message, Reply, Usage
+from generated.models import Branches, Conversation, ConversationPage, ConversationSummary, Message, Reply, Usage
 
 
 def reply_shape(reply: Snapshot, problems: Problems) -> Reply:
@@ -37,16 +37,18 @@ def page_shape(page: Page[StoredConversation, ListPosition]) -> ConversationPage
     """A page of the list of conversations."""
     after = page.next_cursor
     return ConversationPage(
-        conversations=[
-            ConversationSummary(
-                conversation_id=conversation.conversation_id,
-                title=conversation.title,
-                created_at=time_text(conversation.created_ms),
-                updated_at=time_text(conversation.updated_ms),
-            )
-            for conversation in page.items
-        ],
+        conversations=[summary_shape(conversation) for conversation in page.items],
         next_cursor=f"{after.updated_ms}-{after.conversation_id}" if after else MISSING,
+    )
+
+
+def summary_shape(conversation: StoredConversation) -> ConversationSummary:
+    """A conversation without its messages."""
+    return ConversationSummary(
+        conversation_id=conversation.conversation_id,
+        title=conversation.title,
+        created_at=time_text(conversation.created_ms),
+        updated_at=time_text(conversation.updated_ms),
     )
 
 
@@ -71,6 +73,7 @@ def time_text(milliseconds: int) -> str:
 
 def message_shape(message: StoredMessage) -> Message:
     """One message."""
+    fork = message.fork
     return Message(
         role=message.role,
         text=message.text,
@@ -80,4 +83,5 @@ def message_shape(message: StoredMessage) -> Message:
         words=MISSING if message.words is None else message.words,
         finish_reason=message.finish_reason or MISSING,
         usage=usage_shape(message.usage),
+        branches=Branches(index=fork.index, reply_ids=list(fork.reply_ids)) if fork else MISSING,
     )

@@ -7,7 +7,7 @@ import sys
 import time
 
 from app.chat.errors import ConversationNotFound
-from app.chat.model import StoredConversation, StoredMessage
+from app.chat.model import MessagesPage, StoredConversation, StoredMessage
 from app.http.shapes import conversation_shape, message_shape, time_text
 from app.operators.arguments import Parser
 from app.operators.opened import opened, told
@@ -65,7 +65,7 @@ async def _export(settings: Settings, conversation_id: str, form: str) -> str:
         store = _store(transactions)
         cursor = None
         while True:
-            conversation, page = await store.messages(conversation_id, None, _PAGE, cursor)
+            conversation, page = await store.messages(conversation_id, None, MessagesPage(_PAGE, cursor))
             messages += page.items
             cursor = page.next_cursor
             if cursor is None:

@@ -1,8 +1,9 @@
 """Send a message, and get the reply as a stream or as JSON."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import MISSING
 from starlette.requests import Request
@@ -11,7 +12,7 @@ from starlette.responses import Response
 from app.access.gate import admission_of
 from app.access.limits import Limits
 from app.chat.access import Principal
-from app.chat.model import Idempotency, ReplyRequest
+from app.chat.model import Beside, Idempotency, ReplyRequest
 from app.chat.replies import Replies
 from app.http.accept import EVENT_STREAM, JSON, require_acceptable
 from app.http.body import BodyReader
@@ -20,7 +21,7 @@ from app.http.parameters import idempotency_key, last_event_id
 from app.http.problems import Problems
 from app.http.reader import Reading
 from app.http.sse import EventStream, Pacing
-from generated.models import ChatRequest
+from generated.models import ChatRequest, FieldError
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class ChatRouter:
         require_acceptable(request.scope, EVENT_STREAM)
         cursor = last_event_id(request.scope)
         key = idempotency_key(request.scope)
-        body = await self.bodies.read(request, ChatRequest)
+        body = await self.bodies.read(request, ChatRequest, _what_is_wrong)
         if cursor is None:
             reading = await self._started(request, key, body)
         else:
@@ -53,16 +54,19 @@ class ChatRouter:
         """Start a reply, and return it when it is finished."""
         require_acceptable(request.scope, JSON)
         key = idempotency_key(request.scope)
-        body = await self.bodies.read(request, ChatRequest)
+        body = await self.bodies.read(request, ChatRequest, _what_is_wrong)
         return FinishedReply(await self._started(request, key, body), self.problems, self.reply_location)
 
     async def _started(self, request: Request, key: str | None, body: ChatRequest) -> Reading:
         admission = admission_of(request.scope)
+        message = "" if body.user_message is MISSING else body.user_message
+        beside = _beside(body)
         wanted = ReplyRequest(
-            message=body.user_message,
+            message=message,
             principal=admission.principal,
             conversation_id=None if body.conversation_id is MISSING else body.conversation_id,
-            idempotency=_idempotency(key, admission.principal, body.user_message) if key else None,
+            beside=beside,
+            idempotency=_idempotency(key, admission.principal, message, beside) if key else None,
             continues_unread=body.on_disconnect == "continue",
             cancels_running=body.on_busy == "cancel",
         )
@@ -70,10 +74,28 @@ class ChatRouter:
         return Reading(self.replies, reply, admission.grant)
 
 
-def _idempotency(key: str, principal: Principal, message: str) -> Idempotency:
+def _beside(body: ChatRequest) -> Beside | None:
+    if body.edits is not MISSING:
+        return Beside(body.edits, "edits")
+    return None if body.regenerates is MISSING else Beside(body.regenerates, "regenerates")
+
+
+def _idempotency(key: str, principal: Principal, message: str, beside: Beside | None) -> Idempotency:
     """The key as it is stored: scoped to its principal, because two principals may use the same one."""
-    return Idempotency(_digest(f"{principal.name}\0{key}"), _digest(message))
+    place = "" if beside is None else f"\0{beside.way}\0{beside.reply_id}"  # a message has no NUL
+    return Idempotency(_digest(f"{principal.name}\0{key}"), _digest(message + place))
 
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _what_is_wrong(body: dict[str, Any]) -> Iterator[FieldError]:
+    """What the contract says with `if`, `then` and `else`, which the model does not have."""
+    if "regenerates" not in body:
+        if "user_message" not in body:
+            yield FieldError(pointer="/user_message", detail="Field required")
+        return
+    for name in ("user_message", "edits"):
+        if name in body:
+            yield FieldError(pointer=f"/{name}", detail="Not together with regenerates")

@@ -1,7 +1,10 @@
 """Stored conversations."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
+from pydantic import MISSING, BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -10,17 +13,19 @@ from app.chat.access import Principal
 from app.chat.errors import ConversationNotFound
 from app.chat.ports import Store
 from app.chat.replies import Replies
-from app.http.parameters import list_page, messages_page, path_id
-from app.http.shapes import conversation_shape, page_shape
-from generated.models import Conversation, ConversationPage
+from app.http.body import BodyReader
+from app.http.parameters import list_page, messages_page, path_id, refuse_query
+from app.http.shapes import conversation_shape, page_shape, summary_shape
+from generated.models import ConversationUpdate, FieldError
 
 
 @dataclass(frozen=True, slots=True)
 class ConversationsRouter:
-    """`listConversations`, `getConversation` and `deleteConversation`."""
+    """`listConversations`, `getConversation`, `updateConversation` and `deleteConversation`."""
 
     store: Store
     replies: Replies
+    bodies: BodyReader
 
     async def list_conversations(self, request: Request) -> Response:
         """A page of conversations, the most recently updated first."""
@@ -31,10 +36,26 @@ class ConversationsRouter:
         """A conversation and a page of its messages."""
         conversation_id = _conversation_id(request)
         page = messages_page(request.scope)
-        conversation, found = await self.store.messages(
-            conversation_id, _principal(request), page.limit, page.cursor, newest_first=page.newest_first
-        )
+        conversation, found = await self.store.messages(conversation_id, _principal(request), page)
         return _json(request, conversation_shape(conversation, found.items, found.next_cursor))
+
+    async def update_conversation(self, request: Request) -> Response:
+        """Rename a conversation, or choose its branch."""
+        conversation_id = _conversation_id(request)
+        body = await self.bodies.read(request, ConversationUpdate, _what_is_wrong)
+        conversation = await self.store.update(
+            conversation_id,
+            _principal(request),
+            title=None if body.title is MISSING else " ".join(body.title.split()),
+            branch=None if body.branch is MISSING else body.branch,
+        )
+        return _json(request, summary_shape(conversation))
+
+    async def delete_conversations(self, request: Request) -> Response:
+        """Delete all of the caller's conversations."""
+        refuse_query(request.scope)
+        await self.replies.delete_conversations(_principal(request))
+        return Response(status_code=request.scope["route"].status_code)
 
     async def delete_conversation(self, request: Request) -> Response:
         """Delete a conversation."""
@@ -50,7 +71,13 @@ def _conversation_id(request: Request) -> str:
     return path_id(request.scope, "conversation_id", ConversationNotFound.code)
 
 
-def _json(request: Request, body: ConversationPage | Conversation) -> Response:
+def _what_is_wrong(body: dict[str, Any]) -> Iterator[FieldError]:
+    """What the contract says with `minProperties`, which the model does not have."""
+    if not body:
+        yield FieldError(pointer="", detail="There is nothing to change.")
+
+
+def _json(request: Request, body: BaseModel) -> Response:
     return Response(
         body.model_dump_json(), request.scope["route"].status_code, {"Cache-Control": "no-store"}, "application/json"
     )

@@ -8,7 +8,7 @@ from sqlalchemy.dialects import postgresql
 
 from app.storage.schema import RUNNING, cancellations, conversations, idempotency_keys, messages
 
-_AT_ONCE = 200
+_AT_ONCE = 50
 """So many conversations are purged in one transaction: others want to write too."""
 
 
@@ -39,6 +39,14 @@ def forget(connection: Connection, conversation_ids: Sequence[str]) -> tuple[int
     connection.execute(delete(idempotency_keys).where(idempotency_keys.c.reply_id.in_(replies)))
     gone = connection.execute(delete(conversations).where(conversations.c.id.in_(conversation_ids)))
     return gone.rowcount, running
+
+
+def forget_some(connection: Connection, principal: str) -> tuple[Sequence[str], list[str]]:
+    """Forget some of a principal's conversations. Returns their ids, and what `forget` does."""
+    theirs = select(conversations.c.id).where(conversations.c.principal == principal)
+    in_order = theirs.order_by(conversations.c.updated_ms)  # so that the index finds them
+    found = connection.scalars(in_order.limit(_AT_ONCE)).all()
+    return found, forget(connection, found)[1] if found else []
 
 
 def purge_step(connection: Connection, older_than_ms: int, principal: str) -> tuple[int, str | None]:

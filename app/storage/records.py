@@ -20,9 +20,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app.chat.model import ReplyRecord
+from app.chat.titles import title_of
 from app.storage.instances import fence
 from app.storage.owner import Owner
-from app.storage.schema import RUNNING, TITLE_LENGTH, conversations, idempotency_keys, messages
+from app.storage.schema import RUNNING, conversations, idempotency_keys, messages
 from app.storage.writer import Prepare, Work
 
 _Row = dict[str, object]
@@ -59,7 +60,7 @@ def record_writer(owner: Owner, *, is_fenced: bool) -> Prepare:
             (forget_key, replaced),
             (add_conversation, [_conversation_row(record) for record in new if record.position == 0]),
             (touch, [_touch(record) for record in new if record.position > 0 or record.replaces]),
-            (add_user_message, [_user_row(record) for record in new]),
+            (add_user_message, [_user_row(record) for record in new if record.answers is None]),
             (add_reply, [_reply_row(record, name) for record in new]),
             (add_key, [_key_row(record) for record in new if record.idempotency]),
             (update_reply, [_reply_update(record, name) for record in records if record.stored]),
@@ -119,10 +120,9 @@ _TOUCH = update(conversations).where(conversations.c.id == bindparam("of")).valu
 
 
 def _conversation_row(record: ReplyRecord) -> _Row:
-    title = " ".join(record.user_message.split())[:TITLE_LENGTH]
     return {
         "id": record.conversation_id,
-        "title": title,
+        "title": title_of(record.user_message),
         "created_ms": record.created_ms,
         "updated_ms": record.created_ms,
         "principal": record.principal.name,
@@ -140,6 +140,7 @@ def _user_row(record: ReplyRecord) -> _Row:
         "role": "user",
         "text": record.user_message,
         "created_ms": record.created_ms,
+        "follows": record.follows,
     }
 
 
@@ -151,6 +152,7 @@ def _reply_row(record: ReplyRecord, owner: str) -> _Row:
         "created_ms": record.created_ms,
         "reply_id": record.reply_id,
         "owner": owner,
+        "follows": record.answers,
     }
 
 

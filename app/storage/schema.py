@@ -2,15 +2,19 @@
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, MetaData, String, Table, Text, text
 
+from app.chat.titles import TITLE_LENGTH
+
 ID_LENGTH = 32
-TITLE_LENGTH = 80
 KEY_LENGTH = 255
 PRINCIPAL_LENGTH = 80
 
 RUNNING = text("state = 'running'")
 """Of a message. To the letter, not as a parameter: else no plan could use the index that has only these."""
 
-REVISION = "0008"
+BEGINS_BRANCH = text("follows IS NOT NULL")
+"""Of a message, as above."""
+
+REVISION = "0010"
 """Of the migrations that lead to these tables."""
 
 metadata = MetaData(
@@ -29,6 +33,10 @@ conversations = Table(
     Column("created_ms", BigInteger, nullable=False),
     Column("updated_ms", BigInteger, nullable=False),
     Column("principal", String(PRINCIPAL_LENGTH), nullable=False, server_default=text("''")),
+    # The last message of the branch that was chosen, and the newest message of all at that time: a later one is chosen
+    # by being sent.
+    Column("chosen_leaf", Integer),
+    Column("chosen_newest", Integer),
     Index(None, "principal", "updated_ms", "id"),  # pages, newest first
     sqlite_with_rowid=False,
 )
@@ -50,8 +58,18 @@ messages = Table(
     Column("prompt_tokens", BigInteger),
     Column("completion_tokens", BigInteger),
     Column("words", BigInteger),
+    # The position of the message before it, -1 if there is none; empty if that is the next lower one.
+    Column("follows", Integer),
     Index(None, "reply_id", unique=True),
     Index("ix_messages_running", "owner", sqlite_where=RUNNING, postgresql_where=RUNNING),  # what a crash leaves behind
+    Index(
+        "ix_messages_branches",
+        "conversation_id",
+        "position",
+        "follows",
+        sqlite_where=BEGINS_BRANCH,
+        postgresql_where=BEGINS_BRANCH,
+    ),
     sqlite_with_rowid=False,
 )
 
@@ -115,5 +133,14 @@ word_budgets = Table(
     Column("words", BigInteger, nullable=False),
     Column("ends_ms", BigInteger, nullable=False),
     Index(None, "ends_ms"),
+    sqlite_with_rowid=False,
+)
+
+compatibility = Table(
+    "compatibility",
+    metadata,
+    # One row: the oldest revision whose version of the service can use these tables. A migration that takes away what
+    # an older version uses raises it.
+    Column("oldest", String(ID_LENGTH), primary_key=True),
     sqlite_with_rowid=False,
 )

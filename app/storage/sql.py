@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
@@ -15,26 +16,29 @@ from sqlalchemy import (
     func,
     literal,
     select,
-    true,
     tuple_,
     update,
 )
 from sqlalchemy.engine import RowMapping
 
 from app.chat.access import EVERYBODY, Principal
-from app.chat.errors import ConversationBusy, ConversationNotFound
-from app.chat.history import Said, remembered
+from app.chat.branches import page as positions_of
+from app.chat.errors import ConversationNotFound
 from app.chat.model import (
+    Fork,
     KeyedReply,
     ListPosition,
-    Message,
+    MessagesPage,
     Page,
+    Place,
     ReplyRecord,
     StoredConversation,
     StoredMessage,
     Usage,
+    Where,
 )
-from app.storage.forgetting import forget, purge_step, request_cancellation, tell_owners
+from app.storage import branching
+from app.storage.forgetting import forget, forget_some, purge_step, request_cancellation, tell_owners
 from app.storage.schema import conversations, idempotency_keys, messages, readings
 from app.storage.transactions import Transactions, answered
 from app.storage.writability import Writability
@@ -68,36 +72,11 @@ class SqlStore:
         """Done when what the record said at some moment since the call is safe on disk."""
         return self._writer.save(record)
 
-    async def history(
-        self, conversation_id: str, principal: Principal, limit: int, characters: int, before: int | None = None
-    ) -> tuple[int, tuple[Message, ...]]:
-        """How many messages a conversation has, and the last of them, oldest first, within bounds."""
+    async def place(self, where: Where, limit: int, characters: int) -> Place:
+        """Where the next turn goes, and the last messages before it, oldest first, within bounds."""
 
-        def read(connection: Connection) -> tuple[int, tuple[Message, ...]]:
-            newest_first = (
-                select(messages)
-                .join(conversations)
-                .where(messages.c.conversation_id == conversation_id, _is_of(conversation_id, principal))
-                .order_by(messages.c.position.desc())
-            )
-            newest = (
-                connection.execute(newest_first.limit(1)).one_or_none() if before is not None or not limit else None
-            )
-            earlier = newest_first if before is None else newest_first.where(messages.c.position < before)
-            rows = connection.execute(earlier.limit(limit)).all() if limit else ()
-            newest = newest or (rows[0] if rows else None)
-            if newest is None:
-                raise ConversationNotFound
-            if newest.state == "running":
-                raise ConversationBusy(newest.reply_id)
-            said: list[Said] = []
-            room = characters
-            for row in rows:
-                room -= len(row.text)
-                if room < 0:
-                    break
-                said.insert(0, Said(row.role, row.text, row.finish_reason, row.error_code))
-            return newest.position + 1, remembered(said)
+        def read(connection: Connection) -> Place:
+            return branching.place(connection, where, limit, characters)
 
         return await self._connected(read)
 
@@ -184,44 +163,57 @@ class SqlStore:
         return await self._connected(read)
 
     async def messages(
-        self,
-        conversation_id: str,
-        principal: Principal | None,
-        limit: int,
-        cursor: int | None,
-        *,
-        newest_first: bool = False,
+        self, conversation_id: str, principal: Principal | None, page: MessagesPage
     ) -> tuple[StoredConversation, Page[StoredMessage, int]]:
-        """A conversation and a page of its messages; the cursor is the position of the first one."""
-        position = messages.c.position
+        """A conversation and a page of a branch's messages; the cursor is the position of the first one."""
 
         def read(connection: Connection) -> tuple[StoredConversation, Page[StoredMessage, int]]:
-            found = connection.execute(select(conversations).where(_is_of(conversation_id, principal)))
-            conversation = found.mappings().one_or_none()
-            if conversation is None:
-                raise ConversationNotFound
-            query = select(messages).where(messages.c.conversation_id == conversation_id).limit(limit + 1)
-            query = query.order_by(position.desc() if newest_first else position)
-            if cursor is not None:
-                query = query.where(position <= cursor if newest_first else position >= cursor)
-            rows = connection.execute(query).mappings().all()
-            items = tuple(_message(row) for row in rows[:limit])
-            next_cursor = rows[limit]["position"] if len(rows) > limit else None
-            return _conversation(conversation), Page(items, next_cursor)
+            known = branching.tree(connection, conversation_id, principal)
+            path = known.path(connection, page.branch)
+            found = positions_of(path, page.cursor, page.limit + 1, newest_first=page.newest_first)
+            positions = found[: page.limit]
+            query = select(messages).where(messages.c.conversation_id == conversation_id, branching.at(positions))
+            rows = {row["position"]: row for row in connection.execute(query).mappings()} if positions else {}
+            forks = known.forks(connection, positions)
+            items = tuple(_message(rows[place], forks.get(place)) for place in positions if place in rows)
+            return _conversation(known.row), Page(items, found[page.limit] if len(found) > page.limit else None)
 
         return await self._connected(read)
+
+    async def update(
+        self, conversation_id: str, principal: Principal, *, title: str | None = None, branch: str | None = None
+    ) -> StoredConversation:
+        """Rename a conversation, and choose its branch."""
+
+        def write(connection: Connection) -> StoredConversation:
+            known = branching.tree(connection, conversation_id, principal)
+            changed: dict[str, object] = {} if branch is None else {**known.choice(connection, branch)}
+            conversation = _conversation(known.row)
+            if title is not None:
+                conversation = replace(conversation, title=title)
+                changed["title"] = title
+            connection.execute(update(conversations).where(conversations.c.id == conversation_id).values(changed))
+            return conversation
+
+        return await self._connected(write)
 
     async def delete(self, conversation_id: str, principal: Principal) -> list[str]:
         """Forget a conversation and all that was said in it."""
 
         def write(connection: Connection) -> list[str]:
-            theirs = connection.scalars(select(conversations.c.id).where(_is_of(conversation_id, principal))).all()
+            theirs = connection.scalars(
+                select(conversations.c.id).where(branching.is_of(conversation_id, principal))
+            ).all()
             forgotten, running = forget(connection, theirs) if theirs else (0, [])
             if not forgotten:
                 raise ConversationNotFound
             return running
 
         return await self._connected(write)
+
+    async def delete_some(self, principal: Principal) -> tuple[Sequence[str], list[str]]:
+        """Forget some of a principal's conversations."""
+        return await self._connected(partial(forget_some, principal=principal.name))
 
     async def purge(self, older_than_ms: int) -> int:
         """Forget conversations that nobody has spoken in since. Returns how many."""
@@ -247,18 +239,12 @@ class SqlStore:
         return await answered(self._transactions, work)
 
 
-def _is_of(conversation_id: str, principal: Principal | None) -> ColumnElement[bool]:
-    """That it is this conversation, and the principal's; whose ever it is, for operators."""
-    theirs = true() if principal is None else conversations.c.principal == principal.name
-    return and_(conversations.c.id == conversation_id, theirs)
-
-
 def _conversation(row: RowMapping) -> StoredConversation:
     return StoredConversation(row["id"], row["title"], row["created_ms"], row["updated_ms"])
 
 
-def _message(row: RowMapping) -> StoredMessage:
+def _message(row: RowMapping, fork: Fork | None = None) -> StoredMessage:
     names = ("role", "text", "created_ms", "reply_id", "state", "finish_reason", "error_code", "words")
     prompt_tokens, completion_tokens = row["prompt_tokens"], row["completion_tokens"]
     usage = None if prompt_tokens is None else Usage(prompt_tokens, completion_tokens)
-    return StoredMessage(**{name: row[name] for name in names}, usage=usage)
+    return StoredMessage(**{name: row[name] for name in names}, usage=usage, fork=fork)

@@ -55,9 +55,9 @@ def aim(outcome: Outcome, target: Target, titles: dict[str, str], first: int) ->
     base = outcome.beside(target.scenario, target.to, "bare", target.key)
     if base is None:
         return ""
-    x = LEFT + min(target.at_most * base, CLIP) / CLIP * PLOT
+    x = LEFT + min(target.limit * base, CLIP) / CLIP * PLOT
     bottom = first + STEP * len(titles)
-    says = f"target {target.at_most} x {titles[target.to]}"
+    says = f"target {target.limit} x {titles[target.to]}"
     line = f'<line x1="{x:.1f}" y1="{first - 5}" x2="{x:.1f}" y2="{bottom}" stroke="{ALERT}" stroke-width="1.5" '
     return f'{line}stroke-dasharray="4 3"/>\n' + text(
         x, bottom + 13, says, fill=ALERT, font_size=11, text_anchor="middle"

@@ -51,10 +51,10 @@ def seen(before: Path, after: Path) -> Iterator[tuple[Impact, str, str]]:
     )
     if done.returncode != 0 or not done.stdout:
         raise CannotCompare(done.stderr)
-    document = Document.read(before)
+    old, new = Document.read(before), Document.read(after)
     for change in json.loads(done.stdout)["changes"]:
         parts = [part.replace("~1", "/").replace("~0", "~") for part in change["path"].split("/")[1:]]
-        for impact, what in judged(document, change):
+        for impact, what in judged(old, change, new):
             yield impact, _place(parts), what
 
 

@@ -16,10 +16,11 @@ Told = Mapping[str, Any]
 
 _OF_A_RESPONSE = re.compile("^#/(paths/.*/responses|components/(responses|headers))/")
 _OF_A_WORD = re.compile("(.*)/anyOf/[0-9]+/enum")
+_BRANCHES_OF_A_CONDITION = ("/then", "/else")
 _OF_A_UNION = re.compile("(.*)/anyOf/[0-9]+")
 
 
-def judged(before: Document, told: Told) -> Iterator[tuple[Impact, str]]:
+def judged(before: Document, told: Told, after: Document) -> Iterator[tuple[Impact, str]]:
     """The impact and the description of a change, once for each verdict about it."""
     is_of_a_response = _OF_A_RESPONSE.match(told["path"]) is not None
     lost = _values(told, "base") - _values(told, "revision") if is_of_a_response else set()
@@ -28,6 +29,8 @@ def judged(before: Document, told: Told) -> Iterator[tuple[Impact, str]]:
     for verdict in told["verdicts"]:
         impact = Impact[verdict["impact"].upper()]
         if is_of_a_response and impact is Impact.MAJOR and _has_room(before, told, verdict):
+            impact = Impact.MINOR
+        if told["path"].endswith(_BRANCHES_OF_A_CONDITION) and _is_met_by_all(before, told, after):
             impact = Impact.MINOR
         yield impact, verdict["message"]
     if not (told["verdicts"] or lost):
@@ -48,6 +51,21 @@ def _has_room(before: Document, told: Told, verdict: Told) -> bool:
             return union is not None and ANY_OTHER in before.events({"itemSchema": {"anyOf": _union(before, union[1])}})
         case _:
             return False
+
+
+def _is_met_by_all(before: Document, told: Told, after: Document) -> bool:
+    """Whether what is asked on a condition is met by everything that the old schema accepted.
+
+    `else` may require what was always required; `then` may ask anything, if the condition is a field that was refused.
+    """
+    pointer, _, word = told.get("revision", {}).get("pointer", "").rpartition("/")
+    if told["kind"] != "added" or not pointer:
+        return False
+    old, new = before.resolved({"$ref": pointer}), after.resolved({"$ref": pointer})
+    if word == "else":
+        return new["else"].keys() == {"required"} and set(new["else"]["required"]) <= set(old.get("required", ()))
+    is_closed = old.get("additionalProperties") is False
+    return is_closed and bool(set(new["if"].get("required", ())) - old.get("properties", {}).keys())
 
 
 def _takes(alternative: Node, words: set[str]) -> bool:

@@ -64,6 +64,11 @@ def delete(path: str) -> Request:
     return Request("DELETE", path)
 
 
+def patch(path: str, content: str) -> Request:
+    """A request with a body of JSON."""
+    return Request("PATCH", path, _JSON, content)
+
+
 def cancel(reply_id: str = "{reply_id}") -> Request:
     """A request to cancel the reply."""
     return Request("POST", f"/api/replies/{reply_id}/cancel")
@@ -73,6 +78,11 @@ def chat(text: str, conversation_id: str = "", **headers: str) -> Request:
     """A message."""
     body = {"user_message": text} | ({"conversation_id": conversation_id} if conversation_id else {})
     return Request("POST", STREAMED, _JSON | _named(headers), json.dumps(body))
+
+
+def branch(way: str, reply_id: str = "{reply_id}", **fields: str) -> Request:
+    """A message beside another one, or a reply beside another one."""
+    return Request("POST", STREAMED, _JSON, json.dumps({way: reply_id} | fields))
 
 
 def body(content: str, content_type: str = _JSON["content-type"]) -> Request:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import schemathesis
 
-from tests.contract.document import PLACES, check_problem
+from tests.contract.document import PLACES, body_of, check_problem
 from tests.contract.wire import exchange, request
 from tests.support.asgi import Whole
 from tests.support.keys import bearer
@@ -77,11 +77,12 @@ def what_is_anothers_is_as_nothing(
         return
     url = urlsplit(str(response.request.url))
     below = url.path.removesuffix(case.path.format(**case.path_parameters))
-    for method, path in PLACES.values():
+    for operation_id, (method, path) in PLACES.items():
         if re.findall("{(.*?)}", path) != list(case.path_parameters):
             continue
         target = below + path.format(**case.path_parameters)
-        answer = exchange(url.port or 80, request(method, target, [f"Authorization: {bearer(key)}"]))
+        headers = [f"Authorization: {bearer(key)}", "Content-Type: application/json"]
+        answer = exchange(url.port or 80, request(method, target, headers, body_of(operation_id) or None))
         if answer.status != 404:
             raise AssertionError(f"{method} {path} of what is another's gets {answer.status}")
         if method != "HEAD":

@@ -14,6 +14,12 @@ def with_an_optional_field_of_a_request(contract: Contract) -> None:
     schema(contract, "ChatRequest")["properties"]["language"] = {"type": "string", "maxLength": 8}
 
 
+def with_a_condition_on_a_new_field(contract: Contract) -> None:
+    body = schema(contract, "ConversationUpdate")
+    body["properties"]["pinned"] = {"type": "boolean"}
+    body |= {"if": {"required": ["pinned"]}, "then": {"required": ["title"]}, "else": {"required": []}}
+
+
 def with_a_field_of_a_response(contract: Contract) -> None:
     schema(contract, "Reply")["properties"]["language"] = {"type": "string"}
     schema(contract, "Reply")["required"].append("language")

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tests.contract.asking import CANARY, FINISHED
-from tests.contract.document import OPERATIONS, PLACES, PROBLEMS, check_problem, check_response
+from tests.contract.document import PLACES, PROBLEMS, body_of, check_problem, check_response
 from tests.contract.wire import exchange, request
 from tests.support.asgi import Whole
 from tests.support.server import LiveServer
@@ -28,7 +28,7 @@ class Known:
         """Send a request about the known data, or about other `ids`."""
         method, path = PLACES[operation_id]
         target = path.format(reply_id=ids or self.reply_id, conversation_id=ids or self.conversation_id)
-        message = body or (b'{"user_message": "hello"}' if "requestBody" in OPERATIONS[operation_id] else b"")
+        message = body or body_of(operation_id)
         return exchange(self.server.port, request(method, target + query, [_JSON, *headers], message))
 
 

@@ -1,6 +1,6 @@
 """The table of the fifth law for operations without a message: how to provoke each of their problems."""
 
-from tests.contract.asking import CANARY, NOBODY, Request, cancel, chat, delete, get
+from tests.contract.asking import CANARY, NOBODY, Request, cancel, chat, delete, get, patch
 from tests.contract.provocations import (
     after,
     crashed,
@@ -10,11 +10,12 @@ from tests.contract.provocations import (
     elsewhere,
     fresh,
     revoked,
+    slowly,
     with_a_defect,
     with_bytes,
     without_database,
 )
-from tests.contract.sending import CURSOR, HELLO
+from tests.contract.sending import CURSOR, HELLO, LATE
 from tests.contract.way import Way
 
 REPLY = "/api/replies/{reply_id}"
@@ -24,7 +25,7 @@ CONVERSATION = "/api/conversations/{conversation_id}"
 NO_REPLY = f"/api/replies/{NOBODY}"
 NO_EVENTS = f"/api/replies/{NOBODY}/events"
 NO_CONVERSATION = f"/api/conversations/{NOBODY}"
-LATE = chat("/simulate fail_after=1\na b")
+RENAMED = '{"title": "hello"}'
 
 STREAMS = [
     Way("streamReply", "a reply again", None, after(chat("hello there"), get(EVENTS))),
@@ -118,6 +119,36 @@ STORED = [
     Way("getConversation", "another parameter", "unknown-parameter", after(HELLO, get(f"{CONVERSATION}?{CANARY}"))),
     Way("getConversation", "nothing there", "conversation-not-found", fresh(get(NO_CONVERSATION))),
     Way("getConversation", "no database", "storage-unavailable", without_database(get(NO_CONVERSATION))),
+    Way("getConversation", "a branch", None, after(HELLO, get(f"{CONVERSATION}?branch={{reply_id}}"))),
+    Way("getConversation", "no branch", "malformed-page", after(HELLO, get(f"{CONVERSATION}?branch={CANARY}"))),
+    Way("getConversation", "another branch", "reply-not-found", after(HELLO, get(f"{CONVERSATION}?branch={NOBODY}"))),
+    Way("updateConversation", "a title", None, after(HELLO, patch(CONVERSATION, RENAMED))),
+    Way("updateConversation", "a branch", None, after(HELLO, patch(CONVERSATION, '{"branch": "{reply_id}"}'))),
+    Way("updateConversation", "a branch while a reply runs", None, during(patch(CONVERSATION, RENAMED))),
+    Way("updateConversation", "not JSON", "malformed-body", fresh(patch(NO_CONVERSATION, CANARY))),
+    Way("updateConversation", "nothing there", "conversation-not-found", fresh(patch(NO_CONVERSATION, RENAMED))),
+    Way(
+        "updateConversation",
+        "no such branch",
+        "reply-not-found",
+        after(HELLO, patch(CONVERSATION, f'{{"branch": "{NOBODY}"}}')),
+    ),
+    Way("updateConversation", "half a body", "body-too-slow", slowly(patch(NO_CONVERSATION, RENAMED))),
+    Way(
+        "updateConversation", "a long body", "body-too-large", fresh(patch(NO_CONVERSATION, RENAMED), max_body_bytes=9)
+    ),
+    Way(
+        "updateConversation",
+        "no type",
+        "unsupported-media-type",
+        fresh(Request("PATCH", NO_CONVERSATION, content=RENAMED)),
+    ),
+    Way("updateConversation", "no change", "invalid-body", fresh(patch(NO_CONVERSATION, "{}"))),
+    Way("updateConversation", "no database", "storage-unavailable", without_database(patch(NO_CONVERSATION, RENAMED))),
+    Way("deleteConversations", "none", None, fresh(delete(CONVERSATIONS))),
+    Way("deleteConversations", "some, one of which goes on", None, during(delete(CONVERSATIONS), said=HELLO)),
+    Way("deleteConversations", "a filter", "unknown-parameter", fresh(delete(f"{CONVERSATIONS}?search={CANARY}"))),
+    Way("deleteConversations", "no database", "storage-unavailable", without_database(delete(CONVERSATIONS))),
     Way("deleteConversation", "a conversation", None, after(HELLO, delete(CONVERSATION))),
     Way("deleteConversation", "a conversation that goes on", None, during(delete(CONVERSATION))),
     Way("deleteConversation", "nothing there", "conversation-not-found", fresh(delete(NO_CONVERSATION))),

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from tests.contract.asking import CANARY, NOBODY, Request, cancel, chat, delete, get
+from tests.contract.asking import CANARY, NOBODY, Request, cancel, chat, delete, get, patch
 from tests.contract.document import HEADS, PLACES
 from tests.contract.provocations import Provocation, after, fresh
 from tests.contract.way import Way
@@ -15,6 +15,8 @@ _ASKED = {
     "cancelReply": cancel(NOBODY),
     "listConversations": get("/api/conversations"),
     "getConversation": get(f"/api/conversations/{NOBODY}"),
+    "updateConversation": patch(f"/api/conversations/{NOBODY}", '{"title": "hello"}'),
+    "deleteConversations": delete("/api/conversations"),
     "deleteConversation": delete(f"/api/conversations/{NOBODY}"),
 }
 GUARDED = _ASKED | {HEADS[name]: asked.head() for name, asked in _ASKED.items() if name in HEADS}

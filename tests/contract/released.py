@@ -55,7 +55,7 @@ def without_an_operation(contract: Contract) -> None:
 
 def with_a_new_required_field(contract: Contract) -> None:
     request = schema(contract, "ChatRequest")
-    request["required"] = [*request["required"], "language"]
+    request["required"] = [*request.get("required", ()), "language"]
     request["properties"]["language"] = {"type": "string"}
 
 

@@ -1,7 +1,7 @@
 """The table of the fifth law for operations with a message: how to provoke each of their problems."""
 
 from app.chat.errors import BotBusy, BotMisconfigured, BotRateLimited, BotSaidNothing, BotUnavailable
-from tests.contract.asking import CANARY, NOBODY, body, chat
+from tests.contract.asking import CANARY, NOBODY, body, branch, chat
 from tests.contract.provocations import (
     Raising,
     after,
@@ -18,6 +18,7 @@ from tests.contract.stage import STALLED
 from tests.contract.way import Way, both
 
 HELLO = chat("hello")
+LATE = chat("/simulate fail_after=1\na b")
 FORM = "application/x-www-form-urlencoded"
 CURSOR = "{reply_id}:1"
 KEYED = chat("hello", Idempotency_Key=CANARY)
@@ -35,6 +36,15 @@ ALIKE = [
     both("a key of two words", "malformed-idempotency-key", fresh(chat("a", Idempotency_Key="a b"))),
     both("no such conversation", "conversation-not-found", fresh(chat("hello", NOBODY))),
     both("half a body", "body-too-slow", slowly(body('{"user_message": "'))),
+    both("an edited message", None, after(HELLO, branch("edits", user_message="hi"))),
+    both("a reply anew", None, after(HELLO, branch("regenerates", conversation_id="{conversation_id}"))),
+    both("a failed reply anew", None, after(LATE, branch("regenerates")), failed="bot-failed"),
+    both("no such reply", "reply-not-found", fresh(branch("regenerates", NOBODY))),
+    both(
+        "another conversation's reply", "reply-not-found", after(HELLO, branch("regenerates", conversation_id=NOBODY))
+    ),
+    both("a reply in a busy conversation", "conversation-busy", during(branch("regenerates"))),
+    both("a message for an old one", "invalid-body", fresh(branch("regenerates", user_message="hello"))),
     both("a busy conversation", "conversation-busy", during(chat("hello", "{conversation_id}"))),
     both("a conversation busy elsewhere", "conversation-busy", elsewhere(chat("hello", "{conversation_id}"))),
     both("a key that came before", "idempotency-key-reused", after(KEYED, chat("hallo", Idempotency_Key=CANARY))),

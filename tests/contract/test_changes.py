@@ -72,7 +72,7 @@ def test_a_new_event_breaks_nobody_who_was_told_to_expect_others(*, has_room: bo
         "verdicts": [{"ruleId": "schema-combinator-changed", "impact": "major", "message": "More."}],
         "revision": {"pointer": union},
     }
-    assert list(judged(Document(DOCUMENT if has_room else CLOSED), told)) == [(impact, "More.")]
+    assert list(judged(Document(DOCUMENT if has_room else CLOSED), told, Document(DOCUMENT))) == [(impact, "More.")]
 
 
 def test_the_tool_overlooks_it_still(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from app.main import create_app
-from tests.contract.document import DOCUMENT, LINKS, OPERATIONS, PLACES, STATUSES, check_response, resolved
+from tests.contract.document import DOCUMENT, LINKS, OPERATIONS, PLACES, STATUSES, body_of, check_response, resolved
 from tests.support.asgi import Client, Whole
 from tests.support.settings import Settings
 
@@ -20,6 +20,7 @@ EXPRESSION = re.compile(r"\{?\$(request\.path\.|response\.header\.|response\.bod
 GONE = ("deleteConversation", "getConversation")
 """The only link to something that no longer exists."""
 MESSAGE = {"user_message": "hello"}
+SENDING = ("streamChat", "createReply")
 
 
 def parameters_of(operation_id: str) -> dict[str, dict[str, Any]]:
@@ -72,7 +73,7 @@ async def test_a_link_leads_where_it_says(source: str, link: dict[str, Any]) -> 
     async with Client(create_app(Settings(greeter_pace_ms=0))) as client:
         hello = await send(client, source if source == "createReply" else "streamChat", {}, MESSAGE)
         ids = {name: hello.headers[name.replace("_", "-")] for name in ("reply_id", "conversation_id")}
-        answer = hello if "requestBody" in OPERATIONS[source] else await send(client, source, ids, {})
+        answer = hello if source in SENDING else await send(client, source, ids, json.loads(body_of(source) or b"{}"))
         assert answer.status == min(STATUSES[source])
         given = values(link.get("parameters", {}), ids, answer)
         reached = await send(client, target, given, values(link.get("requestBody", {}), ids, answer))

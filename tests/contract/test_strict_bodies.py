@@ -80,7 +80,10 @@ def test_json_that_breaks_the_schema_gets_422_and_is_told_where(name: str, serve
         ("conversationId", "Did you mean conversation_id?"),
         ("onDisconnect", "Did you mean on_disconnect?"),
         ("onBusy", "Did you mean on_busy?"),
-        ("temperature", "The known fields are: user_message, conversation_id, on_disconnect, on_busy."),
+        (
+            "temperature",
+            "The known fields are: user_message, conversation_id, edits, regenerates, on_disconnect, on_busy.",
+        ),
     ],
 )
 def test_an_unknown_field_is_named_with_the_nearest_known_one(field: str, hint: str, server: LiveServer) -> None:

@@ -10,7 +10,7 @@ from tests.contract.known import Known, check_refusal, something_known
 from tests.support.server import LiveServer
 
 OF_REPLIES = ["getReply", "headReply", "streamReply", "headReplyEvents", "cancelReply"]
-OF_CONVERSATIONS = ["getConversation", "headConversation", "deleteConversation"]
+OF_CONVERSATIONS = ["getConversation", "headConversation", "updateConversation", "deleteConversation"]
 
 
 @pytest.fixture(scope="module")

@@ -53,6 +53,10 @@ NO_PAGES = [
     ),
     *("limit=1&limit=2", "limit=1&limit=1", "limit=&limit=1", "cursor=a&cursor=a", "cursor=&cursor="),
 ]
+NO_BRANCHES = [
+    *("branch=", "branch", f"branch={CANARY}", f"branch={NOBODY}0", f"branch={NOBODY[1:]}", f"branch={NOBODY}%00"),
+    *("branch=" + "A" * 32, f"branch={NOBODY}&branch={NOBODY}", "branch=%D9%A0" * 32),
+]
 NO_ORDERS = ["order=", "order", "order=ASC", "order=1", f"order={CANARY}", "order=asc,desc", "order=asc&order=asc"]
 
 
@@ -66,6 +70,12 @@ def test_a_page_that_cannot_be_gets_400(query: str, operation_id: str, known: Kn
 @pytest.mark.parametrize("query", NO_ORDERS)
 def test_an_order_that_cannot_be_gets_400(query: str, known: Known) -> None:
     """There are two, in one spelling."""
+    check_refusal(known.ask("getConversation", query=f"?{query}"), "getConversation", "malformed-page")
+
+
+@pytest.mark.parametrize("query", NO_BRANCHES)
+def test_a_branch_that_cannot_be_gets_400(query: str, known: Known) -> None:
+    """It is named by the id of a reply, once."""
     check_refusal(known.ask("getConversation", query=f"?{query}"), "getConversation", "malformed-page")
 
 

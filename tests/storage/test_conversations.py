@@ -13,6 +13,8 @@ from app.chat.model import Conversation, Finish
 from tests.support.addresses import BOTH, CHAT, WHOLE, cancel_of, conversation_at, events_of, reply_at
 from tests.support.asgi import Client, Whole
 from tests.support.bots import GatedBot, ScriptedBot
+from tests.support.databases import run_sql
+from tests.support.keys import bearer, made_key
 from tests.support.talk import Echo, ask, cancelled, got, messages, problem, replied, service
 
 _NOBODY = "0" * 32
@@ -125,7 +127,7 @@ async def test_conversations_are_listed_the_latest_first(database_url: str) -> N
             assert all(len(page["conversations"]) <= limit for page in pages)
             listed = [conversation for page in pages for conversation in page["conversations"]]
             assert [conversation["conversation_id"] for conversation in listed] == latest_first
-        assert listed[1]["title"] == ("conversation 6 " + "x" * 100)[:80]
+        assert listed[1]["title"] == "conversation 6 " + "x" * 64 + "…"
         assert listed[0]["created_at"] < listed[0]["updated_at"]
 
 
@@ -236,6 +238,30 @@ async def test_what_is_deleted_is_gone(database_url: str) -> None:
         assert len(bot.seen) == 3
         assert (await replied(client, "hello", idempotency_key="a")).reply_id != reply.reply_id
         assert (await replied(client, "other", idempotency_key="c")).reply_id == other.reply_id
+
+
+async def test_all_that_is_mine_is_deleted(database_url: str) -> None:
+    """Also what is being said in it, and however much it is; nothing of another principal's."""
+    mine, other = [{"authorization": bearer((await made_key(database_url, name))[0])} for name in ("one", "two")]
+    async with service(database_url) as (client, _):
+        for signed in (mine, other):
+            assert (await ask(client, "hello", **signed)).status == 200
+        await run_sql(
+            database_url,
+            "INSERT INTO conversations (id, title, created_ms, updated_ms, principal) WITH RECURSIVE many(n) AS"
+            " (SELECT 1 UNION ALL SELECT n + 1 FROM many WHERE n < 450) SELECT 'made ' || n, '', 0, 0, principal"
+            " FROM many, (SELECT principal FROM conversations WHERE principal LIKE '%one') AS mine",
+        )
+        running = {"user_message": "/simulate stall_after=1\nhello there"}
+        async with client.stream("POST", CHAT, json=running, headers=mine) as response:
+            deleted = await client.request("DELETE", "/api/conversations", headers=mine)
+            assert (deleted.status, deleted.content) == (204, b"")
+            assert b"cancelled" in await response.read()
+        for signed, count in ((mine, 0), (other, 1)):
+            listed = await client.request("GET", "/api/conversations", headers=signed)
+            assert len(listed.json()["conversations"]) == count
+    for table, count in (("conversations", 1), ("messages", 2)):
+        assert await run_sql(database_url, f"SELECT count(*) FROM {table}") == [(count,)]  # noqa: S608 - our own names
 
 
 async def test_deleting_stops_what_is_being_said(database_url: str) -> None:

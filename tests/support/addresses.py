@@ -23,5 +23,5 @@ def cancel_of(reply_id: str) -> str:
 
 
 def conversation_at(conversation_id: str) -> str:
-    """`getConversation` and `deleteConversation`."""
+    """`getConversation`, `updateConversation` and `deleteConversation`."""
     return f"/api/conversations/{conversation_id}"

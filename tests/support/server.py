@@ -43,6 +43,8 @@ class LiveServer:
         tables, because making them takes as long as the rest of the start. `program` is what Python runs, for a service
         that is assembled differently; a module (`-m`) runs in a fork of a process that has imported the service.
         """
+        self.root = _ROOT
+        """Where the service is: another version of it may be somewhere else, which has to run `FROM_SCRATCH`."""
         self._program = program
         self._arguments = ["--host", str(settings.pop("host", "127.0.0.1")), "--port", "0", "--bot", bot]
         self._environment = {name: value for name, value in os.environ.items() if not name.upper().startswith("CHAT_")}
@@ -160,7 +162,7 @@ class LiveServer:
             return fork(self._program[1], self._arguments, environment)
         return subprocess.Popen(
             [sys.executable, *self._program, *self._arguments],
-            cwd=_ROOT,
+            cwd=self.root,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

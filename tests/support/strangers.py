@@ -71,6 +71,15 @@ WAYS: Mapping[str, Callable[[Ids, int], Request]] = {
     "go on": lambda ids, _: ask("go on", ids.conversation),
     "go on as JSON": lambda ids, _: ask("go on", ids.conversation, path=WHOLE),
     "go on with a key": lambda ids, _: ask("go on", ids.conversation, key="stranger"),
+    "open a branch": lambda ids, _: Request("GET", f"{conversation_at(ids.conversation)}?branch={ids.reply}"),
+    "edit": lambda ids, _: Request("POST", CHAT, body={"user_message": "hi", "edits": ids.reply}),
+    "edit as JSON": lambda ids, _: Request("POST", WHOLE, body={"user_message": "hi", "edits": ids.reply}),
+    "regenerate": lambda ids, _: Request("POST", CHAT, body={"regenerates": ids.reply}),
+    "regenerate there": lambda ids, _: Request(
+        "POST", WHOLE, body={"regenerates": ids.reply, "conversation_id": ids.conversation}
+    ),
+    "rename": lambda ids, _: Request("PATCH", conversation_at(ids.conversation), body={"title": "mine"}),
+    "choose": lambda ids, _: Request("PATCH", conversation_at(ids.conversation), body={"branch": ids.reply}),
     "delete": lambda ids, _: deleted(ids),
     "take one for the other": lambda ids, _: Request("GET", reply_at(ids.conversation)),
     "take the other for one": lambda ids, _: Request("GET", conversation_at(ids.reply)),
