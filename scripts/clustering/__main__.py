@@ -68,6 +68,7 @@ async def run(arguments: argparse.Namespace, settings: dict[str, str], folder: P
                 say(f"restarting {part.name}")
                 await part.stop(STOP_SECONDS)
                 await part.start()
+                say(f"{part.name} (process {part.pid}) is ready")
             say("restarted")
     finally:
         say("stopping")
@@ -84,6 +85,7 @@ async def replace_dead(parts: Sequence[Part]) -> None:
         if part.has_died():
             say(f"{part.name} has died, and is started again")
             await part.start()
+            say(f"{part.name} (process {part.pid}) is ready")
 
 
 def tell(
