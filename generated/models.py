@@ -7,6 +7,11 @@ from typing import Annotated, Literal
 from pydantic import MISSING, BaseModel, ConfigDict, Field
 from typing_extensions import TypeAliasType
 
+Metrics = TypeAliasType(
+    "Metrics", Annotated[str, Field(description="A line for each value, in a format of Prometheus.")]
+)
+
+
 ReplyId = TypeAliasType(
     "ReplyId",
     Annotated[

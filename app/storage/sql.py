@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from time import perf_counter
 from typing import TypeVar
 
 from sqlalchemy import (
@@ -37,6 +38,7 @@ from app.chat.model import (
     Usage,
     Where,
 )
+from app.chat.watching import UNMEASURED, Measures, StorageOperation
 from app.storage import branching
 from app.storage.forgetting import forget, forget_some, purge_step, request_cancellation, tell_owners
 from app.storage.schema import RUNNING, conversations, idempotency_keys, messages, readings
@@ -52,8 +54,15 @@ _FAILED = {"failed", "interrupted"}
 class SqlStore:
     """`app.chat.model.Store`."""
 
-    def __init__(self, transactions: Transactions, writer: GroupWriter, writability: Writability | None = None) -> None:
+    def __init__(
+        self,
+        transactions: Transactions,
+        writer: GroupWriter,
+        writability: Writability | None = None,
+        measures: Measures = UNMEASURED,
+    ) -> None:
         """`writer` writes replies, with `app.storage.records`; the rest is done here."""
+        self._measures = measures
         self._transactions = transactions
         self._writer = writer
         self._writability = writability
@@ -111,7 +120,7 @@ class SqlStore:
             found = select(messages.c.owner, messages.c.reply_id).join(conversations)
             request_cancellation(connection, found.where(*theirs))
 
-        await self._connected(write)
+        await self._connected(write, "write")
 
     async def note_readers(self, reply_ids: Sequence[str]) -> None:
         """Tell the instances that generate these replies that they are read."""
@@ -120,7 +129,7 @@ class SqlStore:
         def write(connection: Connection) -> None:
             tell_owners(connection, readings, found)
 
-        await self._connected(write)
+        await self._connected(write, "write")
 
     async def restore(self, reply_id: str, words: list[str]) -> None:
         """Give an interrupted reply these words, if it has fewer."""
@@ -133,7 +142,7 @@ class SqlStore:
         def write(connection: Connection) -> None:
             connection.execute(update(messages).where(is_shorter).values(text="".join(words), words=len(words)))
 
-        await self._connected(write)
+        await self._connected(write, "write")
 
     async def reply_for(self, key: str) -> KeyedReply | None:
         """The reply that an idempotency key got."""
@@ -207,7 +216,7 @@ class SqlStore:
             connection.execute(update(conversations).where(conversations.c.id == conversation_id).values(changed))
             return conversation
 
-        return await self._connected(write)
+        return await self._connected(write, "write")
 
     async def delete(self, conversation_id: str, principal: Principal) -> list[str]:
         """Forget a conversation and all that was said in it."""
@@ -221,11 +230,11 @@ class SqlStore:
                 raise ConversationNotFound
             return running
 
-        return await self._connected(write)
+        return await self._connected(write, "write")
 
     async def delete_some(self, principal: Principal) -> tuple[Sequence[str], list[str]]:
         """Forget some of a principal's conversations."""
-        return await self._connected(partial(forget_some, principal=principal.name))
+        return await self._connected(partial(forget_some, principal=principal.name), "write")
 
     async def purge(self, older_than_ms: int) -> int:
         """Forget conversations that nobody has spoken in since. Returns how many."""
@@ -233,7 +242,7 @@ class SqlStore:
         principal: str | None = EVERYBODY.name  # the first of all
         while principal is not None:
             step = partial(purge_step, older_than_ms=older_than_ms, principal=principal)
-            count, principal = await self._connected(step)
+            count, principal = await self._connected(step, "write")
             purged += count
         return purged
 
@@ -245,10 +254,14 @@ class SqlStore:
         def write(connection: Connection) -> None:
             connection.execute(delete(idempotency_keys).where(which))
 
-        await self._connected(write)
+        await self._connected(write, "write")
 
-    async def _connected(self, work: Callable[[Connection], Result]) -> Result:
-        return await answered(self._transactions, work)
+    async def _connected(self, work: Callable[[Connection], Result], operation: StorageOperation = "read") -> Result:
+        began_at = perf_counter()
+        try:
+            return await answered(self._transactions, work)
+        finally:
+            self._measures.stored(operation, perf_counter() - began_at)
 
 
 def _conversation(row: RowMapping) -> StoredConversation:

@@ -18,6 +18,7 @@ _ASKED = {
     "updateConversation": patch(f"/api/conversations/{NOBODY}", '{"title": "hello"}'),
     "deleteConversations": delete("/api/conversations"),
     "deleteConversation": delete(f"/api/conversations/{NOBODY}"),
+    "getMetrics": get("/metrics"),
 }
 GUARDED = _ASKED | {HEADS[name]: asked.head() for name, asked in _ASKED.items() if name in HEADS}
 """A request for each operation that requires credentials."""
