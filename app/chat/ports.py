@@ -171,9 +171,12 @@ class Store(Protocol):
         ...
 
     async def conversations(
-        self, principal: Principal, limit: int, cursor: ListPosition | None
+        self, principal: Principal, limit: int, cursor: ListPosition | None, words: str | None = None
     ) -> Page[StoredConversation, ListPosition]:
-        """A page of a principal's conversations, the most recently updated first."""
+        """A page of a principal's conversations, the most recently updated first.
+
+        With `words`, of those in whose title and messages, of all branches, each of the words begins a word.
+        """
         ...
 
     async def messages(

@@ -30,7 +30,8 @@ class ConversationsRouter:
     async def list_conversations(self, request: Request) -> Response:
         """A page of conversations, the most recently updated first."""
         page = list_page(request.scope)
-        return _json(request, page_shape(await self.store.conversations(_principal(request), page.limit, page.cursor)))
+        found = await self.store.conversations(_principal(request), page.limit, page.cursor, page.search)
+        return _json(request, page_shape(found))
 
     async def get_conversation(self, request: Request) -> Response:
         """A conversation and a page of its messages."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar
@@ -23,7 +24,7 @@ from sqlalchemy.engine import RowMapping
 
 from app.chat.access import EVERYBODY, Principal
 from app.chat.branches import page as positions_of
-from app.chat.errors import ConversationNotFound
+from app.chat.errors import ConversationNotFound, StorageUnavailable
 from app.chat.model import (
     Fork,
     KeyedReply,
@@ -37,9 +38,11 @@ from app.chat.model import (
     Usage,
     Where,
 )
+from app.chat.terms import query_of
 from app.storage import branching
 from app.storage.forgetting import forget, forget_some, purge_step, request_cancellation, tell_owners
 from app.storage.schema import conversations, idempotency_keys, messages, readings
+from app.storage.searching import SearchIndex, matching
 from app.storage.transactions import Transactions, answered
 from app.storage.writability import Writability
 from app.storage.writer import GroupWriter
@@ -57,6 +60,7 @@ class SqlStore:
         self._transactions = transactions
         self._writer = writer
         self._writability = writability
+        self.search_index = SearchIndex(transactions)
 
     async def check(self) -> None:
         """Return if the database answers, and would take a write."""
@@ -141,20 +145,27 @@ class SqlStore:
         return await self._connected(read)
 
     async def conversations(
-        self, principal: Principal, limit: int, cursor: ListPosition | None
+        self, principal: Principal, limit: int, cursor: ListPosition | None, words: str | None = None
     ) -> Page[StoredConversation, ListPosition]:
         """A page of conversations, the one that was last spoken in first."""
-        order = tuple_(conversations.c.updated_ms, conversations.c.id)
-        query = (
-            select(conversations)
-            .where(conversations.c.principal == principal.name)
-            .order_by(conversations.c.updated_ms.desc(), conversations.c.id.desc())
-        )
+        wanted = None if words is None else query_of(words)
+        if wanted == []:
+            return Page((), None)
+        if wanted is not None:
+            with suppress(StorageUnavailable):  # what is indexed can be found even if the database takes no writes
+                await self.search_index.catch_up(principal)
+        columns = conversations.c
+        newest_first = select(conversations).where(columns.principal == principal.name)
+        newest_first = newest_first.order_by(columns.updated_ms.desc(), columns.id.desc())
         if cursor is not None:
             position = tuple_(literal(cursor.updated_ms, BigInteger), literal(cursor.conversation_id, String))
-            query = query.where(order < position)
+            newest_first = newest_first.where(tuple_(columns.updated_ms, columns.id) < position)
 
         def read(connection: Connection) -> Page[StoredConversation, ListPosition]:
+            query = newest_first
+            if wanted is not None:
+                found = matching(principal, wanted, connection.dialect.name)
+                query = query.join(found, found.c.conversation_id == columns.id)
             rows = connection.execute(query.limit(limit + 1)).mappings().all()
             items = tuple(_conversation(row) for row in rows[:limit])
             more = len(rows) > limit
@@ -191,7 +202,7 @@ class SqlStore:
             conversation = _conversation(known.row)
             if title is not None:
                 conversation = replace(conversation, title=title)
-                changed["title"] = title
+                changed |= {"title": title, "searched_ms": -1}
             connection.execute(update(conversations).where(conversations.c.id == conversation_id).values(changed))
             return conversation
 
