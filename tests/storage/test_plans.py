@@ -182,7 +182,7 @@ async def test_every_statement_uses_an_index(engine: AsyncEngine) -> None:
 
 
 _SQLITE_STEP = re.compile(
-    r"SEARCH \w+ USING (PRIMARY KEY|(COVERING )?INDEX \w+) \(.+\)"
+    r"SEARCH \w+ USING ((INTEGER )?PRIMARY KEY|(COVERING )?INDEX \w+) \(.+\)"
     r"|SCAN CONSTANT ROW"
     r"|(LIST|SCALAR) SUBQUERY \d+"
     r"|SCAN messages USING (COVERING )?INDEX ix_messages_running"  # all that runs, and nothing else
