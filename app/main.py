@@ -118,7 +118,8 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None) -> Fast
         stream_location=contract.reference("streamChat", to="streamReply"),
         reply_location=contract.reference("createReply", to="getReply"),
     )
-    again = RepliesRouter(replies, problems, pacing, contract.reference("streamReply", to="streamReply"))
+    events_location = contract.reference("streamReply", to="streamReply")
+    again = RepliesRouter(replies, database.store, bodies, problems, pacing, events_location)
     history = ConversationsRouter(database.store, replies, bodies)
     health = HealthRouter(replies, database.store, bot)
     contract.bind(
@@ -129,8 +130,12 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None) -> Fast
             again.get_reply,
             again.stream_reply,
             again.cancel_reply,
+            again.give_feedback,
+            again.withdraw_feedback,
             history.list_conversations,
             history.get_conversation,
+            history.export_conversation,
+            history.export_conversation_as_markdown,
             history.update_conversation,
             history.delete_conversation,
             history.delete_conversations,

@@ -18,7 +18,7 @@ BEGINS_BRANCH = text("follows IS NOT NULL")
 UNSEARCHED = text("searched_ms <> updated_ms")
 """Of a conversation, as above: what is said in it is not in the search index yet."""
 
-REVISION = "0010"
+REVISION = "0011"
 """Of the migrations that lead to these tables."""
 
 metadata = MetaData(
@@ -87,6 +87,18 @@ search_documents = Table(
     Column("conversation_id", String(ID_LENGTH), ForeignKey("conversations.id", ondelete="CASCADE"), nullable=False),
     Column("terms", Text().with_variant(TSVECTOR(), "postgresql"), nullable=False),
     Index(None, "conversation_id", unique=True),
+)
+
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("reply_id", String(ID_LENGTH), primary_key=True),
+    Column("conversation_id", String(ID_LENGTH), ForeignKey("conversations.id", ondelete="CASCADE"), nullable=False),
+    Column("rating", String(16), nullable=False),
+    Column("note", Text),
+    Column("created_ms", BigInteger, nullable=False),
+    Index(None, "conversation_id"),
+    sqlite_with_rowid=False,
 )
 
 idempotency_keys = Table(

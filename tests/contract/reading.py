@@ -1,6 +1,6 @@
 """The table of the fifth law for operations without a message: how to provoke each of their problems."""
 
-from tests.contract.asking import CANARY, NOBODY, Request, cancel, chat, delete, get, patch
+from tests.contract.asking import CANARY, NOBODY, Request, cancel, chat, delete, get, patch, put
 from tests.contract.provocations import (
     after,
     crashed,
@@ -25,6 +25,7 @@ CONVERSATION = "/api/conversations/{conversation_id}"
 NO_REPLY = f"/api/replies/{NOBODY}"
 NO_EVENTS = f"/api/replies/{NOBODY}/events"
 NO_CONVERSATION = f"/api/conversations/{NOBODY}"
+RATING = '{"rating": "down", "note": "no"}'
 RENAMED = '{"title": "hello"}'
 
 STREAMS = [
@@ -97,6 +98,21 @@ REPLIES = [
     Way("cancelReply", "no database", "storage-unavailable", without_database(cancel(NOBODY))),
 ]
 
+FEEDBACK = [
+    Way("giveFeedback", "a rating", None, after(HELLO, put(f"{REPLY}/feedback", RATING))),
+    Way("giveFeedback", "a rating of what goes on", None, during(put(f"{REPLY}/feedback", RATING))),
+    Way("giveFeedback", "not JSON", "malformed-body", fresh(put(f"{NO_REPLY}/feedback", CANARY))),
+    Way("giveFeedback", "nothing there", "reply-not-found", fresh(put(f"{NO_REPLY}/feedback", RATING))),
+    Way("giveFeedback", "half a body", "body-too-slow", slowly(put(f"{NO_REPLY}/feedback", RATING))),
+    Way("giveFeedback", "a long body", "body-too-large", fresh(put(f"{NO_REPLY}/feedback", RATING), max_body_bytes=9)),
+    Way("giveFeedback", "no type", "unsupported-media-type", fresh(Request("PUT", f"{NO_REPLY}/feedback", {}, RATING))),
+    Way("giveFeedback", "no rating", "invalid-body", fresh(put(f"{NO_REPLY}/feedback", f'{{"rating": "{CANARY}"}}'))),
+    Way("giveFeedback", "no database", "storage-unavailable", without_database(put(f"{NO_REPLY}/feedback", RATING))),
+    Way("withdrawFeedback", "none", None, after(HELLO, delete(f"{REPLY}/feedback"))),
+    Way("withdrawFeedback", "nothing there", "reply-not-found", fresh(delete(f"{NO_REPLY}/feedback"))),
+    Way("withdrawFeedback", "no database", "storage-unavailable", without_database(delete(f"{NO_REPLY}/feedback"))),
+]
+
 STORED = [
     Way("listConversations", "none", None, fresh(get(CONVERSATIONS))),
     Way("listConversations", "some", None, after(HELLO, get(f"{CONVERSATIONS}?limit=100"))),
@@ -126,6 +142,23 @@ STORED = [
     Way("getConversation", "a branch", None, after(HELLO, get(f"{CONVERSATION}?branch={{reply_id}}"))),
     Way("getConversation", "no branch", "malformed-page", after(HELLO, get(f"{CONVERSATION}?branch={CANARY}"))),
     Way("getConversation", "another branch", "reply-not-found", after(HELLO, get(f"{CONVERSATION}?branch={NOBODY}"))),
+    Way("exportConversation", "a conversation", None, after(LATE, get(f"{CONVERSATION}/export"))),
+    Way("exportConversation", "a conversation that goes on", None, during(get(f"{CONVERSATION}/export"))),
+    Way("exportConversation", "nothing there", "conversation-not-found", fresh(get(f"{NO_CONVERSATION}/export"))),
+    Way("exportConversation", "no database", "storage-unavailable", without_database(get(f"{NO_CONVERSATION}/export"))),
+    Way("exportConversationAsMarkdown", "a conversation", None, after(HELLO, get(f"{CONVERSATION}/markdown"))),
+    Way(
+        "exportConversationAsMarkdown",
+        "nothing there",
+        "conversation-not-found",
+        fresh(get(f"{NO_CONVERSATION}/markdown")),
+    ),
+    Way(
+        "exportConversationAsMarkdown",
+        "no database",
+        "storage-unavailable",
+        without_database(get(f"{NO_CONVERSATION}/markdown")),
+    ),
     Way("updateConversation", "a title", None, after(HELLO, patch(CONVERSATION, RENAMED))),
     Way("updateConversation", "a branch", None, after(HELLO, patch(CONVERSATION, '{"branch": "{reply_id}"}'))),
     Way("updateConversation", "a branch while a reply runs", None, during(patch(CONVERSATION, RENAMED))),
@@ -181,4 +214,4 @@ OTHERS = [
     Way(None, "another HTTP", "http-version-not-supported", with_bytes(b"GET / HTTP/3.0\r\nHost: localhost")),
 ]
 
-READING = [*STREAMS, *REPLIES, *STORED, *OTHERS]
+READING = [*STREAMS, *REPLIES, *FEEDBACK, *STORED, *OTHERS]

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.access.keys import new_key
 from app.chat.access import Principal
 from app.chat.branches import ROOT
-from app.chat.model import Beside, Idempotency, MessagesPage, ReplyRecord, Where
+from app.chat.model import Beside, Feedback, Idempotency, MessagesPage, ReplyRecord, Where
 from app.storage.address import database_url as parsed
 from app.storage.database import Database, create_engine, transactions_on
 from app.storage.instances import enter, leave, others, seal
@@ -138,6 +138,10 @@ async def _ask_everything(engine: AsyncEngine) -> None:
     for cursor in (None, conversation_page.next_cursor):
         assert (await store.conversations(_SOMEBODY, 20, cursor, "title 44")).items
     await store.search_index.catch_up()
+    await store.give_feedback(_id(4), _SOMEBODY, Feedback("up", None), _MANY)
+    await store.everything(_id(_BRANCHED), _SOMEBODY, 20, 0)
+    assert await store.rated("", 20)
+    await store.give_feedback(_id(4), _SOMEBODY, None, _MANY)
     for principal in (_SOMEBODY, None):
         for newest_first in (False, True):
             _, page = await store.messages(_id(4), principal, MessagesPage(1, None, newest_first))
@@ -207,7 +211,7 @@ _POSTGRES_NODES = {
 }
 
 
-_SMALL = {"cancellations", "instances", "readings"}
+_SMALL = {"cancellations", "feedback", "instances", "readings"}
 """Tables of a few rows, which PostgreSQL reads whole."""
 
 
