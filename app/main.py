@@ -30,6 +30,7 @@ from app.eventlog.memory import MemoryReplyLog
 from app.eventlog.unshared import Unshared
 from app.http.application import Application
 from app.http.body import BodyReader
+from app.http.joining import Joining
 from app.http.middleware import EveryRequest
 from app.http.problems import Problems
 from app.http.sse import Pacing
@@ -107,7 +108,7 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None) -> Fast
     app.state.replies = replies
     app.state.gate = gate
     app.state.database = _place(address)
-    pacing = Pacing(settings.first_word_seconds, settings.heartbeat_seconds)
+    pacing = Pacing(settings.first_word_seconds, settings.heartbeat_seconds, Joining(settings.join_seconds))
     bodies = BodyReader(settings.max_body_bytes, settings.request_seconds)
     chat = ChatRouter(
         replies=replies,

@@ -16,7 +16,7 @@ from app.server.connection import bounded_protocol
 from app.server.draining import Server
 from app.server.files import allow_files
 from app.server.lifespan import Lifespan, use
-from app.server.listening import bound, is_public, listen, url
+from app.server.listening import bound, inherited, is_public, listen, url
 from app.server.refusals import Refusals
 from app.settings import Settings
 
@@ -40,7 +40,8 @@ def serve(settings: Settings, app: FastAPI) -> int:
         announce(settings, url(sockets, settings.host), app.state.database, has_keys=app.state.gate.has_keys)
 
     allow_files(settings.max_open_streams)
-    sockets = bound(settings.host, settings.port)  # before there is a database, which another program may be using
+    # Before there is a database, which another program may be using.
+    sockets = inherited() or bound(settings.host, settings.port)
     try:
         config = configured(settings, app, sockets, begin)
         look_for_credentials(settings, sockets)

@@ -137,6 +137,13 @@ class Settings(EnvironmentSettings):
     request_seconds: Seconds = Field(
         10, description="Time that a request's head, and then its body, may take to arrive"
     )
+    join_seconds: float = Field(
+        0.04,
+        ge=0,
+        le=0.05,
+        description="Longest time that a word waits for the next ones, to be sent together, while the server has "
+        "more to do than it can; 0 sends each at once",
+    )
     stalled_seconds: Seconds = Field(
         30, description="Time after which a client that accepts no byte of its stream is disconnected"
     )

@@ -1,6 +1,8 @@
 """What all tests share: asyncio as the only event loop, a database, and the number of examples for each law."""
 
+import gc
 import os
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,7 @@ from hypothesis import settings
 
 from app import logs
 from app.environment.variables import PREFIX
-from tests.support import forks
+from tests.support import forks, laws
 from tests.support.databases import KINDS, fresh_database_url, remove_all, use
 from tests.support.progress import Progress
 from tests.support.valkey import remove_shared
@@ -30,14 +32,17 @@ _SLOW = {
         "contract/test_lint.py",  # Node
         "contract/test_strangers.py",  # programs
         "contract/test_the_tests_bite.py",
+        "deploy",  # servers of its own
         "docs/test_commands.py",
         "docs/test_recipes.py",
         "docs/test_snippets.py",  # Node
         "laws/test_bots.py",
+        "laws/test_cancel_elsewhere.py",  # waits for resume windows to end
         "laws/test_crash.py",
         "live/test_drain.py",
         "live/test_failover.py",  # servers of its own
         "live/test_forward_proxies.py",  # programs
+        "live/test_inherited.py",  # programs
         "live/test_node.py",
         "live/test_retries.py",
         "live/test_openai_secrets.py",
@@ -45,6 +50,7 @@ _SLOW = {
         "live/test_secrets.py",
         "live/test_settings.py",  # programs
         "live/test_slow_clients.py",
+        "live/test_versions.py",  # programs
         "live/test_workers.py",  # programs
         "sdk",
         "storage/test_keys.py",  # programs
@@ -66,6 +72,8 @@ _LONG = [
         "docs/test_commands.py",
         "sdk/test_table.py",
         "verify/test_holding.py",
+        "deploy/test_proxies.py",
+        "deploy/test_verifying.py",
         "storage/test_leases.py",
         "contract/test_fuzzing.py",
         "contract/test_strangers.py",
@@ -82,6 +90,7 @@ _LONG = [
         "contract/test_statuses.py",
         "storage/test_keys.py",
         "laws/test_retries.py",
+        "laws/test_cancel_elsewhere.py",
         "sdk/test_page.py",
         "browser/test_hands.py",
         "live/test_slow_clients.py",
@@ -89,6 +98,10 @@ _LONG = [
         "browser/test_keeping.py",
         "contract/test_the_tests_bite.py",
         "bots/test_local.py",
+        "storage/test_following.py",
+        "live/test_node.py",
+        "laws/test_crash.py",
+        "laws/test_resume.py",
         "live/test_settings.py",
         "live/test_drain.py",
         "sdk/test_openness.py",
@@ -105,10 +118,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--fast", action="store_true", help="leave out what takes long, and try laws with few examples")
     parser.addoption("--laws", type=int, metavar="N", help=f"examples for each law (default: {_LAWS})")
     parser.addoption("--database", choices=KINDS, default=KINDS[0], help="where it does not matter (default: sqlite)")
+    parser.addoption("--previous", metavar="REVISION", help="of the repository: the version that is updated from")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Create the profile for the laws: `@settings(settings.get_profile("laws"))`."""
+    laws.use(config.option.laws)
     if config.option.laws is None:
         config.option.laws = _LAWS_FAST if config.option.fast else _LAWS
     settings.register_profile("laws", max_examples=config.option.laws, deadline=None)
@@ -135,6 +150,17 @@ def pytest_unconfigure() -> None:
     remove_all()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Spare the garbage collector the hundreds of thousands of objects that are collected, and stay."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Leave out slow tests on request."""
     return True if config.option.fast and collection_path in _SLOW else None
@@ -142,9 +168,6 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Put slow files first, with parallel workers. These run one test for each id, so ids must differ."""
-    for item in items:
-        if operation := getattr(item, "operation_label", None):  # schemathesis has one id for all operations
-            item._id = item.id.with_params(operation)  # noqa: SLF001 - there is no other way to change it
     if len({item.nodeid for item in items}) < len(items):
         raise pytest.UsageError("two tests have the same id")
     if hasattr(config, "workerinput"):

@@ -35,7 +35,6 @@ class PastReplies:
             self._keys[reply.record.idempotency.key] = reply
         while len(self._ended) > _MOST_REPLIES or self._words > _MOST_WORDS:
             self._forget(next(iter(self._ended)))
-        self.forget_old()
 
     def find(self, reply_id: str) -> RunningReply | None:
         """The reply in memory with this id, whoever owns it."""

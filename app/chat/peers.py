@@ -8,6 +8,9 @@ from app.chat.errors import ReplyInterrupted, StorageUnavailable
 from app.chat.ports import SharedLogs, Store
 from app.chat.registry import Registry
 
+_AT_ONCE = 4
+"""So many replies are recovered at the same time. Each needs a connection to the store."""
+
 _logger = logging.getLogger(__name__)
 
 
@@ -61,6 +64,11 @@ class Peers:
 
     async def keep_recovering(self) -> None:
         """Never returns."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(_AT_ONCE):
+                group.create_task(self._recover_one_after_another())
+
+    async def _recover_one_after_another(self) -> None:
         while True:
             reply_id = await self._dead.get()
             try:

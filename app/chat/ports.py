@@ -75,7 +75,7 @@ class ReplyLog(Protocol):
         ...
 
     def append(self, words: Sequence[str]) -> None:
-        """Add words and wake the listeners."""
+        """Add words and wake the listeners. After the end there are none to add."""
         ...
 
     def close(self, end: End) -> None:

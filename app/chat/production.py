@@ -55,13 +55,14 @@ async def _pump(reply: RunningReply, bot_says: BotSays, bounds: ReplyBounds, pul
     normaliser = Normaliser()
     splitter = WordSplitter()
     now = asyncio.get_running_loop().time
+    clean, split = normaliser.feed, splitter.feed
     room = bounds.characters
     turns = 0
     try:
         async with aclosing(bot_says()) as deltas:
             async for delta in deltas:
-                reply.heard_at = now()
-                if pulse.is_lost(reply.heard_at):
+                reply.heard_at = heard_at = now()
+                if heard_at > pulse.lost_at:
                     reply.suspend()
                 if reply.verdict is not None:
                     break  # the bot ignored its cancellation
@@ -71,13 +72,13 @@ async def _pump(reply: RunningReply, bot_says: BotSays, bounds: ReplyBounds, pul
                     if isinstance(delta, Usage):
                         reply.record.usage = delta
                         continue
-                text = normaliser.feed(delta)
+                text = clean(delta)
                 room -= len(text)
                 if room < 0:
                     reply.emit(_fitting(splitter.feed(text), bounds.characters - len(reply.text())))
                     normaliser, splitter = Normaliser(), WordSplitter()  # what they still buffer does not fit
                     return Finish("length")
-                words = splitter.feed(text)
+                words = split(text)
                 if words:
                     reply.emit(words)
                 turns += 1

@@ -14,20 +14,17 @@ class Pulse:
     def __init__(self, seconds: float) -> None:
         """To stand still for longer than `seconds` is death."""
         self._seconds = seconds
-        self._at = 0.0
-
-    def is_lost(self, now: float) -> bool:
-        """Whether the process has stood still, by the event loop's time, until a moment ago."""
-        return now - self._at > self._seconds
+        self.lost_at = seconds
+        """From then on, by the event loop's time, it has stood still. A number: each delta is compared to it."""
 
     def beat(self) -> None:
         """It runs now."""
-        self._at = asyncio.get_running_loop().time()
+        self.lost_at = asyncio.get_running_loop().time() + self._seconds
 
     async def keep_beating(self, on_loss: Callable[[], None]) -> None:
         """Never returns. Calls `on_loss` after the process has stood still."""
         while True:
-            if self.is_lost(asyncio.get_running_loop().time()):
+            if asyncio.get_running_loop().time() > self.lost_at:
                 on_loss()
             self.beat()
             await asyncio.sleep(min(self._seconds / _BEATS, _LONGEST_SECONDS))

@@ -14,10 +14,12 @@ class Registry:
     def __init__(self) -> None:
         """Start empty."""
         self._open: set[RunningReply] = set()
+        self._own: set[RunningReply] = set()
+        """Those of them that no other instance generates."""
         self._by_id: dict[str, RunningReply] = {}
         self._by_conversation: dict[str, RunningReply] = {}
         self._by_key: dict[str, RunningReply] = {}
-        self._emptied = asyncio.Event()
+        self._settled = asyncio.Event()
 
     def __len__(self) -> int:
         """How many replies are open."""
@@ -31,7 +33,7 @@ class Registry:
     def add(self, reply: RunningReply) -> None:
         """Add a reply whose generation starts."""
         record = reply.record
-        self._open.add(reply)
+        self._add(reply)
         self._by_id[record.reply_id] = reply
         self._by_conversation[record.conversation_id] = reply
         if record.idempotency is not None:
@@ -48,7 +50,7 @@ class Registry:
     def attach(self, reply: RunningReply) -> None:
         """Add a reader."""
         reply.readers += 1
-        self._open.add(reply)
+        self._add(reply)
         if reply.leaving is not None:
             reply.leaving.cancel()
             reply.leaving = None
@@ -57,14 +59,15 @@ class Registry:
         """Close the reply if it is neither generated nor read any more."""
         if reply.readers == 0 and reply.task is None:
             self._open.discard(reply)
-            if not self._open:
-                self._emptied.set()
+            self._own.discard(reply)
+            if not self._own:
+                self._settled.set()
 
-    async def emptied(self) -> None:
-        """Return when no reply is open."""
-        if self._open:
-            self._emptied.clear()
-            await self._emptied.wait()
+    async def settled(self) -> None:
+        """Return when no reply is open, but for those that other instances generate."""
+        if self._own:
+            self._settled.clear()
+            await self._settled.wait()
 
     def with_id(self, reply_id: str) -> RunningReply | None:
         """The running reply with this id, whoever owns it."""
@@ -83,3 +86,8 @@ class Registry:
         """Raise `ConversationBusy` if a reply is running in a principal's conversation."""
         if (reply := self.running_in(conversation_id, principal)) is not None:
             raise ConversationBusy(reply.reply_id)
+
+    def _add(self, reply: RunningReply) -> None:
+        self._open.add(reply)
+        if not reply.is_remote:
+            self._own.add(reply)

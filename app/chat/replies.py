@@ -195,16 +195,17 @@ class Replies:
     async def drain(self, seconds: float) -> None:
         """Refuse new replies, give running ones `seconds` to finish, then end the rest with `Draining`.
 
-        Readers of other instances' replies have as long; then they resume elsewhere.
+        Readers of other instances' replies stay as long as one of this instance has to finish; then they resume
+        elsewhere.
         """
         self.accepting = False
         try:
             async with asyncio.timeout(seconds):
-                await self._registry.emptied()
+                await self._registry.settled()
         except TimeoutError:
-            self._remote.stop()
             for reply in self._registry.running:
                 reply.stop(Draining())
+        self._remote.stop()
 
     async def _start(self, request: ReplyRequest, key: str | None, meter: Meter | None) -> RunningReply:
         earlier = await self._earlier.find(request, key) if key else None

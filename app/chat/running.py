@@ -189,8 +189,9 @@ class RunningReply:
             self._held += words
 
     def _release(self) -> None:
-        self.log.append(self._held)  # also if there are none: readers wait for the acknowledgement as well
-        self._held = []
+        if self.log.end is None:
+            self.log.append(self._held)  # also if there are none: readers wait for the acknowledgement as well
+            self._held = []
 
     def text(self) -> str:
         """The whole text so far."""

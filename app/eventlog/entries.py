@@ -74,15 +74,19 @@ def dump_end(end: End, words: int) -> str:
 
 
 def load(entry_id: bytes, fields: dict[bytes, bytes]) -> Words | Ended | None:
-    """The content of an entry; `None` for one without content, or of a later version. Raises `ValueError`."""
-    if (text := fields.get(WORDS.encode())) is not None:
-        words = json.loads(text)
-        if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
-            msg = "a batch is a list of words"
-            raise ValueError(msg)
-        return Words(int(entry_id.partition(b"-")[0]), words)
-    if (text := fields.get(END.encode())) is not None:
-        return _end(json.loads(text))
+    """The content of an entry.
+
+    `None` for one that is to be skipped: it has no content, or a later version or another program has written it.
+    """
+    try:
+        if (text := fields.get(WORDS.encode())) is not None:
+            words = json.loads(text)
+            if isinstance(words, list) and all(isinstance(word, str) for word in words):
+                return Words(int(entry_id.partition(b"-")[0]), words)
+        elif (text := fields.get(END.encode())) is not None:
+            return _end(json.loads(text))
+    except (LookupError, TypeError, ValueError, RecursionError):
+        pass
     return None
 
 

@@ -13,10 +13,10 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from app.chat.model import Done
+from app.chat.model import Done, End
 from app.chat.ports import ReplyLog
 from app.eventlog.entries import Ended, Words, load, words_id
-from app.eventlog.server import TROUBLE, WRONG_TYPE, Availability
+from app.eventlog.server import TROUBLE, WRONG_TYPE, Availability, notice_cancellation
 from app.eventlog.shipping import Entry, Shipper
 
 BLOCK_SECONDS = 2.0
@@ -86,6 +86,7 @@ class Follower:
                 if not isinstance(error, TROUBLE):
                     _logger.error("following replies failed: %s", type(error).__qualname__)  # noqa: TRY400
                 await asyncio.sleep(_RETRY_SECONDS)
+            notice_cancellation()
 
     def _wanted(self) -> dict[str, str]:
         """The streams to read, each with the id of the last entry that is known."""
@@ -117,44 +118,37 @@ class Follower:
             self._last[name] = entries[-1][0].decode()
             if name == _CANCELLATIONS:
                 on_cancel([fields[_REPLY].decode() for _, fields in entries if _REPLY in fields])
-        elif (log := self._followed.get(name)) is None or _add(log, entries):
-            pass
-        elif after == words_id(len(log)):  # else the reply has been followed anew meanwhile, with another log
-            self._gaps[name] = len(log)  # until the database has more
+        elif (log := self._followed.get(name)) is not None:
+            _add(log, entries)
+            # If it was of no use, the next read from there would find the same. Else the reply has been followed anew
+            # meanwhile, with another log.
+            if log.end is None and after == words_id(len(log)):
+                self._gaps[name] = len(log)  # until the database has more
 
 
-def _add(log: ReplyLog, entries: Entries) -> bool:
-    """Add to the log what is new. Returns whether the next read from there may find more."""
-    added: list[str] = []
+def _add(log: ReplyLog, entries: Entries) -> None:
+    """Add to the log what is new and has no gap before it."""
     before = len(log)
-    may_find_more = True
+    added: list[str] = []
+    end: End | None = None
     for entry_id, fields in entries:
-        if log.end is not None:
-            break
-        content = _content(entry_id, fields)
-        if isinstance(content, Words) and (words := content.after(before + len(added))) is not None:
+        content = load(entry_id, fields)
+        position = before + len(added)
+        if isinstance(content, Words) and (words := content.after(position)) is not None:
             added += words
-        elif isinstance(content, Ended) and content.words == before + len(added):
-            if added:
-                log.append(added)
-                added = []
+        elif isinstance(content, Ended) and content.words == position:
             end = content.end
-            if isinstance(end, Done):
-                end = Done(log.text(), end.finish_reason, end.usage, end.omitted_messages)
-            log.close(end)
-        else:
-            may_find_more = False
             break
+        elif content is not None:
+            break
+    if log.end is not None:
+        return
     if added:
         log.append(added)
-    return may_find_more
-
-
-def _content(entry_id: bytes, fields: dict[bytes, bytes]) -> Words | Ended | None:
-    try:
-        return load(entry_id, fields)
-    except (LookupError, TypeError, ValueError):  # another program has written it; the other streams go on
-        return None
+    if isinstance(end, Done):
+        end = Done(log.text(), end.finish_reason, end.usage, end.omitted_messages)
+    if end is not None:
+        log.close(end)
 
 
 def _message(name: str, reply_id: str) -> Entry:

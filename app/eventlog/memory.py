@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from app.chat.model import Done, End, Failed
 
 _NO_WORDS: tuple[str, ...] = ()
+_OVER = "the reply has already ended"
 
 
 class MemoryReplyLog:
@@ -36,7 +37,9 @@ class MemoryReplyLog:
         return "".join(self._words)
 
     def append(self, words: Sequence[str]) -> None:
-        """Add words and wake the listeners."""
+        """Add words and wake the listeners. Words after the end are a defect, as a second end is."""
+        if self._end is not None and words:
+            raise RuntimeError(_OVER)
         self._words += words
         for notify in self._listeners:
             notify()
@@ -44,8 +47,7 @@ class MemoryReplyLog:
     def close(self, end: Done | Failed) -> None:
         """Add the end, once, and wake the listeners."""
         if self._end is not None:
-            msg = "the reply has already ended"
-            raise RuntimeError(msg)
+            raise RuntimeError(_OVER)
         self._end = end
         for notify in self._listeners:
             notify()

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from redis.asyncio import ConnectionPool, Redis
-from redis.asyncio.connection import SSLConnection, UnixDomainSocketConnection
+from redis.asyncio.connection import AbstractConnection, Connection, SSLConnection, UnixDomainSocketConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, AuthorizationError, RedisError, ResponseError
@@ -61,20 +61,48 @@ class ValkeyServer:
 
     def client(self, answer_seconds: float = _SECONDS) -> Redis:
         """A client with a pool of its own. Nothing is retried: whoever calls knows better what to repeat, and when."""
-        kind: dict[str, Any] = {}
+        kind: type[AbstractConnection] = _Plain
         if self.uses_tls:
-            kind["connection_class"] = SSLConnection
+            kind = _Tls
         elif "path" in self.options:
-            kind["connection_class"] = UnixDomainSocketConnection
+            kind = _Local
         pool = ConnectionPool(
+            connection_class=kind,
             **self.options,
-            **kind,
             protocol=2,  # understood by every version and by proxies
             socket_timeout=answer_seconds,
             socket_connect_timeout=_SECONDS,
             retry=Retry(NoBackoff(), 0),
         )
         return Redis.from_pool(pool)
+
+
+class _Cancellable(AbstractConnection):
+    """Does not lose a cancellation that comes while a command is being sent.
+
+    The client library uses `asyncio.wait_for`, which before Python 3.12 returns normally if it is cancelled when what
+    it waits for is done. A task that is cancelled then would go on, and whoever waits for its end would wait for ever.
+    """
+
+    async def send_packed_command(self, command: Any, check_health: bool = True) -> None:  # noqa: ANN401, FBT001, FBT002 - the library's
+        task = asyncio.current_task()
+        before = task.cancelling() if task else 0
+        await super().send_packed_command(command, check_health)
+        if task and task.cancelling() > before:
+            await self.disconnect(nowait=True)  # nobody reads the answer
+            raise asyncio.CancelledError
+
+
+class _Plain(_Cancellable, Connection):
+    pass
+
+
+class _Tls(_Cancellable, SSLConnection):
+    pass
+
+
+class _Local(_Cancellable, UnixDomainSocketConnection):
+    pass
 
 
 def valkey_url(text: str) -> ValkeyServer:
@@ -140,6 +168,19 @@ async def _cluster(client: Redis) -> dict[str, Any]:
         return await client.info("cluster")
     except ResponseError:
         return {}  # a user without the right to ask
+
+
+def notice_cancellation() -> None:
+    """To be called after an exchange, in a task that is only cancelled to end it.
+
+    The client library sends with `asyncio.wait_for`. Before Python 3.12, that swallows a cancellation that comes just
+    as the sending is done (https://github.com/python/cpython/issues/86296).
+
+    Raises `asyncio.CancelledError` if the task has been cancelled.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 class Availability:

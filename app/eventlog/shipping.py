@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 
 from app.chat.ports import ReplyLog
 from app.eventlog.entries import END, END_ID, WORDS, dump_end, dump_words, words_id
-from app.eventlog.server import TROUBLE, WRONG_TYPE, Availability, Refused
+from app.eventlog.server import TROUBLE, WRONG_TYPE, Availability, Refused, notice_cancellation
 
 _INTERVAL_SECONDS = 0.025
 _RETRY_SECONDS = 0.5
@@ -56,6 +56,9 @@ end
 return refused
 """
 
+_THERE_ALREADY = (b"equal or smaller", b"exhausted the last possible ID")
+"""In the server's errors about an id that is not larger than the last one; the second where that is the end's."""
+
 Entry = tuple[str, str, str, str, int, bool]
 """The key after the prefix, the entry's id, its one field with a value, the expiry of all in seconds, and whether it
 may be the first one of its key."""
@@ -84,7 +87,7 @@ class Adder:
                 lost.add(index - 1)
             elif WRONG_TYPE.encode() in error:
                 self._tell(entries[index - 1][0])
-            elif b"equal or smaller" not in error:
+            elif not any(text in error for text in _THERE_ALREADY):
                 raise Refused(error)
         return lost
 
@@ -161,6 +164,7 @@ class Shipper:
                 if not isinstance(error, TROUBLE):
                     _logger.error("sharing replies failed: %s", type(error).__qualname__)  # noqa: TRY400
                 await self._pause()
+            notice_cancellation()
 
     async def finish(self) -> None:
         """Ship what is left, if the server is there."""

@@ -11,7 +11,7 @@ from app.chat.model import Failed
 from app.chat.ports import ReplyLog
 from app.eventlog.entries import END, END_ID, FENCE, FENCE_ID, Words, dump_end, load
 from app.eventlog.following import BLOCK_SECONDS, Follower
-from app.eventlog.server import TROUBLE, Availability, ValkeyServer, check
+from app.eventlog.server import TROUBLE, Availability, ValkeyServer, check, notice_cancellation
 from app.eventlog.shipping import ENDED_SECONDS, Adder, Entry, Shipper
 
 _SLACK_SECONDS = 2.0
@@ -85,6 +85,7 @@ class ValkeyLogs:
             entries: Any = await self._client.xrange(self._prefix + reply_id)
         except TROUBLE:
             return []
+        notice_cancellation()
         words: list[str] = []
         for entry_id, fields in entries:
             content = load(entry_id, fields)

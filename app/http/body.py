@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from starlette.requests import Request
 
+from app.http.immediate import offered
 from app.http.problems import RequestError
 from generated.models import FieldError
 
@@ -64,7 +65,13 @@ class BodyReader:
         length = headers.get(b"content-length", b"0")
         if length.isdigit() and int(length) > self._max_bytes:
             raise RequestError("body-too-large", headers={"Connection": "close"})
-        return _validated(_parsed(await self._bytes(request)), model, rule)
+        exchange = offered(request.scope)
+        body = exchange.whole_body() if exchange is not None else None
+        if body is None:
+            body = await self._bytes(request)
+        elif len(body) > self._max_bytes:  # chunked: its length was not announced
+            raise RequestError("body-too-large", headers={"Connection": "close"})
+        return _validated(_parsed(body), model, rule)
 
     async def _bytes(self, request: Request) -> bytes:
         chunks: list[bytes] = []

@@ -1,4 +1,4 @@
-"""An ASGI extension of our own server: writing and being told of a disconnect in the step in which they happen.
+"""An ASGI extension of our own server: reading a body, writing, and being told of a disconnect, all without waiting.
 
 ASGI's `send` and `receive` are coroutines, so only a task can send, and only another one can wait for the disconnect
 meanwhile. What is new in a reply's log has to wake the first, which costs more than the word itself, and the second
@@ -17,6 +17,10 @@ _EXCHANGE = "exchange"
 
 class Immediate(Protocol):
     """A request and its response, on the server's side."""
+
+    def whole_body(self) -> bytes | None:
+        """The request's body, once, if all of it has arrived and none has been received; neither waits nor raises."""
+        ...
 
     def write(self, body: bytes) -> bool:
         """Take a piece of the body that is not the last one. Returns whether it was written; neither waits nor raises.

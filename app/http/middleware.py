@@ -4,7 +4,6 @@ One layer of pure ASGI that buffers nothing.
 """
 
 import re
-import secrets
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -16,9 +15,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.access.origins import SECURITY, Headers, Origins
 from app.chat.errors import ChatError
+from app.chat.ids import new_id
 from app.http.problems import Problems, RequestError
 
-_log = structlog.get_logger()
+_Log = structlog.typing.FilteringBoundLogger
 
 _TRACEPARENT = re.compile(rb"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 
@@ -43,6 +43,7 @@ class EveryRequest:
         self._allowed_methods = allowed_methods
         self._origins = origins
         self._checks = tuple(checks)
+        self._bound_log: _Log | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle HTTP; pass other scopes through unchanged."""
@@ -50,7 +51,7 @@ class EveryRequest:
             await self._app(scope, receive, send)
             return
         started_at = time.perf_counter()
-        request_id = secrets.token_hex(16)
+        request_id = new_id(time.time_ns() // 1_000_000)
         status = 0
 
         async def send_with_id(message: Message) -> None:
@@ -76,11 +77,11 @@ class EveryRequest:
             if not isinstance(told, ChatError | RequestError):
                 # Frames only: the text of an exception may contain text of the user or the model.
                 frames = "".join(traceback.format_tb(error.__traceback__))
-                _log.error("defect", request_id=request_id, error=type(error).__qualname__, frames=frames)
+                self._log().error("defect", request_id=request_id, error=type(error).__qualname__, frames=frames)
             if not status:
                 await self._problems.response(told)(scope, receive, send_with_id)
         finally:
-            _log.info(
+            self._log().info(
                 "request",
                 method=scope["method"],
                 path=scope["raw_path"].decode("ascii", "replace"),
@@ -89,6 +90,12 @@ class EveryRequest:
                 request_id=request_id,
                 **_trace(scope["headers"]),
             )
+
+    def _log(self) -> _Log:
+        """The log as configured when the first request came: a lazy one would look its configuration up each time."""
+        if self._bound_log is None:
+            self._bound_log = structlog.get_logger().bind()
+        return self._bound_log
 
     def _told(self, error: Exception, scope: Scope) -> Exception:
         """Translate the framework's errors (paths, methods, parameters of its own routes) into the contract's."""

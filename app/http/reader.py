@@ -9,6 +9,7 @@ they can be sent.
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import inf
 from types import TracebackType
 from typing import Self
 
@@ -20,6 +21,7 @@ from app.chat.model import End, Failed
 from app.chat.replies import Replies
 from app.chat.running import RunningReply
 from app.http.immediate import offered
+from app.http.joining import Joining
 
 MAX_WORDS_A_READ = 1024
 _TURN_SECONDS = 0.001
@@ -57,7 +59,9 @@ class Reader:
         "_frame",
         "_gone",
         "_grant",
+        "_held",
         "_immediate",
+        "_joining",
         "_log",
         "_loop",
         "_patience_seconds",
@@ -69,10 +73,18 @@ class Reader:
         "_yielded",
     )
 
-    def __init__(self, reading: Reading, scope: Scope, receive: Receive, patience_seconds: float) -> None:
+    def __init__(
+        self,
+        reading: Reading,
+        scope: Scope,
+        receive: Receive,
+        patience_seconds: float,
+        joining: Joining | None = None,
+    ) -> None:
         """Start at the position of `reading`.
 
         `receive` is ASGI's, after the body has been read; `patience_seconds` is how long the first `read` waits.
+        `joining` says whether words that are written at once wait for the next ones.
         """
         self._immediate = offered(scope)
         self._log = reading.reply.log
@@ -82,7 +94,9 @@ class Reader:
         self._loop = asyncio.get_running_loop()
         self._gone = False
         self._frame: Frame | None = None
-        self._written_at = 0.0
+        self._written_at = -inf
+        self._joining = joining
+        self._held: asyncio.TimerHandle | None = None
         self._patience_seconds = patience_seconds
         self._deadline = self._armed_for = self._loop.time() + patience_seconds
         self._timer: asyncio.TimerHandle | None = None
@@ -96,6 +110,8 @@ class Reader:
         self._grant.listen(self._wake)
         if self._immediate is not None:
             self._immediate.when_gone(self._leave)
+            if self._joining is not None:
+                self._joining.enter()
         return self
 
     async def __aexit__(
@@ -106,6 +122,10 @@ class Reader:
         self._grant.unlisten(self._wake)
         if self._timer is not None:
             self._timer.cancel()
+        if self._held is not None:
+            self._held.cancel()
+        if self._joining is not None and self._immediate is not None:
+            self._joining.leave()
         if self._watch is not None:
             self._watch.cancel()
             await asyncio.gather(self._watch, return_exceptions=True)
@@ -175,27 +195,46 @@ class Reader:
 
     def _wake(self) -> None:
         """Called by whoever adds to the log, in that step."""
-        if self._waiter is not None and not self._waiter.done() and not self._has_written():
-            self._waiter.set_result(None)
+        waiter = self._waiter
+        if waiter is not None and not waiter.done() and not (self._frame is not None and self._has_written()):
+            waiter.set_result(None)
 
     def _has_written(self) -> bool:
-        """Whether there was nothing but words, and they are written: then the task can go on waiting."""
+        """Whether there are only words, and they are written or wait for the next ones: the task can go on waiting."""
         if self._frame is None or self._immediate is None or self._gone or self._grant.is_over:
             return False
         now = self._loop.time()
-        if now - self._written_at < _TURN_SECONDS:
+        since = now - self._written_at
+        waits = self._joining is not None and self._joining.is_on and since < self._joining.seconds
+        if since < _TURN_SECONDS and not waits:
             return False
         words, end = self._log.read(self._after, MAX_WORDS_A_READ)
-        is_all = 0 < len(words) < MAX_WORDS_A_READ and end is None
-        if not is_all or not self._immediate.write(self._frame(self._after, words)):
+        if not 0 < len(words) < MAX_WORDS_A_READ or end is not None:
+            return False
+        if waits and self._joining is not None:
+            self._hold(self._written_at + self._joining.seconds)
+            return True
+        if not self._immediate.write(self._frame(self._after, words)):
             return False
         self._after += len(words)
         self._written_at = now
         self._deadline = now + self._patience_seconds
         return True
 
+    def _hold(self, until: float) -> None:
+        """Look again then; whatever comes before that is more, or ends the waiting."""
+        if self._held is None:
+            self._held = self._loop.call_at(until, self._release)
+
+    def _release(self) -> None:
+        self._held = None
+        self._written_at = -inf  # a timer may fire a moment too early
+        self._wake()
+
     def _time_is_up(self) -> None:
         """Often the deadline has moved: the timer is rescheduled only when it fires, so that a word needs none."""
+        if self._held is not None:
+            self._deadline = max(self._deadline, self._held.when() + self._patience_seconds)
         if self._loop.time() >= self._deadline:
             self._timer = None
             self._wake()

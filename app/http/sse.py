@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 from app.chat.errors import AccessEnded, ReplyElsewhere
 from app.chat.model import Done, End, Failed
 from app.chat.running import RunningReply
+from app.http.joining import Joining
 from app.http.problems import Problems
 from app.http.reader import ClientGone, Reader, Reading
 from app.http.shapes import reply_shape
@@ -34,31 +35,49 @@ _HEADERS = [
 
 @dataclass(frozen=True, slots=True)
 class Pacing:
-    """When a stream sends something although there are no words."""
+    """When a stream sends something."""
 
     first_word_seconds: float
     """How long the status line waits for the first word."""
     heartbeat_seconds: float
     """How long a stream is silent before it sends a ping."""
+    joining: Joining
+    """Whether words wait for the next ones."""
 
 
 def words_frame(reply_id: str, after: int, words: Sequence[str]) -> bytes:
-    """The events of the words after the first `after`.
+    """The events of the words after the first `after`. Readers of one reply share them: they are told in turn.
 
     The id comes last, because some clients record it at the end of its line instead of the end of the event. (One is
     @microsoft/fetch-event-source 2.0.1: cut off between an id and its data, it would resume after a word it never got.)
     """
+    global _last  # noqa: PLW0603 - the frame that the next reader of the same reply needs, too
+    if _last[0] == after and _last[1] == reply_id and _last[2] == words:
+        return _last[3]
+    frame = _framed(reply_id, after, words)
+    _last = after, reply_id, words, frame
+    return frame
+
+
+_last: tuple[int, str, Sequence[str], bytes] = (0, "", (), b"")
+
+
+def _framed(reply_id: str, after: int, words: Sequence[str]) -> bytes:
     if len(words) == 1:  # as nearly always, if a model generates them
-        return f"data: {words[0].replace(chr(10), _MORE_DATA)}\nid: {reply_id}:{after + 1}\n\n".encode()
+        word = words[0]
+        if "\n" in word:
+            word = word.replace("\n", _MORE_DATA)
+        return f"data: {word}\nid: {reply_id}:{after + 1}\n\n".encode()
     tail = f"\nid: {reply_id}:"
     frame = "".join([f"data: {word}{tail}{n}\n\n" for n, word in enumerate(words, after + 1)])
     if frame.count("\n") > 3 * len(words):  # a word with a line break in it, which is rare
         frame = "".join(
-            [f"data: {word.replace(chr(10), _MORE_DATA)}{tail}{n}\n\n" for n, word in enumerate(words, after + 1)]
+            [f"data: {word.replace(_LF, _MORE_DATA)}{tail}{n}\n\n" for n, word in enumerate(words, after + 1)]
         )
     return frame.encode()
 
 
+_LF = "\n"
 _MORE_DATA = "\ndata: "
 
 
@@ -120,7 +139,8 @@ class EventStream(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Wait for the first word, an early failure, or the time limit; then commit to a status and stream."""
         try:
-            async with Reader(self._reading, scope, receive, self._pacing.first_word_seconds) as reader:
+            patience_seconds = self._pacing.first_word_seconds
+            async with Reader(self._reading, scope, receive, patience_seconds, self._pacing.joining) as reader:
                 words, end = await self._first(reader)
                 if isinstance(end, Failed) and not reader.position:
                     response = early_failure(self._reading.reply, end.error, self._problems)

@@ -39,6 +39,14 @@ class Exchange(RequestResponseCycle):
         if tell_gone is not None:
             tell_gone()
 
+    def whole_body(self) -> bytes | None:
+        """See `app.http.immediate`."""
+        if self.more_body or self.disconnected:
+            return None
+        self.flow.resume_reading()  # paused for a long body
+        body, self.body = self.body, bytearray()
+        return bytes(body)
+
     def when_gone(self, tell: Callable[[], None]) -> None:
         """See `app.http.immediate`."""
         if self.disconnected:

@@ -1,6 +1,7 @@
 """The sockets that the server listens on, and what operators are told where there can be none."""
 
 import errno
+import os
 import socket
 import sys
 from collections.abc import Sequence
@@ -11,10 +12,41 @@ from app.chat.errors import CannotStart
 _BACKLOG = 2048
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "127.0.0.1"}  # noqa: S104 - to tell it from others
 _FIRST_FREE_PORT = 1024
+_FIRST_INHERITED = 3
+"""The first descriptor after the standard streams."""
+
+
+_NO_SOCKET = (
+    "LISTEN_FDS: the service manager passed something else than a TCP socket. Next: set ListenStream to a port, or to "
+    "ADDRESS:PORT, in the socket unit"
+)
 
 
 class CannotListen(CannotStart):
     """The address or the port cannot be had."""
+
+
+def inherited() -> list[socket.socket]:
+    """Sockets that systemd has opened for this process (`sd_listen_fds(3)`); none if it has not.
+
+    They stay open while the service restarts, so no client is refused meanwhile. Raises `CannotListen`.
+    """
+    process, count = os.environ.pop("LISTEN_PID", ""), os.environ.pop("LISTEN_FDS", "")
+    os.environ.pop("LISTEN_FDNAMES", None)  # children must not take them for theirs
+    if process != str(os.getpid()) or not count.isdecimal():
+        return []
+    sockets: list[socket.socket] = []
+    for descriptor in range(_FIRST_INHERITED, _FIRST_INHERITED + int(count)):
+        try:
+            os.set_inheritable(descriptor, False)  # noqa: FBT003 - positional only
+            made = socket.socket(fileno=descriptor)
+        except OSError:
+            raise CannotListen(_NO_SOCKET) from None
+        sockets.append(made)
+        if made.family not in {socket.AF_INET, socket.AF_INET6} or made.type != socket.SOCK_STREAM:
+            raise CannotListen(_NO_SOCKET)
+        made.setblocking(False)  # noqa: FBT003 - positional only
+    return sockets
 
 
 def bound(host: str, port: int) -> list[socket.socket]:

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.chat.errors import CannotStart
 from app.storage.address import SETTING
-from app.storage.schema import REVISION
+from app.storage.schema import REVISION, compatibility
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -22,7 +22,7 @@ _MIGRATING = 0x636861742D646221
 
 
 def changed_by_newer(revision: str) -> CannotStart:
-    """What to tell of a database that a newer version of the service has changed."""
+    """What to tell of a database that a newer version of the service has changed, so that this one cannot use it."""
     return CannotStart(
         f"{SETTING}: a newer version of the service has changed this database (revision {revision}; this one "
         f"knows {REVISION}). Next: run that version or a newer one, or restore a backup from before."
@@ -30,16 +30,20 @@ def changed_by_newer(revision: str) -> CannotStart:
 
 
 async def migrate(engine: AsyncEngine) -> None:
-    """Upgrade to the newest revision; next to nothing where the database has it already.
+    """Upgrade to the newest revision; next to nothing where the database has it already, or a newer one that suits us.
 
-    Raises `CannotStart` for a revision that is newer than ours.
+    Raises `CannotStart` for a newer one that does not.
     """
     async with engine.connect() as connection:
         revision = await connection.run_sync(_revision)
         if revision == REVISION:
             return
         if revision is not None and revision > REVISION:
-            raise changed_by_newer(revision)
+            oldest = await connection.run_sync(_oldest)
+            if oldest is None or oldest > REVISION:
+                raise changed_by_newer(revision)
+            _logger.info("a newer version of the service has changed the database, and this one can use it")
+            return
         await connection.rollback()
         if engine.dialect.name == "postgresql":
             await connection.execute(select(func.pg_advisory_xact_lock(_MIGRATING)))
@@ -94,3 +98,11 @@ def _revision(connection: Connection) -> str | None:
         return None
     revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
     return revision
+
+
+def _oldest(connection: Connection) -> str | None:
+    """The oldest revision whose version can use these tables; `None` where nothing says so."""
+    if not inspect(connection).has_table(compatibility.name):
+        return None
+    oldest: str | None = connection.scalar(select(func.max(compatibility.c.oldest)))
+    return oldest

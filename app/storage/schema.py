@@ -18,7 +18,7 @@ BEGINS_BRANCH = text("follows IS NOT NULL")
 UNSEARCHED = text("searched_ms <> updated_ms")
 """Of a conversation, as above: what is said in it is not in the search index yet."""
 
-REVISION = "0011"
+REVISION = "0012"
 """Of the migrations that lead to these tables."""
 
 metadata = MetaData(
@@ -161,5 +161,14 @@ word_budgets = Table(
     Column("words", BigInteger, nullable=False),
     Column("ends_ms", BigInteger, nullable=False),
     Index(None, "ends_ms"),
+    sqlite_with_rowid=False,
+)
+
+compatibility = Table(
+    "compatibility",
+    metadata,
+    # One row: the oldest revision whose version of the service can use these tables. A migration that takes away what
+    # an older version uses raises it.
+    Column("oldest", String(ID_LENGTH), primary_key=True),
     sqlite_with_rowid=False,
 )

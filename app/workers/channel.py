@@ -1,8 +1,8 @@
 """What the parent and a worker say to each other, over a pair of sockets.
 
-First comes a `Task`; then orders, a byte each. A worker answers with `Ready` or with `Failed`, a line each. The end of
-the parent's side is the parent's death. Orders are no signals: service managers and terminals signal all processes at
-once, and the parent's would come on top.
+First comes a `Task`; then orders, a byte each. A worker answers with `Ready` or with `Failed`, and once it serves with
+`Alive`, a line each. The end of the parent's side is the parent's death. Orders are no signals: service managers and
+terminals signal all processes at once, and the parent's would come on top.
 """
 
 import json
@@ -24,6 +24,8 @@ class Order(Enum):
     """Open the database, and answer with `Ready`."""
     ACCEPT = b"a"
     """Take connections."""
+    ANSWER = b"?"
+    """Answer with `Alive`: the event loop runs."""
     DRAIN = b"d"
     STOP = b"s"
     """At once."""
@@ -56,6 +58,14 @@ class Failed:
     lines: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Alive:
+    """It serves."""
+
+
+Answer = Ready | Failed | Alive
+
+
 def packed(task: Task) -> bytes:
     """The bytes of a task."""
     data = pickle.dumps(task)
@@ -70,17 +80,23 @@ def received(channel: socket.socket) -> Task:
     return task
 
 
-def answer(what: Ready | Failed) -> bytes:
+def answer(what: Answer) -> bytes:
     """The line of an answer."""
     return json.dumps({type(what).__name__: asdict(what)}).encode() + b"\n"
 
 
-def answered(line: bytes) -> Ready | Failed | None:
+def answered(line: bytes) -> Answer | None:
     """What a line says; nothing if it was cut off."""
     if not line.endswith(b"\n"):
         return None
     ((kind, values),) = json.loads(line).items()
-    return Ready(**values) if kind == Ready.__name__ else Failed(values["status"], tuple(values["lines"]))
+    match kind:
+        case Ready.__name__:
+            return Ready(**values)
+        case Alive.__name__:
+            return Alive()
+        case _:
+            return Failed(values["status"], tuple(values["lines"]))
 
 
 def _exactly(channel: socket.socket, size: int) -> bytes:

@@ -7,7 +7,7 @@ import sys
 from asyncio.subprocess import DEVNULL, Process, create_subprocess_exec
 from contextlib import suppress
 
-from app.workers.channel import Failed, Order, Ready, Task, answered, packed
+from app.workers.channel import Answer, Order, Task, answered, packed
 
 
 class Worker:
@@ -33,12 +33,26 @@ class Worker:
         """Whether it has not ended."""
         return self._process.returncode is None
 
-    async def answer(self) -> Ready | Failed | None:
+    async def answer(self) -> Answer | None:
         """What it says next; nothing if it ends without a word."""
         try:
             return answered(await self._reader.readline())
         except OSError:
             return None
+
+    async def stands_still(self, every_seconds: float, times: int) -> None:
+        """Return when it has not answered so many times, one after another. It serves."""
+        missed = 0
+        while missed < times:
+            self.order(Order.ANSWER)
+            try:
+                async with asyncio.timeout(every_seconds):
+                    await self.answer()
+            except TimeoutError:
+                missed += 1  # counted, not measured: the parent may have stood still as well
+            else:
+                missed = 0
+                await asyncio.sleep(every_seconds)
 
     def order(self, order: Order) -> None:
         """Tell it what to do. If it has not begun anything, it has only to begin or to end."""

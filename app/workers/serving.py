@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from app.announcement import announce
 from app.chat.errors import Misconfigured
 from app.main import create_app
-from app.server.listening import bound, listen, url
+from app.server.listening import bound, inherited, listen, url
 from app.serving import look_for_credentials
 from app.settings import Settings
 from app.workers.channel import Ready
@@ -36,7 +36,7 @@ def serve_with_workers(settings: Settings) -> int:
             "CHAT_WORKERS: several workers share a PostgreSQL database; SQLite is for one process. "
             "Next: CHAT_DATABASE_URL=postgresql://USER@HOST/NAME, or CHAT_WORKERS=1"
         )
-    sockets = bound(settings.host, settings.port)
+    sockets = inherited() or bound(settings.host, settings.port)
 
     def begin(first: Ready, pids: Sequence[int]) -> None:
         listen(sockets, settings.host)

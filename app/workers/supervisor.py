@@ -11,7 +11,7 @@ import structlog
 from app.chat.errors import CannotStart, Misconfigured
 from app.server.sharing import Counts, shared_counts
 from app.settings import Settings
-from app.workers.channel import Failed, Order, Ready, Task
+from app.workers.channel import Answer, Failed, Order, Ready, Task
 from app.workers.process import Worker, started, told_of_end
 
 _FIRST_PAUSE_SECONDS = 0.5
@@ -21,6 +21,8 @@ _GRACE_SECONDS = 10.0
 """On top of the drain: for closing connections and the database."""
 _STOP_SECONDS = 3.0
 """After the second signal."""
+_ASK_SECONDS, _MOST_UNANSWERED = 4.0, 5
+"""So often a worker is asked whether it is alive. After so many times without an answer it is not."""
 
 _log = structlog.get_logger()
 
@@ -89,7 +91,10 @@ class Supervisor:
         pause = _FIRST_PAUSE_SECONDS
         while True:
             begun = loop.time()
+            watch = asyncio.create_task(self._kill_if_it_stands_still(worker))
             status = await worker.ended()
+            watch.cancel()
+            await asyncio.gather(watch, return_exceptions=True)
             self._counts.remove(worker.number - 1)
             if self._ending.is_set():
                 if status and len(self._signals) == 1 and not self._has_killed:
@@ -108,6 +113,13 @@ class Supervisor:
             if replacement is None:
                 return
             worker = replacement
+
+    @staticmethod
+    async def _kill_if_it_stands_still(worker: Worker) -> None:
+        """Its connections wait for it, and other instances have taken it for dead."""
+        await worker.stands_still(_ASK_SECONDS, _MOST_UNANSWERED)
+        _log.error("a worker does not answer and is killed", worker=worker.number, pid=worker.pid)
+        worker.kill()
 
     async def _replaced(self, number: int, pause: float) -> tuple[Worker | None, float]:
         """A new worker, and the next pause; no worker if a signal comes first."""
@@ -138,7 +150,7 @@ class Supervisor:
             worker.order(Order.STOP)
         return worker
 
-    async def _reason(self, worker: Worker, answer: Ready | Failed | None) -> ExceptionGroup[CannotStart]:
+    async def _reason(self, worker: Worker, answer: Answer | None) -> ExceptionGroup[CannotStart]:
         """Why a worker has not started."""
         status = await worker.ended()
         if isinstance(answer, Failed):

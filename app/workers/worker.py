@@ -16,7 +16,7 @@ from app.server.files import allow_files
 from app.server.sharing import Counts, Share
 from app.serving import configured
 from app.start_errors import exit_status, lines, show_where
-from app.workers.channel import Failed, Order, Ready, Task, answer, received
+from app.workers.channel import Alive, Answer, Failed, Order, Ready, Task, answer, received
 
 _MOST_ORDERS = 64
 
@@ -97,6 +97,8 @@ class WorkerServer(Server):
             case Order.ACCEPT:
                 if self._draining is None:
                     self._share.open()
+            case Order.ANSWER:
+                _say(self._channel, Alive())
             case Order.DRAIN:
                 self._share.open()  # to say that it drains: no other worker does otherwise
                 self._drain_or_end()
@@ -136,6 +138,6 @@ def _serve(task: Task, channel: socket.socket) -> int:
     return 0 if server.started else 3
 
 
-def _say(channel: socket.socket, what: Ready | Failed) -> None:
+def _say(channel: socket.socket, what: Answer) -> None:
     with suppress(OSError):  # the parent may be dead, which the channel says as well
         channel.sendall(answer(what))

@@ -21,6 +21,7 @@ import psutil
 import uvloop
 
 from .chart import draw
+from .earlier import EARLIER, UnknownCommit, built
 from .measuring import Effort, Scenario
 from .report import TARGETS, Outcome, block, targets
 from .servers import ROOT, Server, cores, pin_load_generator, started
@@ -32,13 +33,19 @@ THOROUGH = Effort(warm_seconds=1.0, loop_seconds=1.0, ramp_seconds=1.0, crowd_se
 QUICK = Effort(warm_seconds=1.0, loop_seconds=0.8, ramp_seconds=1.0, crowd_seconds=2.0, settle_seconds=0.6)
 ROUNDS = 3
 CHART = ROOT / "build" / "bench.svg"
-FILES_NEEDED = 2048
-MEASUREMENT_SECONDS = 120
+FILES_NEEDED = 16_384
+MEASUREMENT_SECONDS = 240
 
 
 def main() -> int:
     arguments = options()
-    parts = chosen(suites(arguments.litellm), arguments.names, quick=arguments.quick)
+    try:
+        earlier = built(arguments.against, say) if arguments.against else None
+    except UnknownCommit as error:
+        say(str(error))
+        return 2
+    known = suites(arguments.litellm, earlier)
+    parts = chosen(known, arguments.names, quick=arguments.quick)
     effort = QUICK if arguments.quick else THOROUGH
     rounds = arguments.rounds or (1 if arguments.quick else ROUNDS)
     allow_open_files()
@@ -104,25 +111,28 @@ async def measure(outcome: Outcome, scenario: Scenario, server: Server, effort: 
 
 
 def options() -> argparse.Namespace:
-    known = ", ".join(dict.fromkeys(name for suite in suites(None) for name in suite.names()))
+    known = ", ".join(dict.fromkeys(name for suite in suites() for name in suite.names()))
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--quick", action="store_true", help="one short round, with only the servers that have targets")
     parser.add_argument("--rounds", type=int, metavar="N", help=f"number of rounds (default: {ROUNDS}, with --quick 1)")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"only these suites, scenarios and servers: {known}")
     parser.add_argument("--litellm", metavar="PATH", help="LiteLLM's executable, for `gateway` (default: on PATH)")
+    parser.add_argument("--against", metavar="REV", help="also measure this commit, which is built aside if needed")
     parser.add_argument("--json", metavar="FILE", help="write the figures of every round to this file")
     parser.add_argument("--chart", metavar="FILE", default=str(CHART), help="default: %(default)s")
     arguments = parser.parse_args()
     if arguments.litellm and not shutil.which(arguments.litellm):
         parser.error(f"{arguments.litellm} is not an executable")
     names = {name for suite in suites(arguments.litellm) for name in suite.names()}
+    if arguments.against:
+        names.add(EARLIER)
     if unknown := set(arguments.names) - names:
         parser.error(f"unknown: {', '.join(sorted(unknown))}. Next: choose from {', '.join(sorted(names))}")
     return arguments
 
 
 def allow_open_files() -> None:
-    """A thousand streams need a thousand sockets, here and in the server, which inherits the limit."""
+    """Each stream needs a socket, here and in the server, which inherits the limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = FILES_NEEDED if hard == resource.RLIM_INFINITY else min(FILES_NEEDED, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -143,8 +153,8 @@ def as_json(outcome: Outcome) -> str:
     ]
     errors = [{"scenario": s, "server": v, "error": error} for (s, v), error in outcome.errors.items()]
     judged = [
-        {"scenario": t.scenario, "figure": t.key, "to": t.to, "at_most": t.at_most, "unit": t.unit or "ratio",
-         "is": outcome.beside(t.scenario, t.of, t.to, t.key, t.how)}
+        {"scenario": t.scenario, "figure": t.key, "to": t.to, "at_least" if t.is_floor else "at_most": t.limit,
+         "unit": t.unit or "ratio", "is": outcome.beside(t.scenario, t.of, t.to, t.key, t.how)}
         for t in TARGETS
     ]  # fmt: skip
     return json.dumps({"machine": machine(), "results": rows, "errors": errors, "targets": judged}, indent=1) + "\n"

@@ -1,18 +1,18 @@
 """Draws the results as bars of the ratio to bare ASGI, with the targets marked. Plain SVG, no dependency."""
 
 from collections.abc import Sequence
-from html import escape
+
+from scripts.svg import ACCENT, ALERT, FAINT, picture, text
 
 from .measuring import Scenario
 from .report import TARGETS, Outcome, Target
 
-WIDTH = 860
 LEFT = 170
 PLOT = 520
 BAR = 18
 STEP = 26
 CLIP = 4.0  # a higher ratio is clipped and labelled: what matters is around 1
-OURS, BARE, OTHERS, INK, FAINT, AIM = "#0b7a75", "#5b6770", "#b9c2c9", "#1d2429", "#7a858d", "#c2410c"
+BARE, OTHERS = "#5b6770", "#b9c2c9"
 
 
 def draw(outcome: Outcome, scenarios: Sequence[Scenario], titles: dict[str, str], subtitle: str) -> str:
@@ -23,15 +23,7 @@ def draw(outcome: Outcome, scenarios: Sequence[Scenario], titles: dict[str, str]
     for target in panels:
         parts.append(panel(outcome, measured[target.scenario], target, titles, top))
         top += 44 + STEP * len(titles) + 26
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {top}" width="{WIDTH}" height="{top}" '
-        f'font-family="system-ui, -apple-system, Segoe UI, Helvetica, Arial, sans-serif" font-size="13" fill="{INK}">\n'
-        f'<rect width="100%" height="100%" fill="#ffffff"/>\n'
-        + text(24, 34, "Cost of a stream, relative to bare ASGI (lower is better)", font_size=18, font_weight=600)
-        + text(24, 56, subtitle, fill=FAINT)
-        + "".join(parts)
-        + "</svg>\n"
-    )
+    return picture(top, "Cost of a stream, relative to bare ASGI (lower is better)", subtitle, "".join(parts))
 
 
 def panel(outcome: Outcome, scenario: Scenario, target: Target, titles: dict[str, str], top: int) -> str:
@@ -49,7 +41,7 @@ def panel(outcome: Outcome, scenario: Scenario, target: Target, titles: dict[str
             parts.append(text(LEFT + 6, y + 14, "not measured", fill=FAINT))
             continue
         length = min(ratio, CLIP) / CLIP * PLOT
-        colour = {"service": OURS, "bare": BARE}.get(server, OTHERS)
+        colour = {"service": ACCENT, "bare": BARE}.get(server, OTHERS)
         parts.append(f'<rect x="{LEFT}" y="{y}" width="{length:.1f}" height="{BAR}" rx="2" fill="{colour}"/>\n')
         if ratio > CLIP:
             parts.append(tear(LEFT + PLOT - 26, y))
@@ -63,12 +55,12 @@ def aim(outcome: Outcome, target: Target, titles: dict[str, str], first: int) ->
     base = outcome.beside(target.scenario, target.to, "bare", target.key)
     if base is None:
         return ""
-    x = LEFT + min(target.at_most * base, CLIP) / CLIP * PLOT
+    x = LEFT + min(target.limit * base, CLIP) / CLIP * PLOT
     bottom = first + STEP * len(titles)
-    says = f"target {target.at_most} x {titles[target.to]}"
-    line = f'<line x1="{x:.1f}" y1="{first - 5}" x2="{x:.1f}" y2="{bottom}" stroke="{AIM}" stroke-width="1.5" '
+    says = f"target {target.limit} x {titles[target.to]}"
+    line = f'<line x1="{x:.1f}" y1="{first - 5}" x2="{x:.1f}" y2="{bottom}" stroke="{ALERT}" stroke-width="1.5" '
     return f'{line}stroke-dasharray="4 3"/>\n' + text(
-        x, bottom + 13, says, fill=AIM, font_size=11, text_anchor="middle"
+        x, bottom + 13, says, fill=ALERT, font_size=11, text_anchor="middle"
     )
 
 
@@ -76,10 +68,3 @@ def tear(x: float, y: int) -> str:
     """A white slash through a bar that is longer than the plot."""
     points = f"{x},{y + BAR + 2} {x + 8},{y - 2} {x + 13},{y - 2} {x + 5},{y + BAR + 2}"
     return f'<polygon points="{points}" fill="#ffffff"/>\n'
-
-
-def text(x: float, y: float, content: str, **style: str | int) -> str:
-    """A line of text with a white outline, so that it is readable on top of a target's line."""
-    drawn = {"font_size": 13, "paint_order": "stroke", "stroke": "#ffffff", "stroke_width": 4, **style}
-    attributes = "".join(f' {name.replace("_", "-")}="{value}"' for name, value in drawn.items())
-    return f'<text x="{x:.1f}" y="{y:.1f}"{attributes}>{escape(content)}</text>\n'

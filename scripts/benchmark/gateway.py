@@ -112,7 +112,7 @@ def cpu(server: Running, us: float) -> dict[str, float]:
     return {} if server.server.with_load else {"cpu_us_a_token": us}
 
 
-ON_TOP_OF_CORE = (Beside("+core", "core", sub),)
+ON_TOP_OF_CORE = (Beside("+core", "core", sub), Beside("xbefore", "before"))
 ADDED = (Beside("+direct", "direct", sub),)
 CPU_TOKEN = Metric("cpu_us_a_token", "CPU per token", "µs", 2, ON_TOP_OF_CORE)
 FIRST = (

@@ -24,7 +24,7 @@ class Beside:
     how: Callable[[float, float], float] = truediv
 
 
-RATIOS = (Beside("xbare", "bare"), Beside("xNode", "node"))
+RATIOS = (Beside("xbare", "bare"), Beside("xNode", "node"), Beside("xbefore", "before"))
 
 
 @dataclass(frozen=True, slots=True)

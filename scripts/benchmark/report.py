@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from operator import sub, truediv
 from statistics import median
 
-from .measuring import Metric, Result, Scenario
+from .measuring import Beside, Metric, Result, Scenario
 
-CELL = 23
-BESIDE = 7
+VALUE = 23
+BESIDE = 8
 TEN = 10
 HUNDRED = 100
 
@@ -57,32 +57,36 @@ class Target:
     scenario: str
     key: str
     to: str
-    at_most: float
+    limit: float
     says: str
     how: Callable[[float, float], float] = truediv
     """What is limited: the ratio or, with `sub`, the difference."""
     unit: str = ""
     of: str = "service"
     """The server that has to meet it."""
+    is_floor: bool = False
+    """The limit is the least instead of the most."""
 
     def aim(self, title: str) -> str:
         if self.how is sub:
-            return f"<= {self.at_most:g} {self.unit} over {title}"
-        return f"<= {self.at_most} x {title}"
+            return f"<= {self.limit:g} {self.unit} over {title}"
+        return f"{'>=' if self.is_floor else '<='} {self.limit} x {title}"
 
     def verdict(self, outcome: Outcome) -> str:
         value = outcome.beside(self.scenario, self.of, self.to, self.key, self.how)
         if value is None:
             return "not measured"
-        return f"{'met' if value <= self.at_most else 'MISSED'}: {value:.2f} {self.unit}".rstrip()
+        is_met = value >= self.limit if self.is_floor else value <= self.limit
+        return f"{'met' if is_met else 'MISSED'}: {value:.2f} {self.unit}".rstrip()
 
 
 TARGETS = (
-    Target("reply", "cpu_us_a_reply", "bare", 1.2, "CPU of an 8-word reply"),
-    Target("burst", "cpu_us_an_event", "node", 0.8, "CPU per event, 200 words at once"),
-    Target("streams", "cpu_us_an_event", "bare", 1.0, "CPU per event of 1,000 streams"),
+    Target("reply", "cpu_us_a_reply", "bare", 2.5, "CPU of an 8-word reply"),
+    Target("burst", "cpu_us_an_event", "node", 1.5, "CPU per event, 200 words at once"),
+    Target("streams", "cpu_us_an_event", "bare", 1.1, "CPU per event of 1,000 streams"),
     Target("streams", "gap_p99_ms", "bare", 1.2, "p99 gap of 1,000 streams"),
-    Target("memory", "kib_a_stream", "bare", 1.0, "memory of an open stream"),
+    Target("memory", "kib_a_stream", "bare", 1.2, "memory of an open stream"),
+    Target("knee", "streams_a_core", "node", 1.3, "streams that a core carries", is_floor=True),
     Target("gateway-burst", "cpu_us_a_token", "core", 25, "CPU per token at full speed", sub, "µs"),
     Target("gateway-streams", "cpu_us_a_token", "core", 25, "CPU per token of 200 streams", sub, "µs"),
     Target("gateway-streams", "first_p50_ms", "direct", 2, "first word of 200 streams, p50", sub, "ms"),
@@ -93,26 +97,42 @@ TARGETS = (
 
 def block(outcome: Outcome, scenario: Scenario, titles: dict[str, str]) -> str:
     width = max(map(len, titles.values())) + 1
-    heads = "".join(f"{f'{metric.title}, {metric.unit}':>{CELL}}" for metric in scenario.metrics)
-    columns = (f"{''.join(f'{b.title:>{BESIDE}}' for b in metric.beside):>{CELL}}" for metric in scenario.metrics)
+    heads = "".join(f"{heading(metric):>{cell_width(metric, titles)}}" for metric in scenario.metrics)
+    columns = (
+        f"{''.join(f'{b.title:>{BESIDE}}' for b in compared(metric, titles)):>{cell_width(metric, titles)}}"
+        for metric in scenario.metrics
+    )
     lines = [scenario.title, f"{'':{width}}{heads}", f"{'':{width}}{''.join(columns)}"]
     for server, title in titles.items():
         if error := outcome.errors.get((scenario.name, server)):
             lines.append(f"{title:{width}}  failed: {error}")
             continue
-        cells = "".join(cell(outcome, scenario, server, metric) for metric in scenario.metrics)
+        cells = "".join(cell(outcome, scenario, server, metric, titles) for metric in scenario.metrics)
         lines.append(f"{title:{width}}{cells}")
         if note := outcome.note(scenario.name, server):
             lines.append(f"{'':{width}}  ^ {note}")
     return "\n".join(line.rstrip() for line in lines)
 
 
-def cell(outcome: Outcome, scenario: Scenario, server: str, metric: Metric) -> str:
+def heading(metric: Metric) -> str:
+    return f"{metric.title}, {metric.unit}" if metric.unit else metric.title
+
+
+def compared(metric: Metric, titles: dict[str, str]) -> list[Beside]:
+    """The columns beside a figure: those that compare it with a server of this run."""
+    return [beside for beside in metric.beside if beside.to in titles]
+
+
+def cell_width(metric: Metric, titles: dict[str, str]) -> int:
+    return max(VALUE, 9 + BESIDE * len(compared(metric, titles)))
+
+
+def cell(outcome: Outcome, scenario: Scenario, server: str, metric: Metric, titles: dict[str, str]) -> str:
     value = outcome.value(scenario.name, server, metric.key)
     shown = "-" if value is None else f"{value:.{metric.digits}f}"
-    others = [outcome.beside(scenario.name, server, b.to, metric.key, b.how) for b in metric.beside]
+    others = [outcome.beside(scenario.name, server, b.to, metric.key, b.how) for b in compared(metric, titles)]
     beside = "".join(f"{brief(other):>{BESIDE}}" for other in others)
-    return f"{shown:>{CELL - len(beside)}}{beside}"
+    return f"{shown:>{cell_width(metric, titles) - len(beside)}}{beside}"
 
 
 def brief(figure: float | None) -> str:

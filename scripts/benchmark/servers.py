@@ -84,15 +84,17 @@ class Running:
 
 
 def service(port: int, _: int) -> Launch:
-    return Launch([sys.executable, "-m", "app", "--host", "127.0.0.1", "--port", str(port), "--bot", "simulator"])
+    command = [sys.executable, "-m", "app", "--host", "127.0.0.1", "--port", str(port), "--bot", "simulator"]
+    return Launch(command, {"CHAT_MAX_OPEN_STREAMS": "10000"})
 
 
 def guarded(port: int, _: int) -> Launch:
     """With a key, and with limits that are never reached."""
-    limits = ("REQUESTS_PER_MINUTE", "STREAMS_PER_CLIENT", "WORDS_PER_DAY")
+    limits = {f"CHAT_{name}": "1000000000" for name in ("REQUESTS_PER_MINUTE", "STREAMS_PER_CLIENT", "WORDS_PER_DAY")}
+    unguarded = service(port, 0)
     return replace(
-        service(port, 0),
-        environment={f"CHAT_{name}": "1000000000" for name in limits},
+        unguarded,
+        environment={**unguarded.environment, **limits},
         credential=[sys.executable, "-m", "app", "keys", "create", "bench"],
     )
 

@@ -2,8 +2,11 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
+from .earlier import with_earlier
 from .gateway import GATEWAY_SCENARIOS, gateways
+from .knee import KNEE_SCENARIOS
 from .measuring import Scenario
 from .scenarios import SCENARIOS
 from .servers import Server, servers
@@ -35,11 +38,18 @@ class Suite:
         return {server.name: server.title for server in self.servers}
 
 
-def suites(litellm: str | None) -> list[Suite]:
-    """All suites; `litellm` is the proxy's executable, which is otherwise looked up on PATH."""
+def suites(litellm: str | None = None, earlier: Path | None = None) -> list[Suite]:
+    """All suites; `litellm` is the proxy's executable, which is otherwise looked up on PATH.
+
+    `earlier` is the folder of another commit of this service, to be compared with it.
+    """
+    peers, proxies = servers(), gateways(litellm)
+    if earlier:
+        peers, proxies = with_earlier(peers, earlier), with_earlier(proxies, earlier)
     return [
-        Suite("peers", SCENARIOS, servers()),
-        Suite("gateway", GATEWAY_SCENARIOS, gateways(litellm)),
+        Suite("peers", SCENARIOS, peers),
+        Suite("crowds", KNEE_SCENARIOS, [server for server in peers if server.judged]),
+        Suite("gateway", GATEWAY_SCENARIOS, proxies),
         Suite("workers", WORKER_SCENARIOS, worker_servers()),
         Suite("sharing", SHARING_SCENARIOS, sharing_servers()),
     ]

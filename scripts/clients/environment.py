@@ -4,6 +4,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from filelock import FileLock
@@ -18,14 +19,21 @@ class GenerationFailed(Exception):
     """A generator, type checker or client failed; the text is its output."""
 
 
-def run(command: list[str], folder: Path) -> str:
-    """Run a program with all generators on its path, and return its output.
+def run(command: list[str], folder: Path, **variables: str) -> str:
+    """Run a program with all generators on its path, and return its output. `variables` are for its environment.
 
     Raises `GenerationFailed`.
     """
-    done = subprocess.run(
-        command, cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-    )
+    with _one_at_a_time(command[0]):
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            env=environment() | variables,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
     if done.returncode != 0:
         raise GenerationFailed(f"{' '.join(command)}\n{done.stdout}")
     return done.stdout
@@ -40,7 +48,13 @@ def environment() -> dict[str, str]:
     path = os.pathsep.join([*map(str, programs), os.environ["PATH"]])
     compiled = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(BUILD / "compiled")}
     java = {"JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}  # it runs too shortly to be optimised
-    return os.environ | compiled | java | {"PATH": path, "NO_COLOR": "1", "MYPY_CACHE_DIR": os.devnull}
+    return os.environ | compiled | java | {"PATH": path, "NO_COLOR": "1", "MYPY_CACHE_DIR": str(BUILD / "mypy")}
+
+
+def _one_at_a_time(program: str) -> AbstractContextManager[object]:
+    """All runs of mypy share a cache, mostly of the libraries that clients have in common."""
+    BUILD.mkdir(parents=True, exist_ok=True)
+    return FileLock(BUILD / "mypy.lock") if program == "mypy" else nullcontext()
 
 
 def node_packages() -> Path:

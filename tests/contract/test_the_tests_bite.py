@@ -50,8 +50,12 @@ FUZZED: dict[str, set[str]] = {
 PHASES = {"no-allow": "coverage", "deaf-delete": "stateful", "known-id": "stateful"}
 """What takes more cases, another method, or a walk; everything else shows in the first example."""
 
-WALKED: dict[str, tuple[str, ...]] = {"deaf-delete": ("createReply", "deleteConversation", "getConversation")}
-"""The operations where a walk would otherwise seldom pass, whatever the seed."""
+WHERE: dict[str, tuple[str, ...]] = {
+    "no-allow": ("getHealth",),
+    "deaf-delete": ("createReply", "deleteConversation", "getConversation"),
+    "known-id": ("createReply", "getReply"),
+}
+"""The operations that show it, for what takes more cases than an example of each."""
 
 UNSIGNED = {"no-challenge"}
 """What shows to a client without a key."""
@@ -93,9 +97,8 @@ def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Verdict]:
         def fuzz(flaw: str) -> Verdict:
             folder = tmp_path_factory.mktemp(flaw)
             document, keys = locked_document(folder), None if flaw in UNSIGNED else (key, others)
-            walked = [part for name in WALKED.get(flaw, ()) for part in ("--include-operation-id", name)]
-            examples = "200" if walked else "50"
-            options = ("--phases", PHASES.get(flaw, "examples"), "--seed", "1", "--max-examples", examples, *walked)
+            where = [part for name in WHERE.get(flaw, ()) for part in ("--include-operation-id", name)]
+            options = ("--phases", PHASES.get(flaw, "examples"), "--seed", "1", "--max-examples", "200", *where)
             with Fuzzing(folder, f"{server.url}/{flaw}", *options, document=document, keys=keys) as fuzzing:
                 return fuzzing.verdict()
 

@@ -217,5 +217,6 @@ def _environment(folder: Path) -> Mapping[str, str]:
         "TMPDIR": str(temporary),
         "CHAT_PORT": "0",  # any free port: 8000 may be in use
         "UVICORN_PORT": "0",
+        "PIP_NO_COMPILE": "1",  # most modules are never imported
         "no_proxy": f"127.0.0.1,{os.environ.get('no_proxy', '')}",
     }

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
+_DOCS = ROOT / "docs"
 
 ADDRESS = "http://127.0.0.1:8000"
 """The service's URL in the pages."""
@@ -50,7 +51,7 @@ class Page:
     def __init__(self, path: Path) -> None:
         """Parse it."""
         self.path = path
-        self.name = path.name
+        self.name = str(path.relative_to(_DOCS)) if path.is_relative_to(_DOCS) else path.name
         self.text = path.read_text("utf-8")
         self.prose = _BLOCK.sub("", self.text)
         """Everything except code blocks."""
@@ -135,5 +136,5 @@ def _is_whole(command: str) -> bool:
 
 
 README = Page(ROOT / "README.md")
-PAGES = {page.name: page for page in [README, *map(Page, sorted((ROOT / "docs").glob("*.md")))]}
-"""By file name."""
+PAGES = {page.name: page for page in [README, *map(Page, sorted(_DOCS.rglob("*.md")))]}
+"""By file name, below `docs`."""

@@ -1,7 +1,7 @@
 """An instance that ends while replies of another one are read there."""
 
 import http.client
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import Any
 
 import anyio
@@ -15,12 +15,17 @@ from tests.support.databases import fresh_database_url
 from tests.support.server import LiveServer
 from tests.support.talk import Echo, ask, cancelled, problem, service
 from tests.support.valkey import sharing
+from tests.support.wire import Wire, post
 
 _GO_ON = {"user_message": "go on"}
 
 
-async def test_a_stream_breaks_off_and_is_resumed() -> None:
-    """It has no end, so no client takes what it has for the whole reply. The reply goes on."""
+@pytest.mark.parametrize("drain_seconds", [0.3, 600], ids=["while one of its own runs", "while none of its own runs"])
+async def test_a_stream_breaks_off_and_is_resumed(drain_seconds: float) -> None:
+    """It has no end, so no client takes what it has for the whole reply. The reply goes on.
+
+    That comes with the end of the drain, or at once where there is nothing else to wait for.
+    """
     url = fresh_database_url("postgresql")
     bot = GatedBot()
     settings: dict[str, Any] = sharing() | {"resume_window_seconds": 60}
@@ -30,7 +35,11 @@ async def test_a_stream_breaks_off_and_is_resumed() -> None:
         reply_id = here.headers["reply-id"]
 
         def read() -> bytes:
-            with LiveServer(database_url=url, drain_seconds=0.3, **settings) as other:
+            with LiveServer(database_url=url, drain_seconds=drain_seconds, **settings) as other, ExitStack() as stack:
+                if drain_seconds < 1:
+                    own = stack.enter_context(Wire(other.port))
+                    own.send(post("/simulate stall_after=2\nhello there again"))
+                    own.receive_until(b"data: hello ")
                 with closing(http.client.HTTPConnection("127.0.0.1", other.port, timeout=60)) as connection:
                     connection.request("GET", events_of(reply_id))
                     response = connection.getresponse()

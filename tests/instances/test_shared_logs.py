@@ -1,19 +1,21 @@
 """Logs that are shared over a Valkey server, without a database: who reads what, and whom a strange key concerns."""
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 import pytest
 
-from app.chat.model import Done
+from app.chat.model import Done, Failed
 from app.eventlog.memory import MemoryReplyLog
 from app.eventlog.server import Availability, Refused, valkey_url
 from app.eventlog.valkey import ValkeyLogs
-from tests.support.valkey import Valkey
+from tests.support.valkey import Valkey, sharing
 
 _PATIENCE_SECONDS = 30.0
 _PREFIX = "chat:"
@@ -57,6 +59,61 @@ async def _has(log: MemoryReplyLog, count: int) -> None:
             await anyio.sleep(0.01)
 
 
+class _Watched(MemoryReplyLog):
+    """Tells when an exchange about it with the server is about to begin."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begins = anyio.Event()
+
+    @property
+    def end(self) -> Done | Failed | None:
+        """Looked at before each read."""
+        self.begins.set()
+        return super().end
+
+    def read(self, after: int, limit: int) -> tuple[Sequence[str], Done | Failed | None]:
+        """Before something is added."""
+        self.begins.set()
+        return super().read(after, limit)
+
+
+@pytest.mark.parametrize("what", ["share", "follow"])
+async def test_an_instance_can_leave_at_any_moment_of_an_exchange(what: str) -> None:
+    """In Python 3.11, a task may not notice that it is cancelled when it has just sent something."""
+    where = valkey_url(str(sharing()["valkey_url"]))
+    for steps in range(12):
+        log = _Watched()
+        with anyio.fail_after(_PATIENCE_SECONDS):
+            async with ValkeyLogs(where, f"{_PREFIX}{what}:") as logs:
+                getattr(logs, what)(_REPLY, log)
+                log.append(["so "])
+                await log.begins.wait()
+                for _ in range(steps):
+                    await anyio.lowlevel.checkpoint()
+
+
+async def test_who_recovers_replies_can_stop_at_any_moment_of_an_exchange() -> None:
+    """For the same reason."""
+    where = valkey_url(str(sharing()["valkey_url"]))
+    async with ValkeyLogs(where, f"{_PREFIX}fence:") as logs:
+        for steps in range(12):
+            begins = anyio.Event()
+
+            async def recover(begins: anyio.Event = begins) -> None:
+                while True:
+                    begins.set()
+                    await logs.fence(_REPLY)
+
+            task = asyncio.create_task(recover())
+            await begins.wait()
+            for _ in range(steps):
+                await anyio.lowlevel.checkpoint()
+            task.cancel()
+            done, _ = await asyncio.wait([task], timeout=_PATIENCE_SECONDS)
+            assert done, steps
+
+
 async def test_a_reply_that_is_followed_anew_has_no_gap() -> None:
     """What comes for the earlier log, which had more words, says nothing about the new one."""
     async with _two() as two:
@@ -92,6 +149,23 @@ async def test_what_another_program_has_written_concerns_no_other_reply(strange:
             while followed[_OTHER].end is None:
                 await anyio.sleep(0.01)
         assert followed[_OTHER].text() == logs[_OTHER].text()
+
+
+@pytest.mark.parametrize("strange", [("w", "}"), ("w", "[9]"), ("e", "{}"), ("e", "[" * 20_000), ("x", "x")])
+async def test_what_cannot_be_read_is_skipped(strange: tuple[str, str]) -> None:
+    """By whoever reads, and by whoever recovers what a dead instance has left."""
+    async with _two() as two:
+        log = MemoryReplyLog()
+        for entry_id, field, value in (
+            ("2-0", "w", '["so ","it "]'),
+            ("3-0", *strange),
+            ("4-0", "w", '["goes ","on "]'),
+        ):
+            await two.command("XADD", _PREFIX + _REPLY, entry_id, field, value)
+        two.reader.follow(_REPLY, log)
+        await _has(log, 4)
+        assert log.text() == "so it goes on "
+        assert await two.reader.fence(_REPLY) == ["so ", "it ", "goes ", "on "]
 
 
 async def test_a_key_that_is_in_the_way_may_go() -> None:

@@ -14,6 +14,7 @@ from app.chat.errors import BotFailed, BotRateLimited, BotTimeout, BotUnavailabl
 from tests.support.addresses import BOTH, CHAT, WHOLE
 from tests.support.databases import fresh_database_url
 from tests.support.insisting import Talk
+from tests.support.laws import costly
 from tests.support.retrying import Ask, AskLocked, Cancel, EndLocked, Op, Plan, Restart, Resume, Service
 from tests.support.valkey import sharing
 
@@ -74,7 +75,7 @@ async def test_whatever_was_answered_a_retry_gets_one_reply(service: Service, op
     await _hold(service, ops)
 
 
-@settings(_PROFILE, max_examples=max(5, _EXAMPLES // 10))
+@costly(10)
 @given(st.lists(_OPS, min_size=1, max_size=8))
 async def test_at_two_instances_as_well(on_postgresql: Service, ops: list[Op]) -> None:
     """Rows are replaced in a different way there, and each request may reach an instance that did not get the last."""

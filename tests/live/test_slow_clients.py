@@ -29,6 +29,8 @@ _LONG_REPLY = "/simulate repeat=12\n" + "x " * 7_900
 _LONG_JSON = "/simulate repeat=500\n" + "x" * 15_900
 """8 MB."""
 _STALLED = 10
+_LOOK_AGAIN_SECONDS = 0.02
+"""To look takes the processor from the server."""
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +117,7 @@ def test_what_follows_a_refused_head_is_bounded_too(server: LiveServer) -> None:
         deadline = time.monotonic() + 20
         while _is_open(wire):
             assert time.monotonic() < deadline, "it may go on for ever"
+            time.sleep(_LOOK_AGAIN_SECONDS)
 
 
 def test_a_body_that_comes_in_pieces_in_time_is_taken(server: LiveServer) -> None:
@@ -145,6 +148,7 @@ def test_a_client_that_takes_nothing_is_cut(server: LiveServer, message: str, pa
         deadline = time.monotonic() + 20
         while _connections(server):
             assert time.monotonic() < deadline, "the connection stays open"
+            time.sleep(_LOOK_AGAIN_SECONDS)
         rest = wire.receive_rest()
         assert not rest.endswith(b"0\r\n\r\n")
         assert len(rest) < int(headers.get("content-length", 2**32))
@@ -239,6 +243,7 @@ def _peak_while_stalled(server: LiveServer, process: psutil.Process) -> int:
             wire.head()
         while _connections(server):
             peak = max(peak, process.memory_full_info().uss)
+            time.sleep(_LOOK_AGAIN_SECONDS)
     return peak
 
 

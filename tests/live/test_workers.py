@@ -48,6 +48,15 @@ def _workers(server: LiveServer) -> list[int]:
     return pids
 
 
+def _pid_of(server: LiveServer, worker: int) -> int:
+    """The process id of this worker, which may have been replaced."""
+    pid = _workers(server)[worker - 1]
+    for entry in server.log_entries():
+        if entry["event"] == "the worker is replaced" and entry["worker"] == worker:
+            pid = int(str(entry["pid"]))
+    return pid
+
+
 def _worker_of(server: LiveServer, answer_headers: dict[str, str]) -> int:
     """The number of the worker that has answered a request."""
     wanted = answer_headers["x-request-id"]
@@ -115,7 +124,7 @@ def test_a_worker_that_is_killed_is_replaced(server: LiveServer) -> None:
     with ExitStack() as stack:
         reader, other = _wire_to(server, 2, stack), _wire_to(server, 1, stack)
         reply_id = _begin(reader, "stall_after=3")
-        psutil.Process(_workers(server)[1]).kill()
+        psutil.Process(_pid_of(server, 2)).kill()
         entry = json.loads(server.wait_for_log(lambda line: "has died" in line))
         assert (entry["worker"], entry["ended_with"]) == (2, "SIGKILL")
         assert _asked(other, get("/api/ready")).status == 200
@@ -129,12 +138,26 @@ def test_a_worker_that_is_killed_is_replaced(server: LiveServer) -> None:
     assert "Traceback" not in server.log()
 
 
+def test_a_worker_that_stands_still_is_replaced(server: LiveServer) -> None:
+    """Nothing but its silence tells: the process is there."""
+    with ExitStack() as stack:
+        other = _wire_to(server, 2, stack)
+        psutil.Process(_pid_of(server, 1)).suspend()
+        entry = json.loads(server.wait_for_log(lambda line: "does not answer and is killed" in line, 60))
+        assert (entry["worker"], entry["level"]) == (1, "error")
+        assert _asked(other, get("/api/ready")).status == 200
+        pid = entry["pid"]
+        server.wait_for_log(lambda line: "has died" in line and f'"pid":{pid}' in line)
+        assert _asked(_wire_to(server, 1, stack), post("hello")).status == 200
+    assert "Traceback" not in server.log()
+
+
 def test_a_worker_that_is_signalled_finishes_its_replies_and_is_replaced(server: LiveServer) -> None:
     """New connections go to the others meanwhile, however often it is signalled."""
     with ExitStack() as stack:
         reader = _wire_to(server, 1, stack)
         _begin(reader, "pace_ms=80")  # for longer than connections have to close when nothing drains
-        worker = psutil.Process(_workers(server)[0])
+        worker = psutil.Process(_pid_of(server, 1))
         for _ in range(3):
             worker.send_signal(signal.SIGTERM)
             reader.chunk()  # signals that come at once are one
@@ -189,6 +212,7 @@ def test_without_their_parent_the_workers_drain_and_end() -> None:
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while not _is_free(server.port):
             assert time.monotonic() < deadline
+            time.sleep(0.02)
         assert psutil.pid_exists(pids[0])
         wire.__exit__(None, None, None)  # which ends the reply
         assert _ended(pids)

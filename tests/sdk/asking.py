@@ -1,10 +1,10 @@
 """Runs the programs in `programs/`, which execute commands with the clients that `scripts/sdk` generates."""
 
 import asyncio
+import hashlib
 import json
 import os
 import shutil
-import subprocess
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,7 +12,9 @@ from pathlib import Path
 from subprocess import PIPE
 from typing import Any
 
-from scripts.clients.environment import BUILD, environment, run
+from filelock import FileLock
+
+from scripts.clients.environment import BUILD, GenerationFailed, environment, run
 from scripts.clients.kinds import CONTRACT
 from scripts.clients.making import make
 
@@ -57,33 +59,46 @@ class Program:
 
 
 def prepared(source: Source, folder: Path, contract: Path = CONTRACT) -> Program:
-    """Generate the client if necessary, and put the program into its folder."""
+    """Generate the client and compile the program, if necessary. A program for Python runs in `folder`."""
     is_released = contract.read_bytes() != CONTRACT.read_bytes()
     made = make(source.kind, BUILD / contract.stem if is_released else BUILD, contract=contract)
     program = PROGRAMS / source.program
     if program.suffix == ".py":
         path = os.pathsep.join(map(str, (made.folder, PROGRAMS)))
         variables = environment() | {"PYTHONPATH": path, "PYTHONWARNINGS": "error"}
-        complaint = made.complaint or _complaint(program, path, folder.parent / "mypy")
-        return Program(["python", str(program)], folder, variables, complaint)
-    shutil.copytree(made.folder, folder, symlinks=True, dirs_exist_ok=True)
-    for name in ("telling.ts", source.program):
-        shutil.copy(PROGRAMS / name, folder)
-    run(["tsc", "--project", ".", "--noEmit", "false", "--outDir", "js", "--rootDir", "."], folder)
-    return Program(["node", f"js/{program.stem}.js"], folder, environment(), made.complaint)
+        return Program(["python", str(program)], folder, variables, made.complaint or _complaint(program, path))
+    programs = [other.program for other in SOURCES.values() if other.kind == source.kind and not is_released]
+    compiled = _compiled(made.folder, programs or [source.program])
+    return Program(["node", f"js/{program.stem}.js"], compiled, environment(), made.complaint)
 
 
-def _complaint(program: Path, path: str, cache: Path) -> str:
-    # The errors in the client itself are already known.
-    checker = ["mypy", "--config-file=", "--strict", "--follow-imports=silent", str(program)]
-    done = subprocess.run(
-        checker,
-        env=environment() | {"MYPYPATH": path, "MYPY_CACHE_DIR": str(cache)},
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-    )
-    return "" if done.returncode == 0 else done.stdout
+def _complaint(program: Path, path: str) -> str:
+    # The client itself is known to have no errors; with the same options, its cached types are used.
+    try:
+        run(["mypy", "--config-file=", "--strict", str(program)], PROGRAMS, MYPYPATH=path)
+    except GenerationFailed as failure:
+        return str(failure)
+    return ""
+
+
+def _compiled(client: Path, programs: Sequence[str]) -> Path:
+    """A folder with the programs for a client, compiled together: most of the time goes into the libraries' types.
+
+    It is shared by all tests, and by later runs while the sources are the same.
+    """
+    folder = client.with_name(f"{client.name}-programs")
+    sources = [PROGRAMS / name for name in ("telling.ts", *programs)]
+    digest = hashlib.sha256(b"\0".join(path.read_bytes() for path in (client / "made.json", *sources))).hexdigest()
+    mark = folder / "compiled"
+    with FileLock(client.with_name(f"{folder.name}.lock")):
+        if not mark.exists() or mark.read_text("utf-8") != digest:
+            shutil.rmtree(folder, ignore_errors=True)
+            shutil.copytree(client, folder, symlinks=True)
+            for path in sources:
+                shutil.copy(path, folder)
+            run(["tsc", "--project", ".", "--noEmit", "false", "--outDir", "js", "--rootDir", "."], folder)
+            mark.write_text(digest, "utf-8")
+    return folder
 
 
 @asynccontextmanager

@@ -87,12 +87,11 @@ def test_a_client_is_made_once(tmp_path: Path) -> None:
 
 def test_the_python_client_prints_the_reply(tmp_path: Path) -> None:
     """As on the page."""
-    code = _code("python", "Python")
-    shutil.copytree(make("python").folder / "chat_client", tmp_path / "chat_client")
+    code, client = _code("python", "Python"), str(make("python").folder)
     with LiveServer("greeter", greeter_pace_ms=1) as server:
         (tmp_path / "snippet.py").write_text(code.replace(ADDRESS, server.url), "utf-8")
-        run(["mypy", "--config-file=", "--strict", "--follow-imports=silent", "snippet.py"], tmp_path)
-        printed = run(["python", "snippet.py"], tmp_path)
+        run(["mypy", "--config-file=", "--strict", "snippet.py"], tmp_path, MYPYPATH=client)
+        printed = run(["python", "snippet.py"], tmp_path, PYTHONPATH=client)
     assert printed.splitlines() == _SAID
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import anyio
 import pytest
-from hypothesis import given, settings
 
 from app.chat.errors import BotFailed
 from app.chat.model import Conversation
@@ -15,10 +14,8 @@ from tests.support.asgi import Client, Whole
 from tests.support.bots import GatedBot, ScriptedBot, no_open_reply
 from tests.support.databases import fresh_database_url, run_sql
 from tests.support.talk import Echo, ask, cancelled, got, problem, replied, service
-from tests.support.texts import pieces, texts
 from tests.support.valkey import sharing
 
-_PROFILE = settings.get_profile("laws")
 _GO_ON = {"user_message": "go on"}
 
 
@@ -206,35 +203,3 @@ async def test_another_principals_reply_is_nowhere(shared: Settings) -> None:
     async with _two(shared) as two:
         answer = await two.second.request("POST", "/api/replies/" + "0" * 32 + "/cancel")
         assert problem(answer) == (404, "reply-not-found")
-
-
-@pytest.fixture(scope="module")
-async def both() -> AsyncGenerator[tuple[Client, Client, ScriptedBot]]:
-    """Two instances for all examples."""
-    url = fresh_database_url("postgresql")
-    bot = ScriptedBot(Echo().reply)
-    async with (
-        service(url, bot, save_every_seconds=0.002, retention_seconds=0) as (first, _),
-        service(url, save_every_seconds=0.002) as (second, _),
-    ):
-        yield first, second, bot
-
-
-@settings(_PROFILE, max_examples=max(5, (_PROFILE.max_examples or 0) // 5))
-@given(texts.flatmap(pieces))
-async def test_the_words_are_the_same_on_any_instance(
-    both: tuple[Client, Client, ScriptedBot], said: list[str]
-) -> None:
-    """However the text is split into deltas, and wherever it is when it is saved."""
-    first, second, bot = both
-
-    async def speak(_: Conversation) -> AsyncGenerator[str, None]:
-        yield "so "
-        for delta in said:
-            yield delta
-            await anyio.sleep(0.003)
-
-    bot.script = speak
-    async with first.stream("POST", CHAT, json=_GO_ON) as here:
-        there = await second.request("GET", events_of(here.headers["reply-id"]))
-        assert there.transcript() == Whole(200, {}, await here.read()).transcript()

@@ -138,15 +138,31 @@ async def test_instances_that_start_together_migrate_once() -> None:
         assert len((await got(client, "/api/conversations"))["conversations"]) == 4
 
 
-async def test_a_database_of_a_newer_version_is_left_alone(empty_url: str) -> None:
-    """Whoever goes back to an older version of the service is told, and nothing is touched."""
+_LOST = ("UPDATE compatibility SET oldest = '9999'", "DELETE FROM compatibility", "DROP TABLE compatibility")
+
+
+@pytest.mark.parametrize("change", _LOST)
+async def test_a_database_of_a_newer_version_is_left_alone(empty_url: str, change: str) -> None:
+    """Where that says that this one cannot use it, or nothing says that it can. Whoever goes back to it is told."""
     async with service(empty_url) as (client, _):
         await replied(client, "hello")
     await run_sql(empty_url, "UPDATE alembic_version SET version_num = '9999'")
+    await run_sql(empty_url, change)
     with pytest.raises(CannotStart, match="revision 9999"):
         async with Database(parsed(empty_url), 5):
             pass
     assert await run_sql(empty_url, "SELECT count(*) FROM messages") == [(2,)]
+
+
+async def test_a_database_of_a_newer_version_that_only_adds_is_used(empty_url: str) -> None:
+    """An update is undone by starting the version before, which does not migrate."""
+    async with service(empty_url) as (client, _):
+        reply = await replied(client, "hello")
+    await run_sql(empty_url, "ALTER TABLE messages ADD COLUMN mood text")
+    await run_sql(empty_url, "UPDATE alembic_version SET version_num = '9999'")
+    async with service(empty_url) as (client, _):
+        assert (await replied(client, "more", reply.conversation_id)).state == "completed"
+    assert await run_sql(empty_url, "SELECT version_num FROM alembic_version") == [("9999",)]
 
 
 async def test_a_migration_may_take_longer_than_a_request() -> None:

@@ -121,6 +121,9 @@ class _Exchange:
         self._response = response
         self._writes = writes
 
+    def whole_body(self) -> bytes | None:
+        return None  # it is received
+
     def write(self, body: bytes) -> bool:
         response = self._response
         if response._left.is_set() or response.complete or not response._begun.is_set() or not self._writes():  # noqa: SLF001

@@ -43,6 +43,8 @@ class LiveServer:
         tables, because making them takes as long as the rest of the start. `program` is what Python runs, for a service
         that is assembled differently; a module (`-m`) runs in a fork of a process that has imported the service.
         """
+        self.root = _ROOT
+        """Where the service is: another version of it may be somewhere else, which has to run `FROM_SCRATCH`."""
         self._program = program
         self._arguments = ["--host", str(settings.pop("host", "127.0.0.1")), "--port", "0", "--bot", bot]
         self._environment = {name: value for name, value in os.environ.items() if not name.upper().startswith("CHAT_")}
@@ -158,15 +160,17 @@ class LiveServer:
             if environment != self._environment:
                 Path(self._folder.name, "chat.db").write_bytes(migrated_file())
             return fork(self._program[1], self._arguments, environment)
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, *self._program, *self._arguments],
-            cwd=_ROOT,
+            cwd=self.root,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             encoding="utf-8",
         )
+        Path(self._folder.name, "server.pid").write_text(str(process.pid), "ascii")  # for tests.support.folder
+        return process
 
     def _kill(self) -> None:
         with contextlib.suppress(ProcessLookupError):

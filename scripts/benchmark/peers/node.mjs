@@ -34,7 +34,7 @@ function messageIn(body) {
 }
 
 const server = createServer((request, response) => {
-  if (request.method !== "POST" || request.url !== "/api/chat") return response.writeHead(404).end();
+  if (request.method !== "POST" || request.url !== "/api/chat") return response.writeHead(404, { "content-length": 0 }).end();
   let body = "";
   request.setEncoding("utf8");
   request.on("data", (part) => (body += part));

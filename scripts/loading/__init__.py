@@ -1,0 +1,1 @@
+"""Load for a running service: streams with churn, what they saw, and what the service's processes used meanwhile."""
