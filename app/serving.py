@@ -59,7 +59,7 @@ def configured(
     settings: Settings, app: FastAPI, sockets: Sequence[socket], begin: Callable[[], None]
 ) -> uvicorn.Config:
     """How uvicorn serves the application on these sockets; it calls `begin` when the application has started."""
-    contract = Contract.load()
+    contract = Contract.load(settings.max_message_characters)
     refusals = Refusals(Problems(contract.problems, contract.reference("streamChat", to="getReply")))
     config = uvicorn.Config(
         app,

@@ -194,6 +194,18 @@ class Branches(BaseModel):
     ]
 
 
+class ServiceLimits(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    message_characters: Annotated[
+        int, Field(description="The longest message, in Unicode code points.", ge=1, le=9007199254740991)
+    ]
+    reply_characters: Annotated[
+        int, Field(description="The longest reply, in Unicode code points.", ge=1, le=9007199254740991)
+    ]
+
+
 class Health(BaseModel):
     model_config = ConfigDict(
         validate_by_name=True,
@@ -387,6 +399,20 @@ class ExportedMessage(BaseModel):
     ] = MISSING
     is_chosen: Annotated[bool, Field(description="Whether it is on the chosen branch.")]
     message: Message
+
+
+class Service(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    name: Annotated[str, Field(description="What the operator calls the service.")]
+    version: Annotated[str, Field(description="The version of this contract that the service has.")]
+    bot: Annotated[str, Field(description="The bot that replies.")]
+    model: Annotated[
+        str | MISSING, Field(description="The model behind the bot. Absent if there is none, or if it is not known.")
+    ] = MISSING
+    suggestions: Annotated[list[str], Field(description="Messages to begin a conversation with.", max_length=20)]
+    limits: ServiceLimits
 
 
 class Problem(BaseModel):

@@ -193,6 +193,8 @@ STORED = [
 ]
 
 OTHERS = [
+    Way("getService", "at any time", None, fresh(get("/api/service"))),
+    Way("getService", "with a model", None, fresh(get("/api/service"), openai_model="some-model")),
     Way("getHealth", "at any time", None, fresh(get("/api/health"))),
     Way("getHealth", "without a database", None, without_database(get("/api/health"))),
     Way("getReadiness", "at most times", None, fresh(get("/api/ready"))),

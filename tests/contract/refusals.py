@@ -16,6 +16,7 @@ _ASKED = {
     "listConversations": get("/api/conversations"),
     "getConversation": get(f"/api/conversations/{NOBODY}"),
     "updateConversation": patch(f"/api/conversations/{NOBODY}", '{"title": "hello"}'),
+    "getService": get("/api/service"),
     "giveFeedback": put(f"/api/replies/{NOBODY}/feedback", '{"rating": "up"}'),
     "withdrawFeedback": delete(f"/api/replies/{NOBODY}/feedback"),
     "exportConversation": get(f"/api/conversations/{NOBODY}/export"),
