@@ -2,7 +2,7 @@
 
 import os
 
-from app.bots.greeter import Greeter
+from app.bots.greeter import SUGGESTIONS, Greeter
 from app.bots.installed import installed_bot
 from app.bots.simulator import Simulator
 from app.chat.errors import BotNotConfigured, Misconfigured
@@ -56,6 +56,24 @@ def model_of(settings: Settings) -> dict[str, str]:
             return {"model": path.name if path else "the small one that comes with it"}
         case _:
             return {}
+
+
+def model_name(settings: Settings) -> str | None:
+    """The model's name for those who ask it, as far as the settings tell."""
+    match settings.bot:
+        case "openai":
+            return settings.openai_model
+        case "local":
+            return settings.local_model_path.stem if settings.local_model_path else None
+        case _:
+            return None
+
+
+def suggestions(settings: Settings) -> list[str]:
+    """What to ask first. Only the greeter is known well enough to suggest something by itself."""
+    if settings.suggestions is not None:
+        return settings.suggestions
+    return list(SUGGESTIONS) if settings.bot == "greeter" else []
 
 
 def _openai(settings: Settings, measures: Measures, observer: UpstreamObserver) -> Bot:

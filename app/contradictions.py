@@ -25,6 +25,7 @@ def contradictions(settings: Settings) -> Iterator[str]:
         )
     yield from _of_servers(settings)
     yield from _of_metrics(settings)
+    yield from _of_messages(settings)
     if settings.bot == "openai":
         yield from _of_the_engine(settings)
     elif set_for_it := sorted(name for name in settings.model_fields_set if name.startswith("openai_")):
@@ -45,6 +46,14 @@ def _of_metrics(settings: Settings) -> Iterator[str]:
             yield f"{variable_name(set_for_it[0])} has no effect, because CHAT_METRICS is off. Next: CHAT_METRICS=on"
     elif settings.metrics_port is None and "metrics_host" in settings.model_fields_set:
         yield "CHAT_METRICS_HOST has no effect without CHAT_METRICS_PORT. Next: set that as well"
+
+
+def _of_messages(settings: Settings) -> Iterator[str]:
+    if settings.max_message_characters > settings.max_body_bytes:
+        yield (
+            "CHAT_MAX_MESSAGE_CHARACTERS is more than CHAT_MAX_BODY_BYTES, so that long messages get 413. "
+            "Next: raise CHAT_MAX_BODY_BYTES to four times as many"
+        )
 
 
 def _of_servers(settings: Settings) -> Iterator[str]:

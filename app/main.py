@@ -22,7 +22,7 @@ from app.access.keys import KeyRing
 from app.access.limits import Allowance, Limits
 from app.access.origins import Origins
 from app.access.proxies import Proxies
-from app.bot_choice import chosen_bot, own_proxy
+from app.bot_choice import chosen_bot, model_name, own_proxy, suggestions
 from app.chat.bounds import Bounds, ReplyBounds
 from app.chat.errors import Misconfigured
 from app.chat.ports import Bot, SharedLogs
@@ -37,12 +37,13 @@ from app.http.joining import Joining
 from app.http.middleware import EveryRequest
 from app.http.problems import Problems
 from app.http.sse import Pacing
-from app.routers.chat import ChatRouter
+from app.routers.chat import ChatRouter, request_model
 from app.routers.conversations import ConversationsRouter
 from app.routers.documents import document_routes
 from app.routers.health import HealthRouter
 from app.routers.metrics import MetricsRouter
 from app.routers.replies import RepliesRouter
+from app.routers.service import ServiceRouter
 from app.settings import Settings
 from app.start_errors import exit_status, lines, tell
 from app.storage.address import Address, PostgresServers, SqliteFile, database_url
@@ -63,7 +64,7 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None, block: 
     counted in the `block`. Raises `CannotStart`, and pydantic's `ValidationError` for settings that are not good.
     """
     settings = settings or Settings()
-    contract = Contract.load()
+    contract = Contract.load(settings.max_message_characters)
     counting = counting_of(settings, block)
     measures = counting.metrics if counting else UNMEASURED
     problems = Problems(contract.problems, contract.reference("streamChat", to="getReply"), measures)
@@ -138,15 +139,26 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None, block: 
     chat = ChatRouter(
         replies=replies,
         bodies=bodies,
+        model=request_model(settings.max_message_characters),
         problems=problems,
         pacing=pacing,
         limits=limits,
         stream_location=contract.reference("streamChat", to="streamReply"),
         reply_location=contract.reference("createReply", to="getReply"),
     )
-    again = RepliesRouter(replies, problems, pacing, contract.reference("streamReply", to="streamReply"))
+    events_location = contract.reference("streamReply", to="streamReply")
+    again = RepliesRouter(replies, database.store, bodies, problems, pacing, events_location)
     history = ConversationsRouter(database.store, replies, bodies)
     health = HealthRouter(replies, database.store, bot)
+    service = ServiceRouter(
+        name=settings.name,
+        version=contract.document["info"]["version"],
+        bot=settings.bot,
+        model=model_name(settings),
+        suggestions=suggestions(settings),
+        message_characters=settings.max_message_characters,
+        reply_characters=settings.max_reply_characters,
+    )
     contract.bind(
         app,
         [
@@ -155,11 +167,16 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None, block: 
             again.get_reply,
             again.stream_reply,
             again.cancel_reply,
+            again.give_feedback,
+            again.withdraw_feedback,
             history.list_conversations,
             history.get_conversation,
+            history.export_conversation,
+            history.export_conversation_as_markdown,
             history.update_conversation,
             history.delete_conversation,
             history.delete_conversations,
+            service.get_service,
             health.get_health,
             health.get_readiness,
             MetricsRouter(

@@ -68,6 +68,15 @@ class Settings(EnvironmentSettings):
         "greeter",
         description="The bot that replies: `greeter`, `simulator`, `openai`, `local`, or the name of an installed bot",
     )
+    name: Annotated[str, Field(min_length=1, max_length=80)] = Field(
+        "Chat", description="What people call the service; `getService` and the page show it"
+    )
+    suggestions: Annotated[list[str] | None, Listed] = Field(
+        None,
+        max_length=20,
+        description="Messages to begin a conversation with, as a JSON list; unset, those of the bot `greeter`, and "
+        "none of other bots",
+    )
     greeter_pace_ms: Milliseconds = Field(60, description="Pause of the greeter between two words, in milliseconds")
     system_prompt: str | None = Field(None, description="Instructions that a model receives before the conversation")
     temperature: float | None = Field(
@@ -154,6 +163,12 @@ class Settings(EnvironmentSettings):
         description="Time that an idle connection stays open; keep it above the idle timeout of every proxy in front",
     )
     max_body_bytes: int = Field(262_144, ge=1, description="Largest request body in bytes; a larger one gets 413")
+    max_message_characters: int = Field(
+        16_000,
+        ge=1,
+        le=1_000_000,
+        description="Longest message in characters; a longer one gets 422. The contract that is served says so",
+    )
     max_open_streams: int = Field(
         2_000, ge=1, description="Replies that may be open at the same time, in the whole process; one more gets 503"
     )

@@ -187,6 +187,27 @@ class ReplyRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Feedback:
+    """What the owner of a conversation thinks of a reply."""
+
+    rating: Literal["up", "down"]
+    note: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RatedReply:
+    """A reply that somebody has rated, and the message that it answers."""
+
+    reply_id: str
+    conversation_id: str
+    created_ms: int
+    """When it was rated."""
+    feedback: Feedback
+    user_message: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class StoredMessage:
     """A message that was stored. The fields that only a reply has are `None` for a user's message."""
 
@@ -202,6 +223,19 @@ class StoredMessage:
     """`None` for replies that were stored before words were counted."""
     fork: "Fork | None" = None
     """Set if other messages follow the same one as this."""
+    feedback: Feedback | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedMessage:
+    """A message, and its place in the tree of messages."""
+
+    position: int
+    follows: int | None
+    """The position of the message before it."""
+    is_chosen: bool
+    """Whether it is on the chosen branch."""
+    message: StoredMessage
 
 
 @dataclass(frozen=True, slots=True)

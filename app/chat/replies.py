@@ -183,6 +183,7 @@ class Replies:
         Raises `ConversationNotFound` and `StorageUnavailable`.
         """
         await self._silence(conversation_id, principal)
+        await self._silence_elsewhere(principal, conversation_id)
         for reply_id in await self._store.delete(conversation_id, principal):
             self._shared.ask_to_cancel(reply_id)
         await self._silence(conversation_id, principal)  # another reply may have started meanwhile
@@ -195,6 +196,7 @@ class Replies:
         """
         theirs = [reply for reply in self._registry.running if reply.record.principal == principal]
         await asyncio.gather(*(self._cancelled(reply, "deletion") for reply in theirs))
+        await self._silence_elsewhere(principal)
         while True:
             deleted, running = await self._store.delete_some(principal)
             if not deleted:
@@ -267,6 +269,19 @@ class Replies:
     async def _silence(self, conversation_id: str, principal: Principal) -> None:
         if (reply := self._registry.running_in(conversation_id, principal)) is not None:
             await self._cancelled(reply, "deletion")
+
+    async def _silence_elsewhere(self, principal: Principal, conversation_id: str | None = None) -> None:
+        """Stop what other instances generate, which would tell of it for a moment after it has been deleted here.
+
+        One that does not stop in time, because it is dead perhaps, finds later that there is nothing to store it in.
+        """
+
+        async def stop(reply_id: str) -> None:
+            with suppress(ReplyNotFound, ReplyElsewhere):
+                await self.cancel(reply_id, principal)
+
+        if self._bounds.is_shared:
+            await asyncio.gather(*map(stop, await self._store.running(principal, conversation_id)))
 
     async def _cancelled(self, reply: RunningReply, by: Canceller) -> None:
         if reply.task is not None:

@@ -83,6 +83,7 @@ class _Cancellable(AbstractConnection):
 
     The client library uses `asyncio.wait_for`, which before Python 3.12 returns normally if it is cancelled when what
     it waits for is done. A task that is cancelled then would go on, and whoever waits for its end would wait for ever.
+    (https://github.com/python/cpython/issues/86296)
     """
 
     async def send_packed_command(self, command: Any, check_health: bool = True) -> None:  # noqa: ANN401, FBT001, FBT002 - the library's
@@ -169,19 +170,6 @@ async def _cluster(client: Redis) -> dict[str, Any]:
         return await client.info("cluster")
     except ResponseError:
         return {}  # a user without the right to ask
-
-
-def notice_cancellation() -> None:
-    """To be called after an exchange, in a task that is only cancelled to end it.
-
-    The client library sends with `asyncio.wait_for`. Before Python 3.12, that swallows a cancellation that comes just
-    as the sending is done (https://github.com/python/cpython/issues/86296).
-
-    Raises `asyncio.CancelledError` if the task has been cancelled.
-    """
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
 
 
 class Availability:

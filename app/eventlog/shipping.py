@@ -18,7 +18,7 @@ from redis.asyncio import Redis
 from app.chat.ports import ReplyLog
 from app.chat.watching import UNMEASURED, Measures
 from app.eventlog.entries import END, END_ID, WORDS, dump_end, dump_words, words_id
-from app.eventlog.server import TROUBLE, WRONG_TYPE, Availability, Refused, notice_cancellation
+from app.eventlog.server import TROUBLE, WRONG_TYPE, Availability, Refused
 
 _INTERVAL_SECONDS = 0.025
 _RETRY_SECONDS = 0.5
@@ -169,7 +169,6 @@ class Shipper:
                 if not isinstance(error, TROUBLE):
                     _logger.error("sharing replies failed: %s", type(error).__qualname__)  # noqa: TRY400
                 await self._pause()
-            notice_cancellation()
 
     async def finish(self) -> None:
         """Ship what is left, if the server is there."""

@@ -13,7 +13,7 @@ from app.chat.ports import ReplyLog
 from app.chat.watching import UNMEASURED, Measures
 from app.eventlog.entries import END, END_ID, FENCE, FENCE_ID, Words, dump_end, load
 from app.eventlog.following import BLOCK_SECONDS, Follower
-from app.eventlog.server import TROUBLE, Availability, ValkeyServer, check, notice_cancellation
+from app.eventlog.server import TROUBLE, Availability, ValkeyServer, check
 from app.eventlog.shipping import ENDED_SECONDS, Adder, Entry, Shipper
 
 _SLACK_SECONDS = 2.0
@@ -91,7 +91,6 @@ class ValkeyLogs:
             return []
         finally:
             self._measures.logged("recover", perf_counter() - began_at)
-        notice_cancellation()
         words: list[str] = []
         for entry_id, fields in entries:
             content = load(entry_id, fields)

@@ -125,12 +125,13 @@ class Database:
 
     @asynccontextmanager
     async def _housekeeping(self) -> AsyncIterator[None]:
-        """Forget idempotency keys that are too old to come again."""
+        """Forget idempotency keys that are too old to come again, and index what has been said."""
 
         async def keep_house() -> None:
             while True:
                 try:
                     await self.store.forget_keys(time.time_ns() // 1_000_000 - KEYS_SECONDS * 1000)
+                    await self.store.search_index.catch_up()
                 except Exception as problem:  # noqa: BLE001 - what goes wrong now may go right the next time
                     _logger.error("housekeeping failed: %s", type(problem).__qualname__)  # noqa: TRY400
                 await asyncio.sleep(_HOUSEKEEPING_SECONDS)
