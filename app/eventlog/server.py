@@ -17,6 +17,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, AuthorizationError, RedisError, ResponseError
 
 from app.chat.errors import Misconfigured
+from app.chat.watching import UNMEASURED, Measures
 
 SETTING = "CHAT_VALKEY_URL"
 
@@ -174,9 +175,11 @@ async def _cluster(client: Redis) -> dict[str, Any]:
 class Availability:
     """Whether the server does what it is for; logs when that changes."""
 
-    def __init__(self, server: ValkeyServer) -> None:
+    def __init__(self, server: ValkeyServer, measures: Measures = UNMEASURED) -> None:
         """It is expected to."""
+        self._measures = measures
         self.is_up = True
+        measures.log_is_up(is_up=True)
         self._refuses_writes = False
         self._server = server
 
@@ -189,6 +192,7 @@ class Availability:
             self._refuses_writes = self._refuses_writes or isinstance(error, Refused)
             if self.is_up:
                 self.is_up = False
+                self._measures.log_is_up(is_up=False)
                 # The kind only: a server's message may repeat what it was sent.
                 kind = str(error) if isinstance(error, Refused) else type(error).__name__
                 _logger.error("%s cannot be used: %s", self._server.shown, kind)  # noqa: TRY400
@@ -197,6 +201,7 @@ class Availability:
             self._refuses_writes = False
         if not self.is_up and not self._refuses_writes:  # a server that is full can still be read
             self.is_up = True
+            self._measures.log_is_up(is_up=True)
             _logger.info("%s can be used again", self._server.shown)
 
 

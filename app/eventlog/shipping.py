@@ -11,10 +11,12 @@ import logging
 from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
+from time import perf_counter
 
 from redis.asyncio import Redis
 
 from app.chat.ports import ReplyLog
+from app.chat.watching import UNMEASURED, Measures
 from app.eventlog.entries import END, END_ID, WORDS, dump_end, dump_words, words_id
 from app.eventlog.server import TROUBLE, WRONG_TYPE, Availability, Refused
 
@@ -142,8 +144,11 @@ class _Share:
 class Shipper:
     """Owns no task: `keep_shipping` is one."""
 
-    def __init__(self, client: Redis, adder: Adder, availability: Availability) -> None:
+    def __init__(
+        self, client: Redis, adder: Adder, availability: Availability, measures: Measures = UNMEASURED
+    ) -> None:
         """`adder` adds through `client`."""
+        self._measures = measures
         self.news = asyncio.Event()
         self.dirty: deque[_Share] = deque()
         self._messages: list[Entry] = []
@@ -214,6 +219,7 @@ class Shipper:
                 entries.append(entry)
                 changes.append((share, position))
                 size += len(entry[3])
+        began_at = perf_counter()
         try:
             with self._availability.watched(writes=True):
                 lost = await self._adder.add(entries)
@@ -221,6 +227,8 @@ class Shipper:
             for share in taken:  # whether the server has them or not: if so, it refuses them the next time
                 share.mark()
             raise
+        finally:
+            self._measures.logged("append", perf_counter() - began_at)
         for index, change in enumerate(changes):
             if change is not None:
                 self._note(*change, is_lost=index in lost)
