@@ -51,7 +51,7 @@ def test_nothing_kills_it_before_its_drain_has_ended() -> None:
 def test_the_probes_ask_what_the_contract_has() -> None:
     """On the service's port."""
     container = _POD["containers"][0]
-    (port,) = container["ports"]
+    port, _ = container["ports"]
     assert port["containerPort"] == _DEFAULTS.port
     probes = {name: container[f"{name}Probe"]["httpGet"] for name in ("startup", "liveness", "readiness")}
     assert {probe["port"] for probe in probes.values()} == {port["name"]}
@@ -61,6 +61,18 @@ def test_the_probes_ask_what_the_contract_has() -> None:
     assert read().health[-1].count(f":{_DEFAULTS.port}{health}") == 1
     assert f"health_uri {ready}\n" in (FILES / "cluster.Caddyfile").read_text("utf-8")
     assert f"ListenStream=127.0.0.1:{_DEFAULTS.port}\n" in (FILES / "chat.socket").read_text("utf-8")
+
+
+def test_the_metrics_have_a_port_that_only_prometheus_finds() -> None:
+    """The settings, the container and the annotations name the same one, and no Service leads there."""
+    container = _POD["containers"][0]
+    settings = {setting["name"]: setting.get("value") for setting in container["env"]}
+    _, port = container["ports"]
+    found = re.findall(r'prometheus\.io/port: "(\d+)"', _text("kubernetes.yaml"))
+    assert [settings["CHAT_METRICS_PORT"]] == found == [str(port["containerPort"])]
+    assert settings["CHAT_METRICS_HOST"] == "0.0.0.0"  # noqa: S104 - a pod's
+    assert f"targetPort: {port['name']}" not in _text("kubernetes.yaml")
+    assert "chat_streams_open" in _text("kubernetes.yaml")
 
 
 def test_the_proxies_wait_for_a_whole_reply() -> None:
