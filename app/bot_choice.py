@@ -2,11 +2,12 @@
 
 import os
 
-from app.bots.greeter import Greeter
+from app.bots.greeter import SUGGESTIONS, Greeter
 from app.bots.installed import installed_bot
 from app.bots.simulator import Simulator
 from app.chat.errors import BotNotConfigured, Misconfigured
 from app.chat.ports import Bot
+from app.chat.watching import UNMEASURED, UNTRACED, Measures, UpstreamObserver
 from app.environment.proxies import proxy_for
 from app.settings import Settings
 
@@ -15,7 +16,7 @@ _PART_OF_FIRST_WORD = 0.75
 """The queue's share of the wait for the first word: a full queue can still be reported by the status line."""
 
 
-def chosen_bot(settings: Settings) -> Bot:
+def chosen_bot(settings: Settings, measures: Measures = UNMEASURED, observer: UpstreamObserver = UNTRACED) -> Bot:
     """A bot of the service, or one from another package.
 
     Raises `BotNotConfigured`. Imports only what the chosen bot needs.
@@ -26,9 +27,9 @@ def chosen_bot(settings: Settings) -> Bot:
         case "simulator":
             return Simulator()
         case "openai":
-            return _openai(settings)
+            return _openai(settings, measures, observer)
         case "local":
-            return _local(settings)
+            return _local(settings, measures, observer)
         case name:
             return installed_bot(name)
 
@@ -57,7 +58,25 @@ def model_of(settings: Settings) -> dict[str, str]:
             return {}
 
 
-def _openai(settings: Settings) -> Bot:
+def model_name(settings: Settings) -> str | None:
+    """The model's name for those who ask it, as far as the settings tell."""
+    match settings.bot:
+        case "openai":
+            return settings.openai_model
+        case "local":
+            return settings.local_model_path.stem if settings.local_model_path else None
+        case _:
+            return None
+
+
+def suggestions(settings: Settings) -> list[str]:
+    """What to ask first. Only the greeter is known well enough to suggest something by itself."""
+    if settings.suggestions is not None:
+        return settings.suggestions
+    return list(SUGGESTIONS) if settings.bot == "greeter" else []
+
+
+def _openai(settings: Settings, measures: Measures, observer: UpstreamObserver) -> Bot:
     from app.bots.openai import OpenAI  # noqa: PLC0415
     from app.bots.request import Engine  # noqa: PLC0415
 
@@ -82,11 +101,13 @@ def _openai(settings: Settings) -> Bot:
             system_prompt=settings.system_prompt,
             temperature=settings.temperature,
             max_tokens=settings.max_tokens,
-        )
+        ),
+        measures,
+        observer,
     )
 
 
-def _local(settings: Settings) -> Bot:
+def _local(settings: Settings, measures: Measures, observer: UpstreamObserver) -> Bot:
     from app.bots.local import Local, LocalModel  # noqa: PLC0415
 
     return Local(
@@ -97,5 +118,7 @@ def _local(settings: Settings) -> Bot:
             max_tokens=settings.max_tokens,
             temperature=settings.temperature,
             system_prompt=settings.system_prompt,
-        )
+        ),
+        measures,
+        observer,
     )

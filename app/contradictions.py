@@ -24,6 +24,7 @@ def contradictions(settings: Settings) -> Iterator[str]:
             "Next: lower CHAT_STREAMS_PER_CLIENT"
         )
     yield from _of_servers(settings)
+    yield from _of_messages(settings)
     if settings.bot == "openai":
         yield from _of_the_engine(settings)
     elif set_for_it := sorted(name for name in settings.model_fields_set if name.startswith("openai_")):
@@ -36,6 +37,14 @@ def contradictions(settings: Settings) -> Iterator[str]:
             )
     elif set_for_it := sorted(name for name in settings.model_fields_set if name.startswith("local_")):
         yield f"{variable_name(set_for_it[0])} has no effect, because CHAT_BOT is {settings.bot}. Next: CHAT_BOT=local"
+
+
+def _of_messages(settings: Settings) -> Iterator[str]:
+    if settings.max_message_characters > settings.max_body_bytes:
+        yield (
+            "CHAT_MAX_MESSAGE_CHARACTERS is more than CHAT_MAX_BODY_BYTES, so that long messages get 413. "
+            "Next: raise CHAT_MAX_BODY_BYTES to four times as many"
+        )
 
 
 def _of_servers(settings: Settings) -> Iterator[str]:

@@ -7,6 +7,19 @@ from typing import Annotated, Literal
 from pydantic import MISSING, BaseModel, ConfigDict, Field
 from typing_extensions import TypeAliasType
 
+Metrics = TypeAliasType(
+    "Metrics", Annotated[str, Field(description="A line for each value, in a format of Prometheus.")]
+)
+
+
+class Feedback(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    rating: Annotated[Literal["up", "down"], Field(description="Whether the reply was good (`up`) or bad (`down`).")]
+    note: Annotated[str | MISSING, Field(description="Why.")] = MISSING
+
+
 ReplyId = TypeAliasType(
     "ReplyId",
     Annotated[
@@ -185,6 +198,18 @@ class Branches(BaseModel):
     ]
 
 
+class ServiceLimits(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    message_characters: Annotated[
+        int, Field(description="The longest message, in Unicode code points.", ge=1, le=9007199254740991)
+    ]
+    reply_characters: Annotated[
+        int, Field(description="The longest reply, in Unicode code points.", ge=1, le=9007199254740991)
+    ]
+
+
 class Health(BaseModel):
     model_config = ConfigDict(
         validate_by_name=True,
@@ -274,6 +299,23 @@ class ChatRequest(BaseModel):
     ] = "refuse"
 
 
+class NewFeedback(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        validate_by_name=True,
+    )
+    rating: Annotated[Literal["up", "down"], Field(description="Whether the reply was good (`up`) or bad (`down`).")]
+    note: Annotated[
+        str | MISSING,
+        Field(
+            description="Why, in 1 to 2,000 characters, none of them NUL.",
+            max_length=2000,
+            min_length=1,
+            pattern="^[^\\u0000]*$",
+        ),
+    ] = MISSING
+
+
 class ConversationUpdate(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
@@ -342,6 +384,39 @@ class Message(BaseModel):
     ] = MISSING
     usage: Usage | MISSING = MISSING
     branches: Branches | MISSING = MISSING
+    feedback: Feedback | MISSING = MISSING
+
+
+class ExportedMessage(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    number: Annotated[
+        int,
+        Field(
+            description="Its number in the conversation, from 0. Numbers grow, and may have gaps.", ge=0, le=999999999
+        ),
+    ]
+    follows: Annotated[
+        int | MISSING,
+        Field(description="The number of the message before it. Absent if there is none.", ge=0, le=999999999),
+    ] = MISSING
+    is_chosen: Annotated[bool, Field(description="Whether it is on the chosen branch.")]
+    message: Message
+
+
+class Service(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    name: Annotated[str, Field(description="What the operator calls the service.")]
+    version: Annotated[str, Field(description="The version of this contract that the service has.")]
+    bot: Annotated[str, Field(description="The bot that replies.")]
+    model: Annotated[
+        str | MISSING, Field(description="The model behind the bot. Absent if there is none, or if it is not known.")
+    ] = MISSING
+    suggestions: Annotated[list[str], Field(description="Messages to begin a conversation with.", max_length=20)]
+    limits: ServiceLimits
 
 
 class Problem(BaseModel):
@@ -521,3 +596,40 @@ class Conversation(BaseModel):
             pattern="^(0|[1-9][0-9]{0,8})$",
         ),
     ] = MISSING
+
+
+class ConversationExport(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    conversation_id: Annotated[
+        str,
+        Field(
+            description="The id of a conversation, 32 hexadecimal digits. In a request, the conversation to continue; leave it out to\nstart a new one.\n",
+            pattern="^[0-9a-f]{32}$",
+        ),
+    ]
+    title: Annotated[
+        str,
+        Field(
+            description="What the conversation is called: as it was renamed, or else the beginning of the first message, on one line and\nwithout Markdown's marks.\n",
+            max_length=80,
+        ),
+    ]
+    created_at: Annotated[
+        str,
+        Field(
+            description="When the conversation began.",
+            pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z$",
+        ),
+    ]
+    updated_at: Annotated[
+        str,
+        Field(
+            description="When the last message was sent.",
+            pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z$",
+        ),
+    ]
+    messages: Annotated[
+        list[ExportedMessage], Field(description="The messages of all branches, in the order in which they were sent.")
+    ]

@@ -6,6 +6,9 @@ from collections.abc import AsyncGenerator
 
 from app.chat.model import Conversation, Finish
 
+SUGGESTIONS = ("hello", "Who are you?", "How do I connect a model?")
+"""What to say to it first."""
+
 _GREETING = "Hi there! How can I help you today?"
 _INTRODUCTION = (
     "I am the greeter, a small bot that ships with this chat backend so that it answers from the first minute. "

@@ -8,6 +8,8 @@ from app.chat.access import Principal
 from app.chat.model import (
     Conversation,
     End,
+    ExportedMessage,
+    Feedback,
     Finish,
     KeyedReply,
     ListPosition,
@@ -154,6 +156,10 @@ class Store(Protocol):
         """A principal's reply and its conversation's id."""
         ...
 
+    async def running(self, principal: Principal, conversation_id: str | None = None) -> Sequence[str]:
+        """A principal's replies that any instance generates: all of them, or those in one conversation."""
+        ...
+
     async def request_cancellation(self, reply_id: str, principal: Principal) -> None:
         """Ask the instance that generates a principal's running reply to cancel it."""
         ...
@@ -171,9 +177,12 @@ class Store(Protocol):
         ...
 
     async def conversations(
-        self, principal: Principal, limit: int, cursor: ListPosition | None
+        self, principal: Principal, limit: int, cursor: ListPosition | None, words: str | None = None
     ) -> Page[StoredConversation, ListPosition]:
-        """A page of a principal's conversations, the most recently updated first."""
+        """A page of a principal's conversations, the most recently updated first.
+
+        With `words`, of those in whose title and messages, of all branches, each of the words begins a word.
+        """
         ...
 
     async def messages(
@@ -183,6 +192,16 @@ class Store(Protocol):
 
         Raises `ConversationNotFound`, and `ReplyNotFound` if the reply that names the branch is not there.
         """
+        ...
+
+    async def everything(
+        self, conversation_id: str, principal: Principal | None, limit: int, cursor: int
+    ) -> tuple[StoredConversation, Page[ExportedMessage, int]]:
+        """As `messages`, from the position `cursor` on, of all branches. Raises `ConversationNotFound`."""
+        ...
+
+    async def give_feedback(self, reply_id: str, principal: Principal, feedback: Feedback | None, now_ms: int) -> None:
+        """Store feedback on a principal's reply, or withdraw it for `None`. Raises `ReplyNotFound`."""
         ...
 
     async def update(

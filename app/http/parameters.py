@@ -11,6 +11,7 @@ from app.http.problems import RequestError
 
 MAX_PAGE = 100
 DEFAULT_PAGE = 20
+MAX_SEARCH = 200
 _ORDERS = {"asc": False, "desc": True}
 
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -35,6 +36,7 @@ class ListPage:
 
     limit: int
     cursor: ListPosition | None
+    search: str | None
 
 
 def path_id(scope: Scope, name: str, not_found: str) -> str:
@@ -80,9 +82,10 @@ def idempotency_key(scope: Scope) -> str | None:
 
 def list_page(scope: Scope) -> ListPage:
     """The query of a list of conversations. Raises `RequestError`."""
-    query = _query(scope, "limit", "cursor")
+    query = _query(scope, "limit", "cursor", "search")
     match = _cursor(query, _LIST_CURSOR)
-    return ListPage(_page_limit(query), ListPosition(int(match[1]), match[2]) if match else None)
+    position = ListPosition(int(match[1]), match[2]) if match else None
+    return ListPage(_page_limit(query), position, _search(query) if "search" in query else None)
 
 
 def messages_page(scope: Scope) -> MessagesPage:
@@ -117,6 +120,16 @@ def _page_limit(query: dict[str, str]) -> int:
     if _LIMIT.fullmatch(limit) is None or int(limit) > MAX_PAGE:
         raise RequestError("malformed-page")
     return int(limit)
+
+
+def _search(query: dict[str, str]) -> str:
+    try:
+        words = query["search"].encode("latin-1").decode("utf-8")
+    except ValueError:
+        raise RequestError("malformed-page") from None
+    if not 1 <= len(words) <= MAX_SEARCH or "\0" in words:
+        raise RequestError("malformed-page")
+    return words
 
 
 def _cursor(query: dict[str, str], form: re.Pattern[str]) -> re.Match[str] | None:

@@ -5,10 +5,20 @@ from datetime import UTC, datetime
 
 from pydantic import MISSING
 
+import generated.models
 from app.chat import model
-from app.chat.model import ListPosition, Page, Snapshot, StoredConversation, StoredMessage
+from app.chat.model import ExportedMessage, ListPosition, Page, Snapshot, StoredConversation, StoredMessage
 from app.http.problems import Problems
-from generated.models import Branches, Conversation, ConversationPage, ConversationSummary, Message, Reply, Usage
+from generated.models import (
+    Branches,
+    Conversation,
+    ConversationPage,
+    ConversationSummary,
+    Feedback,
+    Message,
+    Reply,
+    Usage,
+)
 
 
 def reply_shape(reply: Snapshot, problems: Problems) -> Reply:
@@ -83,5 +93,20 @@ def message_shape(message: StoredMessage) -> Message:
         words=MISSING if message.words is None else message.words,
         finish_reason=message.finish_reason or MISSING,
         usage=usage_shape(message.usage),
+        feedback=_feedback_shape(message.feedback),
         branches=Branches(index=fork.index, reply_ids=list(fork.reply_ids)) if fork else MISSING,
     )
+
+
+def exported_shape(exported: ExportedMessage) -> generated.models.ExportedMessage:
+    """A message, and its place among the others."""
+    return generated.models.ExportedMessage(
+        number=exported.position,
+        follows=MISSING if exported.follows is None else exported.follows,
+        is_chosen=exported.is_chosen,
+        message=message_shape(exported.message),
+    )
+
+
+def _feedback_shape(given: model.Feedback | None) -> Feedback | MISSING:
+    return Feedback(rating=given.rating, note=given.note or MISSING) if given else MISSING

@@ -1,4 +1,4 @@
-"""`python -m app conversations ...`: export or delete stored conversations. The server may be running."""
+"""`python -m app conversations ...`: export or delete conversations, export feedback. The server may run."""
 
 import argparse
 import asyncio
@@ -7,8 +7,9 @@ import sys
 import time
 
 from app.chat.errors import ConversationNotFound
-from app.chat.model import MessagesPage, StoredConversation, StoredMessage
-from app.http.shapes import conversation_shape, message_shape, time_text
+from app.chat.model import RatedReply
+from app.http.exports import as_json, as_markdown, pages_of
+from app.http.shapes import time_text
 from app.operators.arguments import Parser
 from app.operators.opened import opened, told
 from app.settings import Settings
@@ -24,7 +25,9 @@ def main(arguments: list[str], settings: Settings) -> int:
     """Do what the arguments say. Returns the exit status."""
     parser = Parser(prog="python -m app conversations", description=__doc__.partition(": ")[2])
     commands = parser.add_commands(
-        export="print a conversation", purge="delete conversations whose last message is older than this"
+        export="print a conversation",
+        feedback="print what people think of replies, as a line of JSON each",
+        purge="delete conversations whose last message is older than this",
     )
     commands["export"].add_argument("conversation_id")
     commands["export"].add_argument("--format", choices=("json", "markdown"), default="json")
@@ -37,8 +40,9 @@ def _done(settings: Settings, given: argparse.Namespace) -> int:
     try:
         match given.command:
             case "export":
-                exported = asyncio.run(_export(settings, given.conversation_id, given.format))
-                sys.stdout.buffer.write(exported.encode())  # whatever the terminal's encoding is
+                asyncio.run(_export(settings, given.conversation_id, given.format))
+            case "feedback":
+                asyncio.run(_feedback(settings))
             case _:
                 gone = asyncio.run(_purge(settings, given.older_than))
                 sys.stdout.write(f"{gone} conversations deleted\n")
@@ -59,18 +63,41 @@ def _days(text: str) -> float:
     return days
 
 
-async def _export(settings: Settings, conversation_id: str, form: str) -> str:
-    messages: list[StoredMessage] = []
+async def _export(settings: Settings, conversation_id: str, form: str) -> None:
+    write = as_json if form == "json" else as_markdown
+    async with opened(settings) as transactions:
+        async for piece in write(pages_of(_store(transactions), conversation_id, None)):
+            _print(piece)
+    if form == "json":
+        _print("\n")
+
+
+async def _feedback(settings: Settings) -> None:
     async with opened(settings) as transactions:
         store = _store(transactions)
-        cursor = None
-        while True:
-            conversation, page = await store.messages(conversation_id, None, MessagesPage(_PAGE, cursor))
-            messages += page.items
-            cursor = page.next_cursor
-            if cursor is None:
-                break
-    return _json(conversation, messages) if form == "json" else _markdown(conversation, messages)
+        after = ""
+        while rated := await store.rated(after, _PAGE):
+            for reply in rated:
+                _print(_line(reply))
+            after = rated[-1].reply_id
+
+
+def _line(reply: RatedReply) -> str:
+    note = {} if reply.feedback.note is None else {"note": reply.feedback.note}
+    told = {
+        "reply_id": reply.reply_id,
+        "conversation_id": reply.conversation_id,
+        "rated_at": time_text(reply.created_ms),
+        "rating": reply.feedback.rating,
+        **note,
+        "user_message": reply.user_message,
+        "reply": reply.text,
+    }
+    return json.dumps(told, ensure_ascii=False) + "\n"
+
+
+def _print(text: str) -> None:
+    sys.stdout.buffer.write(text.encode())  # whatever the terminal's encoding is
 
 
 async def _purge(settings: Settings, days: float) -> int:
@@ -81,17 +108,3 @@ async def _purge(settings: Settings, days: float) -> int:
 
 def _store(transactions: Transactions) -> SqlStore:
     return SqlStore(transactions, GroupWriter(transactions))
-
-
-def _json(conversation: StoredConversation, messages: list[StoredMessage]) -> str:
-    body = conversation_shape(conversation, ()).model_dump()
-    body["messages"] = [message_shape(message).model_dump() for message in messages]
-    return json.dumps(body, ensure_ascii=False, indent=2) + "\n"
-
-
-def _markdown(conversation: StoredConversation, messages: list[StoredMessage]) -> str:
-    parts = [f"# {conversation.title}\n"]
-    for message in messages:
-        state = f" ({message.state})" if message.state not in {None, "completed"} else ""
-        parts.append(f"## {message.role.capitalize()}, {time_text(message.created_ms)}{state}\n\n{message.text}\n")
-    return "\n".join(parts)

@@ -2,10 +2,12 @@
 
 import hashlib
 from collections.abc import Callable, Iterator
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import MISSING
+from annotated_types import MaxLen
+from pydantic import MISSING, create_model
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -14,9 +16,11 @@ from app.access.limits import Limits
 from app.chat.access import Principal
 from app.chat.model import Beside, Idempotency, ReplyRequest
 from app.chat.replies import Replies
+from app.chat.watching import ReaderKind
 from app.http.accept import EVENT_STREAM, JSON, require_acceptable
 from app.http.body import BodyReader
 from app.http.finished import FinishedReply
+from app.http.middleware import origin_of
 from app.http.parameters import idempotency_key, last_event_id
 from app.http.problems import Problems
 from app.http.reader import Reading
@@ -30,6 +34,7 @@ class ChatRouter:
 
     replies: Replies
     bodies: BodyReader
+    model: type[ChatRequest]
     problems: Problems
     pacing: Pacing
     limits: Limits
@@ -41,7 +46,7 @@ class ChatRouter:
         require_acceptable(request.scope, EVENT_STREAM)
         cursor = last_event_id(request.scope)
         key = idempotency_key(request.scope)
-        body = await self.bodies.read(request, ChatRequest, _what_is_wrong)
+        body = await self.bodies.read(request, self.model, _what_is_wrong)
         if cursor is None:
             reading = await self._started(request, key, body)
         else:
@@ -54,10 +59,12 @@ class ChatRouter:
         """Start a reply, and return it when it is finished."""
         require_acceptable(request.scope, JSON)
         key = idempotency_key(request.scope)
-        body = await self.bodies.read(request, ChatRequest, _what_is_wrong)
-        return FinishedReply(await self._started(request, key, body), self.problems, self.reply_location)
+        body = await self.bodies.read(request, self.model, _what_is_wrong)
+        return FinishedReply(await self._started(request, key, body, "json"), self.problems, self.reply_location)
 
-    async def _started(self, request: Request, key: str | None, body: ChatRequest) -> Reading:
+    async def _started(
+        self, request: Request, key: str | None, body: ChatRequest, kind: ReaderKind = "stream"
+    ) -> Reading:
         admission = admission_of(request.scope)
         message = "" if body.user_message is MISSING else body.user_message
         beside = _beside(body)
@@ -69,9 +76,21 @@ class ChatRouter:
             idempotency=_idempotency(key, admission.principal, message, beside) if key else None,
             continues_unread=body.on_disconnect == "continue",
             cancels_running=body.on_busy == "cancel",
+            origin=origin_of(request.scope),
         )
         reply = await self.replies.start(wanted, self.limits.meter(admission.client, admission.refusal))
-        return Reading(self.replies, reply, admission.grant)
+        return Reading(self.replies, reply, admission.grant, kind=kind)
+
+
+def request_model(characters: int) -> type[ChatRequest]:
+    """The model of a request whose message may have so many characters."""
+    field = ChatRequest.model_fields["user_message"]
+    if MaxLen(characters) in field.metadata:
+        return ChatRequest
+    bounds = [MaxLen(characters) if isinstance(bound, MaxLen) else bound for bound in field.metadata]
+    field = copy(field)
+    field.metadata = bounds
+    return create_model("ChatRequest", __base__=ChatRequest, user_message=(str | MISSING, field))
 
 
 def _beside(body: ChatRequest) -> Beside | None:

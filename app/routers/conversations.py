@@ -1,12 +1,12 @@
 """Stored conversations."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import MISSING, BaseModel
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from app.access.gate import admission_of
 from app.chat.access import Principal
@@ -14,14 +14,17 @@ from app.chat.errors import ConversationNotFound
 from app.chat.ports import Store
 from app.chat.replies import Replies
 from app.http.body import BodyReader
+from app.http.exports import Pages, as_json, as_markdown, pages_of
 from app.http.parameters import list_page, messages_page, path_id, refuse_query
 from app.http.shapes import conversation_shape, page_shape, summary_shape
 from generated.models import ConversationUpdate, FieldError
 
+Pieces = AsyncGenerator[str, None]
+
 
 @dataclass(frozen=True, slots=True)
 class ConversationsRouter:
-    """`listConversations`, `getConversation`, `updateConversation` and `deleteConversation`."""
+    """What concerns whole conversations."""
 
     store: Store
     replies: Replies
@@ -30,7 +33,8 @@ class ConversationsRouter:
     async def list_conversations(self, request: Request) -> Response:
         """A page of conversations, the most recently updated first."""
         page = list_page(request.scope)
-        return _json(request, page_shape(await self.store.conversations(_principal(request), page.limit, page.cursor)))
+        found = await self.store.conversations(_principal(request), page.limit, page.cursor, page.search)
+        return _json(request, page_shape(found))
 
     async def get_conversation(self, request: Request) -> Response:
         """A conversation and a page of its messages."""
@@ -38,6 +42,27 @@ class ConversationsRouter:
         page = messages_page(request.scope)
         conversation, found = await self.store.messages(conversation_id, _principal(request), page)
         return _json(request, conversation_shape(conversation, found.items, found.next_cursor))
+
+    async def export_conversation(self, request: Request) -> Response:
+        """All messages as JSON."""
+        return await self._exported(request, as_json, "application/json")
+
+    async def export_conversation_as_markdown(self, request: Request) -> Response:
+        """The chosen branch as Markdown."""
+        return await self._exported(request, as_markdown, "text/markdown")
+
+    async def _exported(self, request: Request, written: Callable[[Pages], Pieces], media_type: str) -> Response:
+        pages = pages_of(self.store, _conversation_id(request), _principal(request))
+        pieces = written(pages)
+        first = await anext(pieces)  # what can be refused, is refused before the status line
+
+        async def body() -> Pieces:
+            yield first
+            async for piece in pieces:
+                yield piece
+
+        status = request.scope["route"].status_code
+        return StreamingResponse(body(), status, {"Cache-Control": "no-store"}, media_type)
 
     async def update_conversation(self, request: Request) -> Response:
         """Rename a conversation, or choose its branch."""

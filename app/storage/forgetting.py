@@ -8,7 +8,7 @@ from sqlalchemy.dialects import postgresql
 
 from app.storage.schema import RUNNING, cancellations, conversations, idempotency_keys, messages
 
-_AT_ONCE = 50
+_AT_ONCE = 200
 """So many conversations are purged in one transaction: others want to write too."""
 
 

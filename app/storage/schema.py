@@ -1,6 +1,7 @@
 """The tables. Migrations bring a database to this state; a test holds the two against each other."""
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, MetaData, String, Table, Text, text
+from sqlalchemy.dialects.postgresql import TSVECTOR
 
 from app.chat.titles import TITLE_LENGTH
 
@@ -14,7 +15,10 @@ RUNNING = text("state = 'running'")
 BEGINS_BRANCH = text("follows IS NOT NULL")
 """Of a message, as above."""
 
-REVISION = "0010"
+UNSEARCHED = text("searched_ms <> updated_ms")
+"""Of a conversation, as above: what is said in it is not in the search index yet."""
+
+REVISION = "0012"
 """Of the migrations that lead to these tables."""
 
 metadata = MetaData(
@@ -37,7 +41,9 @@ conversations = Table(
     # by being sent.
     Column("chosen_leaf", Integer),
     Column("chosen_newest", Integer),
+    Column("searched_ms", BigInteger, nullable=False, server_default=text("-1")),  # `updated_ms` as it is indexed
     Index(None, "principal", "updated_ms", "id"),  # pages, newest first
+    Index("ix_conversations_unsearched", "principal", "id", sqlite_where=UNSEARCHED, postgresql_where=UNSEARCHED),
     sqlite_with_rowid=False,
 )
 
@@ -70,6 +76,28 @@ messages = Table(
         sqlite_where=BEGINS_BRANCH,
         postgresql_where=BEGINS_BRANCH,
     ),
+    sqlite_with_rowid=False,
+)
+
+search_documents = Table(
+    "search_documents",
+    metadata,
+    # What conversations are found by. Migrations add an index for each kind of database, named search_index.
+    Column("number", BigInteger().with_variant(Integer(), "sqlite"), primary_key=True),
+    Column("conversation_id", String(ID_LENGTH), ForeignKey("conversations.id", ondelete="CASCADE"), nullable=False),
+    Column("terms", Text().with_variant(TSVECTOR(), "postgresql"), nullable=False),
+    Index(None, "conversation_id", unique=True),
+)
+
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("reply_id", String(ID_LENGTH), primary_key=True),
+    Column("conversation_id", String(ID_LENGTH), ForeignKey("conversations.id", ondelete="CASCADE"), nullable=False),
+    Column("rating", String(16), nullable=False),
+    Column("note", Text),
+    Column("created_ms", BigInteger, nullable=False),
+    Index(None, "conversation_id"),
     sqlite_with_rowid=False,
 )
 

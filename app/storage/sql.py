@@ -1,9 +1,11 @@
 """The store, in SQL: what SQLite and PostgreSQL both understand."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from time import perf_counter
 from typing import TypeVar
 
 from sqlalchemy import (
@@ -22,24 +24,32 @@ from sqlalchemy import (
 from sqlalchemy.engine import RowMapping
 
 from app.chat.access import EVERYBODY, Principal
+from app.chat.branches import ROOT
 from app.chat.branches import page as positions_of
-from app.chat.errors import ConversationNotFound
+from app.chat.errors import ConversationNotFound, StorageUnavailable
 from app.chat.model import (
+    ExportedMessage,
+    Feedback,
     Fork,
     KeyedReply,
     ListPosition,
     MessagesPage,
     Page,
     Place,
+    RatedReply,
     ReplyRecord,
     StoredConversation,
     StoredMessage,
     Usage,
     Where,
 )
+from app.chat.terms import query_of
+from app.chat.watching import UNMEASURED, Measures, StorageOperation
 from app.storage import branching
+from app.storage.feedback import give, on_replies, rated
 from app.storage.forgetting import forget, forget_some, purge_step, request_cancellation, tell_owners
-from app.storage.schema import conversations, idempotency_keys, messages, readings
+from app.storage.schema import RUNNING, conversations, idempotency_keys, messages, readings
+from app.storage.searching import SearchIndex, matching
 from app.storage.transactions import Transactions, answered
 from app.storage.writability import Writability
 from app.storage.writer import GroupWriter
@@ -52,11 +62,19 @@ _FAILED = {"failed", "interrupted"}
 class SqlStore:
     """`app.chat.model.Store`."""
 
-    def __init__(self, transactions: Transactions, writer: GroupWriter, writability: Writability | None = None) -> None:
+    def __init__(
+        self,
+        transactions: Transactions,
+        writer: GroupWriter,
+        writability: Writability | None = None,
+        measures: Measures = UNMEASURED,
+    ) -> None:
         """`writer` writes replies, with `app.storage.records`; the rest is done here."""
+        self._measures = measures
         self._transactions = transactions
         self._writer = writer
         self._writability = writability
+        self.search_index = SearchIndex(transactions)
 
     async def check(self) -> None:
         """Return if the database answers, and would take a write."""
@@ -91,6 +109,18 @@ class SqlStore:
 
         return await self._connected(read)
 
+    async def running(self, principal: Principal, conversation_id: str | None = None) -> Sequence[str]:
+        """A principal's replies that any instance generates: all of them, or those in one conversation."""
+        found = select(messages.c.reply_id).join(conversations).where(RUNNING)
+        found = found.where(conversations.c.principal == principal.name)
+        if conversation_id is not None:
+            found = found.where(conversations.c.id == conversation_id)
+
+        def read(connection: Connection) -> Sequence[str]:
+            return connection.scalars(found).all()
+
+        return await self._connected(read)
+
     async def request_cancellation(self, reply_id: str, principal: Principal) -> None:
         """Ask the instance that generates a principal's running reply to cancel it."""
         theirs = (messages.c.reply_id == reply_id, conversations.c.principal == principal.name)
@@ -99,7 +129,7 @@ class SqlStore:
             found = select(messages.c.owner, messages.c.reply_id).join(conversations)
             request_cancellation(connection, found.where(*theirs))
 
-        await self._connected(write)
+        await self._connected(write, "write")
 
     async def note_readers(self, reply_ids: Sequence[str]) -> None:
         """Tell the instances that generate these replies that they are read."""
@@ -108,7 +138,7 @@ class SqlStore:
         def write(connection: Connection) -> None:
             tell_owners(connection, readings, found)
 
-        await self._connected(write)
+        await self._connected(write, "write")
 
     async def restore(self, reply_id: str, words: list[str]) -> None:
         """Give an interrupted reply these words, if it has fewer."""
@@ -121,7 +151,7 @@ class SqlStore:
         def write(connection: Connection) -> None:
             connection.execute(update(messages).where(is_shorter).values(text="".join(words), words=len(words)))
 
-        await self._connected(write)
+        await self._connected(write, "write")
 
     async def reply_for(self, key: str) -> KeyedReply | None:
         """The reply that an idempotency key got."""
@@ -141,20 +171,27 @@ class SqlStore:
         return await self._connected(read)
 
     async def conversations(
-        self, principal: Principal, limit: int, cursor: ListPosition | None
+        self, principal: Principal, limit: int, cursor: ListPosition | None, words: str | None = None
     ) -> Page[StoredConversation, ListPosition]:
         """A page of conversations, the one that was last spoken in first."""
-        order = tuple_(conversations.c.updated_ms, conversations.c.id)
-        query = (
-            select(conversations)
-            .where(conversations.c.principal == principal.name)
-            .order_by(conversations.c.updated_ms.desc(), conversations.c.id.desc())
-        )
+        wanted = None if words is None else query_of(words)
+        if wanted == []:
+            return Page((), None)
+        if wanted is not None:
+            with suppress(StorageUnavailable):  # what is indexed can be found even if the database takes no writes
+                await self.search_index.catch_up(principal)
+        columns = conversations.c
+        newest_first = select(conversations).where(columns.principal == principal.name)
+        newest_first = newest_first.order_by(columns.updated_ms.desc(), columns.id.desc())
         if cursor is not None:
             position = tuple_(literal(cursor.updated_ms, BigInteger), literal(cursor.conversation_id, String))
-            query = query.where(order < position)
+            newest_first = newest_first.where(tuple_(columns.updated_ms, columns.id) < position)
 
         def read(connection: Connection) -> Page[StoredConversation, ListPosition]:
+            query = newest_first
+            if wanted is not None:
+                found = matching(principal, wanted, connection.dialect.name)
+                query = query.join(found, found.c.conversation_id == columns.id)
             rows = connection.execute(query.limit(limit + 1)).mappings().all()
             items = tuple(_conversation(row) for row in rows[:limit])
             more = len(rows) > limit
@@ -174,11 +211,40 @@ class SqlStore:
             positions = found[: page.limit]
             query = select(messages).where(messages.c.conversation_id == conversation_id, branching.at(positions))
             rows = {row["position"]: row for row in connection.execute(query).mappings()} if positions else {}
-            forks = known.forks(connection, positions)
-            items = tuple(_message(rows[place], forks.get(place)) for place in positions if place in rows)
+            items = tuple(_messages(connection, known, [rows[place] for place in positions if place in rows]))
             return _conversation(known.row), Page(items, found[page.limit] if len(found) > page.limit else None)
 
         return await self._connected(read)
+
+    async def everything(
+        self, conversation_id: str, principal: Principal | None, limit: int, cursor: int
+    ) -> tuple[StoredConversation, Page[ExportedMessage, int]]:
+        """A conversation and a page of the messages of all branches."""
+        columns = messages.c
+        there = select(messages).where(columns.conversation_id == conversation_id, columns.position >= cursor)
+
+        def read(connection: Connection) -> tuple[StoredConversation, Page[ExportedMessage, int]]:
+            known = branching.tree(connection, conversation_id, principal)
+            chosen = known.path(connection)
+            rows = connection.execute(there.order_by(columns.position).limit(limit + 1)).mappings().all()
+            items: list[ExportedMessage] = []
+            for row, message in zip(rows, _messages(connection, known, rows[:limit]), strict=False):
+                position = row["position"]
+                parent = known.branches.parent(position)
+                is_chosen = any(position in run for run in chosen)
+                items.append(ExportedMessage(position, None if parent == ROOT else parent, is_chosen, message))
+            next_cursor = rows[limit]["position"] if len(rows) > limit else None
+            return _conversation(known.row), Page(tuple(items), next_cursor)
+
+        return await self._connected(read)
+
+    async def give_feedback(self, reply_id: str, principal: Principal, feedback: Feedback | None, now_ms: int) -> None:
+        """Store feedback, or withdraw it."""
+        await self._connected(lambda connection: give(connection, reply_id, principal, feedback, now_ms))
+
+    async def rated(self, after: str, limit: int) -> Sequence[RatedReply]:
+        """Replies with feedback, of all principals, by their ids."""
+        return await self._connected(lambda connection: rated(connection, after, limit))
 
     async def update(
         self, conversation_id: str, principal: Principal, *, title: str | None = None, branch: str | None = None
@@ -191,11 +257,11 @@ class SqlStore:
             conversation = _conversation(known.row)
             if title is not None:
                 conversation = replace(conversation, title=title)
-                changed["title"] = title
+                changed |= {"title": title, "searched_ms": -1}
             connection.execute(update(conversations).where(conversations.c.id == conversation_id).values(changed))
             return conversation
 
-        return await self._connected(write)
+        return await self._connected(write, "write")
 
     async def delete(self, conversation_id: str, principal: Principal) -> list[str]:
         """Forget a conversation and all that was said in it."""
@@ -209,11 +275,11 @@ class SqlStore:
                 raise ConversationNotFound
             return running
 
-        return await self._connected(write)
+        return await self._connected(write, "write")
 
     async def delete_some(self, principal: Principal) -> tuple[Sequence[str], list[str]]:
         """Forget some of a principal's conversations."""
-        return await self._connected(partial(forget_some, principal=principal.name))
+        return await self._connected(partial(forget_some, principal=principal.name), "write")
 
     async def purge(self, older_than_ms: int) -> int:
         """Forget conversations that nobody has spoken in since. Returns how many."""
@@ -221,7 +287,7 @@ class SqlStore:
         principal: str | None = EVERYBODY.name  # the first of all
         while principal is not None:
             step = partial(purge_step, older_than_ms=older_than_ms, principal=principal)
-            count, principal = await self._connected(step)
+            count, principal = await self._connected(step, "write")
             purged += count
         return purged
 
@@ -233,18 +299,30 @@ class SqlStore:
         def write(connection: Connection) -> None:
             connection.execute(delete(idempotency_keys).where(which))
 
-        await self._connected(write)
+        await self._connected(write, "write")
 
-    async def _connected(self, work: Callable[[Connection], Result]) -> Result:
-        return await answered(self._transactions, work)
+    async def _connected(self, work: Callable[[Connection], Result], operation: StorageOperation = "read") -> Result:
+        began_at = perf_counter()
+        try:
+            return await answered(self._transactions, work)
+        finally:
+            self._measures.stored(operation, perf_counter() - began_at)
 
 
 def _conversation(row: RowMapping) -> StoredConversation:
     return StoredConversation(row["id"], row["title"], row["created_ms"], row["updated_ms"])
 
 
-def _message(row: RowMapping, fork: Fork | None = None) -> StoredMessage:
+def _messages(connection: Connection, known: branching.Tree, rows: Sequence[RowMapping]) -> Iterator[StoredMessage]:
+    """With their forks and feedback."""
+    forks = known.forks(connection, [row["position"] for row in rows])
+    ratings = on_replies(connection, [row["reply_id"] for row in rows if row["reply_id"]])
+    for row in rows:
+        yield _message(row, forks.get(row["position"]), ratings.get(row["reply_id"]))
+
+
+def _message(row: RowMapping, fork: Fork | None = None, feedback: Feedback | None = None) -> StoredMessage:
     names = ("role", "text", "created_ms", "reply_id", "state", "finish_reason", "error_code", "words")
     prompt_tokens, completion_tokens = row["prompt_tokens"], row["completion_tokens"]
     usage = None if prompt_tokens is None else Usage(prompt_tokens, completion_tokens)
-    return StoredMessage(**{name: row[name] for name in names}, usage=usage, fork=fork)
+    return StoredMessage(**{name: row[name] for name in names}, usage=usage, fork=fork, feedback=feedback)

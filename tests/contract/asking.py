@@ -69,6 +69,11 @@ def patch(path: str, content: str) -> Request:
     return Request("PATCH", path, _JSON, content)
 
 
+def put(path: str, content: str) -> Request:
+    """A request with a body of JSON."""
+    return Request("PUT", path, _JSON, content)
+
+
 def cancel(reply_id: str = "{reply_id}") -> Request:
     """A request to cancel the reply."""
     return Request("POST", f"/api/replies/{reply_id}/cancel")

@@ -1,7 +1,8 @@
 """The table of the fifth law for operations without a message: how to provoke each of their problems."""
 
-from tests.contract.asking import CANARY, NOBODY, Request, cancel, chat, delete, get, patch
+from tests.contract.asking import CANARY, NOBODY, Request, cancel, chat, delete, get, patch, put
 from tests.contract.provocations import (
+    Provocation,
     after,
     crashed,
     crashed_late,
@@ -25,7 +26,16 @@ CONVERSATION = "/api/conversations/{conversation_id}"
 NO_REPLY = f"/api/replies/{NOBODY}"
 NO_EVENTS = f"/api/replies/{NOBODY}/events"
 NO_CONVERSATION = f"/api/conversations/{NOBODY}"
+RATING = '{"rating": "down", "note": "no"}'
 RENAMED = '{"title": "hello"}'
+METRICS_KEY = "metrics-key-of-this-test"
+
+
+def scrape(authorization: str = "") -> Provocation:
+    """Ask for the metrics of a service that has a key for them."""
+    signed = {"Authorization": authorization} if authorization else {}
+    return fresh(get("/metrics", **signed), metrics_key=METRICS_KEY)
+
 
 STREAMS = [
     Way("streamReply", "a reply again", None, after(chat("hello there"), get(EVENTS))),
@@ -97,12 +107,31 @@ REPLIES = [
     Way("cancelReply", "no database", "storage-unavailable", without_database(cancel(NOBODY))),
 ]
 
+FEEDBACK = [
+    Way("giveFeedback", "a rating", None, after(HELLO, put(f"{REPLY}/feedback", RATING))),
+    Way("giveFeedback", "a rating of what goes on", None, during(put(f"{REPLY}/feedback", RATING))),
+    Way("giveFeedback", "not JSON", "malformed-body", fresh(put(f"{NO_REPLY}/feedback", CANARY))),
+    Way("giveFeedback", "nothing there", "reply-not-found", fresh(put(f"{NO_REPLY}/feedback", RATING))),
+    Way("giveFeedback", "half a body", "body-too-slow", slowly(put(f"{NO_REPLY}/feedback", RATING))),
+    Way("giveFeedback", "a long body", "body-too-large", fresh(put(f"{NO_REPLY}/feedback", RATING), max_body_bytes=9)),
+    Way("giveFeedback", "no type", "unsupported-media-type", fresh(Request("PUT", f"{NO_REPLY}/feedback", {}, RATING))),
+    Way("giveFeedback", "no rating", "invalid-body", fresh(put(f"{NO_REPLY}/feedback", f'{{"rating": "{CANARY}"}}'))),
+    Way("giveFeedback", "no database", "storage-unavailable", without_database(put(f"{NO_REPLY}/feedback", RATING))),
+    Way("withdrawFeedback", "none", None, after(HELLO, delete(f"{REPLY}/feedback"))),
+    Way("withdrawFeedback", "nothing there", "reply-not-found", fresh(delete(f"{NO_REPLY}/feedback"))),
+    Way("withdrawFeedback", "no database", "storage-unavailable", without_database(delete(f"{NO_REPLY}/feedback"))),
+]
+
 STORED = [
     Way("listConversations", "none", None, fresh(get(CONVERSATIONS))),
     Way("listConversations", "some", None, after(HELLO, get(f"{CONVERSATIONS}?limit=100"))),
     Way("listConversations", "a page of nothing", None, after(HELLO, get(f"{CONVERSATIONS}?cursor=0-{NOBODY}"))),
     Way("listConversations", "no page", "malformed-page", fresh(get(f"{CONVERSATIONS}?limit=0"))),
     Way("listConversations", "a bad cursor", "malformed-page-cursor", fresh(get(f"{CONVERSATIONS}?cursor={CANARY}"))),
+    Way("listConversations", "some words", None, after(HELLO, get(f"{CONVERSATIONS}?search=hel+l%C3%B6"))),
+    Way("listConversations", "no word", None, after(HELLO, get(f"{CONVERSATIONS}?search=%20!"))),
+    Way("listConversations", "nothing to look for", "malformed-page", fresh(get(f"{CONVERSATIONS}?search="))),
+    Way("listConversations", "no UTF-8 to look for", "malformed-page", fresh(get(f"{CONVERSATIONS}?search=%FF"))),
     Way("listConversations", "another parameter", "unknown-parameter", fresh(get(f"{CONVERSATIONS}?order=asc"))),
     Way("listConversations", "no database", "storage-unavailable", without_database(get(CONVERSATIONS))),
     Way("getConversation", "a conversation", None, after(HELLO, get(CONVERSATION))),
@@ -122,6 +151,23 @@ STORED = [
     Way("getConversation", "a branch", None, after(HELLO, get(f"{CONVERSATION}?branch={{reply_id}}"))),
     Way("getConversation", "no branch", "malformed-page", after(HELLO, get(f"{CONVERSATION}?branch={CANARY}"))),
     Way("getConversation", "another branch", "reply-not-found", after(HELLO, get(f"{CONVERSATION}?branch={NOBODY}"))),
+    Way("exportConversation", "a conversation", None, after(LATE, get(f"{CONVERSATION}/export"))),
+    Way("exportConversation", "a conversation that goes on", None, during(get(f"{CONVERSATION}/export"))),
+    Way("exportConversation", "nothing there", "conversation-not-found", fresh(get(f"{NO_CONVERSATION}/export"))),
+    Way("exportConversation", "no database", "storage-unavailable", without_database(get(f"{NO_CONVERSATION}/export"))),
+    Way("exportConversationAsMarkdown", "a conversation", None, after(HELLO, get(f"{CONVERSATION}/markdown"))),
+    Way(
+        "exportConversationAsMarkdown",
+        "nothing there",
+        "conversation-not-found",
+        fresh(get(f"{NO_CONVERSATION}/markdown")),
+    ),
+    Way(
+        "exportConversationAsMarkdown",
+        "no database",
+        "storage-unavailable",
+        without_database(get(f"{NO_CONVERSATION}/markdown")),
+    ),
     Way("updateConversation", "a title", None, after(HELLO, patch(CONVERSATION, RENAMED))),
     Way("updateConversation", "a branch", None, after(HELLO, patch(CONVERSATION, '{"branch": "{reply_id}"}'))),
     Way("updateConversation", "a branch while a reply runs", None, during(patch(CONVERSATION, RENAMED))),
@@ -156,11 +202,20 @@ STORED = [
 ]
 
 OTHERS = [
+    Way("getService", "at any time", None, fresh(get("/api/service"))),
+    Way("getService", "with a model", None, fresh(get("/api/service"), openai_model="some-model")),
     Way("getHealth", "at any time", None, fresh(get("/api/health"))),
     Way("getHealth", "without a database", None, without_database(get("/api/health"))),
     Way("getReadiness", "at most times", None, fresh(get("/api/ready"))),
     Way("getReadiness", "while draining", "draining", draining(get("/api/ready"))),
     Way("getReadiness", "without a database", "storage-unavailable", without_database(get("/api/ready"))),
+    Way("getMetrics", "at any time", None, fresh(get("/metrics"))),
+    Way("getMetrics", "in the other format", None, fresh(get("/metrics", Accept="application/openmetrics-text"))),
+    Way("getMetrics", "with a key for it", None, scrape(f"Bearer {METRICS_KEY}")),
+    Way("getMetrics", "without that key", "credentials-missing", scrape()),
+    Way("getMetrics", "with another key", "invalid-token", scrape(f"Bearer {CANARY}")),
+    Way("getMetrics", "where anybody may come", "credentials-missing", fresh(get("/metrics"), allow_anyone=True)),
+    Way("getMetrics", "where nothing is counted", "path-not-found", fresh(get("/metrics"), metrics=False)),
     Way(None, "another host", "host-not-allowed", fresh(get("/api/conversations"), allowed_hosts=["chat.example"])),
     Way(None, "a path that is not there", "path-not-found", fresh(get(f"/{CANARY}"))),
     Way(None, "a method that is not there", "method-not-allowed", fresh(Request("PUT", "/api/chat"))),
@@ -177,4 +232,4 @@ OTHERS = [
     Way(None, "another HTTP", "http-version-not-supported", with_bytes(b"GET / HTTP/3.0\r\nHost: localhost")),
 ]
 
-READING = [*STREAMS, *REPLIES, *STORED, *OTHERS]
+READING = [*STREAMS, *REPLIES, *FEEDBACK, *STORED, *OTHERS]

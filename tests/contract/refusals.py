@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from tests.contract.asking import CANARY, NOBODY, Request, cancel, chat, delete, get, patch
+from tests.contract.asking import CANARY, NOBODY, Request, cancel, chat, delete, get, patch, put
 from tests.contract.document import HEADS, PLACES
 from tests.contract.provocations import Provocation, after, fresh
 from tests.contract.way import Way
@@ -16,8 +16,14 @@ _ASKED = {
     "listConversations": get("/api/conversations"),
     "getConversation": get(f"/api/conversations/{NOBODY}"),
     "updateConversation": patch(f"/api/conversations/{NOBODY}", '{"title": "hello"}'),
+    "getService": get("/api/service"),
+    "giveFeedback": put(f"/api/replies/{NOBODY}/feedback", '{"rating": "up"}'),
+    "withdrawFeedback": delete(f"/api/replies/{NOBODY}/feedback"),
+    "exportConversation": get(f"/api/conversations/{NOBODY}/export"),
+    "exportConversationAsMarkdown": get(f"/api/conversations/{NOBODY}/markdown"),
     "deleteConversations": delete("/api/conversations"),
     "deleteConversation": delete(f"/api/conversations/{NOBODY}"),
+    "getMetrics": get("/metrics"),
 }
 GUARDED = _ASKED | {HEADS[name]: asked.head() for name, asked in _ASKED.items() if name in HEADS}
 """A request for each operation that requires credentials."""

@@ -10,7 +10,9 @@ from tests.contract.known import Known, check_refusal, something_known
 from tests.support.server import LiveServer
 
 OF_REPLIES = ["getReply", "headReply", "streamReply", "headReplyEvents", "cancelReply"]
+OF_REPLIES += ["giveFeedback", "withdrawFeedback"]
 OF_CONVERSATIONS = ["getConversation", "headConversation", "updateConversation", "deleteConversation"]
+OF_CONVERSATIONS += ["exportConversation", "exportConversationAsMarkdown"]
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ _SOURCE = Path(__file__).parent.parent.parent / "openapi.yaml"
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's, if installed: ten times as fast
 _OTHER = "OtherEvent"
 _GOOD = ["completed", "cancelled"]
-_ONLY_REPLIES = ("reply_id", "state", "words", "finish_reason", "usage")
+_ONLY_REPLIES = ("reply_id", "state", "words", "finish_reason", "usage", "feedback")
 
 
 def closed(document: Mapping[str, Any]) -> Node:

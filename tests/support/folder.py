@@ -14,7 +14,7 @@ read -r _
 for mark in "$1"/*/postmaster.pid; do
   if [ -f "$mark" ]; then kill -QUIT "$(head -n 1 "$mark")"; fi
 done
-for mark in "$1"/*/valkey.pid; do
+for mark in "$1"/*/valkey.pid "$1"/*/server.pid; do
   if [ -f "$mark" ]; then kill -KILL "$(head -n 1 "$mark")"; fi
 done
 for _ in 1 2 3 4 5 6 7 8 9 10; do

@@ -160,7 +160,7 @@ class LiveServer:
             if environment != self._environment:
                 Path(self._folder.name, "chat.db").write_bytes(migrated_file())
             return fork(self._program[1], self._arguments, environment)
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, *self._program, *self._arguments],
             cwd=self.root,
             env=environment,
@@ -169,6 +169,8 @@ class LiveServer:
             stderr=subprocess.STDOUT,
             encoding="utf-8",
         )
+        Path(self._folder.name, "server.pid").write_text(str(process.pid), "ascii")  # for tests.support.folder
+        return process
 
     def _kill(self) -> None:
         with contextlib.suppress(ProcessLookupError):

@@ -94,6 +94,9 @@ function impossibleKey() {
   return new Problem({ ...told, detail: "A key has only Latin letters, digits and punctuation, without spaces. Copy it again." });
 }
 
+/** Who answers, and within which limits. */
+export const service = async () => (await ask("GET", "api/service")).json();
+
 /** A page of the list, most recently updated first. */
 export async function conversations(/** @type {string} */ cursor) {
   const query = cursor ? `?cursor=${encodeURIComponent(cursor)}` : "";

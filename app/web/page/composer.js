@@ -4,7 +4,7 @@ import { newMessage } from "./replies.js";
 
 const DRAFT = "chat.draft";
 const SENT = "chat.sent";
-const LONGEST = 16_000; // characters, as the contract counts them
+let longest = 16_000; // characters, as the contract counts them
 
 /** @typedef {import("./replies.js").Said} Said */
 
@@ -38,7 +38,7 @@ export function listen(/** @type {(said: Said) => boolean} */ onSend) {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const text = box.value;
-    if (!text.trim() || countOf(text) > LONGEST) return;
+    if (!text.trim() || countOf(text) > longest) return;
     const isLast = last && !last.isStored && sent.get()?.key === last.key && last.text === text;
     if (onSend(isLast ? { text, key: last.key } : newMessage(text))) write("");
   });
@@ -54,6 +54,12 @@ export function listen(/** @type {(said: Said) => boolean} */ onSend) {
 /** Put a text back into the box, before its current text. */
 export const giveBack = (/** @type {string} */ text) => write(text, box.value);
 
+/** Let messages have up to this many characters. */
+export function allow(/** @type {number} */ characters) {
+  longest = characters;
+  change();
+}
+
 export const focusBox = () => box.focus();
 
 /** Whether a key event belongs to an input method; some browsers signal this only with the code 229. */
@@ -67,8 +73,8 @@ function write(...texts) {
 function change() {
   tab.set(DRAFT, box.value);
   const count = countOf(box.value);
-  const isTooLong = count > LONGEST;
-  const [is, may] = [count, LONGEST].map((number) => number.toLocaleString("en"));
+  const isTooLong = count > longest;
+  const [is, may] = [count, longest].map((number) => number.toLocaleString("en"));
   tooLong.textContent = isTooLong ? `Too long to send: ${is} of ${may} characters. Shorten the message.` : "";
   tooLong.hidden = !isTooLong;
   hint.hidden = isTooLong;
@@ -77,4 +83,4 @@ function change() {
   if (!CSS.supports("field-sizing: content")) box.rows = Math.min(8, box.value.split("\n").length);
 }
 
-const countOf = (text) => (text.length > LONGEST ? [...text].length : text.length);
+const countOf = (text) => (text.length > longest ? [...text].length : text.length);

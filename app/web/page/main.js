@@ -1,7 +1,7 @@
 // The page: the open conversation, its running reply, and the user's actions.
-import { key, Problem, Unreachable } from "./client.js";
-import { focusBox, giveBack, isComposing, listen, sent } from "./composer.js";
-import { askForKey } from "./dialogs.js";
+import { key, Problem, service, Unreachable } from "./client.js";
+import { allow, focusBox, giveBack, isComposing, listen, sent } from "./composer.js";
+import { askForKey, withKey } from "./dialogs.js";
 import { List } from "./list.js";
 import { channel } from "./memory.js";
 import { endOf } from "./past.js";
@@ -202,6 +202,20 @@ async function stopReply(here) {
   await cancel(here.replyId).catch((error) => here.turn?.tell(`The reply could not be stopped. ${error.message}`));
 }
 
+/** What depends on who answers; without an answer, nothing is suggested. */
+async function introduce() {
+  const { suggestions, limits } = await withKey(service);
+  byId("suggestions").replaceChildren(...suggestions.map(suggestion));
+  allow(limits.message_characters);
+}
+
+function suggestion(/** @type {string} */ text) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = text;
+  return button;
+}
+
 // User actions
 
 byId("stop").addEventListener("click", stop);
@@ -243,3 +257,4 @@ focusBox();
 showRunning(false);
 openWhatIsNamed();
 void list.refresh();
+void introduce().catch(() => {});

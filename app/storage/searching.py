@@ -1,0 +1,142 @@
+"""Search in titles and texts: an index that is brought up to date when somebody searches, and now and then.
+
+So a message costs nothing more to store, and what an older version of the service stores is found as well. A search
+first indexes what its principal has said since the last one.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from sqlalchemy import CTE, Connection, String, cast, literal, select, text, tuple_, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql import TSQUERY, TSVECTOR
+
+from app.chat.access import Principal
+from app.chat.terms import terms_of
+from app.storage.schema import UNSEARCHED, conversations, messages, search_documents
+from app.storage.transactions import Transactions, answered
+
+_AT_ONCE = 20
+_MESSAGES_AT_ONCE = 200
+_MOST_BEFORE_A_SEARCH = 1_000
+"""So many conversations are indexed while a search waits; the others are found later."""
+_MOST_CHARACTERS = 2_000_000
+"""Of one conversation; its latest messages are left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Unsearched:
+    conversation_id: str
+    title: str
+    updated_ms: int
+    principal: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Document:
+    of: _Unsearched
+    terms: str
+    is_over: bool
+    """Whether no reply was running in it, whose text would grow."""
+
+
+class SearchIndex:
+    """Keeps the index up to date."""
+
+    def __init__(self, transactions: Transactions) -> None:
+        """Where it is."""
+        self._transactions = transactions
+
+    async def catch_up(self, principal: Principal | None = None) -> None:
+        """Index what has been said since the last time, by this principal or by all. Raises `StorageUnavailable`."""
+        after = ("" if principal is None else principal.name, "")
+        count = 0
+        while principal is None or count < _MOST_BEFORE_A_SEARCH:
+            found = await answered(self._transactions, partial(_unsearched, principal=principal, after=after))
+            documents = [await self._document(one) for one in found]
+            if documents:
+                await answered(self._transactions, partial(_write, documents=documents))
+            if len(found) < _AT_ONCE:
+                return
+            count += len(found)
+            after = (found[-1].principal, found[-1].conversation_id)
+
+    async def _document(self, one: _Unsearched) -> _Document:
+        said, is_over = await answered(self._transactions, partial(_said, conversation_id=one.conversation_id))
+        terms = await asyncio.to_thread(terms_of, [one.title, *said])
+        return _Document(one, f"{_owner_term(one.principal)} {terms}", is_over)
+
+
+def matching(principal: Principal, wanted: Sequence[str], dialect: str) -> CTE:
+    """The ids of a principal's conversations in which each of these begins a word."""
+    documents = search_documents.c
+    owner = _owner_term(principal.name)
+    if dialect == "postgresql":
+        query = " & ".join([f"'{owner}'", *(f"'{word}':*" for word in wanted)])
+        found = select(documents.conversation_id).where(documents.terms.op("@@")(cast(literal(query, String), TSQUERY)))
+    else:
+        query = " AND ".join([f'"{owner}"', *(f'"{word}"*' for word in wanted)])
+        numbers = text("SELECT rowid FROM search_index WHERE search_index MATCH :query").bindparams(query=query)
+        found = select(documents.conversation_id).where(documents.number.in_(numbers.columns(documents.number)))
+    # In PostgreSQL, by the index whatever the planner believes: a rare word among many conversations has no statistics.
+    return found.cte("found").prefix_with("MATERIALIZED", dialect="postgresql")
+
+
+def _unsearched(connection: Connection, principal: Principal | None, after: tuple[str, str]) -> list[_Unsearched]:
+    columns = conversations.c
+    query = select(columns.id, columns.title, columns.updated_ms, columns.principal).where(UNSEARCHED)
+    if principal is None:
+        query = query.where(tuple_(columns.principal, columns.id) > tuple_(*(literal(each, String) for each in after)))
+    else:
+        query = query.where(columns.principal == principal.name, columns.id > after[1])
+    rows = connection.execute(query.order_by(columns.principal, columns.id).limit(_AT_ONCE))
+    return [_Unsearched(*row) for row in rows]
+
+
+def _said(connection: Connection, conversation_id: str) -> tuple[list[str], bool]:
+    """What is said in a conversation, on all its branches; and whether no reply is running."""
+    columns = messages.c
+    query = select(columns.position, columns.text, columns.state).where(columns.conversation_id == conversation_id)
+    said: list[str] = []
+    is_over = True
+    position = -1
+    room = _MOST_CHARACTERS
+    while room > 0:
+        some = query.where(columns.position > position).order_by(columns.position)
+        rows = connection.execute(some.limit(_MESSAGES_AT_ONCE)).all()
+        for row in rows:
+            said.append(row.text)
+            room -= len(row.text)
+            is_over = is_over and row.state != "running"
+            position = row.position
+        if len(rows) < _MESSAGES_AT_ONCE:
+            break
+    return said, is_over
+
+
+def _write(connection: Connection, documents: Sequence[_Document]) -> None:
+    is_postgresql = connection.dialect.name == "postgresql"
+    insert = (postgresql.insert if is_postgresql else sqlite.insert)(search_documents)
+    upsert = insert.on_conflict_do_update(index_elements=["conversation_id"], set_={"terms": insert.excluded.terms})
+    columns = conversations.c
+    ids = [document.of.conversation_id for document in documents]
+    # Locked in the order in which a deletion locks them: the conversation, then what belongs to it.
+    there = select(columns.id, columns.title).where(columns.id.in_(ids)).order_by(columns.id).with_for_update()
+    titles = {row.id: row.title for row in connection.execute(there)}
+    for document in documents:
+        conversation_id = document.of.conversation_id
+        if conversation_id not in titles:
+            continue  # it has been deleted meanwhile
+        terms = cast(literal(document.terms, String), TSVECTOR) if is_postgresql else document.terms
+        connection.execute(upsert.values(conversation_id=conversation_id, terms=terms))
+        if document.is_over and titles[conversation_id] == document.of.title:
+            searched = update(conversations).where(columns.id == conversation_id)
+            connection.execute(searched.values(searched_ms=document.of.updated_ms))
+
+
+def _owner_term(principal: str) -> str:
+    """A term that no text has: so what others say costs a search nothing."""
+    return "@" + hashlib.sha256(principal.encode()).hexdigest()[:24]

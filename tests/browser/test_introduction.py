@@ -1,0 +1,28 @@
+"""The page says of who answers what the service says, and nothing of its own."""
+
+from playwright.async_api import Browser, expect
+
+from app.bots.greeter import SUGGESTIONS
+from tests.browser.people import somebody
+from tests.support.server import LiveServer
+
+
+async def test_the_greeter_s_suggestions_are_shown_with_the_greeter(chromium: Browser) -> None:
+    """A click on one sends it."""
+    with LiveServer("greeter", greeter_pace_ms=0) as server:
+        async with somebody(chromium, server.url) as person:
+            buttons = person.page.get_by_role("group", name="Suggestions").get_by_role("button")
+            await expect(buttons).to_have_text(list(SUGGESTIONS))
+            await buttons.first.click()
+            assert await person.hears_the_end() == "Hi there! How can I help you today?"
+
+
+async def test_another_bot_has_its_own_and_its_own_limit(chromium: Browser) -> None:
+    """Or none."""
+    with LiveServer("simulator", max_message_characters=5) as server:
+        async with somebody(chromium, server.url) as person:
+            await person.message.fill("123456")
+            await expect(person.page.get_by_role("alert")).to_contain_text("6 of 5 characters")
+            await person.message.fill("12345")
+            await expect(person.page.get_by_role("alert")).to_be_hidden()
+            await expect(person.page.get_by_role("group", name="Suggestions").get_by_role("button")).to_have_count(0)
