@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from time import monotonic
 
 import aiohttp
@@ -63,7 +64,7 @@ async def run(plan: Plan, watch: Watch, tell: Callable[[Look], None]) -> tuple[T
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(headers=headers, timeout=timeout, connector=connector) as session:
         client = Client(session, plan.addresses, plan.pace_ms / 1e3, tally)
-        begun = monotonic()
+        begun, begun_at = monotonic(), datetime.now(UTC).replace(microsecond=0)
         deck = _dealt(plan.mix)
         clients = [asyncio.create_task(_client(client, plan, deck, n, begun)) for n in range(plan.streams)]
         looking = asyncio.create_task(_look(plan, tally, watch, looks, tell, begun))
@@ -73,11 +74,22 @@ async def run(plan: Plan, watch: Watch, tell: Callable[[Look], None]) -> tuple[T
                 raise Stuck(f"{len(stuck)} clients did not end within {END_SECONDS:.0f} s")
             for ended in clients:
                 ended.result()
+            if not plan.keep and not tally.total.errors:
+                await _look_for_others(client, begun_at)
         finally:
             for task in (*clients, looking):
                 task.cancel()
             await asyncio.gather(*clients, looking, return_exceptions=True)
     return tally, looks
+
+
+async def _look_for_others(client: Client, begun_at: datetime) -> None:
+    """Each client has deleted its conversation. If there is another one, a message was stored twice."""
+    try:
+        if made := await client.made_since(begun_at):
+            client.tally.error("stored twice", f"{len(made)} conversations that no client knows: {made[:3]}")
+    except Wrong as wrong:
+        client.tally.error(wrong.what, str(wrong))
 
 
 def _dealt(mix: Mapping[str, int]) -> Iterator[str]:

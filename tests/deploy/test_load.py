@@ -1,5 +1,6 @@
 """`scripts/load` finds what it is for: lost, doubled and changed words; and it harms nobody else's machine."""
 
+import asyncio
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from scripts.loading.__main__ import on_this_machine
 from tests.deploy.loading import load
+from tests.support.addresses import CHAT
 from tests.support.server import LiveServer
 from tests.verify.faults import Asked, Fault
 from tests.verify.proxy import FaultyProxy
@@ -74,6 +76,29 @@ async def test_what_a_proxy_does_to_words_is_an_error(
     assert status == 1, said
     assert set(figures["errors"]) == {f"read: {found}"}
     assert f"{found}: " in said
+
+
+async def test_a_message_that_is_stored_twice_is_an_error(server: LiveServer, tmp_path: Path) -> None:
+    """Though each client sees one conversation with one reply: the proxy sends every message a second time."""
+
+    async def twice(asked: Asked) -> None:
+        async with httpx.AsyncClient(trust_env=False) as client:
+            headers = {"content-type": "application/json"}
+            await client.post(f"{server.url}{asked.path}", content=asked.body, headers=headers)
+
+    copies: list[asyncio.Task[None]] = []
+
+    def request(asked: Asked) -> Asked:
+        if asked.method == "POST" and asked.path == CHAT:
+            copies.append(asyncio.create_task(twice(asked)))
+        return asked
+
+    async with FaultyProxy(server.port, Fault(request=request)) as proxy:
+        arguments = (tmp_path, proxy.url, *_QUICK, "--mix", "read=1")
+        status, said, figures = await anyio.to_thread.run_sync(lambda: load(*arguments))
+    await asyncio.gather(*copies)
+    assert status == 1, said
+    assert set(figures["errors"]) == {"stored twice"}
 
 
 def test_a_threshold_that_is_missed_is_told(server: LiveServer, tmp_path: Path) -> None:
