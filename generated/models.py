@@ -7,6 +7,11 @@ from typing import Annotated, Literal
 from pydantic import MISSING, BaseModel, ConfigDict, Field
 from typing_extensions import TypeAliasType
 
+ConversationMarkdown = TypeAliasType(
+    "ConversationMarkdown", Annotated[str, Field(description="A heading with the title, and one for each message.")]
+)
+
+
 Metrics = TypeAliasType(
     "Metrics", Annotated[str, Field(description="A line for each value, in a format of Prometheus.")]
 )
