@@ -27,10 +27,10 @@ def server() -> Iterator[LiveServer]:
 
 
 def test_a_service_holds_and_nothing_is_left_of_it(server: LiveServer, tmp_path: Path) -> None:
-    """All clients have done what they were to do; the chart has a panel for each figure."""
+    """All clients have done what they were to do: one for each card. The chart has a panel for each figure."""
     watched = ["--watch", str(server.process.pid), "--database", server.database_url.removeprefix("sqlite:///")]
     mix = ["--mix", "read=1,resume=3,watch=2,cancel=2,leave=2,bad=3"]
-    status, said, figures = load(tmp_path, server.url, *_QUICK, *mix, *watched, "--streams", "12")
+    status, said, figures = load(tmp_path, server.url, *_QUICK, *mix, *watched, "--streams", "13")
     assert status == 0, said
     assert {how.split()[0] for how in figures["ended"]} == {"read", "resume", "watch", "cancel", "leave", "bad"}
     assert figures["words"] > 100
