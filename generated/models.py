@@ -181,6 +181,12 @@ class ConversationPage(BaseModel):
     ] = MISSING
 
 
+ConversationMarkdown = TypeAliasType(
+    "ConversationMarkdown",
+    Annotated[str, Field(description="A heading with the title, and one for each message with its author and time.")],
+)
+
+
 class Branches(BaseModel):
     model_config = ConfigDict(
         validate_by_name=True,

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 
 import generated.models
 from app.main import create_app
-from tests.contract.asking import chat, get
+from tests.contract.asking import chat, get, patch
 from tests.contract.document import CLOSED, DOCUMENT, OPERATIONS, PROBLEM_TYPE, PROBLEMS
 from tests.contract.provocations import Provocation, after, during
 from tests.contract.stage import Stage
@@ -144,6 +144,22 @@ BODIES = {
     "getReply 200 failed": after(chat("/simulate fail_after=1\nHi there!"), get(REPLY)),
     "listConversations 200 one": after(HELLO, get("/api/conversations"), **GREETER),
     "getConversation 200 hello": after(HELLO, get("/api/conversations/{conversation_id}"), **GREETER),
+    "updateConversation 200 renamed": after(
+        HELLO, patch("/api/conversations/{conversation_id}", '{"title": "Small talk"}'), **GREETER
+    ),
+    "exportConversation 200 hello": after(HELLO, get("/api/conversations/{conversation_id}/export"), **GREETER),
+    "exportConversationAsMarkdown 200 hello": after(
+        HELLO, get("/api/conversations/{conversation_id}/markdown"), **GREETER
+    ),
+    "getService 200 greeter": after(get("/api/health"), get("/api/service"), **GREETER),
+    "getService 200 openai": after(
+        get("/api/health"),
+        get("/api/service"),
+        bot="openai",
+        openai_base_url="http://127.0.0.1:1/v1",
+        openai_model="Qwen/Qwen3-8B",
+        name="Helpdesk",
+    ),
     "getHealth 200 up": after(HELLO, get("/api/health"), **GREETER),
     "getReadiness 200 ready": after(HELLO, get("/api/ready"), **GREETER),
 }
@@ -157,7 +173,8 @@ async def test_a_body_is_what_the_service_sends(where: str) -> None:
     with Stage() as stage:
         async with provocation.situation(stage) as ask:
             sent = await ask(provocation.asked)
-    assert ITS_OWN.sub("<its own>", repr(sent.json())) == ITS_OWN.sub("<its own>", repr(example.value))
+    value = sent.content.decode() if example.media_type == "text/markdown" else sent.json()
+    assert ITS_OWN.sub("<its own>", repr(value)) == ITS_OWN.sub("<its own>", repr(example.value))
 
 
 def test_every_body_of_a_good_answer_is_compared() -> None:
