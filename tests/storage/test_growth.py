@@ -3,7 +3,7 @@
 import pytest
 
 from scripts.crowd import ratios
-from tests.support.databases import KINDS
+from tests.support.databases import KINDS, Kind
 
 _FEW, _MANY = 10, 300
 _MOST = 2.0
@@ -11,7 +11,7 @@ _MOST = 2.0
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_many_conversations_cost_what_a_few_do(kind: str) -> None:
+async def test_many_conversations_cost_what_a_few_do(kind: Kind) -> None:
     """A page of them, a page of one with branches, a search, and what a bot is told."""
     found = await ratios(kind, _FEW, _MANY, times=30)
     if max(found.values()) > _MOST:  # a disturbed measurement is repeated
