@@ -11,12 +11,18 @@ from app.settings import Settings, service_links
 _log = structlog.get_logger()
 
 
-def announce(
-    settings: Settings, url: str, database: Mapping[str, str], *, has_keys: bool, workers: Sequence[int] = ()
+def announce(  # noqa: PLR0913 - what the log says, a line or two each
+    settings: Settings,
+    url: str,
+    database: Mapping[str, str],
+    *,
+    has_keys: bool,
+    workers: Sequence[int] = (),
+    metrics: str | None = None,
 ) -> None:
     """Log them. `url` is what to open; `database`, what to call it. None of them holds a secret.
 
-    `workers` are process ids, if there are several.
+    `workers` are process ids, if there are several; `metrics` is the URL of a listener for those.
     """
     if links := service_links():
         _log.info("variables that Kubernetes sets for a service are not settings, and were ignored", names=links)
@@ -33,4 +39,6 @@ def announce(
         _log.info("credentials are required", accepted=" and ".join(kinds))
     else:
         _log.info("no credentials are required. Next: python -m app keys create NAME, if they should be")
+    if metrics is not None:
+        _log.info(f"metrics are on {metrics}")
     _log.info(f"the service is running on {url}", **({"workers": list(workers)} if workers else {}))

@@ -7,6 +7,7 @@ from app.bots.installed import installed_bot
 from app.bots.simulator import Simulator
 from app.chat.errors import BotNotConfigured, Misconfigured
 from app.chat.ports import Bot
+from app.chat.watching import UNMEASURED, UNTRACED, Measures, UpstreamObserver
 from app.environment.proxies import proxy_for
 from app.settings import Settings
 
@@ -15,7 +16,7 @@ _PART_OF_FIRST_WORD = 0.75
 """The queue's share of the wait for the first word: a full queue can still be reported by the status line."""
 
 
-def chosen_bot(settings: Settings) -> Bot:
+def chosen_bot(settings: Settings, measures: Measures = UNMEASURED, observer: UpstreamObserver = UNTRACED) -> Bot:
     """A bot of the service, or one from another package.
 
     Raises `BotNotConfigured`. Imports only what the chosen bot needs.
@@ -26,9 +27,9 @@ def chosen_bot(settings: Settings) -> Bot:
         case "simulator":
             return Simulator()
         case "openai":
-            return _openai(settings)
+            return _openai(settings, measures, observer)
         case "local":
-            return _local(settings)
+            return _local(settings, measures, observer)
         case name:
             return installed_bot(name)
 
@@ -75,7 +76,7 @@ def suggestions(settings: Settings) -> list[str]:
     return list(SUGGESTIONS) if settings.bot == "greeter" else []
 
 
-def _openai(settings: Settings) -> Bot:
+def _openai(settings: Settings, measures: Measures, observer: UpstreamObserver) -> Bot:
     from app.bots.openai import OpenAI  # noqa: PLC0415
     from app.bots.request import Engine  # noqa: PLC0415
 
@@ -100,11 +101,13 @@ def _openai(settings: Settings) -> Bot:
             system_prompt=settings.system_prompt,
             temperature=settings.temperature,
             max_tokens=settings.max_tokens,
-        )
+        ),
+        measures,
+        observer,
     )
 
 
-def _local(settings: Settings) -> Bot:
+def _local(settings: Settings, measures: Measures, observer: UpstreamObserver) -> Bot:
     from app.bots.local import Local, LocalModel  # noqa: PLC0415
 
     return Local(
@@ -115,5 +118,7 @@ def _local(settings: Settings) -> Bot:
             max_tokens=settings.max_tokens,
             temperature=settings.temperature,
             system_prompt=settings.system_prompt,
-        )
+        ),
+        measures,
+        observer,
     )

@@ -22,6 +22,8 @@ from app.http.direct import DirectRoute
 ROOT = Path(__file__).parent.parent
 PROBLEM = "application/problem+json"
 STREAM = "text/event-stream"
+_OWN_KEY = "metricsKey"
+
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace", "query")
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's, if installed: ten times as fast
@@ -59,6 +61,8 @@ class Operation:
     statuses: frozenset[int]
     is_guarded: bool
     """Whether it requires credentials when access control is on."""
+    has_own_key: bool
+    """Whether there can be a key for it alone; then the handler asks the gate, where there is none."""
     is_stream: bool
     """Whether it lasts as long as a reply."""
     may_repeat: bool
@@ -104,6 +108,12 @@ class Contract:
             texts = [_LIMIT.sub(lambda found: _limit(found, message_characters), text) for text in texts]
         return cls(*texts)
 
+    @property
+    def version(self) -> str:
+        """The contract's, which is the service's."""
+        version: str = self.document["info"]["version"]
+        return version
+
     def bind(self, app: FastAPI, handlers: Iterable[Handler], gate: Gate) -> None:
         """Route every operation to the handler with its name; the gate guards those that the document secures.
 
@@ -129,7 +139,7 @@ class Contract:
                 route_class_override=DirectRoute,
             )
             route = app.router.routes[-1]
-            if operation.is_guarded and isinstance(route, DirectRoute):
+            if operation.is_guarded and not operation.has_own_key and isinstance(route, DirectRoute):
                 opens = operation.is_stream or operation.may_repeat  # waiting for a JSON reply counts, too
                 route.guard(gate, is_stream=opens, may_repeat=operation.may_repeat)
         app.openapi = lambda: self.document  # type: ignore[method-assign]  # FastAPI's documented way to replace it
@@ -156,11 +166,18 @@ class Contract:
                 if method in item:
                     spec = item[method]
                     statuses = frozenset(int(status) for status in spec["responses"] if status != "default")
-                    is_guarded = bool(spec.get("security", self.document["security"]))
+                    ways = {name for way in spec.get("security", self.document["security"]) for name in way}
                     may_repeat = {"$ref": "#/components/parameters/IdempotencyKey"} in spec.get("parameters", [])
                     is_stream = may_repeat or STREAM in self._success(spec).get("content", {})
                     yield Operation(
-                        spec["operationId"], method.upper(), path, statuses, is_guarded, is_stream, may_repeat
+                        spec["operationId"],
+                        method.upper(),
+                        path,
+                        statuses,
+                        is_guarded=bool(ways),
+                        has_own_key=_OWN_KEY in ways,
+                        is_stream=is_stream,
+                        may_repeat=may_repeat,
                     )
 
     def _success(self, spec: Mapping[str, Any]) -> Mapping[str, Any]:

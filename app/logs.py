@@ -70,6 +70,14 @@ def configure(
     root.setLevel(numeric_level)
 
 
+def take_over_uvicorns() -> None:
+    """Where uvicorn has set up its own logging: let its lines look like ours, and have one line for a request."""
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = name != "uvicorn.access"
+
+
 def _is_worth_a_line(record: logging.LogRecord) -> bool:
     """Drop uvicorn's first line: it precedes the reason if the service cannot start; if it can, our own say more."""
     return record.name != "uvicorn.error" or not str(record.msg).startswith("Started server process")

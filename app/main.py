@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 from limits import RateLimitItemPerMinute
 
+from app import logs
 from app.access.budgets import WordBudgets
 from app.access.gate import Gate
 from app.access.grants import Verifier
@@ -23,8 +24,10 @@ from app.access.origins import Origins
 from app.access.proxies import Proxies
 from app.bot_choice import chosen_bot, model_name, own_proxy, suggestions
 from app.chat.bounds import Bounds, ReplyBounds
+from app.chat.errors import Misconfigured
 from app.chat.ports import Bot, SharedLogs
 from app.chat.replies import Replies
+from app.chat.watching import UNMEASURED, UNTRACED, Measures, ReplyObservers
 from app.contract import Contract
 from app.eventlog.memory import MemoryReplyLog
 from app.eventlog.unshared import Unshared
@@ -38,30 +41,37 @@ from app.routers.chat import ChatRouter, request_model
 from app.routers.conversations import ConversationsRouter
 from app.routers.documents import document_routes
 from app.routers.health import HealthRouter
+from app.routers.metrics import MetricsRouter
 from app.routers.replies import RepliesRouter
 from app.routers.service import ServiceRouter
 from app.settings import Settings
 from app.start_errors import exit_status, lines, tell
 from app.storage.address import Address, PostgresServers, SqliteFile, database_url
 from app.storage.database import Database
+from app.telemetry.counting import ALONE, Block, Counting
+from app.telemetry.endings import EndingsLog
 
 if TYPE_CHECKING:
     from app.access.shared import SharedCounts
     from app.eventlog.server import ValkeyServer
+    from app.telemetry.traces import Traces
 
 
-def create_app(settings: Settings | None = None, bot: Bot | None = None) -> FastAPI:
+def create_app(settings: Settings | None = None, bot: Bot | None = None, block: Block = ALONE) -> FastAPI:
     """Make the application.
 
-    `settings` are read from the environment if left out; `bot` takes the place of the one that they name. Raises
-    `CannotStart`, and pydantic's `ValidationError` for settings that are not good.
+    `settings` are read from the environment if left out; `bot` takes the place of the one that they name; metrics are
+    counted in the `block`. Raises `CannotStart`, and pydantic's `ValidationError` for settings that are not good.
     """
     settings = settings or Settings()
     contract = Contract.load(settings.max_message_characters)
-    problems = Problems(contract.problems, contract.reference("streamChat", to="getReply"))
+    counting = counting_of(settings, block)
+    measures = counting.metrics if counting else UNMEASURED
+    problems = Problems(contract.problems, contract.reference("streamChat", to="getReply"), measures)
     address = database_url(settings.database_url)
-    database = Database(address, settings.storage_seconds, settings.lease_seconds)
-    bot = bot or chosen_bot(settings)
+    database = Database(address, settings.storage_seconds, settings.lease_seconds, measures)
+    traces = _traces(settings, contract.version)
+    bot = bot or chosen_bot(settings, measures, traces or UNTRACED)
     keys = KeyRing(database.keys)
     budgets = WordBudgets(settings.words_per_day, database.budgets) if settings.words_per_day else None
     valkey = _valkey(settings, address)
@@ -76,30 +86,38 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None) -> Fast
         is_public=lambda: settings.allow_anyone or gate.is_locked,  # a page that rebinds its name has no key
         open_paths={operation.path for operation in contract.operations.values() if not operation.is_guarded},
     )
-    shared = _shared_logs(settings, valkey)
-    replies = Replies(bot, _bounds(settings, address), database.store, MemoryReplyLog, shared)
+    shared = _shared_logs(settings, valkey, measures)
+    replies = Replies(
+        bot,
+        _bounds(settings, address),
+        database.store,
+        new_log=MemoryReplyLog,
+        shared=shared,
+        observer=ReplyObservers(
+            [
+                *([traces] if traces else []),  # the first, so that others know of its trace
+                *([counting.metrics] if counting else []),
+                EndingsLog(settings.bot),
+            ]
+        ),
+        measures=measures,
+    )
     database.generated = replies.peers
     shared.on_cancel = replies.peers.cancel_all
+
+    parts = (traces, counting, database, keys, budgets, counts, shared, bot, replies)  # the first one is closed last
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            await stack.enter_async_context(database)  # closes last
-            await stack.enter_async_context(keys)
-            if budgets is not None:
-                await stack.enter_async_context(budgets)
-            if counts is not None:
-                await stack.enter_async_context(counts)
-            if isinstance(shared, AbstractAsyncContextManager):
-                await stack.enter_async_context(shared)
-            if isinstance(bot, AbstractAsyncContextManager):
-                await stack.enter_async_context(bot)
-            await stack.enter_async_context(replies)
+            for part in parts:
+                if isinstance(part, AbstractAsyncContextManager):
+                    await stack.enter_async_context(part)
             yield
 
     app = Application(
         title=contract.document["info"]["title"],
-        version=contract.document["info"]["version"],
+        version=contract.version,
         lifespan=lifespan,
         openapi_url=None,
         redirect_slashes=False,
@@ -108,6 +126,9 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None) -> Fast
     )
     app.state.replies = replies
     app.state.gate = gate
+    app.state.problems = problems
+    app.state.measures = measures
+    app.state.exposition = counting.exposition if counting else None
     app.state.database = _place(address)
     pacing = Pacing(settings.first_word_seconds, settings.heartbeat_seconds, Joining(settings.join_seconds))
     bodies = BodyReader(settings.max_body_bytes, settings.request_seconds)
@@ -154,6 +175,12 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None) -> Fast
             service.get_service,
             health.get_health,
             health.get_readiness,
+            MetricsRouter(
+                app.state.exposition,
+                gate,
+                settings.metrics_key.get_secret_value() if settings.metrics_key else None,
+                is_open=settings.allow_anyone or bool(settings.allowed_hosts),
+            ).get_metrics,
         ],
         gate,
     )
@@ -166,6 +193,27 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None) -> Fast
         checks=[proxies.believe, hosts.refuse_others],
     )
     return app
+
+
+def _traces(settings: Settings, version: str) -> "Traces | None":
+    if not settings.traces:
+        return None
+    try:
+        from app.telemetry.traces import Traces  # noqa: PLC0415 - an extra, and a quarter of a second
+    except ModuleNotFoundError:
+        raise Misconfigured(
+            "CHAT_TRACES: traces need more packages. Next: scripts/setup telemetry, or CHAT_TRACES=off"
+        ) from None
+    return Traces(settings.bot, version)
+
+
+def counting_of(settings: Settings, block: Block) -> Counting | None:
+    """What counts, if anything does."""
+    if not settings.metrics:
+        return None
+    contract = Contract.load()
+    statuses = {code: problem["status"] for code, problem in contract.problems.items()}
+    return Counting(settings.bot, statuses, contract.version, block)
 
 
 def _place(address: Address) -> dict[str, str]:
@@ -187,12 +235,12 @@ def _valkey(settings: Settings, address: Address) -> "ValkeyServer | None":
     return server if isinstance(address, PostgresServers) else None
 
 
-def _shared_logs(settings: Settings, server: "ValkeyServer | None") -> SharedLogs:
+def _shared_logs(settings: Settings, server: "ValkeyServer | None", measures: Measures) -> SharedLogs:
     if server is None:
         return Unshared()
     from app.eventlog.valkey import ValkeyLogs  # noqa: PLC0415 - as above
 
-    return ValkeyLogs(server, settings.valkey_prefix)
+    return ValkeyLogs(server, settings.valkey_prefix, measures)
 
 
 def _shared_counts(settings: Settings, server: "ValkeyServer | None") -> "SharedCounts | None":
@@ -247,7 +295,10 @@ def _bounds(settings: Settings, address: Address) -> Bounds:
 @cache
 def _app() -> FastAPI:
     try:
-        return create_app()
+        settings = Settings()
+        logs.configure(settings.log_level, settings.log_format)
+        logs.take_over_uvicorns()
+        return create_app(settings)
     except Exception as error:  # noqa: BLE001 - whatever it is, a server would print a traceback
         tell(error)
         sys.exit(exit_status(error))

@@ -1,6 +1,7 @@
 """Serves an application in this process: what `python -m app` does, and each of its workers."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from socket import socket
 
 import uvicorn
@@ -8,9 +9,8 @@ from fastapi import FastAPI
 
 from app.announcement import announce
 from app.chat.errors import Misconfigured
-from app.contract import Contract
-from app.http.problems import Problems
 from app.operators import keys
+from app.scraping import bound_for_metrics, metrics_served, metrics_url
 from app.server.clocks import Patience
 from app.server.connection import bounded_protocol
 from app.server.draining import Server
@@ -37,33 +37,49 @@ def serve(settings: Settings, app: FastAPI) -> int:
 
     def begin() -> None:
         listen(sockets, settings.host)
-        announce(settings, url(sockets, settings.host), app.state.database, has_keys=app.state.gate.has_keys)
+        announce(
+            settings,
+            url(sockets, settings.host),
+            app.state.database,
+            has_keys=app.state.gate.has_keys,
+            metrics=metrics_url(settings, for_metrics),
+        )
 
     allow_files(settings.max_open_streams)
     # Before there is a database, which another program may be using.
     sockets = inherited() or bound(settings.host, settings.port)
+    for_metrics: list[socket] = []
     try:
-        config = configured(settings, app, sockets, begin)
+        for_metrics = bound_for_metrics(settings)
+        beside = metrics_served(settings, for_metrics, app.state.exposition)
+        config = configured(settings, app, sockets, begin, beside)
         look_for_credentials(settings, sockets)
         server = Server(config, app.state.replies, settings.drain_seconds)
         server.run(sockets)
     except KeyboardInterrupt:
         return 130
     finally:
-        for listener in sockets:
+        for listener in [*sockets, *for_metrics]:
             listener.close()
     return 0 if server.started else 3
 
 
 def configured(
-    settings: Settings, app: FastAPI, sockets: Sequence[socket], begin: Callable[[], None]
+    settings: Settings,
+    app: FastAPI,
+    sockets: Sequence[socket],
+    begin: Callable[[], None],
+    *beside: AbstractAsyncContextManager[object],
 ) -> uvicorn.Config:
-    """How uvicorn serves the application on these sockets; it calls `begin` when the application has started."""
-    contract = Contract.load(settings.max_message_characters)
-    refusals = Refusals(Problems(contract.problems, contract.reference("streamChat", to="getReply")))
+    """How uvicorn serves the application on these sockets; it calls `begin` when the application has started.
+
+    What is `beside` the application is entered just before that, and exited before it ends.
+    """
+    refusals = Refusals(app.state.problems)
+    patience = Patience(settings.request_seconds, settings.stalled_seconds, app.state.measures.cut_slow_reader)
     config = uvicorn.Config(
         app,
-        http=bounded_protocol(Patience(settings.request_seconds, settings.stalled_seconds), refusals),
+        http=bounded_protocol(patience, refusals),
         timeout_keep_alive=settings.keep_alive_seconds,
         ws="none",
         log_config=None,
@@ -73,12 +89,11 @@ def configured(
         timeout_graceful_shutdown=CLOSING_SECONDS,
     )
 
-    def check_and_begin() -> None:
+    def check() -> None:
         if _must_ask(settings, sockets) and not app.state.gate.is_locked:
             raise Misconfigured(_PUBLIC)
-        begin()
 
-    use(config, Lifespan(app, check_and_begin))
+    use(config, Lifespan(app, check, begin, *beside))
     return config
 
 

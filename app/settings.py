@@ -267,6 +267,27 @@ class Settings(EnvironmentSettings):
     allowed_origins: Annotated[list[Annotated[str, AfterValidator(values.origin)]], Listed] = Field(
         [], description="Origins whose web pages may use the service (CORS), a list such as `https://example.org`"
     )
+    metrics: bool = Field(default=True, description="Count and time what happens, for `GET /metrics`")
+    metrics_key: SecretStr | None = Field(
+        None,
+        min_length=16,
+        description="Bearer token that opens `GET /metrics`, and nothing else does then; unset, whoever may use the "
+        "service may read them, if credentials are required or only this machine is served",
+    )
+    metrics_port: int | None = Field(
+        None,
+        ge=0,
+        le=65_535,
+        description="Port of another listener, for `GET /metrics` alone and without a key; 0 takes a free one",
+    )
+    metrics_host: Annotated[str, AfterValidator(values.listen_address)] = Field(
+        "127.0.0.1", description="Address of that listener. Whoever can connect to it may read the metrics"
+    )
+    traces: bool = Field(
+        default=False,
+        description="Send traces to an OpenTelemetry collector, which the variables `OTEL_...` name; needs "
+        "`scripts/setup telemetry`",
+    )
     log_level: Annotated[Level, _any_case(Level)] = Field(
         "info", description="Least severe level that is logged: `debug`, `info`, `warning` or `error`"
     )
@@ -279,7 +300,7 @@ class Settings(EnvironmentSettings):
     def _fit_into_headers(cls, headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
         return {name: SecretStr(values.header_value(name, value.get_secret_value())) for name, value in headers.items()}
 
-    @field_validator("openai_api_key")
+    @field_validator("openai_api_key", "metrics_key")
     @classmethod
     def _fit_into_a_header(cls, key: SecretStr | None) -> SecretStr | None:
         if key is not None and not re.fullmatch(r"[\x21-\x7e]+", key.get_secret_value()):

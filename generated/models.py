@@ -7,6 +7,16 @@ from typing import Annotated, Literal
 from pydantic import MISSING, BaseModel, ConfigDict, Field
 from typing_extensions import TypeAliasType
 
+ConversationMarkdown = TypeAliasType(
+    "ConversationMarkdown",
+    Annotated[str, Field(description="A heading with the title, and one for each message with its author and time.")],
+)
+
+
+Metrics = TypeAliasType(
+    "Metrics", Annotated[str, Field(description="A line for each value, in a format of Prometheus.")]
+)
+
 
 class Feedback(BaseModel):
     model_config = ConfigDict(
@@ -179,12 +189,6 @@ class ConversationPage(BaseModel):
             description="The cursor of the next page. Absent on the last page.", pattern="^[0-9]{1,13}-[0-9a-f]{32}$"
         ),
     ] = MISSING
-
-
-ConversationMarkdown = TypeAliasType(
-    "ConversationMarkdown",
-    Annotated[str, Field(description="A heading with the title, and one for each message with its author and time.")],
-)
 
 
 class Branches(BaseModel):

@@ -43,6 +43,7 @@ _SLOW = {
         "live/test_failover.py",  # servers of its own
         "live/test_forward_proxies.py",  # programs
         "live/test_inherited.py",  # programs
+        "live/test_metrics.py",  # programs
         "live/test_node.py",
         "live/test_retries.py",
         "live/test_openai_secrets.py",
@@ -50,6 +51,7 @@ _SLOW = {
         "live/test_secrets.py",
         "live/test_settings.py",  # programs
         "live/test_slow_clients.py",
+        "live/test_traces.py",  # programs
         "live/test_versions.py",  # programs
         "live/test_workers.py",  # programs
         "sdk",
@@ -75,6 +77,9 @@ _LONG = [
         "verify/test_holding.py",
         "deploy/test_proxies.py",
         "deploy/test_verifying.py",
+        "deploy/test_cluster.py",
+        "deploy/test_load.py",
+        "deploy/test_image.py",
         "storage/test_leases.py",
         "contract/test_fuzzing.py",
         "contract/test_strangers.py",

@@ -7,7 +7,7 @@ about itself is remembered for later replies.
 import asyncio
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -50,6 +50,8 @@ class Turn:
     has_waited: bool = False
     has_listed: bool = False
     sends_max_tokens: bool = True
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Of the requests, in addition to those of the engine."""
 
     @property
     def omitted(self) -> int:
@@ -74,7 +76,7 @@ class Asking:
         """The response to a turn's request, adapted as often as necessary. Raises `Trouble`."""
         while True:
             try:
-                return await self._client.complete(await self._request(turn))
+                return await self._client.complete(await self._request(turn), turn.headers)
             except Trouble as trouble:
                 if trouble.meaning is None and trouble.again_seconds is None:
                     raise

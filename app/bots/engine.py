@@ -58,9 +58,9 @@ class EngineClient:
         await self._session.close()
         await self._fresh.close()
 
-    async def complete(self, body: Mapping[str, Any]) -> aiohttp.ClientResponse:
+    async def complete(self, body: Mapping[str, Any], headers: Mapping[str, str]) -> aiohttp.ClientResponse:
         """Request a completion as a stream. The caller reads the response with `body`. Raises `Trouble`."""
-        return await self._answered("POST", self._completions, json.dumps(body).encode())
+        return await self._answered("POST", self._completions, json.dumps(body).encode(), headers)
 
     async def model(self, wanted: str | None) -> Model:
         """A model from the engine's list. Raises `Trouble`."""
@@ -76,25 +76,32 @@ class EngineClient:
         """The reader for a response's body."""
         return Body(response, self._engine.look_seconds)
 
-    async def _answered(self, method: str, url: URL, data: bytes | None = None) -> aiohttp.ClientResponse:
-        response = await self._sent(method, url, data)
+    async def _answered(
+        self, method: str, url: URL, data: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> aiohttp.ClientResponse:
+        response = await self._sent(method, url, data=data, headers=headers or {})
         if response.status == _OK:
             return response
         with self.body(response) as body:
             raise await self._refusal(response, body)
 
-    async def _sent(self, method: str, url: URL, data: bytes | None) -> aiohttp.ClientResponse:
+    async def _sent(self, method: str, url: URL, **content: Any) -> aiohttp.ClientResponse:  # noqa: ANN401 - aiohttp's
         """Send a request; if a reused connection turns out to be closed, send it once more on a new one."""
         connection = SimpleNamespace(is_reused=False)
         try:
-            return await self._request(self._session, method, url, data, connection)
+            return await self._request(self._session, method, url, connection, **content)
         except Trouble as trouble:
             if not (connection.is_reused and isinstance(trouble.error, BotUnavailable)):
                 raise
-        return await self._request(self._fresh, method, url, data, connection)
+        return await self._request(self._fresh, method, url, connection, **content)
 
     async def _request(
-        self, session: aiohttp.ClientSession, method: str, url: URL, data: bytes | None, connection: SimpleNamespace
+        self,
+        session: aiohttp.ClientSession,
+        method: str,
+        url: URL,
+        connection: SimpleNamespace,
+        **content: Any,  # noqa: ANN401
     ) -> aiohttp.ClientResponse:
         seconds = self._engine.first_byte_seconds
         try:
@@ -102,7 +109,7 @@ class EngineClient:
                 return await session.request(
                     method,
                     url,
-                    data=data,
+                    **content,
                     allow_redirects=False,
                     proxy=self._engine.proxy,
                     trace_request_ctx=connection,

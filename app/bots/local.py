@@ -25,6 +25,7 @@ from app.bots.openai import OpenAI
 from app.bots.request import Engine
 from app.chat.errors import BotNotConfigured, BotUnavailable
 from app.chat.model import Conversation, Finish, Usage
+from app.chat.watching import UNMEASURED, UNTRACED, Measures, UpstreamObserver
 
 _MAGIC = b"GGUF"
 _MAX_TOKENS = 1024
@@ -66,7 +67,9 @@ class LocalModel:
 class Local:
     """A bot. An async context manager that owns the model's process."""
 
-    def __init__(self, model: LocalModel) -> None:
+    def __init__(
+        self, model: LocalModel, measures: Measures = UNMEASURED, observer: UpstreamObserver = UNTRACED
+    ) -> None:
         """Raises `BotNotConfigured` for everything that can be checked without loading the model."""
         self._path = (model.path or _bundled()).absolute()
         _check(self._path)
@@ -74,6 +77,8 @@ class Local:
             msg = f"CHAT_LOCAL_CONTEXT_TOKENS times CHAT_LOCAL_SLOTS is more than {_MOST_TOKENS_IN_ALL}"
             raise BotNotConfigured(f"{msg}. Next: lower one of them")
         self._model = model
+        self._measures = measures
+        self._observer = observer
         self._max_tokens = min(model.max_tokens or _MAX_TOKENS, model.context_tokens // 2)
         self._engine: OpenAI | None = None
         self._task: asyncio.Task[None]
@@ -142,7 +147,7 @@ class Local:
             if not address:
                 _logger.error("the model could not be loaded: %s", _reason(await process.wait(), await said))
                 return False
-            async with OpenAI(self._engine_at(address, key)) as self._engine:
+            async with OpenAI(self._engine_at(address, key), self._measures, self._observer) as self._engine:
                 status = await process.wait()
             # Without its output, which may contain a user's text.
             _logger.error("the model's process ended: %s", _reason(status))

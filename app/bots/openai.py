@@ -7,9 +7,11 @@ from types import TracebackType
 from typing import Self
 
 import aiohttp
+from yarl import URL
 
 from app.bots.asking import Asking, Turn
 from app.bots.body import Body, Patience
+from app.bots.call import Call
 from app.bots.chunks import Completion
 from app.bots.completions import CompletionReader
 from app.bots.dialects import Meaning
@@ -21,6 +23,7 @@ from app.bots.waiting import Waiting
 from app.chat.errors import BotBusy, BotMisconfigured, BotSaidNothing, MessageRefused
 from app.chat.history import alternating
 from app.chat.model import Conversation, Finish, Usage
+from app.chat.watching import UNMEASURED, UNTRACED, Measures, UpstreamCall, UpstreamObserver
 
 _USAGE_PATIENCE = Patience(2)
 """After the finish reason only the usage may follow, which is not worth a longer wait."""
@@ -36,9 +39,12 @@ _logger = logging.getLogger(__name__)
 class OpenAI:
     """A bot. An async context manager that owns the HTTP client."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, measures: Measures = UNMEASURED, observer: UpstreamObserver = UNTRACED) -> None:
         """Does not connect yet."""
+        self._observer = observer
+        self._url = URL(engine.base_url)
         self._engine = engine
+        self._measures = measures
         self._client = EngineClient(engine)
         self._asking = Asking(engine, self._client)
         self._line = Line(engine.connections, max(engine.connections, _LEAST_WAITING), engine.queue_seconds)
@@ -66,41 +72,51 @@ class OpenAI:
         said = Completion()
         try:
             while True:
-                work = self._answer(turn, place)
-                async with Waiting(work, self._engine.look_seconds, aiohttp.ClientResponse.close) as answer:
-                    while not await answer.is_over():
-                        yield ""
-                    response = answer.result()
-                reader = CompletionReader()
-                said = reader.completion
-                counted: Usage | None = None
-                try:
-                    with self._client.body(response) as body:
-                        while (text := await self._read(body, reader)) is not None:
-                            yield text
-                            if said.usage is not counted and said.usage is not None:
-                                counted = said.usage
-                                yield counted
-                            if reader.failure is not None:
-                                raise reader.failure
-                        if not body.is_over:
-                            # Read the end of the body, so that the connection can be reused.
-                            with suppress(Trouble):
-                                await body.read(_END_PATIENCE)
-                    if said.usage:
-                        self._asking.learn(turn, said.usage)
-                    yield _finish(said, turn)
-                    return  # noqa: TRY300 - the end of the loop
-                except Trouble as trouble:
-                    await self._put_another_way(turn, said, trouble)
+                with Call(self._told(), self._measures, self._observer) as call:
+                    work = self._answer(turn, place, call)
+                    async with Waiting(work, self._engine.look_seconds, aiohttp.ClientResponse.close) as answer:
+                        while not await answer.is_over():
+                            yield ""
+                        response = answer.result()
+                    reader = CompletionReader()
+                    said = reader.completion
+                    counted: Usage | None = None
+                    try:
+                        with self._client.body(response) as body:
+                            while (text := await self._read(body, reader)) is not None:
+                                call.note(text)
+                                yield text
+                                if said.usage is not counted and said.usage is not None:
+                                    counted = said.usage
+                                    yield counted
+                                if reader.failure is not None:
+                                    raise reader.failure
+                            if not body.is_over:
+                                # Read the end of the body, so that the connection can be reused.
+                                with suppress(Trouble):
+                                    await body.read(_END_PATIENCE)
+                        if said.usage:
+                            self._asking.learn(turn, said.usage)
+                        finish = _finish(said, turn)
+                        call.complete(said)
+                        yield finish
+                        return  # noqa: TRY300 - the end of the loop
+                    except Trouble as trouble:
+                        call.fail(trouble)
+                        await self._put_another_way(turn, said, trouble)
         except Trouble as trouble:
             _tell(trouble, said)
             raise trouble.error from None
         finally:
             place.leave()
 
-    async def _answer(self, turn: Turn, place: "_Place") -> aiohttp.ClientResponse:
+    def _told(self) -> UpstreamCall:
+        engine = self._engine
+        return UpstreamCall(self._url.host or "", self._url.port, engine.model, engine.max_tokens, engine.temperature)
+
+    async def _answer(self, turn: Turn, place: "_Place", call: Call) -> aiohttp.ClientResponse:
         await place.enter()
+        turn.headers = call.begin()
         return await self._asking.answer(turn)
 
     async def _read(self, body: Body, reader: CompletionReader) -> str | None:

@@ -19,6 +19,7 @@ from app.chat.production import BotSays, produce
 from app.chat.pulse import Pulse
 from app.chat.registry import Registry
 from app.chat.running import RunningReply
+from app.chat.watching import ReplyObserver
 
 _NEWS_SECONDS = 4.0
 """So long it takes at most until this instance knows that a reply is read at another one."""
@@ -37,6 +38,7 @@ class Beginning:
         shared: SharedLogs,
         registry: Registry,
         pulse: Pulse,
+        observer: ReplyObserver,
     ) -> None:
         """Replies are registered in `registry`, and end when the `pulse` is lost."""
         self._bot = bot
@@ -46,6 +48,7 @@ class Beginning:
         self._shared = shared
         self._registry = registry
         self._pulse = pulse
+        self._observer = observer
 
     async def begin(
         self,
@@ -82,6 +85,7 @@ class Beginning:
             principal=request.principal,
             idempotency=request.idempotency,
             replaces=failed.reply_id if failed else None,
+            origin=request.origin,
             follows=place.follows,
             answers=place.answers,
         )
@@ -91,6 +95,7 @@ class Beginning:
         if unread_seconds and self._bounds.is_shared:
             unread_seconds += _NEWS_SECONDS
         reply = RunningReply(record, self._new_log(), unread_seconds)
+        reply.observer = self._observer
         may_be_late = self._bounds.is_shared and not (is_new and request.idempotency is None)
         bot_says = partial(self._bot.reply, Conversation((*place.history, Message("user", message))))
         self._registry.add(reply)
@@ -106,6 +111,8 @@ class Beginning:
     async def _produce(self, reply: RunningReply, bot_says: BotSays, first: "asyncio.Future[None] | None") -> None:
         if first is not None:
             await asyncio.wait([first])
+        if reply.verdict is None:
+            self._observer.began(reply.record)
         reply.watch(asyncio.get_running_loop(), self._bounds.reply)
         await produce(reply, bot_says, self._bounds.reply, self._store, self._pulse)
 

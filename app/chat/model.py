@@ -84,6 +84,22 @@ class Idempotency:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """What is known of a request besides what it asks for; for the log, and for traces."""
+
+    request_id: str
+    """As in the response."""
+    trace_parent: str | None = None
+    """Its `traceparent` (W3C Trace Context), if it has a valid one."""
+    trace_state: str | None = None
+
+    @property
+    def trace_id(self) -> str | None:
+        """The trace that the request belongs to."""
+        return self.trace_parent.split("-")[1] if self.trace_parent else None
+
+
+@dataclass(frozen=True, slots=True)
 class Beside:
     """Where a new reply goes if it does not go behind the last message."""
 
@@ -117,6 +133,7 @@ class ReplyRequest:
     """Whether the reply keeps running after its last reader has left."""
     cancels_running: bool = False
     """Whether a reply that is running in the conversation is cancelled, instead of refusing the request."""
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +180,10 @@ class ReplyRecord:
     """Position of the message, if it is not at `position`, because there are other replies to it."""
     stored: bool = False
     """Whether the store has the reply, or may have it: from then on it is updated, never inserted."""
+    origin: Origin | None = None
+    """The request that started it. Not stored."""
+    trace_id: str | None = None
+    """The trace that it is in, if it is traced. Not stored."""
 
 
 @dataclass(frozen=True, slots=True)

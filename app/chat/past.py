@@ -28,7 +28,9 @@ class PastReplies:
         self._keys: dict[str, RunningReply] = {}  # by idempotency key
 
     def remember(self, reply: RunningReply) -> None:
-        """Keep a reply that has just ended and has been stored."""
+        """Keep a reply that has just ended and has been stored, if it may be read from memory at all."""
+        if not self._retention_seconds:
+            return
         self._ended[reply.reply_id] = asyncio.get_running_loop().time(), reply
         self._words += len(reply.log)
         if reply.record.idempotency is not None:

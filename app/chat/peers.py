@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from app.chat.errors import ReplyInterrupted, StorageUnavailable
 from app.chat.ports import SharedLogs, Store
 from app.chat.registry import Registry
+from app.chat.watching import Measures
 
 _AT_ONCE = 4
 """So many replies are recovered at the same time. Each needs a connection to the store."""
@@ -17,8 +18,9 @@ _logger = logging.getLogger(__name__)
 class Peers:
     """Acts on the running replies of this instance, and on those of dead ones. `keep_recovering` is its only task."""
 
-    def __init__(self, registry: Registry, store: Store, shared: SharedLogs) -> None:
+    def __init__(self, registry: Registry, store: Store, shared: SharedLogs, measures: Measures) -> None:
         """`registry` has the replies that are generated here."""
+        self._measures = measures
         self._registry = registry
         self._store = store
         self._shared = shared
@@ -28,8 +30,8 @@ class Peers:
     def cancel_all(self, reply_ids: Iterable[str]) -> None:
         """Cancel those of these replies that are generated here: clients have asked other instances to."""
         for reply_id in reply_ids:
-            if (reply := self._registry.with_id(reply_id)) is not None:
-                reply.stop("cancelled")
+            if (reply := self._registry.with_id(reply_id)) is not None and reply.stop("cancelled"):
+                self._measures.cancelled("instance")
 
     def interrupt(self) -> None:
         """End what runs: another instance has taken this one for dead, and told readers that it is interrupted."""

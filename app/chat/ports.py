@@ -156,6 +156,10 @@ class Store(Protocol):
         """A principal's reply and its conversation's id."""
         ...
 
+    async def running(self, principal: Principal, conversation_id: str | None = None) -> Sequence[str]:
+        """A principal's replies that any instance generates: all of them, or those in one conversation."""
+        ...
+
     async def request_cancellation(self, reply_id: str, principal: Principal) -> None:
         """Ask the instance that generates a principal's running reply to cancel it."""
         ...

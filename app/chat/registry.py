@@ -6,13 +6,15 @@ from collections.abc import Iterable
 from app.chat.access import Principal
 from app.chat.errors import ConversationBusy
 from app.chat.running import RunningReply
+from app.chat.watching import Measures
 
 
 class Registry:
     """A set of indexes. The code that starts and ends replies keeps them up to date."""
 
-    def __init__(self) -> None:
-        """Start empty."""
+    def __init__(self, measures: Measures) -> None:
+        """Start empty; `measures` are told how many there are."""
+        self._measures = measures
         self._open: set[RunningReply] = set()
         self._own: set[RunningReply] = set()
         """Those of them that no other instance generates."""
@@ -38,6 +40,7 @@ class Registry:
         self._by_conversation[record.conversation_id] = reply
         if record.idempotency is not None:
             self._by_key[record.idempotency.key] = reply
+        self._measures.replies(len(self._by_id), len(self._open))
 
     def end(self, reply: RunningReply) -> None:
         """Record that its generation has ended; the reply stays open while it has readers."""
@@ -46,11 +49,13 @@ class Registry:
         del self._by_conversation[record.conversation_id]
         if record.idempotency is not None:
             del self._by_key[record.idempotency.key]
+        self._measures.replies(len(self._by_id), len(self._open))
 
     def attach(self, reply: RunningReply) -> None:
         """Add a reader."""
         reply.readers += 1
         self._add(reply)
+        self._measures.replies(len(self._by_id), len(self._open))
         if reply.leaving is not None:
             reply.leaving.cancel()
             reply.leaving = None
@@ -60,6 +65,7 @@ class Registry:
         if reply.readers == 0 and reply.task is None:
             self._open.discard(reply)
             self._own.discard(reply)
+            self._measures.replies(len(self._by_id), len(self._open))
             if not self._own:
                 self._settled.set()
 

@@ -25,6 +25,7 @@ from app.chat.registry import Registry
 from app.chat.remote import RemoteReplies
 from app.chat.running import RunningReply
 from app.chat.unsaved import UnsavedEnds
+from app.chat.watching import UNMEASURED, UNOBSERVED, Attachment, Canceller, Measures, ReplyObserver
 
 _CANCEL_SECONDS = 10.0
 """How long to wait for a cancelled reply: a bot may ignore its cancellation, and the store may be slow."""
@@ -38,23 +39,40 @@ _ATTEMPTS = 3
 class Replies:
     """An async context manager that owns the tasks generating replies."""
 
-    def __init__(
-        self, bot: Bot, bounds: Bounds, store: Store, new_log: Callable[[], ReplyLog], shared: SharedLogs
+    def __init__(  # noqa: PLR0913 - the parts that it puts together
+        self,
+        bot: Bot,
+        bounds: Bounds,
+        store: Store,
+        *,
+        new_log: Callable[[], ReplyLog],
+        shared: SharedLogs,
+        observer: ReplyObserver = UNOBSERVED,
+        measures: Measures = UNMEASURED,
     ) -> None:
         """`new_log` creates the log of one reply; `shared` has those of other instances."""
         self.accepting = False
         self._bounds = bounds
         self._store = store
-        self._registry = Registry()
+        self._observer = observer
+        self.measures = measures
+        self._registry = Registry(measures)
         self._past = PastReplies(store, new_log, bounds.retention_seconds)
         self._earlier = EarlierReplies(self._registry, self._past, store)
         self._shared = shared
         self._pulse = Pulse(bounds.lease_seconds)
         self._beginning = Beginning(
-            bot, bounds, store, new_log=new_log, shared=shared, registry=self._registry, pulse=self._pulse
+            bot,
+            bounds,
+            store,
+            new_log=new_log,
+            shared=shared,
+            registry=self._registry,
+            pulse=self._pulse,
+            observer=observer,
         )
         self._remote = RemoteReplies(store, bounds.save_every_seconds, shared)
-        self.peers = Peers(self._registry, store, shared)
+        self.peers = Peers(self._registry, store, shared, measures)
         self._unsaved = UnsavedEnds(store)
         self._tasks: asyncio.TaskGroup
         self._helpers: list[asyncio.Task[None]]
@@ -109,18 +127,26 @@ class Replies:
                     if not request.cancels_running:
                         raise
                     with suppress(ReplyNotFound):
-                        await self.cancel(busy.reply_id, request.principal)
+                        await self.cancel(busy.reply_id, request.principal, by="message")
             return await self._start(request, key, meter)
 
-    async def open(self, reply_id: str, principal: Principal, after: int = 0) -> RunningReply:
+    async def open(
+        self, reply_id: str, principal: Principal, after: int = 0, by: Attachment | None = None
+    ) -> RunningReply:
         """Attach to a principal's reply, live or stored, after its first `after` words. The caller must call `leave`.
 
+        `by` is how the reply was found; by default, the caller has read some of it and resumes.
         One that another instance generates is followed as that saves it. Raises `ReplyNotFound`, `CursorAhead`,
         `CursorExpired`, `TooManyStreams` and `StorageUnavailable`.
         """
-        if self._find(reply_id, principal) is None and len(self._registry) >= self._bounds.open_streams:
+        is_here = self._find(reply_id, principal) is not None
+        if not is_here and len(self._registry) >= self._bounds.open_streams:
             raise TooManyStreams
         reply = await self.look(reply_id, principal, after)
+        if by is not None:
+            self.measures.attached(by)
+        else:
+            self.measures.resumed("instance" if reply.is_remote else "memory" if is_here else "storage")
         if reply.is_remote and reply.log.end is None:
             reply = self._remote.follow(reply, self._tasks, self._registry.discard_if_over)
         return self._attach(reply)
@@ -139,7 +165,7 @@ class Replies:
         reply = self._find(reply_id, principal)
         return await self._past.snapshot(reply_id, principal) if reply is None else reply.snapshot()
 
-    async def cancel(self, reply_id: str, principal: Principal) -> None:
+    async def cancel(self, reply_id: str, principal: Principal, by: Canceller = "client") -> None:
         """Stop a principal's reply and wait for its end; does nothing if it has ended.
 
         Raises `ReplyNotFound`, `StorageUnavailable`, and `ReplyElsewhere` if the instance that generates it does not
@@ -147,7 +173,7 @@ class Replies:
         """
         reply = self._find(reply_id, principal) or await self._past.read_back(reply_id, principal)
         if not reply.is_remote:
-            await self._cancelled(reply)
+            await self._cancelled(reply, by)
         elif reply.log.end is None:
             await self._remote.cancel(reply_id, principal, _CANCEL_ELSEWHERE_SECONDS)
 
@@ -157,6 +183,7 @@ class Replies:
         Raises `ConversationNotFound` and `StorageUnavailable`.
         """
         await self._silence(conversation_id, principal)
+        await self._silence_elsewhere(principal, conversation_id)
         for reply_id in await self._store.delete(conversation_id, principal):
             self._shared.ask_to_cancel(reply_id)
         await self._silence(conversation_id, principal)  # another reply may have started meanwhile
@@ -168,7 +195,8 @@ class Replies:
         Raises `StorageUnavailable`; some may have been deleted then.
         """
         theirs = [reply for reply in self._registry.running if reply.record.principal == principal]
-        await asyncio.gather(*map(self._cancelled, theirs))
+        await asyncio.gather(*(self._cancelled(reply, "deletion") for reply in theirs))
+        await self._silence_elsewhere(principal)
         while True:
             deleted, running = await self._store.delete_some(principal)
             if not deleted:
@@ -210,7 +238,7 @@ class Replies:
     async def _start(self, request: ReplyRequest, key: str | None, meter: Meter | None) -> RunningReply:
         earlier = await self._earlier.find(request, key) if key else None
         if earlier is not None and not earlier.has_failed:
-            return await self.open(earlier.reply_id, request.principal)
+            return await self.open(earlier.reply_id, request.principal, by="key")
         if meter is not None:
             await meter.allow()
         if not self.accepting:
@@ -240,12 +268,25 @@ class Replies:
 
     async def _silence(self, conversation_id: str, principal: Principal) -> None:
         if (reply := self._registry.running_in(conversation_id, principal)) is not None:
-            await self._cancelled(reply)
+            await self._cancelled(reply, "deletion")
 
-    @staticmethod
-    async def _cancelled(reply: RunningReply) -> None:
+    async def _silence_elsewhere(self, principal: Principal, conversation_id: str | None = None) -> None:
+        """Stop what other instances generate, which would tell of it for a moment after it has been deleted here.
+
+        One that does not stop in time, because it is dead perhaps, finds later that there is nothing to store it in.
+        """
+
+        async def stop(reply_id: str) -> None:
+            with suppress(ReplyNotFound, ReplyElsewhere):
+                await self.cancel(reply_id, principal)
+
+        if self._bounds.is_shared:
+            await asyncio.gather(*map(stop, await self._store.running(principal, conversation_id)))
+
+    async def _cancelled(self, reply: RunningReply, by: Canceller) -> None:
         if reply.task is not None:
-            reply.stop("cancelled")
+            if reply.stop("cancelled"):
+                self.measures.cancelled(by)
             await asyncio.wait([reply.task], timeout=_CANCEL_SECONDS)
 
     def _ended(self, reply: RunningReply) -> None:
@@ -260,6 +301,17 @@ class Replies:
             self._unsaved.keep(reply)
         reply.task = None
         self._registry.discard_if_over(reply)
+        self._observe_end(reply)
+
+    def _observe_end(self, reply: RunningReply) -> None:
+        if (end := reply.log.end) is None:
+            return
+        ending = reply.ending(end)
+        if isinstance(ending.error, ReplyElsewhere):
+            return  # another instance was faster, and nobody has seen this one
+        if ending.outcome == "abandoned":
+            self.measures.cancelled("leaving")
+        self._observer.ended(reply.record, ending)
 
     async def _keep_saving(self) -> None:
         """Periodically save the progress of running replies, retry failed saves, and drop old replies from memory."""

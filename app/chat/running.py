@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from time import perf_counter
 from typing import Literal
 
 from app.chat.bounds import ReplyBounds
@@ -14,8 +15,9 @@ from app.chat.errors import (
     ReplyInterrupted,
     StorageUnavailable,
 )
-from app.chat.model import Done, Failed, ReplyRecord, ReplyState, Snapshot
+from app.chat.model import Done, End, Failed, ReplyRecord, ReplyState, Snapshot
 from app.chat.ports import ReplyLog, Store
+from app.chat.watching import Ending, ReplyObserver, outcome_of
 
 STOPPED = {"cancelled", "abandoned"}
 
@@ -30,6 +32,8 @@ class RunningReply:
         "_held",
         "_saved_words",
         "acknowledged",
+        "began_at",
+        "first_word_at",
         "heard_at",
         "is_pumping",
         "is_refused",
@@ -37,6 +41,7 @@ class RunningReply:
         "is_suspended",
         "leaving",
         "log",
+        "observer",
         "readers",
         "record",
         "stored",
@@ -54,6 +59,9 @@ class RunningReply:
         self.readers = 0
         self.acknowledged = False  # the store has the message
         self.stored = False  # the store also has the end of the reply
+        self.began_at = perf_counter()
+        self.first_word_at = 0.0
+        self.observer: ReplyObserver | None = None
         self.heard_at = 0.0
         self.task: asyncio.Task[None] | None = None
         self.watchdog: asyncio.TimerHandle | None = None
@@ -99,12 +107,14 @@ class RunningReply:
                 text = self.log.text()
                 return Snapshot(*common, state, text, len(self.log), usage=record.usage, error=end.error)
 
-    def stop(self, verdict: Verdict) -> None:
-        """End the reply now and cancel the bot. Does nothing if it has ended or is being stopped."""
-        if self.verdict is None and self.log.end is None:
-            self.verdict = verdict
-            if self.is_pumping and self.task is not None:
-                self.task.cancel()
+    def stop(self, verdict: Verdict) -> bool:
+        """End the reply now and cancel the bot. Does nothing if it has ended or is being stopped; returns whether."""
+        if self.verdict is not None or self.log.end is not None:
+            return False
+        self.verdict = verdict
+        if self.is_pumping and self.task is not None:
+            self.task.cancel()
+        return True
 
     def wait_for_reader(self, loop: asyncio.AbstractEventLoop) -> None:
         """Nobody reads it: stop it unless somebody does in time."""
@@ -184,14 +194,29 @@ class RunningReply:
     def emit(self, words: Sequence[str]) -> None:
         """Add words that the bot has generated."""
         if self.acknowledged and not self.is_suspended:
+            if not self.first_word_at:
+                self._note_first_word()
             self.log.append(words)
         else:
             self._held += words
 
     def _release(self) -> None:
         if self.log.end is None:
+            if self._held and not self.first_word_at:
+                self._note_first_word()
             self.log.append(self._held)  # also if there are none: readers wait for the acknowledgement as well
             self._held = []
+
+    def _note_first_word(self) -> None:
+        self.first_word_at = perf_counter()
+        if self.observer is not None:
+            self.observer.first_word(self.record, self.first_word_at - self.began_at)
+
+    def ending(self, end: End) -> Ending:
+        """How it has ended, for observers."""
+        outcome, error = outcome_of(end)
+        first = self.first_word_at - self.began_at if self.first_word_at else None
+        return Ending(outcome, error, len(self.log), perf_counter() - self.began_at, first)
 
     def text(self) -> str:
         """The whole text so far."""

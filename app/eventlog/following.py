@@ -16,7 +16,7 @@ from redis.exceptions import ResponseError
 from app.chat.model import Done, End
 from app.chat.ports import ReplyLog
 from app.eventlog.entries import Ended, Words, load, words_id
-from app.eventlog.server import TROUBLE, WRONG_TYPE, Availability, notice_cancellation
+from app.eventlog.server import TROUBLE, WRONG_TYPE, Availability
 from app.eventlog.shipping import Entry, Shipper
 
 BLOCK_SECONDS = 2.0
@@ -86,7 +86,6 @@ class Follower:
                 if not isinstance(error, TROUBLE):
                     _logger.error("following replies failed: %s", type(error).__qualname__)  # noqa: TRY400
                 await asyncio.sleep(_RETRY_SECONDS)
-            notice_cancellation()
 
     def _wanted(self) -> dict[str, str]:
         """The streams to read, each with the id of the last entry that is known."""

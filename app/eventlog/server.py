@@ -17,6 +17,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, AuthorizationError, RedisError, ResponseError
 
 from app.chat.errors import Misconfigured
+from app.chat.watching import UNMEASURED, Measures
 
 SETTING = "CHAT_VALKEY_URL"
 
@@ -82,6 +83,7 @@ class _Cancellable(AbstractConnection):
 
     The client library uses `asyncio.wait_for`, which before Python 3.12 returns normally if it is cancelled when what
     it waits for is done. A task that is cancelled then would go on, and whoever waits for its end would wait for ever.
+    (https://github.com/python/cpython/issues/86296)
     """
 
     async def send_packed_command(self, command: Any, check_health: bool = True) -> None:  # noqa: ANN401, FBT001, FBT002 - the library's
@@ -170,25 +172,14 @@ async def _cluster(client: Redis) -> dict[str, Any]:
         return {}  # a user without the right to ask
 
 
-def notice_cancellation() -> None:
-    """To be called after an exchange, in a task that is only cancelled to end it.
-
-    The client library sends with `asyncio.wait_for`. Before Python 3.12, that swallows a cancellation that comes just
-    as the sending is done (https://github.com/python/cpython/issues/86296).
-
-    Raises `asyncio.CancelledError` if the task has been cancelled.
-    """
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
-
-
 class Availability:
     """Whether the server does what it is for; logs when that changes."""
 
-    def __init__(self, server: ValkeyServer) -> None:
+    def __init__(self, server: ValkeyServer, measures: Measures = UNMEASURED) -> None:
         """It is expected to."""
+        self._measures = measures
         self.is_up = True
+        measures.log_is_up(is_up=True)
         self._refuses_writes = False
         self._server = server
 
@@ -201,6 +192,7 @@ class Availability:
             self._refuses_writes = self._refuses_writes or isinstance(error, Refused)
             if self.is_up:
                 self.is_up = False
+                self._measures.log_is_up(is_up=False)
                 # The kind only: a server's message may repeat what it was sent.
                 kind = str(error) if isinstance(error, Refused) else type(error).__name__
                 _logger.error("%s cannot be used: %s", self._server.shown, kind)  # noqa: TRY400
@@ -209,6 +201,7 @@ class Availability:
             self._refuses_writes = False
         if not self.is_up and not self._refuses_writes:  # a server that is full can still be read
             self.is_up = True
+            self._measures.log_is_up(is_up=True)
             _logger.info("%s can be used again", self._server.shown)
 
 

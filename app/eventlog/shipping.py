@@ -11,12 +11,14 @@ import logging
 from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
+from time import perf_counter
 
 from redis.asyncio import Redis
 
 from app.chat.ports import ReplyLog
+from app.chat.watching import UNMEASURED, Measures
 from app.eventlog.entries import END, END_ID, WORDS, dump_end, dump_words, words_id
-from app.eventlog.server import TROUBLE, WRONG_TYPE, Availability, Refused, notice_cancellation
+from app.eventlog.server import TROUBLE, WRONG_TYPE, Availability, Refused
 
 _INTERVAL_SECONDS = 0.025
 _RETRY_SECONDS = 0.5
@@ -133,8 +135,11 @@ class _Share:
 class Shipper:
     """Owns no task: `keep_shipping` is one."""
 
-    def __init__(self, client: Redis, adder: Adder, availability: Availability) -> None:
+    def __init__(
+        self, client: Redis, adder: Adder, availability: Availability, measures: Measures = UNMEASURED
+    ) -> None:
         """`adder` adds through `client`."""
+        self._measures = measures
         self.news = asyncio.Event()
         self.dirty: deque[_Share] = deque()
         self._messages: list[Entry] = []
@@ -164,7 +169,6 @@ class Shipper:
                 if not isinstance(error, TROUBLE):
                     _logger.error("sharing replies failed: %s", type(error).__qualname__)  # noqa: TRY400
                 await self._pause()
-            notice_cancellation()
 
     async def finish(self) -> None:
         """Ship what is left, if the server is there."""
@@ -206,6 +210,7 @@ class Shipper:
                 entries.append(entry)
                 changes.append((share, position))
                 size += len(entry[3])
+        began_at = perf_counter()
         try:
             with self._availability.watched(writes=True):
                 lost = await self._adder.add(entries)
@@ -213,6 +218,8 @@ class Shipper:
             for share in taken:  # whether the server has them or not: if so, it refuses them the next time
                 share.mark()
             raise
+        finally:
+            self._measures.logged("append", perf_counter() - began_at)
         for index, change in enumerate(changes):
             if change is not None:
                 self._note(*change, is_lost=index in lost)

@@ -3,15 +3,17 @@
 import asyncio
 from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
+from time import perf_counter
 from types import TracebackType
 from typing import Any, Self
 
 from app.chat.errors import ReplyInterrupted
 from app.chat.model import Failed
 from app.chat.ports import ReplyLog
+from app.chat.watching import UNMEASURED, Measures
 from app.eventlog.entries import END, END_ID, FENCE, FENCE_ID, Words, dump_end, load
 from app.eventlog.following import BLOCK_SECONDS, Follower
-from app.eventlog.server import TROUBLE, Availability, ValkeyServer, check, notice_cancellation
+from app.eventlog.server import TROUBLE, Availability, ValkeyServer, check
 from app.eventlog.shipping import ENDED_SECONDS, Adder, Entry, Shipper
 
 _SLACK_SECONDS = 2.0
@@ -20,15 +22,16 @@ _SLACK_SECONDS = 2.0
 class ValkeyLogs:
     """Connections and tasks of this instance. An async context manager."""
 
-    def __init__(self, server: ValkeyServer, prefix: str) -> None:
+    def __init__(self, server: ValkeyServer, prefix: str, measures: Measures = UNMEASURED) -> None:
         """All keys begin with `prefix`."""
+        self._measures = measures
         self._server = server
         self._prefix = prefix
         self._client = server.client()
         self._reader = server.client(BLOCK_SECONDS + _SLACK_SECONDS)
         self._adder = Adder(self._client, prefix)
-        availability = Availability(server)
-        self._shipper = Shipper(self._client, self._adder, availability)
+        availability = Availability(server, measures)
+        self._shipper = Shipper(self._client, self._adder, availability, measures)
         self.on_cancel: Callable[[Iterable[str]], None] = lambda _: None
         self._follower = Follower(self._reader, prefix, self._shipper, availability)
         self._exits = AsyncExitStack()
@@ -80,12 +83,14 @@ class ValkeyLogs:
 
     async def fence(self, reply_id: str) -> list[str]:
         """Let nobody add words to a dead instance's reply any more. Returns those that are there, or none."""
+        began_at = perf_counter()
         try:
             await self._adder.add([_last(reply_id, FENCE_ID, FENCE, "")])
             entries: Any = await self._client.xrange(self._prefix + reply_id)
         except TROUBLE:
             return []
-        notice_cancellation()
+        finally:
+            self._measures.logged("recover", perf_counter() - began_at)
         words: list[str] = []
         for entry_id, fields in entries:
             content = load(entry_id, fields)

@@ -22,6 +22,16 @@ def require_acceptable(scope: Scope, media_type: str) -> None:
         raise RequestError(_REFUSALS[media_type])
 
 
+def prefers(scope: Scope, media_type: str, default: str) -> bool:
+    """Whether the client names the media type, and likes it at least as much as the default."""
+    accept = b",".join([value for name, value in scope["headers"] if name == b"accept"]).decode("latin-1")
+    qualities: dict[str, float] = {}
+    for part in accept.split(","):
+        name, quality = _media_range(part)
+        qualities[name] = max(quality, qualities.get(name, 0.0))
+    return 0 < qualities.get(media_type, 0.0) >= qualities.get(default, 0.0)
+
+
 @lru_cache(maxsize=256)
 def _accepts(header: bytes, media_type: str) -> bool:
     accept = header.decode("latin-1")

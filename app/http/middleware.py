@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.access.origins import SECURITY, Headers, Origins
 from app.chat.errors import ChatError
 from app.chat.ids import new_id
+from app.chat.model import Origin
 from app.http.problems import Problems, RequestError
 
 _Log = structlog.typing.FilteringBoundLogger
@@ -51,7 +52,7 @@ class EveryRequest:
             await self._app(scope, receive, send)
             return
         started_at = time.perf_counter()
-        request_id = new_id(time.time_ns() // 1_000_000)
+        request_id = scope["chat.request_id"] = new_id(time.time_ns() // 1_000_000)
         status = 0
 
         async def send_with_id(message: Message) -> None:
@@ -105,6 +106,15 @@ class EveryRequest:
         if isinstance(error, RequestValidationError):  # from a route added later; its text would repeat the input
             return RequestError("invalid-body")
         return error
+
+
+def origin_of(scope: Scope) -> Origin:
+    """Where a request comes from, that has passed through `EveryRequest`."""
+    found = {name: value for name, value in scope["headers"] if name in {b"traceparent", b"tracestate"}}
+    parent = found.get(b"traceparent")
+    if parent is None or not _TRACEPARENT.fullmatch(parent):
+        return Origin(scope["chat.request_id"])
+    return Origin(scope["chat.request_id"], parent.decode(), found.get(b"tracestate", b"").decode("latin-1") or None)
 
 
 def _trace(headers: Headers) -> Mapping[str, str]:

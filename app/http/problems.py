@@ -12,11 +12,13 @@ from starlette.responses import Response
 from app.access.errors import CredentialsMissing
 from app.chat.errors import AccessEnded, ChatError, ConversationBusy, MessageRefused
 from app.chat.model import Snapshot
+from app.chat.watching import UNMEASURED, Measures
 from generated.models import FieldError, Problem, Usage
 
 INTERNAL = "internal"
 
 _UNAUTHORIZED = 401
+_PREFIX = "urn:problem:"
 
 
 class RequestError(Exception):
@@ -35,7 +37,12 @@ class RequestError(Exception):
 class Problems:
     """The problems of the contract, by code."""
 
-    def __init__(self, problems: Mapping[str, Mapping[str, Any]], reply_location: Callable[[str], str]) -> None:
+    def __init__(
+        self,
+        problems: Mapping[str, Mapping[str, Any]],
+        reply_location: Callable[[str], str],
+        measures: Measures = UNMEASURED,
+    ) -> None:
         """Validate the problems with the generated model, and check that every domain error has one.
 
         `reply_location` returns a reply's URL, relative to an operation that starts replies.
@@ -43,6 +50,7 @@ class Problems:
         Raises `LookupError` naming the codes that are missing from the contract.
         """
         self._reply_location = reply_location
+        self._measures = measures
         self._problems = {code: Problem.model_validate(problem) for code, problem in problems.items()}
         if missing := {INTERNAL, *_codes(ChatError)} - self._problems.keys():
             msg = f"openapi.yaml has no example of these problems: {', '.join(sorted(missing))}"
@@ -77,6 +85,7 @@ class Problems:
     def response(self, error: Exception, reply: Snapshot | None = None) -> Response:
         """The response for an error; if `reply` is given, for the error that ended it."""
         problem = self.of(error) if reply is None else self.of_reply(error, reply)
+        self._measures.refused(problem.type.removeprefix(_PREFIX))
         headers = {"Cache-Control": "no-store"}
         if problem.status == _UNAUTHORIZED:
             # RFC 6750, section 3.1: no error code for a request without credentials.

@@ -20,6 +20,7 @@ from app.chat.errors import AccessEnded
 from app.chat.model import End, Failed
 from app.chat.replies import Replies
 from app.chat.running import RunningReply
+from app.chat.watching import ReaderKind
 from app.http.immediate import offered
 from app.http.joining import Joining
 
@@ -43,6 +44,7 @@ class Reading:
     reply: RunningReply
     grant: Grant
     after: int = 0
+    kind: ReaderKind = "stream"
 
     def leave(self) -> None:
         """Release the reader."""
@@ -62,10 +64,13 @@ class Reader:
         "_held",
         "_immediate",
         "_joining",
+        "_kind",
         "_log",
         "_loop",
+        "_measures",
         "_patience_seconds",
         "_receive",
+        "_sent_at",
         "_timer",
         "_waiter",
         "_watch",
@@ -88,6 +93,9 @@ class Reader:
         """
         self._immediate = offered(scope)
         self._log = reading.reply.log
+        self._measures = reading.replies.measures
+        self._kind = reading.kind
+        self._sent_at = 0.0
         self._grant = reading.grant
         self._after = reading.after
         self._receive = receive
@@ -106,6 +114,7 @@ class Reader:
 
     async def __aenter__(self) -> Self:
         """Start listening."""
+        self._measures.reader_came(self._kind)
         self._log.listen(self._wake)
         self._grant.listen(self._wake)
         if self._immediate is not None:
@@ -118,6 +127,7 @@ class Reader:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stop listening, and cancel the timer and the task."""
+        self._measures.reader_left(self._kind)
         self._log.unlisten(self._wake)
         self._grant.unlisten(self._wake)
         if self._timer is not None:
@@ -152,6 +162,10 @@ class Reader:
     def write_as(self, frame: Frame) -> None:
         """From now on, `read` writes words as they are added if the server can; it returns what has to be sent."""
         self._frame = frame
+
+    def note_sent(self) -> None:
+        """Words were sent."""
+        self._note_sent(self._loop.time())
 
     async def read(self) -> tuple[Sequence[str], End | None]:
         """Everything available after the cursor; waits until there is something.
@@ -218,6 +232,7 @@ class Reader:
             return False
         self._after += len(words)
         self._written_at = now
+        self._note_sent(now)
         self._deadline = now + self._patience_seconds
         return True
 
@@ -230,6 +245,11 @@ class Reader:
         self._held = None
         self._written_at = -inf  # a timer may fire a moment too early
         self._wake()
+
+    def _note_sent(self, now: float) -> None:
+        if self._sent_at:
+            self._measures.sent(now - self._sent_at)
+        self._sent_at = now
 
     def _time_is_up(self) -> None:
         """Often the deadline has moved: the timer is rescheduled only when it fires, so that a word needs none."""

@@ -177,9 +177,13 @@ class EventStream(Response):
                 await send({"type": "http.response.body"})
                 return
             if end is not None:
+                if words:
+                    reader.note_sent()
                 frame += end_frame(self._reading.reply, end, self._problems)
                 await send({"type": "http.response.body", "body": frame})
                 return
             await send({"type": "http.response.body", "body": frame or PING, "more_body": True})
+            if words:
+                reader.note_sent()
             reader.wait_for(heartbeat_seconds)
             words, end = await reader.read()

@@ -16,9 +16,11 @@ from app.access.limits import Limits
 from app.chat.access import Principal
 from app.chat.model import Beside, Idempotency, ReplyRequest
 from app.chat.replies import Replies
+from app.chat.watching import ReaderKind
 from app.http.accept import EVENT_STREAM, JSON, require_acceptable
 from app.http.body import BodyReader
 from app.http.finished import FinishedReply
+from app.http.middleware import origin_of
 from app.http.parameters import idempotency_key, last_event_id
 from app.http.problems import Problems
 from app.http.reader import Reading
@@ -58,9 +60,11 @@ class ChatRouter:
         require_acceptable(request.scope, JSON)
         key = idempotency_key(request.scope)
         body = await self.bodies.read(request, self.model, _what_is_wrong)
-        return FinishedReply(await self._started(request, key, body), self.problems, self.reply_location)
+        return FinishedReply(await self._started(request, key, body, "json"), self.problems, self.reply_location)
 
-    async def _started(self, request: Request, key: str | None, body: ChatRequest) -> Reading:
+    async def _started(
+        self, request: Request, key: str | None, body: ChatRequest, kind: ReaderKind = "stream"
+    ) -> Reading:
         admission = admission_of(request.scope)
         message = "" if body.user_message is MISSING else body.user_message
         beside = _beside(body)
@@ -72,9 +76,10 @@ class ChatRouter:
             idempotency=_idempotency(key, admission.principal, message, beside) if key else None,
             continues_unread=body.on_disconnect == "continue",
             cancels_running=body.on_busy == "cancel",
+            origin=origin_of(request.scope),
         )
         reply = await self.replies.start(wanted, self.limits.meter(admission.client, admission.refusal))
-        return Reading(self.replies, reply, admission.grant)
+        return Reading(self.replies, reply, admission.grant, kind=kind)
 
 
 def request_model(characters: int) -> type[ChatRequest]:

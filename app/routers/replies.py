@@ -13,6 +13,7 @@ from app.chat.errors import ReplyNotFound
 from app.chat.model import Feedback
 from app.chat.ports import Store
 from app.chat.replies import Replies
+from app.chat.watching import Attachment
 from app.http.accept import EVENT_STREAM, JSON, require_acceptable
 from app.http.body import BodyReader
 from app.http.parameters import Cursor, last_event_id, path_id
@@ -45,14 +46,16 @@ class RepliesRouter:
         """Replay the reply's events, then continue live."""
         require_acceptable(request.scope, EVENT_STREAM)
         reply_id = _reply_id(request)
-        cursor = last_event_id(request.scope, in_query=True) or Cursor(reply_id, 0)
+        given = last_event_id(request.scope, in_query=True)
+        cursor = given or Cursor(reply_id, 0)
         if cursor.reply_id != reply_id:
             raise RequestError("cursor-of-another-reply")
         grant = admission_of(request.scope).grant
         if request.method == "HEAD":  # not a reader, which would keep the reply running
             reply = await self.replies.look(reply_id, grant.principal, cursor.words)
             return EventStream.head(request.scope["route"].status_code, reply, self.problems, self.stream_location)
-        running = await self.replies.open(reply_id, grant.principal, cursor.words)
+        by: Attachment | None = None if given else "address"
+        running = await self.replies.open(reply_id, grant.principal, cursor.words, by)
         reading = Reading(self.replies, running, grant, cursor.words)
         return EventStream(reading, self.problems, self.pacing, self.stream_location)
 

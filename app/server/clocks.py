@@ -13,6 +13,8 @@ class Patience:
     """How long the head of a request may take, and the rest of a body that is no longer needed."""
     stalled: float
     """How long a client may read no byte of its response."""
+    cut: Callable[[], None] = lambda: None
+    """Called when a client is disconnected because of that."""
 
 
 class Deadline:
@@ -46,13 +48,13 @@ class Deadline:
 class StallWatch:
     """A timer for a client that reads nothing of what was written to it."""
 
-    __slots__ = ("_loop", "_seconds", "_timer", "_transport", "_untaken")
+    __slots__ = ("_loop", "_patience", "_timer", "_transport", "_untaken")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport, seconds: float) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport, patience: Patience) -> None:
         """Start inactive."""
         self._loop = loop
         self._transport = transport
-        self._seconds = seconds
+        self._patience = patience
         self._untaken = 0
         self._timer: asyncio.TimerHandle | None = None
 
@@ -61,7 +63,7 @@ class StallWatch:
         self.cancel()
         self._untaken = self._transport.get_write_buffer_size()
         if self._untaken:
-            self._timer = self._loop.call_later(self._seconds, self._look_again)
+            self._timer = self._loop.call_later(self._patience.stalled, self._look_again)
 
     def cancel(self) -> None:
         """Stop watching: the client reads."""
@@ -73,5 +75,6 @@ class StallWatch:
         """A client may be slow, but one that has read nothing since the last look is disconnected."""
         if self._transport.get_write_buffer_size() >= self._untaken:
             self._transport.abort()
+            self._patience.cut()
         else:
             self.look()

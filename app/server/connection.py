@@ -59,7 +59,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self.flow = Flow(transport)
         self.pipeline = []  # type: ignore[assignment]  # a deque takes 700 bytes more, and nearly all stay empty
         self.parser = new_parser(self)
-        self._stall = StallWatch(self.loop, transport, self.patience.stalled)
+        self._stall = StallWatch(self.loop, transport, self.patience)
         self._deadline = Deadline(self.loop, self.patience.head)
         self._deadline.set(transport.abort)
 

@@ -5,6 +5,7 @@ import os
 import socket
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from ipaddress import ip_address
 
 from app.chat.errors import CannotStart
@@ -20,6 +21,18 @@ _NO_SOCKET = (
     "LISTEN_FDS: the service manager passed something else than a TCP socket. Next: set ListenStream to a port, or to "
     "ADDRESS:PORT, in the socket unit"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The settings that name an address and a port."""
+
+    host: str
+    port: str
+
+
+SERVICE = Named("CHAT_HOST", "CHAT_PORT")
+METRICS = Named("CHAT_METRICS_HOST", "CHAT_METRICS_PORT")
 
 
 class CannotListen(CannotStart):
@@ -49,14 +62,14 @@ def inherited() -> list[socket.socket]:
     return sockets
 
 
-def bound(host: str, port: int) -> list[socket.socket]:
+def bound(host: str, port: int, named: Named = SERVICE) -> list[socket.socket]:
     """Sockets on all addresses of a host, bound but not yet listening. Port 0 takes one that is free, for all of them.
 
     `::` is for IPv4, too. Raises `CannotListen`.
     """
     sockets: list[socket.socket] = []
     failure: OSError | None = None
-    for family, address in _addresses(host, port):
+    for family, address in _addresses(host, port, named):
         try:
             made = _bound(family, address, port or (sockets[0].getsockname()[1] if sockets else 0))
         except OSError as error:
@@ -68,17 +81,17 @@ def bound(host: str, port: int) -> list[socket.socket]:
     if failure is not None and (not sockets or failure.errno != errno.EADDRNOTAVAIL):
         for made in sockets:
             made.close()
-        raise cannot_listen(failure, host, port) from None
+        raise cannot_listen(failure, host, port, named) from None
     return sockets
 
 
-def listen(sockets: Sequence[socket.socket], host: str) -> None:
+def listen(sockets: Sequence[socket.socket], host: str, named: Named = SERVICE) -> None:
     """Let clients connect. Raises `CannotListen`: another program may have been faster."""
     for made in sockets:
         try:
             made.listen(_BACKLOG)
         except OSError as error:
-            raise cannot_listen(error, host, made.getsockname()[1]) from None
+            raise cannot_listen(error, host, made.getsockname()[1], named) from None
 
 
 def is_public(sockets: Sequence[socket.socket]) -> bool:
@@ -92,29 +105,32 @@ def url(sockets: Sequence[socket.socket], host: str) -> str:
     return f"http://{f'[{name}]' if ':' in name else name}:{sockets[0].getsockname()[1]}/"
 
 
-def cannot_listen(error: OSError, host: str, port: int) -> CannotListen:
+def cannot_listen(error: OSError, host: str, port: int, named: Named = SERVICE) -> CannotListen:
     """Says what is wrong and what to do."""
     place = f"{f'[{host}]' if ':' in host else host}:{port}"
     match error.errno:
         case errno.EADDRINUSE:
-            text = f"CHAT_PORT: {place} is in use by another program. Next: stop that, or set CHAT_PORT to another port"
+            what = f"{named.port}: {place} is in use by another program"
+            text = f"{what}. Next: stop that, or set {named.port} to another port"
         case errno.EACCES | errno.EPERM if port < _FIRST_FREE_PORT:
-            text = f"CHAT_PORT: this user may not listen on {place}. Next: set CHAT_PORT to 1024 or more"
+            text = f"{named.port}: this user may not listen on {place}. Next: set {named.port} to 1024 or more"
         case errno.EADDRNOTAVAIL:
-            text = f"CHAT_HOST: {host} is not an address of this machine. Next: set an address that it has, or 0.0.0.0"
+            what = f"{named.host}: {host} is not an address of this machine"
+            text = f"{what}. Next: set an address that it has, or 0.0.0.0"
         case errno.EAFNOSUPPORT:
-            text = f"CHAT_HOST: this machine has no addresses of the kind of {host}. Next: set 0.0.0.0"
+            text = f"{named.host}: this machine has no addresses of the kind of {host}. Next: set 0.0.0.0"
         case _:
             reason = error.strerror or type(error).__name__
-            text = f"CHAT_HOST, CHAT_PORT: {place} cannot be listened on: {reason}. Next: set others"
+            text = f"{named.host}, {named.port}: {place} cannot be listened on: {reason}. Next: set others"
     return CannotListen(text)
 
 
-def _addresses(host: str, port: int) -> list[tuple[socket.AddressFamily, str]]:
+def _addresses(host: str, port: int, named: Named) -> list[tuple[socket.AddressFamily, str]]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, ValueError):  # a name that is too long is a `UnicodeError`
-        text = f"CHAT_HOST: the host {host!r} is not known. Next: set an address of this machine, or 0.0.0.0 for all"
+        what = f"{named.host}: the host {host!r} is not known"
+        text = f"{what}. Next: set an address of this machine, or 0.0.0.0 for all"
         raise CannotListen(text) from None
     # An address with a zone, such as fe80::1%eth0, keeps it only in the form of `getnameinfo`.
     numeric = socket.NI_NUMERICHOST | socket.NI_NUMERICSERV

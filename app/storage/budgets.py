@@ -44,7 +44,8 @@ def _spend(connection: Connection, charge: Charge, now_ms: int, window_ms: int) 
     upsert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     new = upsert(word_budgets).values(client=charge.client, words=charge.words, ends_ms=now_ms + window_ms)
     old = word_budgets.c
-    is_over = or_(old.ends_ms <= now_ms, old.ends_ms > now_ms + window_ms, literal(charge.begins_anew))
+    # An end that is far away is one from before a clock was set back. The clocks of instances may be apart a bit.
+    is_over = or_(old.ends_ms <= now_ms, old.ends_ms > now_ms + 2 * window_ms, literal(charge.begins_anew))
     statement = new.on_conflict_do_update(
         index_elements=["client"],
         set_={

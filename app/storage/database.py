@@ -16,6 +16,7 @@ from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from app.chat.watching import UNMEASURED, Measures
 from app.storage.address import Address, PostgresServers, SqliteFile
 from app.storage.budgets import SqlBudgetStore
 from app.storage.failures import file_trouble, spoils_session
@@ -48,7 +49,13 @@ _CONNECTIONS = 5
 class Database:
     """A database in use. An async context manager: entering it migrates, and seals what a crash has left behind."""
 
-    def __init__(self, address: Address, patience_seconds: float, lease_seconds: float = LEASE_SECONDS) -> None:
+    def __init__(
+        self,
+        address: Address,
+        patience_seconds: float,
+        lease_seconds: float = LEASE_SECONDS,
+        measures: Measures = UNMEASURED,
+    ) -> None:
         """No connection is made before it is entered; whatever is done with it may take `patience_seconds`.
 
         Where several instances share it, one that gives no sign of life for `lease_seconds` is dead.
@@ -56,17 +63,18 @@ class Database:
         self.generated: Generated = _Nothing()
         """What other instances may end here."""
         self._address = address
+        self._measures = measures
         self._lease_seconds = lease_seconds
         self._patience_seconds = patience_seconds
         self._connector = Connector(address, patience_seconds) if isinstance(address, PostgresServers) else None
         self._engine = create_engine(address, patience_seconds, self._connector)
         self._transactions = transactions_on(self._engine, patience_seconds)
-        self._writer = GroupWriter(self._transactions)
+        self._writer = GroupWriter(self._transactions, measures)
         self._owner = Owner()
         self._writability = Writability(self._transactions, self._probe)
         self._writer.on_write = self._writability.note
         self._exits = AsyncExitStack()
-        self.store = SqlStore(self._transactions, self._writer, self._writability)
+        self.store = SqlStore(self._transactions, self._writer, self._writability, measures)
         self.keys = SqlKeyStore(self._transactions)
         self.budgets = SqlBudgetStore(self._transactions)
 
@@ -98,12 +106,14 @@ class Database:
         if isinstance(self._address, SqliteFile):
             exits.enter_context(file_lock(self._address))
             await update(self._address, self._engine, self._patience_seconds)
-            await self._transactions.run(seal_all)
+            self._measures.sealed(await self._transactions.run(seal_all))
             return record_writer(owner, is_fenced=False)
         assert self._connector is not None  # noqa: S101 - it is PostgreSQL
         await check_encoding(self._engine)
         await update(self._address, self._engine, self._patience_seconds)
-        lease = Lease(self._engine, self._connector, owner, self._lease_seconds, self.generated)
+        lease = Lease(
+            self._engine, self._connector, owner, self._lease_seconds, self.generated, measures=self._measures
+        )
         await exits.enter_async_context(lease)
         return record_writer(owner, is_fenced=True)
 

@@ -19,6 +19,7 @@ from typing import Protocol, Self
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from app.chat.watching import UNMEASURED, Measures
 from app.storage.instances import (
     Fenced,
     Stamp,
@@ -76,8 +77,15 @@ class Generated(Protocol):
 class Lease:
     """Keeps an instance alive. An async context manager."""
 
-    def __init__(
-        self, engine: AsyncEngine, connector: Connector, owner: Owner, seconds: float, generated: Generated
+    def __init__(  # noqa: PLR0913 - what it depends on
+        self,
+        engine: AsyncEngine,
+        connector: Connector,
+        owner: Owner,
+        seconds: float,
+        generated: Generated,
+        *,
+        measures: Measures = UNMEASURED,
     ) -> None:
         """`seconds` without a sign of life are death; `generated` is what others may end here."""
         self.is_held = False
@@ -87,6 +95,7 @@ class Lease:
         self._owner = owner
         self._seconds = seconds
         self._generated = generated
+        self._measures = measures
         self._since: dict[Stamp, float] = {}  # nothing has changed
         self._trusts_at = 0.0
         self._task: asyncio.Task[None]
@@ -96,6 +105,7 @@ class Lease:
         async with self._engine.begin() as connection:
             await connection.run_sync(enter, self._owner.name, self._seconds)
         self.is_held = True
+        self._measures.lease_renewed()
         self._task = asyncio.create_task(self._live())
         return self
 
@@ -145,6 +155,7 @@ class Lease:
         read = await connection.run_sync(take_readings, self._owner.name)
         await connection.commit()
         self.is_held = True
+        self._measures.lease_renewed()
         if asyncio.get_running_loop().time() - began_at < self._seconds:  # else it may be too old to say anything
             self._generated.confirm()
         self._generated.cancel_all(cancelled)
@@ -172,4 +183,5 @@ class Lease:
             told_of(len(sealed))
         await connection.commit()
         if sealed:
+            self._measures.sealed(len(sealed))
             self._generated.recover(sealed)

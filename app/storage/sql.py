@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from time import perf_counter
 from typing import TypeVar
 
 from sqlalchemy import (
@@ -43,10 +44,11 @@ from app.chat.model import (
     Where,
 )
 from app.chat.terms import query_of
+from app.chat.watching import UNMEASURED, Measures, StorageOperation
 from app.storage import branching
 from app.storage.feedback import give, on_replies, rated
 from app.storage.forgetting import forget, forget_some, purge_step, request_cancellation, tell_owners
-from app.storage.schema import conversations, idempotency_keys, messages, readings
+from app.storage.schema import RUNNING, conversations, idempotency_keys, messages, readings
 from app.storage.searching import SearchIndex, matching
 from app.storage.transactions import Transactions, answered
 from app.storage.writability import Writability
@@ -60,8 +62,15 @@ _FAILED = {"failed", "interrupted"}
 class SqlStore:
     """`app.chat.model.Store`."""
 
-    def __init__(self, transactions: Transactions, writer: GroupWriter, writability: Writability | None = None) -> None:
+    def __init__(
+        self,
+        transactions: Transactions,
+        writer: GroupWriter,
+        writability: Writability | None = None,
+        measures: Measures = UNMEASURED,
+    ) -> None:
         """`writer` writes replies, with `app.storage.records`; the rest is done here."""
+        self._measures = measures
         self._transactions = transactions
         self._writer = writer
         self._writability = writability
@@ -100,6 +109,18 @@ class SqlStore:
 
         return await self._connected(read)
 
+    async def running(self, principal: Principal, conversation_id: str | None = None) -> Sequence[str]:
+        """A principal's replies that any instance generates: all of them, or those in one conversation."""
+        found = select(messages.c.reply_id).join(conversations).where(RUNNING)
+        found = found.where(conversations.c.principal == principal.name)
+        if conversation_id is not None:
+            found = found.where(conversations.c.id == conversation_id)
+
+        def read(connection: Connection) -> Sequence[str]:
+            return connection.scalars(found).all()
+
+        return await self._connected(read)
+
     async def request_cancellation(self, reply_id: str, principal: Principal) -> None:
         """Ask the instance that generates a principal's running reply to cancel it."""
         theirs = (messages.c.reply_id == reply_id, conversations.c.principal == principal.name)
@@ -108,7 +129,7 @@ class SqlStore:
             found = select(messages.c.owner, messages.c.reply_id).join(conversations)
             request_cancellation(connection, found.where(*theirs))
 
-        await self._connected(write)
+        await self._connected(write, "write")
 
     async def note_readers(self, reply_ids: Sequence[str]) -> None:
         """Tell the instances that generate these replies that they are read."""
@@ -117,7 +138,7 @@ class SqlStore:
         def write(connection: Connection) -> None:
             tell_owners(connection, readings, found)
 
-        await self._connected(write)
+        await self._connected(write, "write")
 
     async def restore(self, reply_id: str, words: list[str]) -> None:
         """Give an interrupted reply these words, if it has fewer."""
@@ -130,7 +151,7 @@ class SqlStore:
         def write(connection: Connection) -> None:
             connection.execute(update(messages).where(is_shorter).values(text="".join(words), words=len(words)))
 
-        await self._connected(write)
+        await self._connected(write, "write")
 
     async def reply_for(self, key: str) -> KeyedReply | None:
         """The reply that an idempotency key got."""
@@ -240,7 +261,7 @@ class SqlStore:
             connection.execute(update(conversations).where(conversations.c.id == conversation_id).values(changed))
             return conversation
 
-        return await self._connected(write)
+        return await self._connected(write, "write")
 
     async def delete(self, conversation_id: str, principal: Principal) -> list[str]:
         """Forget a conversation and all that was said in it."""
@@ -254,11 +275,11 @@ class SqlStore:
                 raise ConversationNotFound
             return running
 
-        return await self._connected(write)
+        return await self._connected(write, "write")
 
     async def delete_some(self, principal: Principal) -> tuple[Sequence[str], list[str]]:
         """Forget some of a principal's conversations."""
-        return await self._connected(partial(forget_some, principal=principal.name))
+        return await self._connected(partial(forget_some, principal=principal.name), "write")
 
     async def purge(self, older_than_ms: int) -> int:
         """Forget conversations that nobody has spoken in since. Returns how many."""
@@ -266,7 +287,7 @@ class SqlStore:
         principal: str | None = EVERYBODY.name  # the first of all
         while principal is not None:
             step = partial(purge_step, older_than_ms=older_than_ms, principal=principal)
-            count, principal = await self._connected(step)
+            count, principal = await self._connected(step, "write")
             purged += count
         return purged
 
@@ -278,10 +299,14 @@ class SqlStore:
         def write(connection: Connection) -> None:
             connection.execute(delete(idempotency_keys).where(which))
 
-        await self._connected(write)
+        await self._connected(write, "write")
 
-    async def _connected(self, work: Callable[[Connection], Result]) -> Result:
-        return await answered(self._transactions, work)
+    async def _connected(self, work: Callable[[Connection], Result], operation: StorageOperation = "read") -> Result:
+        began_at = perf_counter()
+        try:
+            return await answered(self._transactions, work)
+        finally:
+            self._measures.stored(operation, perf_counter() - began_at)
 
 
 def _conversation(row: RowMapping) -> StoredConversation:

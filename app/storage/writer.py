@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from time import perf_counter
 from typing import Protocol
 
 from sqlalchemy import Connection
@@ -16,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.chat.errors import ChatError, ReplyElsewhere, StorageUnavailable
 from app.chat.model import ReplyRecord
+from app.chat.watching import UNMEASURED, Measures
 from app.storage.failures import may_be_one_rows_fault
 from app.storage.transactions import Transactions
 
@@ -41,8 +43,9 @@ def _ignore(*, worked: bool) -> None:
 class GroupWriter:
     """Collects what is to be saved, and owns the one task that writes it."""
 
-    def __init__(self, transactions: Transactions) -> None:
+    def __init__(self, transactions: Transactions, measures: Measures = UNMEASURED) -> None:
         """Nothing is written before `writing`."""
+        self._measures = measures
         self.on_write: Outcome = _ignore
         """Called after each transaction."""
         self._transactions = transactions
@@ -83,8 +86,12 @@ class GroupWriter:
 
     async def _commit(self, prepare: Prepare, batch: _Batch) -> None:
         error: type[ChatError] | None = None
+        began_at = perf_counter()
         try:
-            await self._transactions.run(prepare(tuple(batch)))
+            try:
+                await self._transactions.run(prepare(tuple(batch)))
+            finally:
+                self._measures.stored("save", perf_counter() - began_at)
         except Exception as problem:  # noqa: BLE001 - whatever it is: who waits must be told, and the next batch served
             if len(batch) > 1 and may_be_one_rows_fault(problem):
                 for half in _halves(batch):

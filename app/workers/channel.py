@@ -41,6 +41,8 @@ class Task:
     workers: int
     listeners: tuple[int, ...]
     counts: int
+    metrics: int | None = None
+    """Memory for metrics, if they are counted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,7 @@ class Worker:
 async def started(task: Task) -> Worker:
     """Start a fresh process: a fork of this one would inherit what only works in one."""
     ours, its = socket.socketpair()
+    memory = () if task.metrics is None else (task.metrics,)
     with its:
         process = await create_subprocess_exec(
             sys.executable,
@@ -85,7 +86,7 @@ async def started(task: Task) -> Worker:
             "app.workers",
             str(its.fileno()),
             stdin=DEVNULL,
-            pass_fds=(its.fileno(), task.counts, *task.listeners),
+            pass_fds=(its.fileno(), task.counts, *memory, *task.listeners),
             process_group=0,  # Ctrl-C is for the parent
         )
     reader, writer = await asyncio.open_connection(sock=ours)

@@ -12,6 +12,7 @@ from app.chat.errors import CannotStart, Misconfigured
 from app.server.sharing import Counts, shared_counts
 from app.settings import Settings
 from app.workers.channel import Answer, Failed, Order, Ready, Task
+from app.workers.counting import SharedMetrics
 from app.workers.process import Worker, started, told_of_end
 
 _FIRST_PAUSE_SECONDS = 0.5
@@ -31,12 +32,18 @@ class Supervisor:
     """Looks after workers."""
 
     def __init__(
-        self, settings: Settings, sockets: Sequence[socket], begin: Callable[[Ready, Sequence[int]], None]
+        self,
+        settings: Settings,
+        sockets: Sequence[socket],
+        begin: Callable[[Ready, Sequence[int]], None],
+        metrics: SharedMetrics,
     ) -> None:
         """The sockets are bound.
 
-        `begin` is called when all workers are ready, with what the first one said and all process ids.
+        `begin` is called when all workers are ready, with what the first one said and all process ids. The `metrics`
+        are those of all workers.
         """
+        self._metrics = metrics
         self._settings = settings
         self._listeners = tuple(listener.fileno() for listener in sockets)
         self._begin = begin
@@ -53,10 +60,11 @@ class Supervisor:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._signalled, number)
         try:
-            if await self._start_all():
-                async with asyncio.TaskGroup() as group:
-                    for worker in list(self._workers.values()):
-                        group.create_task(self._keep(worker))
+            async with self._metrics.served():
+                if await self._start_all():
+                    async with asyncio.TaskGroup() as group:
+                        for worker in list(self._workers.values()):
+                            group.create_task(self._keep(worker))
         finally:
             await self._end_all()
         return self._signals[0] if self._signals else None
@@ -96,6 +104,7 @@ class Supervisor:
             watch.cancel()
             await asyncio.gather(watch, return_exceptions=True)
             self._counts.remove(worker.number - 1)
+            self._metrics.forget_present(worker.number - 1)
             if self._ending.is_set():
                 if status and len(self._signals) == 1 and not self._has_killed:
                     _log.error(
@@ -144,7 +153,8 @@ class Supervisor:
 
     async def _started(self, number: int) -> Worker:
         settings = self._settings
-        worker = await started(Task(settings, number, settings.workers, self._listeners, self._descriptor))
+        memory = self._metrics.descriptor
+        worker = await started(Task(settings, number, settings.workers, self._listeners, self._descriptor, memory))
         self._workers[number] = worker
         if self._ending.is_set():
             worker.order(Order.STOP)

@@ -16,6 +16,7 @@ from app.server.files import allow_files
 from app.server.sharing import Counts, Share
 from app.serving import configured
 from app.start_errors import exit_status, lines, show_where
+from app.telemetry.counting import Block
 from app.workers.channel import Alive, Answer, Failed, Order, Ready, Task, answer, received
 
 _MOST_ORDERS = 64
@@ -122,7 +123,7 @@ def _serve(task: Task, channel: socket.socket) -> int:
     listeners = [socket.socket(fileno=descriptor) for descriptor in task.listeners]
     for listener in listeners:
         listener.setblocking(False)  # noqa: FBT003 - positional only
-    app = create_app(settings)
+    app = create_app(settings, block=Block(task.metrics, task.number - 1, task.workers))
     if channel.recv(1) != Order.BEGIN.value:
         return 0
     channel.setblocking(False)  # noqa: FBT003 - positional only

@@ -2,10 +2,11 @@
 
 import argparse
 import asyncio
+import os
 import signal
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from app.serving import CLOSING_SECONDS
@@ -53,7 +54,7 @@ async def run(arguments: argparse.Namespace, settings: dict[str, str], folder: P
     try:
         for part in parts:  # one after the other: the first one makes the tables
             await part.start()
-        tell(arguments, instances, ports, folder)
+        tell(arguments, instances, ports, settings, folder)
         while True:
             try:
                 async with asyncio.timeout(_LOOK_SECONDS):
@@ -67,6 +68,7 @@ async def run(arguments: argparse.Namespace, settings: dict[str, str], folder: P
                 say(f"restarting {part.name}")
                 await part.stop(STOP_SECONDS)
                 await part.start()
+                say(f"{part.name} (process {part.pid}) is ready")
             say("restarted")
     finally:
         say("stopping")
@@ -83,14 +85,25 @@ async def replace_dead(parts: Sequence[Part]) -> None:
         if part.has_died():
             say(f"{part.name} has died, and is started again")
             await part.start()
+            say(f"{part.name} (process {part.pid}) is ready")
 
 
-def tell(arguments: argparse.Namespace, instances: Sequence[Part], ports: Sequence[int], folder: Path) -> None:
+def tell(
+    arguments: argparse.Namespace,
+    instances: Sequence[Part],
+    ports: Sequence[int],
+    settings: Mapping[str, str],
+    folder: Path,
+) -> None:
     for part, port in zip(instances, ports, strict=True):
         say(f"{part.name} (process {part.pid}) is at http://127.0.0.1:{port}")
+    for name, value in settings.items():
+        say(f"{name}={value}")
     say(f"logs are in {folder}")
     address = f"http://127.0.0.1:{ports[0] if arguments.no_proxy else arguments.port}"
-    say(f"the service is running on {address}/. Ctrl-C stops it; SIGHUP restarts one instance after the other")
+    say(
+        f"the service is running on {address}/. Ctrl-C stops it; kill -HUP {os.getpid()} restarts the instances in turn"
+    )
 
 
 def say(line: str) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import aiohttp
 import psutil
+import uvloop
 from yarl import URL
 
 from .behaviours import BEHAVIOURS, MIX
@@ -40,7 +41,7 @@ def main() -> int:
     allow_files(plan.streams)
     try:
         asyncio.run(answers(plan.addresses))
-        tally, looks = asyncio.run(run(plan, watch, tell))
+        tally, looks = uvloop.run(run(plan, watch, tell))
     except (aiohttp.ClientError, OSError) as error:
         print(f"scripts/load: {error}. Next: start the service there, or give another address", file=sys.stderr)
         return UNREACHABLE

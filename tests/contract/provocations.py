@@ -49,7 +49,7 @@ class Raising:
         yield ""
 
 
-def fresh(asked: Request, bot: Raising | None = None, **settings: object) -> Provocation:
+def fresh(asked: Request, bot: Raising | None = None, /, **settings: object) -> Provocation:
     """Send a request to a fresh service."""
 
     @asynccontextmanager

@@ -2,6 +2,7 @@
 
 from tests.contract.asking import CANARY, NOBODY, Request, cancel, chat, delete, get, patch, put
 from tests.contract.provocations import (
+    Provocation,
     after,
     crashed,
     crashed_late,
@@ -27,6 +28,14 @@ NO_EVENTS = f"/api/replies/{NOBODY}/events"
 NO_CONVERSATION = f"/api/conversations/{NOBODY}"
 RATING = '{"rating": "down", "note": "no"}'
 RENAMED = '{"title": "hello"}'
+METRICS_KEY = "metrics-key-of-this-test"
+
+
+def scrape(authorization: str = "") -> Provocation:
+    """Ask for the metrics of a service that has a key for them."""
+    signed = {"Authorization": authorization} if authorization else {}
+    return fresh(get("/metrics", **signed), metrics_key=METRICS_KEY)
+
 
 STREAMS = [
     Way("streamReply", "a reply again", None, after(chat("hello there"), get(EVENTS))),
@@ -200,6 +209,13 @@ OTHERS = [
     Way("getReadiness", "at most times", None, fresh(get("/api/ready"))),
     Way("getReadiness", "while draining", "draining", draining(get("/api/ready"))),
     Way("getReadiness", "without a database", "storage-unavailable", without_database(get("/api/ready"))),
+    Way("getMetrics", "at any time", None, fresh(get("/metrics"))),
+    Way("getMetrics", "in the other format", None, fresh(get("/metrics", Accept="application/openmetrics-text"))),
+    Way("getMetrics", "with a key for it", None, scrape(f"Bearer {METRICS_KEY}")),
+    Way("getMetrics", "without that key", "credentials-missing", scrape()),
+    Way("getMetrics", "with another key", "invalid-token", scrape(f"Bearer {CANARY}")),
+    Way("getMetrics", "where anybody may come", "credentials-missing", fresh(get("/metrics"), allow_anyone=True)),
+    Way("getMetrics", "where nothing is counted", "path-not-found", fresh(get("/metrics"), metrics=False)),
     Way(None, "another host", "host-not-allowed", fresh(get("/api/conversations"), allowed_hosts=["chat.example"])),
     Way(None, "a path that is not there", "path-not-found", fresh(get(f"/{CANARY}"))),
     Way(None, "a method that is not there", "method-not-allowed", fresh(Request("PUT", "/api/chat"))),

@@ -23,6 +23,7 @@ _ASKED = {
     "exportConversationAsMarkdown": get(f"/api/conversations/{NOBODY}/markdown"),
     "deleteConversations": delete("/api/conversations"),
     "deleteConversation": delete(f"/api/conversations/{NOBODY}"),
+    "getMetrics": get("/metrics"),
 }
 GUARDED = _ASKED | {HEADS[name]: asked.head() for name, asked in _ASKED.items() if name in HEADS}
 """A request for each operation that requires credentials."""

@@ -14,13 +14,15 @@ import generated.models
 from app.main import create_app
 from tests.contract.asking import chat, get, patch
 from tests.contract.document import CLOSED, DOCUMENT, OPERATIONS, PROBLEM_TYPE, PROBLEMS
-from tests.contract.provocations import Provocation, after, during
+from tests.contract.provocations import Provocation, after, during, fresh
 from tests.contract.stage import Stage
 from tests.support.asgi import Client
 from tests.support.settings import Settings
 from tests.support.stream import Parser, check_stream
 
 STREAM = "text/event-stream"
+WITHOUT_SCHEMA = "application/openmetrics-text"
+"""No tool can tell whether a text is in this format by a schema."""
 ITS_OWN = re.compile("[0-9a-f]{32}|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z")
 
 
@@ -53,6 +55,8 @@ def examples() -> Iterator[Example]:
     """Every example of every media type."""
     for where, content in contents():
         for media_type, spec in content.items():
+            if media_type == WITHOUT_SCHEMA:
+                continue
             schema = spec["schema"]["$ref"].removeprefix("#/components/schemas/")
             for name, example in spec["examples"].items():
                 value = example["dataValue" if media_type == STREAM else "value"]
@@ -81,7 +85,11 @@ def nodes(node: object) -> Iterator[dict[str, Any]]:
 
 def test_every_content_has_an_example() -> None:
     """Otherwise the tests below would check nothing."""
-    assert all(spec.get("examples") for _, content in contents() for spec in content.values())
+    assert all(
+        spec.get("examples") or media_type == WITHOUT_SCHEMA
+        for _, content in contents()
+        for media_type, spec in content.items()
+    )
     assert len(STREAMS) >= 2
 
 
@@ -151,9 +159,8 @@ BODIES = {
     "exportConversationAsMarkdown 200 hello": after(
         HELLO, get("/api/conversations/{conversation_id}/markdown"), **GREETER
     ),
-    "getService 200 greeter": after(get("/api/health"), get("/api/service"), **GREETER),
-    "getService 200 openai": after(
-        get("/api/health"),
+    "getService 200 greeter": fresh(get("/api/service"), **GREETER),
+    "getService 200 openai": fresh(
         get("/api/service"),
         bot="openai",
         openai_base_url="http://127.0.0.1:1/v1",
@@ -173,13 +180,13 @@ async def test_a_body_is_what_the_service_sends(where: str) -> None:
     with Stage() as stage:
         async with provocation.situation(stage) as ask:
             sent = await ask(provocation.asked)
-    value = sent.content.decode() if example.media_type == "text/markdown" else sent.json()
-    assert ITS_OWN.sub("<its own>", repr(value)) == ITS_OWN.sub("<its own>", repr(example.value))
+    said = sent.json() if example.media_type == "application/json" else sent.content.decode()
+    assert ITS_OWN.sub("<its own>", repr(said)) == ITS_OWN.sub("<its own>", repr(example.value))
 
 
 def test_every_body_of_a_good_answer_is_compared() -> None:
     """Or is a stream."""
-    good = {example.where for example in EXAMPLES if " 200 " in example.where}
+    good = {example.where for example in EXAMPLES if " 200 " in example.where and example.schema != "Metrics"}
     assert good == BODIES.keys()
 
 

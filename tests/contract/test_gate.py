@@ -27,6 +27,7 @@ ELSEWHERE = {
     "the document": Request("GET", "/openapi.yaml"),
     "a page": Request("GET", "/docs"),
 }
+METRICS = {"getMetrics", "headMetrics"}
 HOSTS = ["chat.example", "*.example.org"]
 SERVED = ["chat.example", "CHAT.Example", "chat.example:8000", "a.example.org", "a.b.example.org:1"]
 NOT_SERVED = [
@@ -78,7 +79,8 @@ def test_the_document_guards_all_but_health() -> None:
     assert DOCUMENT["security"] == [{}, {"apiKey": []}, {"token": []}]
     said = {name: operation.get("security") for name, operation in OPERATIONS.items()}
     open_to_all = ("getHealth", "headHealth", "getReadiness", "headReadiness")
-    assert said == dict.fromkeys(GUARDED) | {name: [] for name in open_to_all}
+    assert said.pop("getMetrics") == said.pop("headMetrics") == [*DOCUMENT["security"], {"metricsKey": []}]
+    assert said == dict.fromkeys(GUARDED.keys() - METRICS) | {name: [] for name in open_to_all}
 
 
 @pytest.mark.parametrize(

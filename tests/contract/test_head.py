@@ -68,7 +68,8 @@ def test_head_is_get_without_a_body(path: str, known: Known) -> None:
     head = exchange(known.server.port, asked.head().raw())
     assert head.status == whole.status
     assert comparable(head) == comparable(whole)
-    assert head.headers.get("content-length") in {None, whole.headers.get("content-length")}
+    if path != "/metrics":  # they change all the time
+        assert head.headers.get("content-length") in {None, whole.headers.get("content-length")}
     raw = received(known, asked.head().raw())
     assert raw.startswith(b"HTTP/1.1 %d " % head.status)
     assert raw.index(b"\r\n\r\n") == len(raw) - 4

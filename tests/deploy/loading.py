@@ -58,8 +58,12 @@ class Cluster:
         """The instances'."""
         (self.address,) = re.findall(r"running on (http://127\.0\.0\.1:\d+)/", "".join(self._lines))
         """Caddy's, or that of the first instance."""
-        self.pids = [int(pid) for pid in re.findall(r"\(process (\d+)\)", "".join(self._lines))]
         self.family = psutil.Process(process.pid).children(recursive=True)
+
+    def pid(self, name: str) -> int:
+        """The instance's, at the moment."""
+        with self._news:
+            return int(re.findall(rf"{name} \(process (\d+)\)", "".join(self._lines))[-1])
 
     def signal(self, number: signal.Signals) -> None:
         """Signal the script."""

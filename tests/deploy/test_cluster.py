@@ -33,7 +33,7 @@ def test_a_rolling_restart_is_seen_by_no_client_that_follows_the_documentation(t
         assert status == 0, said
         assert figures["errors"] == {}
         assert sum(figures["ended"].values()) > 8
-        os.kill(running.pids[0], signal.SIGKILL)
+        os.kill(running.pid("chat1"), signal.SIGKILL)
         running.wait_for("chat1 has died, and is started again")
         running.signal(signal.SIGTERM)
         assert running.ended() == 0

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from generated.models import Usage
+from tests.deploy.test_backups import backup_blocks
 from tests.docs.machine import Machine, Service
 from tests.docs.pages import PAGES, ROOT, Block, Command, Page
 from tests.docs.reading import Reader
@@ -110,6 +111,12 @@ def is_tried_by_a_script(command: Command, reader: Reader) -> None:
     assert reader.folder.is_dir()
 
 
+def is_tried_with_a_server(command: Command, reader: Reader) -> None:
+    """It needs one of PostgreSQL: see `tests/deploy/test_backups.py`."""
+    assert command.text in [found.text for block in backup_blocks() for found in PAGES["operators.md"].commands(block)]
+    assert reader.folder.is_dir()
+
+
 def is_what_ci_runs(command: Command, reader: Reader) -> None:
     """CI runs it beside these tests."""
     assert command.text in (reader.folder / ".ci" / "run").read_text("utf-8")
@@ -138,6 +145,14 @@ def fuzzes(command: Command, reader: Reader) -> None:
     assert "No issues found" in reader.run(f"{command.text} {options}")
 
 
+def loads(command: Command, reader: Reader) -> None:
+    """One instance, for a moment."""
+    service = reader.serve("scripts/serve --bot simulator")
+    text = re.sub(r"http://\S+", service.url, command.text)
+    assert text != command.text
+    assert "\nHELD\n" in reader.run(f"{text} --streams 3 --seconds 2 --words 10")
+
+
 def verifies(command: Command, reader: Reader) -> None:
     """Some laws, which are soon done; `tests/verify` tries all."""
     assert "\nHOLDS: " in reader.run(f"{command.text} --rate 100 --law grammar --law text")
@@ -153,11 +168,13 @@ RULES: dict[str, Callable[[Command, Reader], None]] = {
     r"CHAT_OPENAI_BASE_URL=\S+ scripts/serve --bot openai": serves_an_engine,
     r"([A-Z_]+=\S+ )*scripts/serve( --bot (simulator|greeter))?": serves,
     r"python3 -m venv build/transformers\n.*\n.*transformers serve .*": is_tried_by_a_script,
+    r"pg_(dump|restore) .*|cp backup\.db chat\.db|rm -f chat\.db-wal chat\.db-shm": is_tried_with_a_server,
     r"scripts/(check|test)": is_what_ci_runs,
     r"scripts/test --fast": is_tried_on_one_file,
     r"([A-Z_]+=\S+ )*scripts/test (?!.* -k )(?!--fast).*": collects_tests,
     r"\.venv/bin/schemathesis .*": fuzzes,
-    r"scripts/((bench|engines|sdk)( .*)?|release)": tells_its_options,
+    r"scripts/((bench|cluster|engines|sdk|soak)( .*)?|release)": tells_its_options,
+    r"scripts/load http\S+ .*": loads,
     r"scripts/verify http\S+": verifies,
 }
 """What is not simply run: each command is for one of these at most."""

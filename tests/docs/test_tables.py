@@ -43,6 +43,7 @@ def test_every_block_is_of_a_kind_that_is_tested() -> None:
         ("clients.md", "js", "A browser, with fetch"),
         ("clients.md", "python", "Python"),
         ("operators.md", "mermaid", "Several instances"),
+        ("operators.md", "yaml", "What to watch"),
         ("sdks.md", "python", "Python"),
         ("sdks.md", "ts", "TypeScript"),
         ("sdks.md", "ts", "fetch-event-source"),

@@ -1,11 +1,13 @@
 """The log is one JSON object per line, and contains no text of users or bots."""
 
+import json
 import os
 import re
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -82,6 +84,75 @@ def test_every_request_has_one_line_with_the_id_that_its_response_has() -> None:
     assert not [entry for entry in requests if "trace_id" in entry]
     assert sorted(str(entry["method"]) for entry in requests) == ["GET", "GET", "POST", "POST"]
     assert all(isinstance(entry["duration_ms"], float) for entry in requests)
+
+
+def _ends(reply_id: str) -> Callable[[str], bool]:
+    return lambda line: '"event":"reply"' in line and reply_id in line
+
+
+def test_the_end_of_each_reply_has_one_line() -> None:
+    """With the ids of the reply, its conversation and its request, how it ended, and how long that took."""
+    with LiveServer(resume_window_seconds=0) as server:
+        asked = {
+            "completed": "a b c",
+            "failed": "/simulate fail_after=1\na b c",
+            "abandoned": "/simulate stall_after=2\na b c",
+        }
+        expected = {}
+        for outcome, message in asked.items():
+            with Wire(server.port) as wire:
+                wire.send(post(message, {"Traceparent": f"00-{_TRACE}-{_SPAN}-01"}))
+                headers = wire.head()[1]
+                if outcome != "abandoned":
+                    while wire.chunk():
+                        pass
+                expected[headers["reply-id"]] = (headers["conversation-id"], headers["x-request-id"], outcome)
+            server.wait_for_log(_ends(headers["reply-id"]))
+        with Wire(server.port) as wire:  # a refused reply has ended, too
+            wire.send(post("/simulate status=503\n"))
+            assert wire.answer().status == 503
+        server.terminate()
+        server.wait()
+        lines = {entry["reply_id"]: entry for entry in server.log_entries() if entry["event"] == "reply"}
+    early = [lines.pop(reply_id) for reply_id in lines.keys() - expected.keys()]
+    assert [(entry["outcome"], entry["problem"], entry["words"], entry["first_word_ms"]) for entry in early] == [
+        ("failed", "bot-unavailable", 0, None)
+    ]
+    for reply_id, entry in lines.items():
+        assert (entry["conversation_id"], entry["request_id"], entry["outcome"]) == expected[str(reply_id)]
+        assert (entry["bot"], entry["trace_id"]) == ("simulator", _TRACE)
+        assert entry.get("problem") == ("bot-failed" if entry["outcome"] == "failed" else None)
+        assert 0 < float(str(entry["first_word_ms"])) <= float(str(entry["duration_ms"]))
+    assert len(lines) == len(expected)
+
+
+@pytest.mark.parametrize("style", ["json", "console"])
+def test_uvicorns_lines_look_like_ours(style: str, tmp_path: Path) -> None:
+    """Also where uvicorn runs the application, and would have a format and a line for each request of its own."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    ours = {"CHAT_DATABASE_URL": f"sqlite:///{tmp_path}/chat.db", "CHAT_LOG_FORMAT": style}
+    program = [sys.executable, "-m", "uvicorn", "app.main:app", "--port", str(port)]
+    with subprocess.Popen(
+        program, cwd=ROOT, env=os.environ | ours, stderr=subprocess.PIPE, encoding="utf-8"
+    ) as process:
+        assert process.stderr
+        try:
+            lines = [process.stderr.readline()]
+            while "running on" not in lines[-1]:
+                lines.append(process.stderr.readline())
+            with Wire(port) as wire:
+                wire.send(get("/api/health?lastEventId=1"))
+                assert wire.answer().status == 200
+            process.terminate()
+            lines += process.stderr.readlines()
+        finally:
+            process.kill()
+    assert len([line for line in lines if "/api/health" in line]) == 1
+    assert any("Shutting down" in line for line in lines)
+    for line in lines:
+        assert {"event", "level", "timestamp"} <= json.loads(line).keys() if style == "json" else "[" in line
+        assert "INFO:" not in line
 
 
 _TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"

@@ -199,7 +199,7 @@ def test_a_server_of_others_is_told_as_briefly(tmp_path: Path) -> None:
     ended = _program(uvicorn, CHAT_DATABASE_URL=f"sqlite:///{tmp_path}/file/chat.db")
     assert ended.returncode == 3
     assert "Traceback" not in ended.stderr
-    assert len(ended.stderr.splitlines()) == 4
+    assert len(ended.stderr.splitlines()) == 3
 
 
 @pytest.mark.parametrize(

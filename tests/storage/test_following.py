@@ -132,6 +132,19 @@ async def test_what_is_deleted_elsewhere_is_not_generated_any_more(shared: Setti
                 await anyio.sleep(0.1)
 
 
+@pytest.mark.parametrize("which", ["the conversation", "all conversations"])
+async def test_what_is_deleted_elsewhere_while_it_runs_is_gone_here_too(shared: Settings, which: str) -> None:
+    """When the deletion is answered, not a bit later."""
+    async with _two(shared) as two, two.first.stream("POST", CHAT, json=_GO_ON) as here:
+        reply_id, conversation_id = here.headers["reply-id"], here.headers["conversation-id"]
+        what = conversation_at(conversation_id) if which == "the conversation" else "/api/conversations"
+        deleted = await two.second.request("DELETE", what)
+        assert deleted.status == 204
+        for path in (reply_at(reply_id), events_of(reply_id)):
+            assert problem(await two.first.request("GET", path)) == (404, "reply-not-found")
+        assert Whole(200, {}, await here.read()).transcript().reply.finish_reason == "cancelled"
+
+
 async def test_what_is_deleted_elsewhere_is_gone_here_too() -> None:
     """At once: its reply, its stream, and the key that it was asked for with, however lately it ended here."""
     asked = {"path": "/api/replies", "idempotency_key": "a"}

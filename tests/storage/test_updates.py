@@ -140,7 +140,7 @@ def _add(connection: Connection) -> None:
     """All that a migration may do, to every table."""
     operations = Operations(MigrationContext.configure(connection))
     for table in metadata.sorted_tables:
-        operations.add_column(table.name, sa.Column("note", sa.Text()))
+        operations.add_column(table.name, sa.Column("added_later", sa.Text()))
         operations.add_column(table.name, sa.Column("level", sa.BigInteger(), nullable=False, server_default="0"))
         operations.create_index(f"ix_{table.name}_level", table.name, ["level"])
         operations.create_table(f"more_{table.name}", sa.Column("id", sa.BigInteger(), primary_key=True))

@@ -1,0 +1,1 @@
+"""What operators see of the service from outside: metrics for Prometheus, and traces for OpenTelemetry."""

@@ -1,0 +1,1 @@
+"""`scripts/dashboard`: the dashboard for Grafana, drawn without it from a real Prometheus."""
