@@ -8,8 +8,7 @@ from pydantic import MISSING, BaseModel, ConfigDict, Field
 from typing_extensions import TypeAliasType
 
 ConversationMarkdown = TypeAliasType(
-    "ConversationMarkdown",
-    Annotated[str, Field(description="A heading with the title, and one for each message with its author and time.")],
+    "ConversationMarkdown", Annotated[str, Field(description="A heading with the title, and one for each message.")]
 )
 
 
