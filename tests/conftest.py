@@ -56,6 +56,7 @@ _SLOW = {
         "live/test_versions.py",  # programs
         "live/test_workers.py",  # programs
         "sdk",
+        "storage/test_growth.py",  # many conversations
         "storage/test_keys.py",  # programs
         "storage/test_leases.py",  # waits for leases to end
         "storage/test_migrations.py",
