@@ -36,6 +36,7 @@ _SLOW = {
         "docs/test_commands.py",
         "docs/test_recipes.py",
         "docs/test_snippets.py",  # Node
+        "instances/test_clocks.py",  # waits for leases to end
         "laws/test_bots.py",
         "laws/test_cancel_elsewhere.py",  # waits for resume windows to end
         "laws/test_crash.py",
@@ -55,6 +56,7 @@ _SLOW = {
         "live/test_versions.py",  # programs
         "live/test_workers.py",  # programs
         "sdk",
+        "storage/test_growth.py",  # many conversations
         "storage/test_keys.py",  # programs
         "storage/test_leases.py",  # waits for leases to end
         "storage/test_migrations.py",

@@ -24,10 +24,15 @@ class Branches:
     follows: Mapping[int, int] = field(default_factory=dict)
     """For each message that begins a branch, the one that it follows."""
     _starts: list[int] = field(init=False, repr=False, compare=False)
+    _begun: dict[int, list[int]] = field(init=False, repr=False, compare=False)
+    """The branches that begin behind each message."""
 
     def __post_init__(self) -> None:
         """Sort once what is searched often."""
         object.__setattr__(self, "_starts", sorted(self.follows))
+        object.__setattr__(self, "_begun", {})
+        for start in self._starts:
+            self._begun.setdefault(self.follows[start], []).append(start)
 
     def parent(self, position: int) -> int:
         """The message that this one follows."""
@@ -58,8 +63,8 @@ class Branches:
     def siblings(self, position: int) -> list[int]:
         """The messages that follow the same one as this, in the order of their positions; it is one of them."""
         parent = self.parent(position)
-        own = {parent + 1} if self._has(parent + 1) else set()
-        return sorted(own | {start for start in self._starts if self.follows[start] == parent})
+        own = [parent + 1] if self._has(parent + 1) else []
+        return [*own, *self._begun.get(parent, ())]
 
     def _has(self, position: int) -> bool:
         """Whether a message is at this position, and follows the one before."""

@@ -257,7 +257,7 @@ class KeyedReply:
     reply_id: str
     conversation_id: str
     position: int
-    """Position of the user's message in the conversation."""
+    """As in `ReplyRecord`."""
     has_failed: bool
     """Whether it failed or was interrupted: then a retry starts a new reply."""
 

@@ -23,13 +23,15 @@ async def pages_of(store: Store, conversation_id: str, principal: Principal | No
 
 async def as_json(pages: Pages) -> AsyncGenerator[str, None]:
     """A `ConversationExport`."""
-    before = ""
+    between = ""
+    is_first = True
     async for conversation, messages in pages:
-        if not before:
-            before = summary_shape(conversation).model_dump_json()[:-1] + ',"messages":['
+        if is_first:
+            yield summary_shape(conversation).model_dump_json()[:-1] + ',"messages":['
+            is_first = False
         for message in messages:
-            yield before + exported_shape(message).model_dump_json()
-            before = ","
+            yield between + exported_shape(message).model_dump_json()
+            between = ","
     yield "]}"
 
 

@@ -123,13 +123,13 @@ def _write(connection: Connection, documents: Sequence[_Document]) -> None:
     upsert = insert.on_conflict_do_update(index_elements=["conversation_id"], set_={"terms": insert.excluded.terms})
     columns = conversations.c
     ids = [document.of.conversation_id for document in documents]
-    # Locked in the order in which a deletion locks them: the conversation, then what belongs to it.
-    there = select(columns.id, columns.title).where(columns.id.in_(ids)).order_by(columns.id).with_for_update()
+    # Others lock conversations in any order: to wait for one while holding others could block both for ever.
+    there = select(columns.id, columns.title).where(columns.id.in_(ids)).with_for_update(skip_locked=True)
     titles = {row.id: row.title for row in connection.execute(there)}
     for document in documents:
         conversation_id = document.of.conversation_id
         if conversation_id not in titles:
-            continue  # it has been deleted meanwhile
+            continue  # it has been deleted meanwhile, or is being written: then it is indexed the next time
         terms = cast(literal(document.terms, String), TSVECTOR) if is_postgresql else document.terms
         connection.execute(upsert.values(conversation_id=conversation_id, terms=terms))
         if document.is_over and titles[conversation_id] == document.of.title:

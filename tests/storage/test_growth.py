@@ -1,0 +1,24 @@
+"""What reading costs does not depend on how many conversations there are. `scripts/growth` measures it with more."""
+
+import pytest
+
+from scripts.crowd import ratios
+from tests.support.databases import KINDS, Kind
+
+_FEW, _MANY = 10, 300
+_MOST = 2.0
+"""Reading all of them would cost some ten times as much; other load on the machine, less than this."""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_many_conversations_cost_what_a_few_do(kind: Kind) -> None:
+    """A page of them, a page of one with branches, a search, and what a bot is told."""
+    found = await ratios(kind, _FEW, _MANY, times=30)
+    if max(found.values()) > _MOST:  # a disturbed measurement is repeated
+        found = {
+            name: min(ratio, again)
+            for (name, ratio), again in zip(
+                found.items(), (await ratios(kind, _FEW, _MANY, times=30)).values(), strict=True
+            )
+        }
+    assert max(found.values()) < _MOST, found
