@@ -24,6 +24,7 @@ def contradictions(settings: Settings) -> Iterator[str]:
             "Next: lower CHAT_STREAMS_PER_CLIENT"
         )
     yield from _of_servers(settings)
+    yield from _of_metrics(settings)
     yield from _of_messages(settings)
     if settings.bot == "openai":
         yield from _of_the_engine(settings)
@@ -37,6 +38,14 @@ def contradictions(settings: Settings) -> Iterator[str]:
             )
     elif set_for_it := sorted(name for name in settings.model_fields_set if name.startswith("local_")):
         yield f"{variable_name(set_for_it[0])} has no effect, because CHAT_BOT is {settings.bot}. Next: CHAT_BOT=local"
+
+
+def _of_metrics(settings: Settings) -> Iterator[str]:
+    if not settings.metrics:
+        if set_for_it := sorted(name for name in settings.model_fields_set if name.startswith("metrics_")):
+            yield f"{variable_name(set_for_it[0])} has no effect, because CHAT_METRICS is off. Next: CHAT_METRICS=on"
+    elif settings.metrics_port is None and "metrics_host" in settings.model_fields_set:
+        yield "CHAT_METRICS_HOST has no effect without CHAT_METRICS_PORT. Next: set that as well"
 
 
 def _of_messages(settings: Settings) -> Iterator[str]:

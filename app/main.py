@@ -84,7 +84,11 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None, block: 
         settings.allowed_hosts,
         settings.host,
         is_public=lambda: settings.allow_anyone or gate.is_locked,  # a page that rebinds its name has no key
-        open_paths={operation.path for operation in contract.operations.values() if not operation.is_guarded},
+        open_paths={
+            operation.path
+            for operation in contract.operations.values()
+            if not operation.is_guarded or (operation.has_own_key and settings.metrics_key)
+        },
     )
     shared = _shared_logs(settings, valkey, measures)
     replies = Replies(
@@ -200,11 +204,17 @@ def _traces(settings: Settings, version: str) -> "Traces | None":
         return None
     try:
         from app.telemetry.traces import Traces  # noqa: PLC0415 - an extra, and a quarter of a second
+
+        return Traces(settings.bot, version)
     except ModuleNotFoundError:
         raise Misconfigured(
             "CHAT_TRACES: traces need more packages. Next: scripts/setup telemetry, or CHAT_TRACES=off"
         ) from None
-    return Traces(settings.bot, version)
+    except ValueError as error:  # its text may hold a secret
+        raise Misconfigured(
+            "CHAT_TRACES: one of the variables OTEL_... has a value that cannot be used. Next: correct it; "
+            "CHAT_LOG_LEVEL=debug shows where it was read"
+        ) from error
 
 
 def counting_of(settings: Settings, block: Block) -> Counting | None:

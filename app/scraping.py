@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.access.hosts import Hosts
 from app.access.origins import Origins
+from app.chat.errors import Misconfigured
 from app.contract import Contract
 from app.http.middleware import EveryRequest
 from app.http.problems import Problems
@@ -29,9 +30,14 @@ _METHODS = ("GET", "HEAD")
 
 
 def bound_for_metrics(settings: Settings) -> list[socket]:
-    """Bound sockets, or none if no port is set. Raises `CannotListen`."""
-    if settings.metrics_port is None:
+    """Bound sockets, or none if no port is set. Raises `CannotListen`, and `Misconfigured` for the service's port."""
+    if settings.metrics_port is None or not settings.metrics:
         return []
+    if settings.metrics_port == settings.port != 0:
+        raise Misconfigured(
+            "CHAT_METRICS_PORT: this is the service's own port, which has GET /metrics as well. "
+            "Next: set another port, or leave it unset"
+        )
     return bound(settings.metrics_host, settings.metrics_port, METRICS)
 
 

@@ -36,6 +36,7 @@ _SLOW = {
         "docs/test_commands.py",
         "docs/test_recipes.py",
         "docs/test_snippets.py",  # Node
+        "instances/test_clocks.py",  # waits for leases to end
         "laws/test_bots.py",
         "laws/test_cancel_elsewhere.py",  # waits for resume windows to end
         "laws/test_crash.py",

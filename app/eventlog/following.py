@@ -17,7 +17,7 @@ from app.chat.model import Done, End
 from app.chat.ports import ReplyLog
 from app.eventlog.entries import Ended, Words, load, words_id
 from app.eventlog.server import TROUBLE, WRONG_TYPE, Availability
-from app.eventlog.shipping import Entry, Shipper
+from app.eventlog.shipping import ANY_ID, Entry, Shipper
 
 BLOCK_SECONDS = 2.0
 """So long a read waits for something new."""
@@ -151,4 +151,4 @@ def _add(log: ReplyLog, entries: Entries) -> None:
 
 
 def _message(name: str, reply_id: str) -> Entry:
-    return name, "*", _REPLY.decode(), reply_id, _MESSAGE_SECONDS, True
+    return name, ANY_ID, _REPLY.decode(), reply_id, _MESSAGE_SECONDS, True

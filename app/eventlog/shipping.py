@@ -61,6 +61,9 @@ return refused
 _THERE_ALREADY = (b"equal or smaller", b"exhausted the last possible ID")
 """In the server's errors about an id that is not larger than the last one; the second where that is the end's."""
 
+ANY_ID = "*"
+"""The next one, as the server has it."""
+
 Entry = tuple[str, str, str, str, int, bool]
 """The key after the prefix, the entry's id, its one field with a value, the expiry of all in seconds, and whether it
 may be the first one of its key."""
@@ -80,24 +83,30 @@ class Adder:
     async def add(self, entries: list[Entry]) -> set[int]:
         """Add them. Returns the indexes of those whose stream does not exist, and which may not be its first entry.
 
-        One whose id is not larger than the last one's was there already. One whose key is of another type is left out:
-        the others must not wait for it, and readers elsewhere have the database. Raises what is in `TROUBLE`.
+        One whose id is not larger than the last one's was there already. One whose key another program has spoilt is
+        left out: the others must not wait for it, and other instances have the database. Raises what is in `TROUBLE`.
         """
         lost: set[int] = set()
         for index, error in await self._script(args=[self._prefix, json.dumps(entries, separators=(",", ":"))]):
+            name, entry_id = entries[index - 1][:2]
             if not error:
                 lost.add(index - 1)
             elif WRONG_TYPE.encode() in error:
-                self._tell(entries[index - 1][0])
+                self._tell(name)
             elif not any(text in error for text in _THERE_ALREADY):
                 raise Refused(error)
+            elif entry_id == ANY_ID:
+                self._tell(name)
         return lost
 
     def _tell(self, name: str) -> None:
         if not self._told:
             self._told = True
             key = self._prefix + name
-            _logger.error("the key %s is no stream. Next: give each program a prefix of its own on the server", key)
+            _logger.error(
+                "another program has written to the key %s. Next: give each program a prefix of its own on the server",
+                key,
+            )
 
 
 class _Share:

@@ -7,7 +7,7 @@ import structlog
 from app.chat.model import ReplyRecord
 from app.chat.watching import Ending
 
-_log = structlog.get_logger()
+_Log = structlog.typing.FilteringBoundLogger
 
 
 class EndingsLog:
@@ -16,6 +16,7 @@ class EndingsLog:
     def __init__(self, bot: str) -> None:
         """`bot` is the name of the one that replies."""
         self._bot = bot
+        self._bound_log: _Log | None = None
 
     def began(self, record: ReplyRecord) -> None:
         """Not worth a line: the request has one."""
@@ -32,7 +33,7 @@ class EndingsLog:
             more["request_id"] = origin.request_id
         if (trace_id := record.trace_id or (origin and origin.trace_id)) is not None:
             more["trace_id"] = trace_id
-        _log.info(
+        self._log().info(
             "reply",
             reply_id=record.reply_id,
             conversation_id=record.conversation_id,
@@ -43,3 +44,9 @@ class EndingsLog:
             duration_ms=round(ending.seconds * 1000, 1),
             **more,
         )
+
+    def _log(self) -> _Log:
+        """Bound once, when logging has been set up: a logger of structlog's is made anew for each line otherwise."""
+        if self._bound_log is None:
+            self._bound_log = structlog.get_logger().bind()
+        return self._bound_log

@@ -45,12 +45,16 @@ class Traces:
     """`ReplyObserver` and `UpstreamObserver`. An async context manager: at its end, what is left is sent."""
 
     def __init__(self, bot: str, version: str) -> None:
-        """The SDK reads `OTEL_...` from the environment: where to send spans, which to sample, what to call us."""
+        """The SDK reads `OTEL_...` from the environment: where to send spans, which to sample, what to call us.
+
+        Raises `ValueError` for values that it does not understand, or would print although they may be secrets.
+        """
+        _check_headers()
         self._bot = bot
         ours = {"service.version": version, "service.instance.id": str(uuid4())}
         if not os.environ.get("OTEL_SERVICE_NAME"):
             ours["service.name"] = _NAME
-        self._provider = TracerProvider(resource=Resource.create(ours))
+        self._provider = TracerProvider(resource=Resource.create(ours), shutdown_on_exit=False)
         self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
         self._tracer = self._provider.get_tracer(_NAME, version)
         self._propagator = TraceContextTextMapPropagator()
@@ -170,3 +174,11 @@ class Traces:
         if not self._adds_old_names:
             return attributes
         return dict(attributes) | {old: attributes[new] for new, old in _OLD_NAMES.items() if new in attributes}
+
+
+def _check_headers() -> None:
+    """The SDK logs what is not of this form."""
+    for name in ("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS"):
+        if any("=" not in part for part in os.environ.get(name, "").split(",") if part.strip()):
+            msg = f"{name} is a list of NAME=VALUE"
+            raise ValueError(msg)

@@ -100,9 +100,11 @@ class Supervisor:
         while True:
             begun = loop.time()
             watch = asyncio.create_task(self._kill_if_it_stands_still(worker))
-            status = await worker.ended()
-            watch.cancel()
-            await asyncio.gather(watch, return_exceptions=True)
+            try:
+                status = await worker.ended()
+            finally:
+                watch.cancel()
+                await asyncio.gather(watch, return_exceptions=True)
             self._counts.remove(worker.number - 1)
             self._metrics.forget_present(worker.number - 1)
             if self._ending.is_set():

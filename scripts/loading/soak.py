@@ -62,7 +62,7 @@ def main() -> int:
         log = service.log.read_text("utf-8")
     print(summary(tally))
     title = f"{arguments.minutes:g} minutes, {plan.streams} clients at a time, a word each {plan.pace_ms} ms"
-    write(ROOT / CHART, draw(title, "SQLite, one process, all defaults", looks))
+    write(ROOT / CHART, draw(title, "SQLite, one process, all defaults; medians and extents", looks))
     write(ROOT / FIGURES, as_json(plan, tally, looks))
     said = missed(tally.total, Thresholds(None, None, 0))
     said += [*grown(looks, plan_seconds), *left_over(before, after)]

@@ -57,7 +57,8 @@ def _caddy(port: int, _: Path) -> Changes:
 
 
 def _haproxy(port: int, _: Path) -> Changes:
-    return {"bind :80": f"bind 127.0.0.1:{port}"}
+    others = {} if os.geteuid() == 0 else {"user haproxy": "", "group haproxy": ""}  # only root can become them
+    return {"bind :80": f"bind 127.0.0.1:{port}", **others}
 
 
 def _apache(port: int, _: Path) -> Changes:

@@ -15,6 +15,7 @@ import yaml
 from app.environment.variables import PREFIX
 from app.serving import CLOSING_SECONDS
 from app.settings import Settings
+from app.telemetry.table import families
 from tests.contract.document import PLACES
 from tests.deploy.image import ROOT, read
 from tests.deploy.proxies import FILES
@@ -51,8 +52,11 @@ def test_nothing_kills_it_before_its_drain_has_ended() -> None:
 def test_the_probes_ask_what_the_contract_has() -> None:
     """On the service's port."""
     container = _POD["containers"][0]
-    (port,) = container["ports"]
+    port, metrics = container["ports"]
     assert port["containerPort"] == _DEFAULTS.port
+    (named,) = (variable["value"] for variable in container["env"] if variable["name"] == "CHAT_METRICS_PORT")
+    annotations = _KUBERNETES["Deployment"]["spec"]["template"]["metadata"]["annotations"]
+    assert {str(metrics["containerPort"]), annotations["prometheus.io/port"]} == {named}
     probes = {name: container[f"{name}Probe"]["httpGet"] for name in ("startup", "liveness", "readiness")}
     assert {probe["port"] for probe in probes.values()} == {port["name"]}
     paths = {name: probe["path"] for name, probe in probes.items()}
@@ -61,6 +65,18 @@ def test_the_probes_ask_what_the_contract_has() -> None:
     assert read().health[-1].count(f":{_DEFAULTS.port}{health}") == 1
     assert f"health_uri {ready}\n" in (FILES / "cluster.Caddyfile").read_text("utf-8")
     assert f"ListenStream=127.0.0.1:{_DEFAULTS.port}\n" in (FILES / "chat.socket").read_text("utf-8")
+
+
+def test_the_metrics_have_a_port_that_only_prometheus_finds() -> None:
+    """The settings, the container and the annotations name the same one, and no Service leads there."""
+    container = _POD["containers"][0]
+    settings = {setting["name"]: setting.get("value") for setting in container["env"]}
+    _, port = container["ports"]
+    found = re.findall(r'prometheus\.io/port: "(\d+)"', _text("kubernetes.yaml"))
+    assert [settings["CHAT_METRICS_PORT"]] == found == [str(port["containerPort"])]
+    assert settings["CHAT_METRICS_HOST"] == "0.0.0.0"  # noqa: S104 - a pod's
+    assert f"targetPort: {port['name']}" not in _text("kubernetes.yaml")
+    assert "chat_streams_open" in _text("kubernetes.yaml")
 
 
 def test_the_proxies_wait_for_a_whole_reply() -> None:
@@ -83,7 +99,7 @@ def test_what_belongs_together_in_kubernetes_finds_each_other() -> None:
     assert all(selector == labels for selector in selectors)
     scaler = _KUBERNETES["HorizontalPodAutoscaler"]["spec"]
     assert scaler["scaleTargetRef"]["name"] == deployment["metadata"]["name"]
-    assert scaler["metrics"][0]["pods"]["metric"]["name"] == "chat_streams_open"
+    assert scaler["metrics"][0]["pods"]["metric"]["name"] in {family.name for family in families("greeter", {})}
     assert scaler["minReplicas"] > _KUBERNETES["PodDisruptionBudget"]["spec"]["maxUnavailable"]
     assert int(scaler["metrics"][0]["pods"]["target"]["averageValue"]) < _DEFAULTS.max_open_streams
 

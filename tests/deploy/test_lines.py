@@ -4,7 +4,7 @@ import pytest
 
 from tests.deploy.asking import begun, ends_after_the_death_of, state
 from tests.deploy.dying import dying
-from tests.deploy.proxies import running
+from tests.deploy.proxies import Proxy, running
 from tests.support.server import LiveServer
 from tests.support.wire import Wire, get, post
 
@@ -55,3 +55,24 @@ def test_a_connection_that_is_used_again_may_be_dead(name: str, line: str) -> No
         assert wire.answer().status == 200
         wire.send(post("hello"))
         assert wire.receive_rest() == b""
+
+
+def test_haproxy_without_no_delay_collects_words() -> None:
+    """For up to 200 ms."""
+    with LiveServer("simulator") as server:
+        with running("haproxy", server.port) as proxy:
+            at_once = _reads(proxy)
+        with running("haproxy", server.port, {"option http-no-delay": ""}) as proxy:
+            collected = _reads(proxy)
+    assert at_once > 2 * collected
+
+
+def _reads(proxy: Proxy) -> int:
+    """In how many pieces the words of a reply come."""
+    with Wire(proxy.port) as wire:
+        wire.send(post("/simulate pace_ms=30 repeat=30\nword "))
+        said, pieces = b"", 0
+        while b"event: done" not in said:
+            said += (piece := wire.receive_at_most(2**20))
+            pieces += b"data: word" in piece
+        return pieces

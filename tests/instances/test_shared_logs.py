@@ -25,6 +25,7 @@ _OTHER = "1" * 32
 _STRANGE = {
     "a string in a reply's place": ("SET", _PREFIX + _REPLY, "x"),
     "a string in the place of cancellations": ("SET", _PREFIX + "cancellations", "x"),
+    "cancellations without an end": ("XADD", _PREFIX + "cancellations", f"{2**64 - 1}-{2**64 - 1}", "r", "x"),
     "no JSON": ("XADD", _PREFIX + _REPLY, "9-0", "w", "}"),
     "no list": ("XADD", _PREFIX + _REPLY, "9-0", "w", "9"),
     "no words": ("XADD", _PREFIX + _REPLY, "9-0", "w", "[9]"),
@@ -144,6 +145,7 @@ async def test_what_another_program_has_written_concerns_no_other_reply(strange:
             for log in logs.values():
                 log.append(["so "])
             await _has(followed[_OTHER], count)
+        two.reader.ask_to_cancel(_OTHER)
         logs[_OTHER].close(Done("so " * 29, "stop"))
         with anyio.fail_after(_PATIENCE_SECONDS):
             while followed[_OTHER].end is None:

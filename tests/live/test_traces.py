@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -20,7 +21,7 @@ from tests.support.collector import Collector, Received
 from tests.support.completions import DONE, answer, begun, chunk, finish, speaks, stream, usage
 from tests.support.engine import FakeEngine
 from tests.support.scraping import answer_at
-from tests.support.server import LiveServer
+from tests.support.server import FROM_SCRATCH, LiveServer
 from tests.support.settings import Settings
 from tests.support.wire import Wire, post
 
@@ -273,6 +274,50 @@ def test_without_the_packages_it_is_one_line(tmp_path: Path) -> None:
     )
     assert run.returncode == 2
     assert run.stderr == "CHAT_TRACES: traces need more packages. Next: scripts/setup telemetry, or CHAT_TRACES=off\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("OTEL_EXPORTER_OTLP_HEADERS", f"Authorization: Bearer {_CANARY}"),
+        ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", _CANARY),
+        ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "99999"),
+    ],
+)
+def test_a_variable_that_cannot_be_used_is_one_line(tmp_path: Path, name: str, value: str) -> None:
+    """Without its value, which may be a secret."""
+    ours = {"CHAT_TRACES": "on", "CHAT_DATABASE_URL": f"sqlite:///{tmp_path}/chat.db"}
+    run = subprocess.run(
+        [sys.executable, "-m", "app", "--port", "0"],
+        cwd=ROOT,
+        env=os.environ | ours | {name: value},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+    assert run.returncode == 2
+    (line,) = run.stderr.splitlines()
+    assert line.startswith("CHAT_TRACES: one of the variables OTEL_... has a value that cannot be used. Next: ")
+    assert _CANARY not in line
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_collector_that_is_gone_does_not_hold_the_end_up(is_there: bool) -> None:  # noqa: FBT001 - a row
+    """It accepts connections and says nothing, or is not there at all."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1] if is_there else 1
+        os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = f"http://127.0.0.1:{port}"
+        try:
+            server = LiveServer(traces="on", program=FROM_SCRATCH, start_seconds=60)
+            with server:
+                with Wire(server.port) as wire:
+                    wire.send(post("hello there"))
+                    assert wire.answer().status == 200
+                server.terminate()
+                assert server.wait(20) == -15
+        finally:
+            del os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"]
 
 
 async def test_without_traces_the_engine_gets_no_context() -> None:

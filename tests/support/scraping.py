@@ -78,6 +78,6 @@ def wait_for(port: int, wanted: Callable[[Series], bool], seconds: float = 30) -
     deadline = time.monotonic() + seconds
     while not wanted(found := scraped_at(port)):
         if time.monotonic() > deadline:
-            raise AssertionError(found)
+            raise AssertionError({name: value for name, value in found.items() if value and "_bucket" not in name})
         time.sleep(0.05)
     return found

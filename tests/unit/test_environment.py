@@ -149,7 +149,10 @@ def test_what_kubernetes_sets_for_a_service_is_known(monkeypatch: pytest.MonkeyP
         ({"bot": "openai", "reply_seconds": 299, "openai_first_token_seconds": 9}, ["CHAT_OPENAI_FIRST_BYTE_SECONDS"]),
         ({"bot": "local", "max_tokens": 4_000}, ["CHAT_MAX_TOKENS", "CHAT_LOCAL_CONTEXT_TOKENS"]),
         ({"jwt_issuer": "x", "jwt_audience": "x", "jwt_keys_url": "http://example.org/"}, ["CHAT_JWT_KEYS_URL"]),
+        ({"metrics": False, "metrics_port": 9464}, ["CHAT_METRICS_PORT", "CHAT_METRICS=on"]),
+        ({"metrics_host": "0.0.0.0"}, ["CHAT_METRICS_HOST", "CHAT_METRICS_PORT"]),  # noqa: S104 - a setting
         ({}, []),
+        ({"metrics_host": "0.0.0.0", "metrics_port": 9464}, []),  # noqa: S104 - as above
         ({"jwt_issuer": "x", "jwt_audience": "x", "jwt_keys_url": "http://127.0.0.1/"}, []),
         ({"bot": "openai", "openai_queue_seconds": 1.9}, []),
         ({"bot": "local", "max_tokens": 2_048}, []),
