@@ -24,10 +24,9 @@ from app.access.origins import Origins
 from app.access.proxies import Proxies
 from app.bot_choice import chosen_bot, model_name, own_proxy, suggestions
 from app.chat.bounds import Bounds, ReplyBounds
-from app.chat.errors import Misconfigured
 from app.chat.ports import Bot, SharedLogs
 from app.chat.replies import Replies
-from app.chat.watching import UNMEASURED, UNTRACED, Measures, ReplyObservers
+from app.chat.watching import Measures
 from app.contract import Contract
 from app.dialects.completions import Wording
 from app.dialects.openai import OpenAIProblems
@@ -39,6 +38,7 @@ from app.http.joining import Joining
 from app.http.middleware import EveryRequest
 from app.http.problems import Problems
 from app.http.sse import Pacing
+from app.observation import Observation
 from app.routers.chat import ChatRouter, request_model
 from app.routers.conversations import ConversationsRouter
 from app.routers.documents import document_routes
@@ -51,13 +51,11 @@ from app.settings import Settings
 from app.start_errors import exit_status, lines, tell
 from app.storage.address import Address, PostgresServers, SqliteFile, database_url
 from app.storage.database import Database
-from app.telemetry.counting import ALONE, Block, Counting
-from app.telemetry.endings import EndingsLog
+from app.telemetry.counting import ALONE, Block
 
 if TYPE_CHECKING:
     from app.access.shared import SharedCounts
     from app.eventlog.server import ValkeyServer
-    from app.telemetry.traces import Traces
 
 
 def create_app(settings: Settings | None = None, bot: Bot | None = None, block: Block = ALONE) -> FastAPI:
@@ -68,14 +66,13 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None, block: 
     """
     settings = settings or Settings()
     contract = Contract.load(settings.max_message_characters)
-    counting = counting_of(settings, block)
-    measures = counting.metrics if counting else UNMEASURED
+    observation = Observation(settings, contract, block)
+    measures = observation.measures
     problems = Problems(contract.problems, contract.reference("streamChat", to="getReply"), measures)
     openai_problems = OpenAIProblems(contract.problems, contract.operations["createChatCompletion"].path, measures)
     address = database_url(settings.database_url)
     database = Database(address, settings.storage_seconds, settings.lease_seconds, measures)
-    traces = _traces(settings, contract.version)
-    bot = bot or chosen_bot(settings, measures, traces or UNTRACED)
+    bot = bot or chosen_bot(settings, measures, observation.calls)
     keys = KeyRing(database.keys)
     budgets = WordBudgets(settings.words_per_day, database.budgets) if settings.words_per_day else None
     valkey = _valkey(settings, address)
@@ -101,19 +98,13 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None, block: 
         database.store,
         new_log=MemoryReplyLog,
         shared=shared,
-        observer=ReplyObservers(
-            [
-                *([traces] if traces else []),  # the first, so that others know of its trace
-                *([counting.metrics] if counting else []),
-                EndingsLog(settings.bot),
-            ]
-        ),
+        observer=observation.replies,
         measures=measures,
     )
     database.generated = replies.peers
     shared.on_cancel = replies.peers.cancel_all
 
-    parts = (traces, counting, database, keys, budgets, counts, shared, bot, replies)  # the first one is closed last
+    parts = (*observation.parts, database, keys, budgets, counts, shared, bot, replies)  # the first one is closed last
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -136,7 +127,7 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None, block: 
     app.state.gate = gate
     app.state.problems = problems
     app.state.measures = measures
-    app.state.exposition = counting.exposition if counting else None
+    app.state.exposition = observation.exposition
     app.state.database = _place(address)
     pacing = Pacing(settings.first_word_seconds, settings.heartbeat_seconds, Joining(settings.join_seconds))
     bodies = BodyReader(settings.max_body_bytes, settings.request_seconds)
@@ -205,33 +196,6 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None, block: 
         checks=[proxies.believe, hosts.refuse_others],
     )
     return app
-
-
-def _traces(settings: Settings, version: str) -> "Traces | None":
-    if not settings.traces:
-        return None
-    try:
-        from app.telemetry.traces import Traces  # noqa: PLC0415 - an extra, and a quarter of a second
-
-        return Traces(settings.bot, version)
-    except ModuleNotFoundError:
-        raise Misconfigured(
-            "CHAT_TRACES: traces need more packages. Next: scripts/setup telemetry, or CHAT_TRACES=off"
-        ) from None
-    except ValueError as error:  # its text may hold a secret
-        raise Misconfigured(
-            "CHAT_TRACES: one of the variables OTEL_... has a value that cannot be used. Next: correct it; "
-            "CHAT_LOG_LEVEL=debug shows where it was read"
-        ) from error
-
-
-def counting_of(settings: Settings, block: Block) -> Counting | None:
-    """What counts, if anything does."""
-    if not settings.metrics:
-        return None
-    contract = Contract.load()
-    statuses = {code: problem["status"] for code, problem in contract.problems.items()}
-    return Counting(settings.bot, statuses, contract.version, block)
 
 
 def _place(address: Address) -> dict[str, str]:

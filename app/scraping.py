@@ -43,7 +43,7 @@ def bound_for_metrics(settings: Settings) -> list[socket]:
 
 def metrics_url(settings: Settings, sockets: Sequence[socket]) -> str | None:
     """What to scrape on this machine, if there is a listener for that."""
-    return f"{url(sockets, settings.metrics_host)}{_path().lstrip('/')}" if sockets else None
+    return f"{url(sockets, settings.metrics_host)}{_path(settings).lstrip('/')}" if sockets else None
 
 
 @asynccontextmanager
@@ -55,14 +55,14 @@ async def metrics_served(
         yield
         return
     listen(sockets, settings.metrics_host, METRICS)
-    problems = Problems(Contract.load().problems, str)
-    app = _only_metrics(exposition, problems, settings.metrics_host, can_be_reached=is_public(sockets))
+    problems = Problems(Contract.load(settings.max_message_characters).problems, str)
+    app = _only_metrics(exposition, problems, settings, can_be_reached=is_public(sockets))
     async with Beside(app, bounded_protocol(_PATIENCE, Refusals(problems)), sockets):
         yield
 
 
-def _only_metrics(exposition: Exposition, problems: Problems, host: str, *, can_be_reached: bool) -> ASGIApp:
-    path = _path()
+def _only_metrics(exposition: Exposition, problems: Problems, settings: Settings, *, can_be_reached: bool) -> ASGIApp:
+    path, host = _path(settings), settings.metrics_host
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] != path:
@@ -80,5 +80,5 @@ def _only_metrics(exposition: Exposition, problems: Problems, host: str, *, can_
     )
 
 
-def _path() -> str:
-    return Contract.load().operations["getMetrics"].path
+def _path(settings: Settings) -> str:
+    return Contract.load(settings.max_message_characters).operations["getMetrics"].path

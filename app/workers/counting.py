@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from socket import socket
 
-from app.main import counting_of
+from app.contract import Contract
+from app.observation import counting_of
 from app.scraping import metrics_served
 from app.settings import Settings
 from app.telemetry.cells import shared_memory
@@ -20,10 +21,11 @@ class SharedMetrics:
         self._sockets = sockets
         self.descriptor: int | None = None
         """Of the memory, if metrics are counted."""
-        counting = counting_of(settings, ALONE)
+        contract = Contract.load(settings.max_message_characters)
+        counting = counting_of(settings, contract, ALONE)
         if counting is not None:
             self.descriptor = shared_memory(counting.cells.families, settings.workers)
-            counting = counting_of(settings, Block(self.descriptor, processes=settings.workers))
+            counting = counting_of(settings, contract, Block(self.descriptor, processes=settings.workers))
         self._counting = counting
 
     def served(self) -> AbstractAsyncContextManager[None]:

@@ -33,5 +33,6 @@ def test_every_operation_answers_as_documented(label: str) -> None:
         case.call_and_validate(app=apps[0])
 
     found = get_all_tests(schema=contract, test_func=answers, settings=None, given_kwargs=None)
-    ((_, test),) = [result.ok() for result in found if isinstance(result, Ok)]
+    tests = [result.ok() for result in found if isinstance(result, Ok)]
+    (test,) = [test for operation, test in tests if operation.label == label]  # settings of others add them
     test()

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from app.main import counting_of
+from app.contract import Contract
+from app.observation import counting_of
 from app.settings import Settings
 from app.telemetry.counting import ALONE
 from app.telemetry.table import Family
@@ -24,13 +25,13 @@ _KINDS = {"oldest": "gauge", "all up": "gauge"}
 
 
 def _exposed() -> str:
-    counting = counting_of(Settings(), ALONE)
+    counting = counting_of(Settings(), Contract.load(), ALONE)
     assert counting is not None
     return counting.exposition.text().decode()
 
 
 def _families() -> Iterator[Family]:
-    counting = counting_of(Settings(), ALONE)
+    counting = counting_of(Settings(), Contract.load(), ALONE)
     assert counting is not None
     yield from counting.cells.families
 
