@@ -28,6 +28,8 @@ from app.chat.ports import Bot, SharedLogs
 from app.chat.replies import Replies
 from app.chat.watching import Measures
 from app.contract import Contract
+from app.dialects.completions import Wording
+from app.dialects.openai import OpenAIProblems
 from app.eventlog.memory import MemoryReplyLog
 from app.eventlog.unshared import Unshared
 from app.http.application import Application
@@ -42,6 +44,7 @@ from app.routers.conversations import ConversationsRouter
 from app.routers.documents import document_routes
 from app.routers.health import HealthRouter
 from app.routers.metrics import MetricsRouter
+from app.routers.openai import OpenAIRouter
 from app.routers.replies import RepliesRouter
 from app.routers.service import ServiceRouter
 from app.settings import Settings
@@ -66,6 +69,7 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None, block: 
     observation = Observation(settings, contract, block)
     measures = observation.measures
     problems = Problems(contract.problems, contract.reference("streamChat", to="getReply"), measures)
+    openai_problems = OpenAIProblems(contract.problems, contract.operations["createChatCompletion"].path, measures)
     address = database_url(settings.database_url)
     database = Database(address, settings.storage_seconds, settings.lease_seconds, measures)
     bot = bot or chosen_bot(settings, measures, observation.calls)
@@ -141,6 +145,8 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None, block: 
     again = RepliesRouter(replies, database.store, bodies, problems, pacing, events_location)
     history = ConversationsRouter(database.store, replies, bodies)
     health = HealthRouter(replies, database.store, bot)
+    wording = Wording(openai_problems, model_name(settings) or settings.bot)
+    openai = OpenAIRouter(replies, bodies, wording, pacing, limits)
     service = ServiceRouter(
         name=settings.name,
         version=contract.document["info"]["version"],
@@ -170,6 +176,8 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None, block: 
             service.get_service,
             health.get_health,
             health.get_readiness,
+            openai.create_chat_completion,
+            openai.list_models,
             MetricsRouter(
                 app.state.exposition,
                 gate,
@@ -182,7 +190,7 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None, block: 
     app.router.routes.extend(document_routes(contract))
     app.add_middleware(
         EveryRequest,
-        problems=problems,
+        problems=lambda path: openai_problems if openai_problems.cover(path) else problems,
         allowed_methods=contract.allowed_methods,
         origins=origins,
         checks=[proxies.believe, hosts.refuse_others],

@@ -73,7 +73,7 @@ def _only_metrics(exposition: Exposition, problems: Problems, settings: Settings
 
     return EveryRequest(
         app,
-        problems=problems,
+        problems=lambda _: problems,
         allowed_methods=lambda asked: _METHODS if asked == path else (),
         origins=Origins([]),
         checks=[Hosts((), host, is_public=lambda: can_be_reached, open_paths=()).refuse_others],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import MISSING, BaseModel, ConfigDict, Field
 from typing_extensions import TypeAliasType
@@ -252,6 +252,160 @@ class FieldError(BaseModel):
     detail: Annotated[str, Field(description="What is wrong there.")]
 
 
+Stop = TypeAliasType(
+    "Stop",
+    Annotated[
+        str,
+        Field(description="The reply ends before the first of these texts. Empty ones are ignored.", max_length=1000),
+    ],
+)
+
+
+Stop1Item = TypeAliasType("Stop1Item", Annotated[str, Field(max_length=1000)])
+
+
+Stop1 = TypeAliasType(
+    "Stop1",
+    Annotated[
+        list[Stop1Item],
+        Field(description="The reply ends before the first of these texts. Empty ones are ignored.", max_length=4),
+    ],
+)
+
+
+class ChatCompletionStreamOptions(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    include_usage: Annotated[
+        bool | MISSING | None,
+        Field(description="Whether the stream ends with the tokens that the reply has cost, if the bot counts them."),
+    ] = MISSING
+
+
+class ChatCompletionFormat(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    type: Literal["text"] = "text"
+
+
+Content = TypeAliasType("Content", Annotated[str, Field(description="The text.", pattern="^[^\\u0000]*$")])
+
+
+class ChatCompletionTextPart(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    type: Literal["text"] = "text"
+    text: Annotated[str, Field(description="The text.", pattern="^[^\\u0000]*$")]
+
+
+class CompletionUsage(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    prompt_tokens: Annotated[int, Field(description="The tokens of the prompt.", ge=0, le=9007199254740991)]
+    completion_tokens: Annotated[int, Field(description="The tokens of the reply.", ge=0, le=9007199254740991)]
+    total_tokens: Annotated[int, Field(description="Their sum.", ge=0, le=18014398509481982)]
+
+
+class ChatCompletionReply(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    role: Literal["assistant"] = "assistant"
+    content: Annotated[str, Field(description="The text.")]
+
+
+class ChatCompletionDelta(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    role: Literal["assistant"] | MISSING = MISSING
+    content: Annotated[str | MISSING, Field(description="Text.")] = MISSING
+
+
+class ChatCompletionChunkEvent(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    event: Literal["message"] | MISSING = MISSING
+    data: Annotated[
+        str,
+        Field(
+            description="The chunk.",
+            json_schema_extra={
+                "contentMediaType": "application/json",
+                "contentSchema": {"$ref": "#/components/schemas/ChatCompletionChunk"},
+            },
+            pattern='^\\{"id":',
+        ),
+    ]
+
+
+class ChatCompletionErrorEvent(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    event: Literal["message"] | MISSING = MISSING
+    data: Annotated[
+        str,
+        Field(
+            description="What went wrong, as JSON on one line.",
+            json_schema_extra={
+                "contentMediaType": "application/json",
+                "contentSchema": {"$ref": "#/components/schemas/OpenAIErrorResponse"},
+            },
+            pattern='^\\{"error":',
+        ),
+    ]
+
+
+class ChatCompletionDoneEvent(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    event: Literal["message"] | MISSING = MISSING
+    data: Literal["[DONE]"] = "[DONE]"
+
+
+ChatCompletionStream = TypeAliasType(
+    "ChatCompletionStream",
+    Annotated[
+        list[ChatCompletionChunkEvent | ChatCompletionErrorEvent | ChatCompletionDoneEvent],
+        Field(
+            description="A whole stream: chunks, and then exactly one `[DONE]` or error. (JSON Schema cannot say that it is the last one; the\ncontract's tests check it.)\n"
+        ),
+    ],
+)
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    id: Annotated[str, Field(description="The model's id.")]
+    object: Literal["model"] = "model"
+    created: Annotated[int, Field(description="When it was created, in seconds since 1970.", ge=0, le=9007199254740991)]
+    owned_by: Annotated[str, Field(description="Who serves it.")]
+
+
+class OpenAIError(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    message: Annotated[str, Field(description="What happened, and what to do next.")]
+    type: Annotated[
+        str,
+        Field(
+            description="OpenAI's kind of error: `invalid_request_error`, `authentication_error`, `permission_error`, `rate_limit_error` or\n`server_error`.\n"
+        ),
+    ]
+    param: Annotated[str | None, Field(description="The field that is wrong, if it is one.")]
+    code: Annotated[str, Field(description="A problem's type, without `urn:problem:`.", pattern="^[a-z]+(-[a-z]+)*$")]
+
+
 class ChatRequest(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
@@ -437,6 +591,7 @@ class Problem(BaseModel):
             "urn:problem:malformed-page",
             "urn:problem:unknown-parameter",
             "urn:problem:malformed-page-cursor",
+            "urn:problem:unsupported-parameter",
             "urn:problem:credentials-missing",
             "urn:problem:invalid-token",
             "urn:problem:access-ended",
@@ -505,6 +660,57 @@ class Problem(BaseModel):
         ),
     ] = MISSING
     usage: Usage | MISSING = MISSING
+
+
+class ChatCompletionMessage(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    role: Annotated[
+        Literal["system", "developer", "user", "assistant"],
+        Field(description="Who wrote it. `system` and `developer` messages are instructions."),
+    ]
+    content: Annotated[Content | list[ChatCompletionTextPart] | MISSING | None, Field(description="The text.")] = (
+        MISSING
+    )
+
+
+class ChatCompletionChoice(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    index: Literal[0] = 0
+    message: ChatCompletionReply
+    finish_reason: Annotated[
+        Literal["stop", "length", "content_filter"] | str,
+        Field(
+            description="Why the reply ended: `stop`, `length` (a limit was reached), `content_filter` (a filter of the model ended it). Later\nversions may add reasons.\n"
+        ),
+    ]
+
+
+class ChatCompletionChunkChoice(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    index: Literal[0] = 0
+    delta: ChatCompletionDelta
+    finish_reason: Literal["stop", "length", "content_filter"] | str | None
+
+
+class ModelList(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    object: Literal["list"] = "list"
+    data: Annotated[list[Model], Field(description="One model.", max_length=100)]
+
+
+class OpenAIErrorResponse(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    error: OpenAIError
 
 
 class Reply(BaseModel):
@@ -638,3 +844,65 @@ class ConversationExport(BaseModel):
     messages: Annotated[
         list[ExportedMessage], Field(description="The messages of all branches, in the order in which they were sent.")
     ]
+
+
+class ChatCompletionRequest(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    model: Annotated[str | MISSING | None, Field(description="Ignored; the operator chooses the model.")] = MISSING
+    messages: Annotated[
+        list[ChatCompletionMessage],
+        Field(description="The conversation, oldest message first. At least one message is a user's.", min_length=1),
+    ]
+    stream: Annotated[bool | MISSING | None, Field(description="Whether to stream the reply.")] = MISSING
+    stream_options: Annotated[
+        ChatCompletionStreamOptions | MISSING | None, Field(description="Options of the stream.")
+    ] = MISSING
+    max_tokens: Annotated[
+        int | MISSING | None, Field(description="Limit on the tokens of the reply.", ge=1, le=1000000000)
+    ] = MISSING
+    max_completion_tokens: Annotated[
+        int | MISSING | None, Field(description="The same by its newer name.", ge=1, le=1000000000)
+    ] = MISSING
+    temperature: Annotated[float | MISSING | None, Field(description="Sampling temperature.", ge=0.0, le=2.0)] = MISSING
+    stop: Annotated[
+        Stop | Stop1 | MISSING | None,
+        Field(description="The reply ends before the first of these texts. Empty ones are ignored."),
+    ] = MISSING
+    n: Annotated[int | MISSING | None, Field(description="The number of choices, which is 1.", ge=1, le=1)] = MISSING
+    logprobs: Annotated[Literal[False] | MISSING | None, Field(description="Not supported.")] = MISSING
+    tools: Annotated[list[Any] | MISSING | None, Field(description="Not supported.", max_length=0)] = MISSING
+    functions: Annotated[list[Any] | MISSING | None, Field(description="Not supported.", max_length=0)] = MISSING
+    response_format: Annotated[
+        ChatCompletionFormat | MISSING | None, Field(description="Text, and no other format.")
+    ] = MISSING
+    audio: Annotated[MISSING | None, Field(description="Not supported.")] = MISSING
+    web_search_options: Annotated[MISSING | None, Field(description="Not supported.")] = MISSING
+
+
+class ChatCompletion(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    id: Annotated[str, Field(description="The id of a completion.", pattern="^chatcmpl-[0-9a-f]{32}$")]
+    object: Literal["chat.completion"] = "chat.completion"
+    created: Annotated[int, Field(description="When it was created, in seconds since 1970.", ge=0, le=9007199254740991)]
+    model: Annotated[str, Field(description="The model's id.")]
+    choices: Annotated[list[ChatCompletionChoice], Field(description="One reply.", max_length=1, min_length=1)]
+    usage: CompletionUsage | MISSING = MISSING
+
+
+class ChatCompletionChunk(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    id: Annotated[str, Field(description="The id of a completion.", pattern="^chatcmpl-[0-9a-f]{32}$")]
+    object: Literal["chat.completion.chunk"] = "chat.completion.chunk"
+    created: Annotated[int, Field(description="When it was created, in seconds since 1970.", ge=0, le=9007199254740991)]
+    model: Annotated[str, Field(description="The model's id.")]
+    choices: Annotated[
+        list[ChatCompletionChunkChoice],
+        Field(description="One part of the reply, or none beside the usage.", max_length=1),
+    ]
+    usage: CompletionUsage | MISSING = MISSING

@@ -4,6 +4,7 @@
 the schema of the whole stream, is omitted. (swagger-typescript-api would take it for the response of that name.) Some
 things are expressed differently, because SDKs are generated from this document:
 
+- Other protocols' operations are omitted, with all that only they use: their clients exist already.
 - `HEAD` is omitted. It is `GET` without the body, which every HTTP client can send; as separate operations, these would
   double the functions of each SDK.
 - An enum that later versions may extend (`anyOf` of an enum and a string) is a plain string: generators turn such an
@@ -30,12 +31,15 @@ TARGET = ROOT / "generated" / "openapi-3.1.json"
 
 STREAM = "text/event-stream"
 
+_FOREIGN = {"openai"}
+"""Tags of other protocols."""
+
 _KNOWN = {"ProblemType": "KnownProblemType"}
 
 
 def derive(document: dict[str, Any]) -> dict[str, Any]:
     """The same contract in OpenAPI 3.1."""
-    derived: dict[str, Any] = _without_news(document)
+    derived: dict[str, Any] = _without_news(_ours(document))
     derived["openapi"] = "3.1.1"
     for tag in derived["tags"]:
         tag.pop("summary", None)
@@ -51,6 +55,43 @@ def derive(document: dict[str, Any]) -> dict[str, Any]:
         part for name, schema in schemas.items() for part in _for_sdks(name, schema)
     )
     return derived
+
+
+def _ours(document: dict[str, Any]) -> dict[str, Any]:
+    """The document without the operations of other protocols, and without the components that only these use."""
+    paths = {path: item for path, item in document["paths"].items() if not _FOREIGN & _tags(item)}
+    foreign = {path: item for path, item in document["paths"].items() if path not in paths}
+    only_theirs = _used(document, foreign) - _used(document, paths)
+    components = {
+        kind: {name: part for name, part in parts.items() if (kind, name) not in only_theirs}
+        for kind, parts in document["components"].items()
+    }
+    tags = [tag for tag in document["tags"] if tag["name"] not in _FOREIGN]
+    return document | {"paths": paths, "components": components, "tags": tags}
+
+
+def _tags(item: dict[str, Any]) -> set[str]:
+    return {tag for operation in item.values() if isinstance(operation, dict) for tag in operation.get("tags", [])}
+
+
+def _used(document: dict[str, Any], node: Any) -> set[tuple[str, str]]:  # noqa: ANN401 - any JSON
+    """The kinds and names of all components that a node refers to, directly or not."""
+    used: set[tuple[str, str]] = set()
+    waiting = [node]
+    while waiting:
+        match waiting.pop():
+            case list() as items:
+                waiting += items
+            case {"$ref": str(reference)}:
+                _, _, kind, name = reference.split("/")
+                if (kind, name) not in used:
+                    used.add((kind, name))
+                    waiting.append(document["components"][kind][name])
+            case dict() as members:
+                waiting += members.values()
+            case _:
+                pass
+    return used
 
 
 def _for_sdks(name: str, schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

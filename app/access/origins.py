@@ -36,13 +36,17 @@ _PORTS = {"http": "80", "https": "443"}
 _PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, POST, PATCH, PUT, DELETE",
     "Access-Control-Allow-Headers": (
-        "Authorization, Cache-Control, Content-Type, Idempotency-Key, Last-Event-ID, Pragma, Traceparent"
+        "Authorization, Cache-Control, Content-Type, Idempotency-Key, Last-Event-ID, Pragma, Traceparent, "
+        # What OpenAI's SDK for JavaScript says of itself:
+        "OpenAI-Organization, OpenAI-Project, X-Stainless-Arch, X-Stainless-Helper-Method, X-Stainless-Lang, "
+        "X-Stainless-OS, X-Stainless-Package-Version, X-Stainless-Retry-Count, X-Stainless-Runtime, "
+        "X-Stainless-Runtime-Version, X-Stainless-Timeout"
     ),
     "Access-Control-Max-Age": "600",
 }
 _EXPOSED = (
     b"Content-Location, Conversation-Id, Location, RateLimit, RateLimit-Policy, Reply-Id, Retry-After, "
-    b"WWW-Authenticate, X-Request-Id"
+    b"WWW-Authenticate, X-Request-Id, X-Should-Retry"
 )
 
 _HINT = (

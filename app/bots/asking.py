@@ -41,6 +41,8 @@ _logger = logging.getLogger(__name__)
 class Turn:
     """The current state of one reply's request."""
 
+    engine: Engine
+    """With what this reply's request asks."""
     talk: Sequence[Message]
     """All messages that could be sent, with alternating roles."""
     messages: Sequence[Message] = ()
@@ -58,6 +60,11 @@ class Turn:
         """How many of the earliest messages are left out."""
         return len(self.talk) - len(self.messages)
 
+    @property
+    def fixed_bytes(self) -> int:
+        """What is sent with any messages."""
+        return size(Message("user", self.engine.system_prompt)) if self.engine.system_prompt else 0
+
 
 class Asking:
     """What is known about one engine, and how to adapt requests to it."""
@@ -70,7 +77,6 @@ class Asking:
         self._manner = Manner()
         self._window = Window(engine.context_tokens, engine.max_tokens)
         self._has_looked = False
-        self._fixed_bytes = size(Message("user", engine.system_prompt)) if engine.system_prompt else 0
 
     async def answer(self, turn: Turn) -> aiohttp.ClientResponse:
         """The response to a turn's request, adapted as often as necessary. Raises `Trouble`."""
@@ -84,7 +90,7 @@ class Asking:
 
     def learn(self, turn: Turn, usage: Usage) -> None:
         """Calibrate the estimate of tokens with the engine's count of the prompt."""
-        self._window.learn_count(usage.prompt_tokens, self._sent_bytes(turn))
+        self._window.learn_count(usage.prompt_tokens, _sent_bytes(turn))
 
     async def adapt(self, turn: Turn, trouble: Trouble) -> None:
         """Change the request so that the engine may accept it, or wait briefly. Raises `trouble` if neither helps."""
@@ -96,7 +102,9 @@ class Asking:
                 is_changed = True
             case Meaning.MODEL | Meaning.ADDRESS:
                 is_changed = await self._list_again(turn)
-            case Meaning.NO_SYSTEM_ROLE if not self._engine.system_prompt:
+            case Meaning.NO_SYSTEM_ROLE if not turn.engine.system_prompt:
+                is_changed = False
+            case Meaning.NO_STOP if not turn.engine.stop:
                 is_changed = False
             case None | Meaning.RATE | Meaning.BUSY:
                 is_changed = await self._wait(turn, trouble)
@@ -118,9 +126,9 @@ class Asking:
         turn.manner = self._manner
         if not turn.messages:
             await self._look(turn)
-            turn.messages = self._window.fitting(turn.talk, self._fixed_bytes)
+            turn.messages = self._window.fitting(turn.talk, turn.fixed_bytes)
         manner = turn.manner if turn.sends_max_tokens else replace(turn.manner, tokens_field=None)
-        return body(self._engine, manner, turn.model, turn.messages)
+        return body(turn.engine, manner, turn.model, turn.messages)
 
     async def _look(self, turn: Turn) -> None:
         """Ask for the model's context size, once, and only for a conversation that may be too long."""
@@ -141,8 +149,11 @@ class Asking:
 
     def _make_room(self, turn: Turn, meaning: Meaning, said: Said) -> bool:
         limit, given = said.context_tokens, said.prompt_tokens
-        most = self._engine.max_tokens if turn.manner.tokens_field and turn.sends_max_tokens else None
+        most = turn.engine.max_tokens if turn.manner.tokens_field and turn.sends_max_tokens else None
         if most is not None and (meaning is Meaning.TOO_MANY_TOKENS if limit is None else most >= limit):
+            if most != self._engine.max_tokens:
+                turn.sends_max_tokens = False  # only this request asks for so many
+                return True
             self._manner = turn.manner.without(Meaning.TOO_MANY_TOKENS)
             _logger.warning(
                 "the model cannot generate CHAT_MAX_TOKENS tokens; no limit is sent. Next: lower CHAT_MAX_TOKENS"
@@ -154,9 +165,9 @@ class Asking:
         if len(turn.messages) > 1:
             room = math.inf
             if is_told and limit and given:
-                room = self._sent_bytes(turn) * max(limit - (most or 0), 0) / given - self._fixed_bytes
+                room = _sent_bytes(turn) * max(limit - (most or 0), 0) / given - turn.fixed_bytes
             elif self._window.room is not None:
-                room = self._window.room - self._fixed_bytes
+                room = self._window.room - turn.fixed_bytes
             turn.messages = shorter(turn.messages, room)
             return True
         if most is not None:
@@ -190,5 +201,6 @@ class Asking:
         _logger.info("the model refused a field, which is no longer sent: %s", refused.name.lower())
         return True
 
-    def _sent_bytes(self, turn: Turn) -> int:
-        return sum(map(size, turn.messages)) + self._fixed_bytes
+
+def _sent_bytes(turn: Turn) -> int:
+    return sum(map(size, turn.messages)) + turn.fixed_bytes

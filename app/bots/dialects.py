@@ -21,10 +21,11 @@ class Meaning(enum.Enum):
     FILTERED = enum.auto()
     """A content filter rejects the text."""
     NO_MAX_TOKENS = enum.auto()
-    """The model does not support this field of the request; the next three are alike."""
+    """The model does not support this field of the request; the next four are alike."""
     NO_TEMPERATURE = enum.auto()
     NO_STREAM_OPTIONS = enum.auto()
     NO_SYSTEM_ROLE = enum.auto()
+    NO_STOP = enum.auto()
     KEY = enum.auto()
     MODEL = enum.auto()
     QUOTA = enum.auto()
@@ -176,6 +177,7 @@ _TABLE: tuple[tuple[Meaning, tuple[str, ...]], ...] = (
     (Meaning.NO_MAX_TOKENS, (_field("max_tokens"), r"use \W?max_completion_tokens")),
     (Meaning.NO_TEMPERATURE, (_field("temperature"),)),
     (Meaning.NO_STREAM_OPTIONS, (_field("stream_options|include_usage"),)),
+    (Meaning.NO_STOP, (_field("stop"),)),
     (
         Meaning.KEY,
         (

@@ -67,6 +67,8 @@ class LocalModel:
 class Local:
     """A bot. An async context manager that owns the model's process."""
 
+    counts_tokens = True
+
     def __init__(
         self, model: LocalModel, measures: Measures = UNMEASURED, observer: UpstreamObserver = UNTRACED
     ) -> None:

@@ -39,6 +39,8 @@ _logger = logging.getLogger(__name__)
 class OpenAI:
     """A bot. An async context manager that owns the HTTP client."""
 
+    counts_tokens = True
+
     def __init__(self, engine: Engine, measures: Measures = UNMEASURED, observer: UpstreamObserver = UNTRACED) -> None:
         """Does not connect yet."""
         self._observer = observer
@@ -67,7 +69,7 @@ class OpenAI:
 
         An empty delta is a sign of life: from the engine, or from this adapter, which has its own limit for each wait.
         """
-        turn = Turn(alternating(conversation.messages))
+        turn = Turn(self._engine.asked(conversation), alternating(conversation.messages))
         place = _Place(self._line)
         said = Completion()
         try:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from app.bots.dialects import Meaning
-from app.chat.model import Message
+from app.chat.model import AS_CONFIGURED, Conversation, Message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +20,7 @@ class Engine:
     system_prompt: str | None = None
     temperature: float | None = None
     max_tokens: int | None = None
+    stop: tuple[str, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     extra_body: Mapping[str, Any] = field(default_factory=dict)
     """Added to each request; `None` removes a field."""
@@ -38,6 +39,20 @@ class Engine:
     connections: int = 2_000
     """How many replies may be generated at once."""
 
+    def asked(self, conversation: Conversation) -> "Engine":
+        """With what the conversation's own request asks: it adds instructions, and may lower the limit on tokens."""
+        sampling = conversation.sampling
+        if conversation.instructions is None and sampling == AS_CONFIGURED:
+            return self
+        temperature = self.temperature if sampling.temperature is None else sampling.temperature
+        return replace(
+            self,
+            system_prompt="\n\n".join(filter(None, (self.system_prompt, conversation.instructions))) or None,
+            temperature=temperature,
+            max_tokens=min(filter(None, (self.max_tokens, sampling.max_tokens)), default=None),
+            stop=sampling.stop,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Manner:
@@ -47,6 +62,7 @@ class Manner:
     has_temperature: bool = True
     has_stream_options: bool = True
     has_system_role: bool = True
+    has_stop: bool = True
 
     def without(self, refused: Meaning | None) -> "Manner":
         """The manner without what was refused; unchanged if there is no alternative."""
@@ -56,14 +72,14 @@ class Manner:
                 return replace(self, tokens_field=other)
             case Meaning.TOO_MANY_TOKENS:
                 return replace(self, tokens_field=None)
-            case Meaning.NO_TEMPERATURE:
-                return replace(self, has_temperature=False)
-            case Meaning.NO_STREAM_OPTIONS:
-                return replace(self, has_stream_options=False)
-            case Meaning.NO_SYSTEM_ROLE:
-                return replace(self, has_system_role=False)
             case _:
-                return self
+                return replace(
+                    self,
+                    has_temperature=self.has_temperature and refused is not Meaning.NO_TEMPERATURE,
+                    has_stream_options=self.has_stream_options and refused is not Meaning.NO_STREAM_OPTIONS,
+                    has_system_role=self.has_system_role and refused is not Meaning.NO_SYSTEM_ROLE,
+                    has_stop=self.has_stop and refused is not Meaning.NO_STOP,
+                )
 
 
 def body(engine: Engine, manner: Manner, model: str, messages: Sequence[Message]) -> dict[str, Any]:
@@ -77,6 +93,8 @@ def body(engine: Engine, manner: Manner, model: str, messages: Sequence[Message]
         fields["stream_options"] = {"include_usage": True}
     if manner.has_temperature:
         fields["temperature"] = engine.temperature
+    if manner.has_stop and engine.stop:
+        fields["stop"] = list(engine.stop)
     if manner.tokens_field:
         fields[manner.tokens_field] = engine.max_tokens
     return {name: value for name, value in (fields | dict(engine.extra_body)).items() if value is not None}

@@ -55,9 +55,12 @@ def alternating(messages: Iterable[Message]) -> tuple[Message, ...]:
 
 
 def newest(messages: Sequence[Message], room: int, size: Callable[[Message], int]) -> Sequence[Message]:
-    """The last of the alternating messages, and as many complete turns before it as fit in `room` with it."""
-    start = len(messages) - 1
-    room -= size(messages[start])
+    """The last of the alternating messages, and as many complete turns before it as fit in `room` with it.
+
+    The last one is the user's, with or without the beginning of its answer.
+    """
+    start = len(messages) - (2 if messages[-1].role == "assistant" else 1)
+    room -= sum(map(size, messages[start:]))
     for index in range(start - 2, -1, -2):
         room -= size(messages[index]) + size(messages[index + 1])
         if room < 0:

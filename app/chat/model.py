@@ -25,15 +25,34 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Sampling:
+    """What a request asks of a model for its reply; `None` leaves it to the operator's settings."""
+
+    temperature: float | None = None
+    max_tokens: int | None = None
+    stop: tuple[str, ...] = ()
+    """The reply ends before the first of these texts. None of them is empty."""
+
+
+AS_CONFIGURED = Sampling()
+
+
+@dataclass(frozen=True, slots=True)
 class Conversation:
-    """The messages so far, oldest first. The last one is the user's and awaits a reply."""
+    """The messages so far, oldest first. The last one is the user's and awaits a reply.
+
+    Only a conversation that came with its request may end with the beginning of that reply, for a model to continue.
+    """
 
     messages: tuple[Message, ...]
+    instructions: str | None = None
+    """What the request tells the model, in addition to the operator's system prompt."""
+    sampling: Sampling = AS_CONFIGURED
 
     @property
     def user_message(self) -> str:
         """The text that awaits a reply."""
-        return self.messages[-1].text
+        return next(message.text for message in reversed(self.messages) if message.role == "user")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +168,16 @@ class Place:
     """The message that is answered, if it is stored already."""
     history: tuple[Message, ...] = ()
     """The latest messages on the way to it, oldest first, within the bounds of what a bot is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnstoredRequest:
+    """A principal's request for a reply to a conversation that came with it: neither of them is stored."""
+
+    conversation: Conversation
+    principal: Principal
+    idempotency: Idempotency | None = None
+    origin: Origin | None = None
 
 
 @dataclass(slots=True, eq=False)

@@ -32,7 +32,9 @@ class Bot(Protocol):
 
     A bot that holds resources for longer than a reply, such as connections, is also an async context manager: it is
     entered before the first reply and exited after the last. A bot that may be temporarily unavailable has an attribute
-    or property `is_ready`; while that is false, the service reports that it is not ready.
+    or property `is_ready`; while that is false, the service reports that it is not ready. A bot whose model counts
+    tokens has a true attribute `counts_tokens`, and obeys `max_tokens` of a conversation's `sampling`; for any other,
+    each word counts as a token. No bot has to obey `stop`: a reply is cut in any case.
     """
 
     def reply(self, conversation: Conversation) -> Deltas:
@@ -129,18 +131,22 @@ class SharedLogs(Protocol):
         ...
 
 
-class Store(Protocol):
-    """Conversations that outlive the process. All methods raise `StorageUnavailable` if the database fails."""
-
-    async def check(self) -> None:
-        """Return if the database answers, and would take a write."""
-        ...
+class Saver(Protocol):
+    """Where a reply is saved while it is generated."""
 
     def save(self, record: ReplyRecord) -> "asyncio.Future[None]":
         """A future that completes when the record's state, as of the call or later, is durable.
 
         Also fails with `ReplyElsewhere` if another instance answered first, or if the conversation was deleted.
         """
+        ...
+
+
+class Store(Saver, Protocol):
+    """Conversations that outlive the process. All methods raise `StorageUnavailable` if the database fails."""
+
+    async def check(self) -> None:
+        """Return if the database answers, and would take a write."""
         ...
 
     async def place(self, where: Where, limit: int, characters: int) -> Place:

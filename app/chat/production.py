@@ -9,7 +9,7 @@ from contextlib import aclosing
 from app.chat.bounds import ReplyBounds
 from app.chat.errors import BotBroken, BotTimeout, ChatError, MessageRefused, ReplyElsewhere, ReplyInterrupted
 from app.chat.model import Done, Failed, Finish, Usage
-from app.chat.ports import Deltas, Store
+from app.chat.ports import Deltas, Saver
 from app.chat.pulse import Pulse
 from app.chat.running import STOPPED, RunningReply
 from app.chat.text import Normaliser
@@ -26,7 +26,7 @@ BotSays = Callable[[], Deltas]
 _logger = logging.getLogger(__name__)
 
 
-async def produce(reply: RunningReply, bot_says: BotSays, bounds: ReplyBounds, store: Store, pulse: Pulse) -> None:
+async def produce(reply: RunningReply, bot_says: BotSays, bounds: ReplyBounds, store: Saver, pulse: Pulse) -> None:
     """Make a reply of the bot's deltas, store it, and end its log. The body of its `task`."""
     finish = _SAID_ALL
     error: ChatError | None = None
@@ -100,7 +100,7 @@ def _emit_rest(reply: RunningReply, normaliser: Normaliser, splitter: WordSplitt
         reply.emit(words)
 
 
-async def _finish(reply: RunningReply, finish: Finish, error: ChatError | None, store: Store) -> None:
+async def _finish(reply: RunningReply, finish: Finish, error: ChatError | None, store: Saver) -> None:
     """Store the end, then publish it: what readers have seen is never lost."""
     record = reply.record
     reply.record_text()

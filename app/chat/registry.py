@@ -18,6 +18,8 @@ class Registry:
         self._open: set[RunningReply] = set()
         self._own: set[RunningReply] = set()
         """Those of them that no other instance generates."""
+        self._unstored: set[RunningReply] = set()
+        """Those that are generated and that nobody can find."""
         self._by_id: dict[str, RunningReply] = {}
         self._by_conversation: dict[str, RunningReply] = {}
         self._by_key: dict[str, RunningReply] = {}
@@ -29,8 +31,24 @@ class Registry:
 
     @property
     def running(self) -> Iterable[RunningReply]:
-        """The replies being generated."""
+        """The replies being generated and stored."""
         return self._by_id.values()
+
+    @property
+    def all_running(self) -> Iterable[RunningReply]:
+        """The replies being generated, at this moment."""
+        return (*self._by_id.values(), *self._unstored)
+
+    def add_unstored(self, reply: RunningReply) -> None:
+        """Add a reply that is generated for its readers alone."""
+        self._add(reply)
+        self._unstored.add(reply)
+        self._tell()
+
+    def end_unstored(self, reply: RunningReply) -> None:
+        """As `end`."""
+        self._unstored.discard(reply)
+        self._tell()
 
     def add(self, reply: RunningReply) -> None:
         """Add a reply whose generation starts."""
@@ -40,7 +58,7 @@ class Registry:
         self._by_conversation[record.conversation_id] = reply
         if record.idempotency is not None:
             self._by_key[record.idempotency.key] = reply
-        self._measures.replies(len(self._by_id), len(self._open))
+        self._tell()
 
     def end(self, reply: RunningReply) -> None:
         """Record that its generation has ended; the reply stays open while it has readers."""
@@ -49,13 +67,13 @@ class Registry:
         del self._by_conversation[record.conversation_id]
         if record.idempotency is not None:
             del self._by_key[record.idempotency.key]
-        self._measures.replies(len(self._by_id), len(self._open))
+        self._tell()
 
     def attach(self, reply: RunningReply) -> None:
         """Add a reader."""
         reply.readers += 1
         self._add(reply)
-        self._measures.replies(len(self._by_id), len(self._open))
+        self._tell()
         if reply.leaving is not None:
             reply.leaving.cancel()
             reply.leaving = None
@@ -65,7 +83,7 @@ class Registry:
         if reply.readers == 0 and reply.task is None:
             self._open.discard(reply)
             self._own.discard(reply)
-            self._measures.replies(len(self._by_id), len(self._open))
+            self._tell()
             if not self._own:
                 self._settled.set()
 
@@ -97,3 +115,6 @@ class Registry:
         self._open.add(reply)
         if not reply.is_remote:
             self._own.add(reply)
+
+    def _tell(self) -> None:
+        self._measures.replies(len(self._by_id) + len(self._unstored), len(self._open))

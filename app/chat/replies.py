@@ -16,7 +16,7 @@ from app.chat.beginning import Beginning
 from app.chat.bounds import Bounds
 from app.chat.earlier import EarlierReplies
 from app.chat.errors import ConversationBusy, Draining, ReplyElsewhere, ReplyNotFound, TooManyStreams
-from app.chat.model import Failed, ReplyRequest, Snapshot
+from app.chat.model import Failed, ReplyRequest, Snapshot, UnstoredRequest
 from app.chat.past import PastReplies
 from app.chat.peers import Peers
 from app.chat.ports import Bot, Meter, ReplyLog, SharedLogs, Store
@@ -25,6 +25,7 @@ from app.chat.registry import Registry
 from app.chat.remote import RemoteReplies
 from app.chat.running import RunningReply
 from app.chat.unsaved import UnsavedEnds
+from app.chat.unstored import UnstoredReplies
 from app.chat.watching import UNMEASURED, UNOBSERVED, Attachment, Canceller, Measures, ReplyObserver
 
 _CANCEL_SECONDS = 10.0
@@ -74,6 +75,9 @@ class Replies:
         self._remote = RemoteReplies(store, bounds.save_every_seconds, shared)
         self.peers = Peers(self._registry, store, shared, measures)
         self._unsaved = UnsavedEnds(store)
+        self._unstored = UnstoredReplies(
+            bot, bounds, new_log=new_log, registry=self._registry, observer=observer, on_end=self._observe_end
+        )
         self._tasks: asyncio.TaskGroup
         self._helpers: list[asyncio.Task[None]]
         self._loop: asyncio.AbstractEventLoop
@@ -102,8 +106,7 @@ class Replies:
         for helper in self._helpers:
             helper.cancel()
         self._remote.stop()
-        for reply in self._registry.running:
-            reply.stop(Draining())
+        self._stop_all()
         await self._tasks.__aexit__(kind, error, trace)
 
     async def start(self, request: ReplyRequest, meter: Meter | None = None) -> RunningReply:
@@ -129,6 +132,23 @@ class Replies:
                     with suppress(ReplyNotFound):
                         await self.cancel(busy.reply_id, request.principal, by="message")
             return await self._start(request, key, meter)
+
+    async def answer(self, request: UnstoredRequest, meter: Meter | None = None) -> RunningReply:
+        """Start a reply that is not stored, or attach to the one that the same request started a moment ago.
+
+        The caller becomes a reader and must call `leave`. Raises `Draining`, `TooManyStreams`, `IdempotencyKeyReused`
+        and what the meter raises.
+        """
+        reply = self._unstored.earlier(request)
+        if reply is None:
+            await self._admit(meter)
+            reply = self._unstored.earlier(request)  # the same request was faster
+        if reply is None:
+            reply = self._unstored.begin(request, self._tasks)
+            _charge(meter, reply)
+        else:
+            self.measures.attached("key")
+        return self._attach(reply)
 
     async def open(
         self, reply_id: str, principal: Principal, after: int = 0, by: Attachment | None = None
@@ -231,26 +251,32 @@ class Replies:
             async with asyncio.timeout(seconds):
                 await self._registry.settled()
         except TimeoutError:
-            for reply in self._registry.running:
-                reply.stop(Draining())
+            self._stop_all()
         self._remote.stop()
+
+    def _stop_all(self) -> None:
+        for reply in self._registry.all_running:
+            reply.stop(Draining())
 
     async def _start(self, request: ReplyRequest, key: str | None, meter: Meter | None) -> RunningReply:
         earlier = await self._earlier.find(request, key) if key else None
         if earlier is not None and not earlier.has_failed:
             return await self.open(earlier.reply_id, request.principal, by="key")
+        await self._admit(meter)
+        if earlier is not None:
+            self._past.forget(earlier.reply_id)
+        reply = await self._beginning.begin(request, earlier, self._tasks, self._ended)
+        _charge(meter, reply)
+        return self._attach(reply)
+
+    async def _admit(self, meter: Meter | None) -> None:
+        """Return if another reply may be started."""
         if meter is not None:
             await meter.allow()
         if not self.accepting:
             raise Draining
         if len(self._registry) >= self._bounds.open_streams:
             raise TooManyStreams
-        if earlier is not None:
-            self._past.forget(earlier.reply_id)
-        reply = await self._beginning.begin(request, earlier, self._tasks, self._ended)
-        if meter is not None and reply.task is not None:
-            reply.task.add_done_callback(lambda _: meter.charge(len(reply.log)))
-        return self._attach(reply)
 
     async def _is_for(self, request: ReplyRequest, key: str, reply_id: str) -> bool:
         """Whether the reply answers this request, with this key."""
@@ -325,3 +351,10 @@ class Replies:
             reply.save_progress(self._store)
         await self._unsaved.save()
         self._past.forget_old()
+        self._unstored.forget_old()
+
+
+def _charge(meter: Meter | None, reply: RunningReply) -> None:
+    """Charge for the reply at its end."""
+    if meter is not None and reply.task is not None:
+        reply.task.add_done_callback(lambda _: meter.charge(len(reply.log)))

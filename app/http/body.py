@@ -51,8 +51,16 @@ class BodyReader:
         self._max_bytes = max_bytes
         self._max_seconds = max_seconds
 
-    async def read(self, request: Request, model: type[Model], rule: Rule = _no_rule) -> Model:
+    async def read(
+        self,
+        request: Request,
+        model: type[Model],
+        rule: Rule = _no_rule,
+        prepare: Callable[[Any], None] | None = None,
+    ) -> Model:
         """The body, parsed into the model, if it obeys the rule as well.
+
+        `prepare` sees the JSON first: it may change it, and raises what is wrong with it.
 
         Raises `RequestError` with a problem whose status is 400, 408, 413, 415 or 422.
         """
@@ -71,7 +79,10 @@ class BodyReader:
             body = await self._bytes(request)
         elif len(body) > self._max_bytes:  # chunked: its length was not announced
             raise RequestError("body-too-large", headers={"Connection": "close"})
-        return _validated(_parsed(body), model, rule)
+        value = _parsed(body)
+        if prepare is not None:
+            prepare(value)
+        return _validated(value, model, rule)
 
     async def _bytes(self, request: Request) -> bytes:
         chunks: list[bytes] = []

@@ -43,12 +43,24 @@ class FinishedReply(Response):
             while end is None:
                 _, end = await reader.read()
                 reader.wait_for(_PATIENCE_SECONDS)
-        reply = self._reading.reply
         match end:
             case Done():
-                body = reply_shape(reply.snapshot(), self._problems).model_dump_json()
-                response = Response(body, scope["route"].status_code, {"Cache-Control": "no-store"}, JSON)
-                response.raw_headers += reply_headers(reply, self._location)
+                response = Response(self.text(), scope["route"].status_code, {"Cache-Control": "no-store"}, JSON)
+                response.raw_headers += self.own_headers()
                 return response
             case Failed():
-                return early_failure(reply, end.error, self._problems)
+                return self.refusal(end.error)
+
+    # What another protocol does in its own way:
+
+    def text(self) -> str:
+        """The finished reply."""
+        return reply_shape(self._reading.reply.snapshot(), self._problems).model_dump_json()
+
+    def own_headers(self) -> list[tuple[bytes, bytes]]:
+        """Headers that identify the reply."""
+        return reply_headers(self._reading.reply, self._location)
+
+    def refusal(self, error: Exception) -> Response:
+        """The response for a reply that failed."""
+        return early_failure(self._reading.reply, error, self._problems)

@@ -30,12 +30,12 @@ class EveryRequest:
     def __init__(
         self,
         app: ASGIApp,
-        problems: Problems,
+        problems: Callable[[str], Problems],
         allowed_methods: Callable[[str], Sequence[str]],
         origins: Origins,
         checks: Sequence[Callable[[Scope], None]],
     ) -> None:
-        """`allowed_methods` returns the methods of a path; `origins` decides which sites' pages may read responses.
+        """`problems` and `allowed_methods` are a path's; `origins` decides which sites' pages may read responses.
 
         The `checks` run first for each request; they raise `RequestError`.
         """
@@ -80,7 +80,7 @@ class EveryRequest:
                 frames = "".join(traceback.format_tb(error.__traceback__))
                 self._log().error("defect", request_id=request_id, error=type(error).__qualname__, frames=frames)
             if not status:
-                await self._problems.response(told)(scope, receive, send_with_id)
+                await self._problems(scope["path"]).response(told)(scope, receive, send_with_id)
         finally:
             self._log().info(
                 "request",
@@ -100,7 +100,9 @@ class EveryRequest:
 
     def _told(self, error: Exception, scope: Scope) -> Exception:
         """Translate the framework's errors (paths, methods, parameters of its own routes) into the contract's."""
-        if isinstance(error, HTTPException) and (code := self._problems.code_with_status(error.status_code)):
+        if isinstance(error, HTTPException) and (
+            code := self._problems(scope["path"]).code_with_status(error.status_code)
+        ):
             allowed = self._allowed_methods(scope["path"])
             return RequestError(code, headers={"Allow": ", ".join(allowed)} if allowed else error.headers)
         if isinstance(error, RequestValidationError):  # from a route added later; its text would repeat the input

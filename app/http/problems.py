@@ -97,9 +97,12 @@ class Problems:
             headers["Retry-After"] = str(error.retry_after_seconds)
         if isinstance(error, ConversationBusy):
             headers["Location"] = self._reply_location(error.reply_id)
-        return Response(
-            problem.model_dump_json(), problem.status, headers=headers, media_type="application/problem+json"
-        )
+        body, media_type = self.written(problem, headers)
+        return Response(body, problem.status, headers=headers, media_type=media_type)
+
+    def written(self, problem: Problem, headers: dict[str, str]) -> tuple[str, str]:  # noqa: ARG002 - for other protocols
+        """A problem's text and its media type. Another protocol's may change the response's headers."""
+        return problem.model_dump_json(), "application/problem+json"
 
 
 def _codes(error: type[ChatError]) -> Iterator[str]:

@@ -17,7 +17,7 @@ from app.chat.model import Done, End, Failed
 from app.chat.running import RunningReply
 from app.http.joining import Joining
 from app.http.problems import Problems
-from app.http.reader import ClientGone, Reader, Reading
+from app.http.reader import ClientGone, Frame, Reader, Reading
 from app.http.shapes import reply_shape
 
 PING = b": ping\n"
@@ -136,6 +136,28 @@ class EventStream(Response):
         response.raw_headers = [*_HEADERS, *reply_headers(reply, location)]
         return response
 
+    # What another protocol does in its own way:
+
+    def own_headers(self) -> list[tuple[bytes, bytes]]:
+        """Headers that only a stream of this reply has."""
+        return reply_headers(self._reading.reply, self._location)
+
+    def begin_frame(self) -> bytes:
+        """What comes before the first word."""
+        return b""
+
+    def words_frame(self) -> Frame:
+        """What makes the events of words."""
+        return partial(words_frame, self._reading.reply.reply_id)
+
+    def end_frame(self, end: End) -> bytes:
+        """The terminal event."""
+        return end_frame(self._reading.reply, end, self._problems)
+
+    def refusal(self, error: Exception) -> Response:
+        """The response for a reply that failed before its first word."""
+        return early_failure(self._reading.reply, error, self._problems)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Wait for the first word, an early failure, or the time limit; then commit to a status and stream."""
         try:
@@ -143,13 +165,14 @@ class EventStream(Response):
             async with Reader(self._reading, scope, receive, patience_seconds, self._pacing.joining) as reader:
                 words, end = await self._first(reader)
                 if isinstance(end, Failed) and not reader.position:
-                    response = early_failure(self._reading.reply, end.error, self._problems)
+                    response = self.refusal(end.error)
                     await response(scope, receive, send)
                     return
-                headers = [*_HEADERS, *reply_headers(self._reading.reply, self._location)]
+                headers = [*_HEADERS, *self.own_headers()]
                 await send({"type": "http.response.start", "status": scope["route"].status_code, "headers": headers})
-                reader.write_as(partial(words_frame, self._reading.reply.reply_id))
-                await self._stream(reader, words, end, send)
+                frame = self.words_frame()
+                reader.write_as(frame)
+                await self._stream(reader, frame, words, end, send)
         except ClientGone:
             pass
         finally:
@@ -167,11 +190,14 @@ class EventStream(Response):
             is_due = is_due or reader.is_overdue
         return words, end
 
-    async def _stream(self, reader: Reader, words: Sequence[str], end: End | None, send: Send) -> None:
+    async def _stream(
+        self, reader: Reader, words_frame: Frame, words: Sequence[str], end: End | None, send: Send
+    ) -> None:
         heartbeat_seconds = self._pacing.heartbeat_seconds
-        reply_id = self._reading.reply.reply_id
+        begin = self.begin_frame()
         while True:
-            frame = words_frame(reply_id, reader.position - len(words), words) if words else b""
+            frame = begin + (words_frame(reader.position - len(words), words) if words else b"")
+            begin = b""
             if isinstance(end, Failed) and isinstance(end.error, ReplyElsewhere):
                 reader.cut_off()  # it goes on, but not here: what has no end is resumed
                 await send({"type": "http.response.body"})
@@ -179,7 +205,7 @@ class EventStream(Response):
             if end is not None:
                 if words:
                     reader.note_sent()
-                frame += end_frame(self._reading.reply, end, self._problems)
+                frame += self.end_frame(end)
                 await send({"type": "http.response.body", "body": frame})
                 return
             await send({"type": "http.response.body", "body": frame or PING, "more_body": True})

@@ -1,6 +1,5 @@
 """Send a message, and get the reply as a stream or as JSON."""
 
-import hashlib
 from collections.abc import Callable, Iterator
 from copy import copy
 from dataclasses import dataclass
@@ -13,13 +12,13 @@ from starlette.responses import Response
 
 from app.access.gate import admission_of
 from app.access.limits import Limits
-from app.chat.access import Principal
-from app.chat.model import Beside, Idempotency, ReplyRequest
+from app.chat.model import Beside, ReplyRequest
 from app.chat.replies import Replies
 from app.chat.watching import ReaderKind
 from app.http.accept import EVENT_STREAM, JSON, require_acceptable
 from app.http.body import BodyReader
 from app.http.finished import FinishedReply
+from app.http.idempotency import idempotency
 from app.http.middleware import origin_of
 from app.http.parameters import idempotency_key, last_event_id
 from app.http.problems import Problems
@@ -73,7 +72,7 @@ class ChatRouter:
             principal=admission.principal,
             conversation_id=None if body.conversation_id is MISSING else body.conversation_id,
             beside=beside,
-            idempotency=_idempotency(key, admission.principal, message, beside) if key else None,
+            idempotency=idempotency(key, admission.principal, message + _place(beside)),
             continues_unread=body.on_disconnect == "continue",
             cancels_running=body.on_busy == "cancel",
             origin=origin_of(request.scope),
@@ -99,14 +98,9 @@ def _beside(body: ChatRequest) -> Beside | None:
     return None if body.regenerates is MISSING else Beside(body.regenerates, "regenerates")
 
 
-def _idempotency(key: str, principal: Principal, message: str, beside: Beside | None) -> Idempotency:
-    """The key as it is stored: scoped to its principal, because two principals may use the same one."""
-    place = "" if beside is None else f"\0{beside.way}\0{beside.reply_id}"  # a message has no NUL
-    return Idempotency(_digest(f"{principal.name}\0{key}"), _digest(message + place))
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+def _place(beside: Beside | None) -> str:
+    """A message has no NUL."""
+    return "" if beside is None else f"\0{beside.way}\0{beside.reply_id}"
 
 
 def _what_is_wrong(body: dict[str, Any]) -> Iterator[FieldError]:

@@ -90,14 +90,18 @@ def gateways(litellm: str | None) -> list[Server]:
     ]
 
 
-async def measure_burst(server: Running, effort: Effort) -> Result:
-    """Words of equal length, so that the simulator can send each in its own delta without a pause.
+def burst() -> tuple[str, list[str]]:
+    """A message, and its words: of equal length, so that the simulator can send each in its own delta without a pause.
 
     They differ because LiteLLM aborts a model that repeats itself.
     """
     starts = (n % (len(ascii_lowercase) - WORD_LENGTH) for n in range(TOKENS))
     words = [ascii_lowercase[start : start + WORD_LENGTH] for start in starts]
-    message = f"/simulate chunk={WORD_LENGTH + 1}\n{' '.join(words)}"
+    return f"/simulate chunk={WORD_LENGTH + 1}\n{' '.join(words)}", words
+
+
+async def measure_burst(server: Running, effort: Effort) -> Result:
+    message, words = burst()
     answers = await measure_loop(server, effort, message, words)
     return Result({**cpu(server, answers.cpu_us(answers.words())), **answers.first()})
 

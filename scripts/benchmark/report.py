@@ -90,6 +90,8 @@ TARGETS = (
     Target("gateway-burst", "cpu_us_a_token", "core", 25, "CPU per token at full speed", sub, "µs"),
     Target("gateway-streams", "cpu_us_a_token", "core", 25, "CPU per token of 200 streams", sub, "µs"),
     Target("gateway-streams", "first_p50_ms", "direct", 2, "first word of 200 streams, p50", sub, "ms"),
+    Target("protocol-burst", "cpu_us_a_word", "ours", 1.3, "CPU per word in OpenAI's, at full speed", of="openai"),
+    Target("protocol-streams", "cpu_us_a_word", "ours", 1.3, "CPU per word in OpenAI's, 500 streams", of="openai"),
     # Two cores make 1.8 times as many replies as one if each costs up to 2 / 1.8 as much.
     Target("workers", "cpu_us_a_reply", "one-worker", 1.11, "CPU per reply of two workers", of="two-workers"),
 )

@@ -8,6 +8,7 @@ from .earlier import with_earlier
 from .gateway import GATEWAY_SCENARIOS, gateways
 from .knee import KNEE_SCENARIOS
 from .measuring import Scenario
+from .protocols import PROTOCOL_SCENARIOS, protocol_servers
 from .scenarios import SCENARIOS
 from .servers import Server, servers
 from .sharing import SHARING_SCENARIOS, sharing_servers
@@ -50,6 +51,7 @@ def suites(litellm: str | None = None, earlier: Path | None = None) -> list[Suit
         Suite("peers", SCENARIOS, peers),
         Suite("crowds", KNEE_SCENARIOS, [server for server in peers if server.judged]),
         Suite("gateway", GATEWAY_SCENARIOS, proxies),
+        Suite("protocols", PROTOCOL_SCENARIOS, protocol_servers()),
         Suite("workers", WORKER_SCENARIOS, worker_servers()),
         Suite("sharing", SHARING_SCENARIOS, sharing_servers()),
     ]

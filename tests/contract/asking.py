@@ -13,6 +13,7 @@ NOBODY = "0" * 32
 STREAMED = "/api/chat"
 FINISHED = "/api/replies"
 """The operations that reply to a message as a stream and as JSON."""
+COMPLETED = "/v1/chat/completions"
 _JSON = {"content-type": "application/json"}
 
 
@@ -43,6 +44,10 @@ class Request:
     def finished(self) -> "Request":
         """The same message to `createReply`."""
         return replace(self, path=FINISHED)
+
+    def unstreamed(self) -> "Request":
+        """The same request to `createChatCompletion` without `stream`."""
+        return replace(self, content=self.content.replace(', "stream": true', ""))
 
     def head(self) -> "Request":
         """The same request as HEAD."""
@@ -83,6 +88,17 @@ def chat(text: str, conversation_id: str = "", **headers: str) -> Request:
     """A message."""
     body = {"user_message": text} | ({"conversation_id": conversation_id} if conversation_id else {})
     return Request("POST", STREAMED, _JSON | _named(headers), json.dumps(body))
+
+
+def completion(text: str, **headers: str) -> Request:
+    """The same message to `createChatCompletion`, as a stream."""
+    asked = {"messages": [{"role": "user", "content": text}], "stream": True}
+    return completion_body(json.dumps(asked), **headers)
+
+
+def completion_body(content: str, content_type: str = _JSON["content-type"], **headers: str) -> Request:
+    """Any body to `createChatCompletion`."""
+    return Request("POST", COMPLETED, {"content-type": content_type} | _named(headers), content)
 
 
 def branch(way: str, reply_id: str = "{reply_id}", **fields: str) -> Request:

@@ -11,9 +11,10 @@ from urllib.parse import urlsplit
 
 import schemathesis
 
-from tests.contract.document import PLACES, body_of, check_problem
+from tests.contract.document import OPENAI, PLACES, body_of, check_error, check_problem
 from tests.contract.wire import exchange, request
 from tests.support.asgi import Whole
+from tests.support.chunks import check_completion
 from tests.support.keys import bearer
 from tests.support.stream import check_stream
 
@@ -31,12 +32,18 @@ def markdown(_ctx: schemathesis.DeserializationContext, response: schemathesis.R
 
 @schemathesis.check
 def stream_obeys_its_grammar(
-    _ctx: schemathesis.CheckContext, response: schemathesis.Response, _case: schemathesis.Case[Any]
+    _ctx: schemathesis.CheckContext, response: schemathesis.Response, case: schemathesis.Case[Any]
 ) -> None:
-    """`word* (done | failed)`, byte for byte: order, ids, one end, nothing after it, a complete last event."""
+    """`word* (done | failed)`, byte for byte: order, ids, one end, nothing after it, a complete last event.
+
+    Or the grammar of another protocol.
+    """
     if _header(response, "content-type").startswith("text/event-stream") and response.request.method != "HEAD":
         if response.stream_cut_short:
             raise AssertionError("the stream did not end")
+        if case.path.startswith(OPENAI):
+            check_completion(response.content)
+            return
         _, _, after = str(response.request.headers.get("Last-Event-ID", "")).partition(":")
         check_stream(response.content, int(after or 0))
 
@@ -54,12 +61,12 @@ def what_was_waited_for_has_ended(
 
 @schemathesis.check
 def error_is_a_problem_of_the_document(
-    _ctx: schemathesis.CheckContext, response: schemathesis.Response, _case: schemathesis.Case[Any]
+    _ctx: schemathesis.CheckContext, response: schemathesis.Response, case: schemathesis.Case[Any]
 ) -> None:
     """Also for statuses that no operation documents, such as 405. Verbatim, so that nothing is echoed."""
     if response.status_code >= 400 and response.request.method != "HEAD":
         headers = {name: ", ".join(values) for name, values in response.headers.items()}
-        check_problem(Whole(response.status_code, headers, response.content))
+        check_error(Whole(response.status_code, headers, response.content), case.path)
 
 
 @schemathesis.check

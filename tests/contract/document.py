@@ -22,6 +22,8 @@ ROOT = Path(__file__).parent.parent.parent
 CONFIG = ROOT / "tests" / "contract" / "schemathesis.toml"
 METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "trace", "query"})
 PROBLEM_TYPE = "application/problem+json"
+OPENAI = "/v1/"
+"""Where OpenAI's protocol is spoken."""
 
 TEXT = (ROOT / "openapi.yaml").read_text("utf-8")
 DOCUMENT: dict[str, Any] = yaml.load(TEXT, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe
@@ -100,6 +102,34 @@ def body_of(operation_id: str) -> bytes:
         return b""
     examples = resolved(OPERATIONS[operation_id]["requestBody"])["content"]["application/json"]["examples"]
     return json.dumps(next(iter(examples.values()))["value"]).encode()
+
+
+def check_error(answer: Whole, path: str) -> str:
+    """Check an error response to a request for a path, in the form of its protocol. Returns the type of the problem.
+
+    Raises `AssertionError`.
+    """
+    return _check_openai_error(answer) if f"{path}/".startswith(OPENAI) else check_problem(answer).type
+
+
+def _check_openai_error(answer: Whole) -> str:
+    if answer.headers.get("content-type") != "application/json":
+        raise AssertionError(f"an error of OpenAI's is JSON, not {answer.headers.get('content-type')}")
+    check_shape("OpenAIErrorResponse", answer.content)
+    error = json.loads(answer.content)["error"]
+    problem = PROBLEMS.get(error["code"])
+    if problem is None:
+        raise AssertionError(f"the document has no {error['code']}")
+    if problem["status"] != answer.status:
+        raise AssertionError(f"a problem of status {problem['status']} was sent with status {answer.status}")
+    if not (error["param"] or error["message"].startswith(problem["detail"]) or "errors" in problem):
+        raise AssertionError(f"{error['code']} is not what the document has: {error}")
+    if answer.headers.get("x-should-retry") not in ("true" if problem["retryable"] else "false", "false"):
+        raise AssertionError(f"{error['code']} has X-Should-Retry: {answer.headers.get('x-should-retry')}")
+    if "reply-id" in answer.headers:
+        raise AssertionError("a reply that is not stored has an id")
+    kind: str = problem["type"]
+    return kind
 
 
 def check_problem(answer: Whole) -> Problem:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from tests.contract.asking import CANARY, NOBODY, Request, cancel, chat, delete, get, patch, put
+from tests.contract.asking import CANARY, NOBODY, Request, cancel, chat, completion, delete, get, patch, put
 from tests.contract.document import HEADS, PLACES
 from tests.contract.provocations import Provocation, after, fresh
 from tests.contract.way import Way
@@ -23,6 +23,8 @@ _ASKED = {
     "exportConversationAsMarkdown": get(f"/api/conversations/{NOBODY}/markdown"),
     "deleteConversations": delete("/api/conversations"),
     "deleteConversation": delete(f"/api/conversations/{NOBODY}"),
+    "createChatCompletion": completion("hello"),
+    "listModels": get("/v1/models"),
     "getMetrics": get("/metrics"),
 }
 GUARDED = _ASKED | {HEADS[name]: asked.head() for name, asked in _ASKED.items() if name in HEADS}

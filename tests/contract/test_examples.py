@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,19 +11,23 @@ import pytest
 from pydantic import TypeAdapter
 
 import generated.models
+from app.dialects.openai import OpenAIProblems
 from app.main import create_app
-from tests.contract.asking import chat, get, patch
-from tests.contract.document import CLOSED, DOCUMENT, OPERATIONS, PROBLEM_TYPE, PROBLEMS
+from generated.models import FieldError, Problem
+from tests.contract.asking import Request, chat, completion, get, patch
+from tests.contract.document import CLOSED, DOCUMENT, OPERATIONS, PLACES, PROBLEM_TYPE, PROBLEMS
 from tests.contract.provocations import Provocation, after, during, fresh
 from tests.contract.stage import Stage
 from tests.support.asgi import Client
+from tests.support.chunks import check_completion
 from tests.support.settings import Settings
 from tests.support.stream import Parser, check_stream
 
 STREAM = "text/event-stream"
+CHECKS: dict[str, Callable[[bytes], object]] = {"ReplyStream": check_stream, "ChatCompletionStream": check_completion}
 WITHOUT_SCHEMA = "application/openmetrics-text"
 """No tool can tell whether a text is in this format by a schema."""
-ITS_OWN = re.compile("[0-9a-f]{32}|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z")
+ITS_OWN = re.compile("[0-9a-f]{32}|\\b1[0-9]{9}\\b|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +124,7 @@ def test_every_schema_accepts_its_own_examples() -> None:
 def test_a_stream_on_the_wire_is_the_stream_as_data(example: Example) -> None:
     """`serializedValue` follows the grammar, and an SSE parser gets `dataValue` from it."""
     assert example.serialized
-    check_stream(example.serialized.encode())
+    CHECKS[example.schema](example.serialized.encode())
     parser = Parser()
     read = parser.feed(example.serialized.encode())
     assert [
@@ -130,15 +134,21 @@ def test_a_stream_on_the_wire_is_the_stream_as_data(example: Example) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "bot", "message"),
-    [("hello", "greeter", "hello"), ("failure", "simulator", "/simulate fail_after=1\nHi there!")],
+    ("name", "bot", "asked"),
+    [
+        ("hello", "greeter", chat("hello")),
+        ("failure", "simulator", chat("/simulate fail_after=1\nHi there!")),
+        ("completion", "greeter", completion("hello")),
+        ("completion_failure", "simulator", completion("/simulate fail_after=1\nHi there!")),
+    ],
+    ids=["hello", "failure", "completion", "completion_failure"],
 )
-async def test_a_stream_is_what_the_service_sends(name: str, bot: str, message: str) -> None:
+async def test_a_stream_is_what_the_service_sends(name: str, bot: str, asked: Request) -> None:
     """Byte for byte, except for the ids."""
     example = next(example for example in STREAMS if example.where.endswith(f" {name}"))
     settings = Settings.model_validate({"bot": bot, "greeter_pace_ms": 0})
     async with Client(create_app(settings)) as client:
-        sent = await client.request("POST", "/api/chat", json={"user_message": message})
+        sent = await client.request(asked.method, asked.path, content=asked.content.encode(), headers=asked.headers)
     assert ITS_OWN.sub("<its own>", sent.content.decode()) == ITS_OWN.sub("<its own>", example.serialized or "")
 
 
@@ -152,6 +162,8 @@ BODIES = {
     "getReply 200 failed": after(chat("/simulate fail_after=1\nHi there!"), get(REPLY)),
     "listConversations 200 one": after(HELLO, get("/api/conversations"), **GREETER),
     "getConversation 200 hello": after(HELLO, get("/api/conversations/{conversation_id}"), **GREETER),
+    "ChatCompletion hello": after(HELLO, completion("hello").unstreamed(), **GREETER),
+    "listModels 200 one": after(HELLO, get("/v1/models"), **GREETER),
     "updateConversation 200 renamed": after(
         HELLO, patch("/api/conversations/{conversation_id}", '{"title": "Small talk"}'), **GREETER
     ),
@@ -186,8 +198,24 @@ async def test_a_body_is_what_the_service_sends(where: str) -> None:
 
 def test_every_body_of_a_good_answer_is_compared() -> None:
     """Or is a stream."""
+    by_its_body = {"ChatCompletion hello"}
     good = {example.where for example in EXAMPLES if " 200 " in example.where and example.schema != "Metrics"}
-    assert good == BODIES.keys()
+    assert good | by_its_body == BODIES.keys()
+
+
+ERRORS = [example for example in EXAMPLES if example.schema == "OpenAIErrorResponse"]
+
+
+@pytest.mark.parametrize("example", ERRORS, ids=lambda example: example.where)
+def test_an_error_of_openai_is_the_problem_of_its_code(example: Example) -> None:
+    """In the words that the service gives it."""
+    error = example.value["error"]
+    problem = Problem.model_validate(PROBLEMS[error["code"]])
+    if error["param"]:
+        place, detail = f"/{error['param']}", error["message"].partition(": ")[2]
+        problem = problem.model_copy(update={"errors": [FieldError(pointer=place, detail=detail)]})
+    said = OpenAIProblems(PROBLEMS, PLACES["createChatCompletion"][1]).text(problem)
+    assert json.loads(said) == example.value
 
 
 def test_every_problem_has_one_example() -> None:

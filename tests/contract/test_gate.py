@@ -7,12 +7,13 @@ import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.main import create_app
-from tests.contract.asking import CANARY, NOBODY, Request, body, chat
+from tests.contract.asking import CANARY, NOBODY, Request, body, chat, completion_body
 from tests.contract.document import (
     DOCUMENT,
     HEADS,
     OPERATIONS,
     PROBLEM_TYPE,
+    check_error,
     check_problem,
     check_response,
 )
@@ -98,6 +99,7 @@ def test_the_document_guards_all_but_health() -> None:
         Request("GET", f"/api/replies/{CANARY}"),
         Request("GET", f"/api/replies/{CANARY}/events?lastEventId={CANARY}"),
         chat("hello", accept="text/event-stream").finished(),
+        completion_body("{"),
     ],
     ids=lambda asked: f"{asked.method} {asked.path} {asked.content} {dict(asked.headers)}",
 )
@@ -107,7 +109,7 @@ async def test_who_asks_is_settled_before_what_is_asked(asked: Request) -> None:
     async with Client(Unread(create_app(settings))) as client:
         for authorization, code in (("", "credentials-missing"), (f"Bearer {CANARY}", "invalid-token")):
             answer = await ask(client, asked.plus(authorization=authorization))
-            assert check_problem(answer).type == f"urn:problem:{code}"
+            assert check_error(answer, asked.path) == f"urn:problem:{code}"
             assert CANARY not in repr(answer)
 
 
@@ -182,7 +184,7 @@ async def test_no_guarded_operation_answers_for_another_host(operation_id: str) 
         answer = await ask(client, asked_of(operation_id).plus(host=f"{CANARY}.example", origin="https://evil.example"))
     assert answer.status == 421
     if answer.content or operation_id not in HEADS.values():
-        assert check_problem(answer).type == "urn:problem:host-not-allowed"
+        assert check_error(answer, asked_of(operation_id).path) == "urn:problem:host-not-allowed"
     assert CANARY not in repr(answer)
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from app.main import create_app
 from tests.contract.asking import NOBODY, Request
-from tests.contract.document import DOCUMENT, OPERATIONS, PLACES, check_problem, resolved
+from tests.contract.document import DOCUMENT, OPERATIONS, PLACES, check_error, check_problem, resolved
 from tests.contract.refusals import GUARDED, UNSAFE, asked_of
 from tests.support.asgi import Client, Whole
 from tests.support.settings import Settings
@@ -22,6 +22,13 @@ SAFE_ANYWAY = {"cache-control", "content-language", "content-length", "content-t
 """Readable in every response (https://fetch.spec.whatwg.org/#cors-safelisted-response-header-name)."""
 FOR_CACHES = {"cache-control", "pragma"}
 """Sent by pages that try out an API, to anything."""
+OF_OPENAI = {
+    "openai-organization",
+    "openai-project",
+    *(f"x-stainless-{name}" for name in ("arch", "helper-method", "lang", "os", "package-version", "retry-count")),
+    *(f"x-stainless-{name}" for name in ("runtime", "runtime-version", "timeout")),
+}
+"""Sent by OpenAI's SDK for JavaScript."""
 FOR_PROXIES = {"x-accel-buffering"}
 SAFELISTED_METHODS = {"get", "head", "post"}
 """Always allowed (https://fetch.spec.whatwg.org/#cors-safelisted-method)."""
@@ -64,7 +71,7 @@ async def test_a_browser_is_told_what_a_page_may_send(operation_id: str, origin:
     assert answer.content == b""
     assert answer.headers["access-control-allow-origin"] == origin
     assert method.lower() in listed(answer.headers["access-control-allow-methods"]) | SAFELISTED_METHODS
-    wanted = header_parameters() | {"authorization", "content-type"} | FOR_CACHES
+    wanted = header_parameters() | {"authorization", "content-type"} | FOR_CACHES | OF_OPENAI
     assert listed(answer.headers["access-control-allow-headers"]) == wanted
     assert "access-control-allow-credentials" not in answer.headers
     assert int(answer.headers["access-control-max-age"]) > 0
@@ -165,7 +172,7 @@ async def test_only_our_pages_may_change_something(
     if is_ours:
         assert answer.status == (404 if NOBODY in UNSAFE[operation_id].path else 200)
     else:
-        assert check_problem(answer).type == "urn:problem:cross-site"
+        assert check_error(answer, UNSAFE[operation_id].path) == "urn:problem:cross-site"
 
 
 @pytest.mark.parametrize("operation_id", sorted(PLACES.keys() - UNSAFE.keys()))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.contract.asking import CANARY, NOBODY
-from tests.contract.document import PLACES, check_problem, methods_of
+from tests.contract.document import PLACES, check_error, methods_of
 from tests.contract.wire import exchange, request
 from tests.support.asgi import Whole
 from tests.support.server import LiveServer
@@ -21,6 +21,9 @@ NOWHERE = {
     "a slash too many behind events": f"/api/replies/{NOBODY}/events/",
     "a path below": f"/api/chat/{CANARY}",
     "a path above": "/api",
+    "another operation of OpenAI's": f"/v1/{CANARY}",
+    "OpenAI's protocol as such": "/v1",
+    "a path that begins alike": "/v1x/models",
     "a slash too many at the end": "/api/chat/",
     "the same for health": "/api/health/",
     "the same for a list": "/api/conversations/",
@@ -61,10 +64,10 @@ def server() -> Iterator[LiveServer]:
         yield server
 
 
-def check_refusal(answer: Whole, code: str, *, has_body: bool = True) -> None:
+def check_refusal(answer: Whole, code: str, *, path: str = "/", has_body: bool = True) -> None:
     """Check that the response is the problem, verbatim, and repeats nothing of the request."""
     if has_body:
-        assert check_problem(answer).type == f"urn:problem:{code}"
+        assert check_error(answer, path) == f"urn:problem:{code}"
     assert len(answer.headers["x-request-id"]) == 32
     assert "location" not in answer.headers
     assert CANARY not in repr(answer.headers) + answer.content.decode()
@@ -77,7 +80,7 @@ def test_a_path_that_is_not_there_gets_404(method: str, name: str, server: LiveS
     target = f"{NOWHERE[name]}?{CANARY}={CANARY}"
     answer = exchange(server.port, request(method, target, [f"X-{CANARY}: {CANARY}"], b""))
     assert answer.status == 404
-    check_refusal(answer, "path-not-found")
+    check_refusal(answer, "path-not-found", path=NOWHERE[name])
 
 
 @pytest.mark.parametrize(("method", "path"), REFUSED)
@@ -89,7 +92,7 @@ def test_a_method_that_a_path_does_not_have_gets_405_and_all_that_it_has(
     answer = exchange(server.port, request(method, target, [f"X-{CANARY}: {CANARY}"], b""))
     assert answer.status == 405
     assert set(answer.headers["allow"].split(", ")) == methods_of(path)
-    check_refusal(answer, "method-not-allowed", has_body=method != "HEAD")
+    check_refusal(answer, "method-not-allowed", path=path, has_body=method != "HEAD")
 
 
 @pytest.mark.parametrize("path", ["/openapi.yaml", "/openapi.json", "/openapi-3.1.json", "/docs", "/"])

@@ -8,16 +8,18 @@ from collections.abc import Iterator
 import pytest
 
 from tests.contract.asking import CANARY
-from tests.contract.document import PLACES, PROBLEMS, STATUSES, check_problem, check_response
+from tests.contract.completing import COMPLETING, REFUSED
+from tests.contract.document import OPENAI, PLACES, PROBLEMS, STATUSES, check_error, check_response
 from tests.contract.reading import READING
 from tests.contract.refusals import REFUSALS
 from tests.contract.sending import SENDING
 from tests.contract.stage import Stage
 from tests.contract.way import Way
 from tests.support.asgi import Whole
+from tests.support.chunks import check_completion
 from tests.support.stream import check_stream
 
-ALL = [*SENDING, *READING, *REFUSALS]
+ALL = [*SENDING, *READING, *COMPLETING, *REFUSALS]
 OF_OPEN_STREAMS = {"too-many-streams", "stream-limit-reached"}
 OF_ONE_REQUEST = {"date", "x-request-id", "ratelimit", "retry-after"}
 OF_A_BODY = {"content-length", "transfer-encoding"}
@@ -41,9 +43,9 @@ async def test_each_response_is_as_documented(way: Way, stage: Stage) -> None:
     if way.operation_id:
         check_response(answer, way.operation_id, after=way.read)
     if way.failed and not way.code and answer.status == 200:
-        assert check_stream(answer.content, way.read).problem.type == f"urn:problem:{way.failed}"
+        assert failure(answer, way) == way.failed
     if way.code:
-        assert check_problem(answer).type == f"urn:problem:{way.code}"
+        assert check_error(answer, asked.path) == f"urn:problem:{way.code}"
         assert CANARY not in repr(answer)
     if headers and way.head:
         check_response(headers, way.head)
@@ -53,6 +55,22 @@ async def test_each_response_is_as_documented(way: Way, stage: Stage) -> None:
         else:
             assert headers.status == way.status
             assert comparable(headers) == comparable(answer)
+
+
+def failure(answer: Whole, way: Way) -> str:
+    """The problem that ends a stream."""
+    if way.provocation.asked.path.startswith(OPENAI):
+        return str((check_completion(answer.content).error or {})["code"])
+    return check_stream(answer.content, way.read).problem.type.removeprefix("urn:problem:")
+
+
+@pytest.mark.parametrize("name", REFUSED)
+async def test_what_openai_can_and_we_do_not_is_refused_by_its_name(name: str, stage: Stage) -> None:
+    """In `param`, as OpenAI writes it."""
+    (way,) = [way for way in COMPLETING if way.name == f"refused: {name}"]
+    async with way.provocation.situation(stage) as ask:
+        answer = await ask(way.provocation.asked)
+    assert answer.json()["error"]["param"] == name
 
 
 def comparable(answer: Whole) -> dict[str, str]:

@@ -42,3 +42,12 @@ def both(name: str, code: str | None, provocation: Provocation, failed: str | No
         Way("streamChat", name, code, provocation, failed=failed),
         Way("createReply", name, code or failed, in_one_piece),
     ]
+
+
+def completed(name: str, code: str | None, provocation: Provocation, failed: str | None = None) -> list[Way]:
+    """A request for a completion, as a stream and as JSON."""
+    in_one_piece = Provocation(provocation.asked.unstreamed(), provocation.situation, provocation.is_once)
+    return [
+        Way("createChatCompletion", f"{name}, streamed", code, provocation, failed=failed),
+        Way("createChatCompletion", name, code or failed, in_one_piece),
+    ]

@@ -13,7 +13,7 @@ from app.chat.errors import BotFailed
 from app.chat.model import Conversation, Finish
 from app.eventlog.memory import MemoryReplyLog
 from app.main import create_app
-from tests.support.addresses import BOTH, CHAT
+from tests.support.addresses import CHAT, COMPLETED, EACH, WHOLE, asked
 from tests.support.asgi import Client
 from tests.support.bots import GatedBot, ScriptedBot, no_open_reply
 from tests.support.settings import Settings
@@ -49,13 +49,13 @@ async def test_leaving_in_the_middle_closes_the_bot(words: int) -> None:
         assert bot.pulled == words + 1
 
 
-@pytest.mark.parametrize("path", BOTH)
+@pytest.mark.parametrize("path", EACH)
 async def test_leaving_before_the_first_word_closes_the_bot(path: str) -> None:
     """People leave during the longest wait, when there is not even a status line yet."""
     bot = GatedBot()
     app = create_app(Settings(first_word_seconds=3600), bot)
     async with Client(app) as client:
-        async with client.open("POST", path, json=_ASK) as response:
+        async with client.open("POST", path, json=asked("go on", path)) as response:
             with anyio.fail_after(60):
                 await bot.started.wait()
         bot.let_through(1_000)
@@ -79,13 +79,13 @@ async def test_leaving_between_heartbeats_closes_the_bot() -> None:
         assert bot.pulled == 0
 
 
-@pytest.mark.parametrize("path", BOTH)
+@pytest.mark.parametrize("path", EACH)
 async def test_leaving_at_once_starts_nothing_that_stays(path: str) -> None:
     """The client is gone before the reply's task has taken its first step."""
     bot = GatedBot()
     app = create_app(Settings(), bot)
     async with Client(app) as client:
-        async with client.open("POST", path, json=_ASK):
+        async with client.open("POST", path, json=asked("go on", path)):
             pass
         await no_open_reply(app)
         assert bot.pulled == 0
@@ -237,7 +237,8 @@ async def test_a_thousand_abandoned_streams_leave_nothing_behind() -> None:
     async with Client(app) as client:
 
         async def abandon(number: int) -> None:
-            async with client.open("POST", BOTH[number % 5 == 0], json=_ASK):
+            path = WHOLE if number % 5 == 0 else COMPLETED if number % 5 == 1 else CHAT
+            async with client.open("POST", path, json=asked("go on", path)):
                 for _ in range(number % 7):
                     await anyio.lowlevel.checkpoint()
 
@@ -259,7 +260,7 @@ async def test_a_thousand_abandoned_streams_leave_nothing_behind() -> None:
         assert process.num_fds() <= files + _POOL_FILES
 
 
-@pytest.mark.parametrize("path", BOTH)
+@pytest.mark.parametrize("path", EACH)
 @pytest.mark.parametrize("how", ["done", "failed", "abandoned"])
 async def test_a_reply_that_is_over_is_freed_at_once(how: str, path: str) -> None:
     """A long reply takes megabytes, and garbage collection runs late, so it must not be part of a reference cycle."""
@@ -279,10 +280,10 @@ async def test_a_reply_that_is_over_is_freed_at_once(how: str, path: str) -> Non
         gc.disable()
         try:
             before = _logs()
-            async with client.open("POST", path, json=_ASK) as response:
+            async with client.open("POST", path, json=asked("go on", path)) as response:
                 if how != "abandoned":
                     await response.read()
-                elif path == CHAT:
+                elif path != WHOLE:
                     await response.head()
             await no_open_reply(app)
             await client.request("GET", "/api/health")  # some turns of the event loop, for scheduled callbacks

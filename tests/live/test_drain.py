@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.support.addresses import BOTH, WHOLE
+from tests.support.addresses import EACH, WHOLE
 from tests.support.server import LiveServer
 from tests.support.service import SERVICE
 from tests.support.upstream import Upstream
@@ -48,7 +48,7 @@ def test_a_running_reply_finishes() -> None:
         server.terminate()
         unready = _wait_until_draining(server)
         assert (unready.status, unready.problem_code()) == (503, "draining")
-        for path in BOTH:
+        for path in EACH:
             refused = _ask(server, post("hello", path=path))
             assert (refused.status, refused.problem_code()) == (503, "draining")
             assert int(refused.headers["retry-after"]) >= 1

@@ -1,10 +1,22 @@
-"""The paths of the contract's operations."""
+"""The paths of the contract's operations, and what to send to those that reply to a message."""
+
+from typing import Any
 
 CHAT = "/api/chat"
 """`streamChat`."""
 WHOLE = "/api/replies"
 """`createReply`: the same request, with the finished reply as JSON."""
 BOTH = (CHAT, WHOLE)
+COMPLETED = "/v1/chat/completions"
+"""`createChatCompletion`."""
+EACH = (*BOTH, COMPLETED)
+
+
+def asked(message: str, path: str = CHAT) -> dict[str, Any]:
+    """The body of a request with a message; a completion is asked for as a stream."""
+    if path == COMPLETED:
+        return {"messages": [{"role": "user", "content": message}], "stream": True}
+    return {"user_message": message}
 
 
 def events_of(reply_id: str) -> str:

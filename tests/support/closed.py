@@ -2,6 +2,7 @@
 
 The document leaves responses and events open, so that today's clients can read tomorrow's servers. What is sent *today*
 is checked against this copy, which allows only the described fields, events, problem types and finish reasons.
+Requests stay as they are: ours are closed, and another protocol's are open.
 """
 
 import copy
@@ -28,12 +29,32 @@ def closed(document: Mapping[str, Any]) -> Node:
     copied: Node = copy.deepcopy(dict(document))
     schemas: Node = copied["components"]["schemas"]
     del schemas[_OTHER]
-    for schema in schemas.values():
-        _close(schema)
+    taken = _referenced(copied["components"]["requestBodies"], schemas)
+    for name, schema in schemas.items():
+        if name not in taken:
+            _close(schema)
     _say_when(schemas)
     schemas["FinishedReply"] = _finished(schemas["DoneEvent"]["properties"]["data"]["contentSchema"])
     schemas["DoneEvent"]["properties"]["data"]["contentSchema"] = _reference("FinishedReply")
     return copied
+
+
+def _referenced(node: object, schemas: Node) -> set[str]:
+    """The schemas that a node consists of."""
+    found: set[str] = set()
+    waiting = [node]
+    while waiting:
+        match waiting.pop():
+            case {"$ref": str(reference)} if (name := reference.rpartition("/")[2]) not in found:
+                found.add(name)
+                waiting.append(schemas[name])
+            case dict() as members:
+                waiting += members.values()
+            case list() as items:
+                waiting += items
+            case _:
+                pass
+    return found
 
 
 def check_shape(name: str, text: str | bytes) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
-from tests.support.addresses import CHAT, cancel_of
+from tests.support.addresses import CHAT, asked, cancel_of
 from tests.support.stream import Transcript, check_stream
 
 _PATIENCE_SECONDS = 60.0
@@ -25,8 +25,8 @@ def get(path: str, headers: Mapping[str, str] | None = None, *, close: bool = Fa
 
 
 def post(message: str, headers: Mapping[str, str] | None = None, path: str = CHAT) -> bytes:
-    """A request to `streamChat` or, at its path, to `createReply`."""
-    return request(json.dumps({"user_message": message}).encode(), headers, path)
+    """A request to `streamChat` or, at its path, to another operation that replies to a message."""
+    return request(json.dumps(asked(message, path)).encode(), headers, path)
 
 
 def request(body: bytes, headers: Mapping[str, str] | None = None, path: str = CHAT) -> bytes:
@@ -66,10 +66,12 @@ class Answer:
         return check_stream(self.body)
 
     def problem_code(self) -> str:
-        """The problem's code.
+        """The problem's code, also in OpenAI's shape.
 
         Raises `AssertionError` if it is not a problem, or has a different status.
         """
+        if self.headers.get("content-type") == "application/json" and "error" in self.json():
+            return str(self.json()["error"]["code"])
         if self.headers.get("content-type") != "application/problem+json" or self.json()["status"] != self.status:
             raise AssertionError(f"not a problem but {self.status} {self.headers}: {self.body!r}")
         return str(self.json()["type"]).removeprefix("urn:problem:")

@@ -131,6 +131,16 @@ def check_component(name: str, value: object) -> None:
     check_schema({"$ref": f"#/components/schemas/{name}"}, value)
 
 
+def _problem_of_openai(answer: Answer) -> Mapping[str, Any]:
+    """The problem behind an error in OpenAI's shape, which has a problem's type as its code."""
+    error = answer.json()
+    check_component("OpenAIErrorResponse", error)
+    documented = PROBLEMS.get(error["error"]["code"])
+    if documented is None or documented["status"] != answer.status:
+        raise NotAsDocumented(f"the contract {VERSION} has no {error['error']['code']} of status {answer.status}")
+    return documented
+
+
 def check_problem(answer: Answer, *, same_version: bool = True) -> Mapping[str, Any]:
     """The problem in an error response.
 
@@ -138,6 +148,8 @@ def check_problem(answer: Answer, *, same_version: bool = True) -> Mapping[str, 
     another version of the contract may word them differently. Raises `ValueError`.
     """
     media_type = answer.headers.get("content-type")
+    if media_type == "application/json" and "error" in answer.json():
+        return _problem_of_openai(answer)
     if media_type != PROBLEM_TYPE:
         raise NotAsDocumented(f"an error is {PROBLEM_TYPE}, not {media_type}")
     problem: Mapping[str, Any] = answer.json()

@@ -1,0 +1,1 @@
+"""Tries existing clients against the service: see `scripts/frontends`."""

@@ -1,0 +1,38 @@
+"""The clients that are tried: what to install, the program that drives each, and how to connect it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A client, unmodified, as its package is published."""
+
+    name: str
+    title: str
+    packages: tuple[str, ...]
+    """Of the Python package index or, for a program in JavaScript, of npm."""
+    versioned: str
+    """The package whose version is shown."""
+    program: str
+    """Below `programs`. It gets the service's base URL and the name of a trial."""
+
+    @property
+    def is_node(self) -> bool:
+        """Whether it runs in Node."""
+        return self.program.endswith(".mjs")
+
+
+CLIENTS = (
+    Client("openai-python", "`openai` (Python)", ("openai",), "openai", "openai_python.py"),
+    Client("openai-node", "`openai` (JavaScript)", ("openai",), "openai", "openai_node.mjs"),
+    Client("langchain", "LangChain `ChatOpenAI`", ("langchain-openai",), "langchain-openai", "langchain.py"),
+    Client(
+        "llamaindex",
+        "LlamaIndex `OpenAILike`",
+        ("llama-index-llms-openai-like",),
+        "llama-index-llms-openai-like",
+        "llamaindex.py",
+    ),
+    Client("litellm", "LiteLLM proxy", ("litellm[proxy]",), "litellm", "litellm_proxy.py"),
+    Client("gradio", "Gradio `load_chat`", ("gradio", "openai"), "gradio", "gradio_chat.py"),
+)

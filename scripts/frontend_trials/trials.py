@@ -1,0 +1,99 @@
+"""The trials of a client: each runs its program against a fresh service, and says in a few words what was seen.
+
+A program prints what it has received as its last line, in JSON: `{"text": ..., "error": ...}`. What the service saw is
+in its log, which has one line for each request, at its end.
+"""
+
+import json
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from tests.support.server import LiveServer
+
+TEXT = "Hello  there,\n\nmy \u2028 world! \u65e5\u672c [DONE]"
+PROGRAM_SECONDS = 120
+_LEFT_SECONDS = 3.0
+"""A program that has left a reply goes on for so long, so that the end of its process closes nothing."""
+
+Run = Callable[[str], tuple[dict[str, str], float]]
+"""Runs the program for a trial. Returns what it has said, and when it ended, by `time.monotonic`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What came of a program."""
+
+    text: str
+    error: str
+    requests: int
+    """How many completions the service was asked for."""
+    stopped_before: bool
+    """Whether the last of them was over before the program ended."""
+
+
+def run(command: Sequence[str], trial: str, environment: dict[str, str]) -> Seen:
+    """Run a client's program against a service of its own. Raises `RuntimeError` with the end of its output."""
+    with LiveServer(first_word_seconds=0.5) as server:
+        process = subprocess.Popen(
+            [*command, f"{server.url}/v1", trial],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            env=environment,
+        )
+        try:
+            output, errors = process.communicate(timeout=PROGRAM_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise RuntimeError(f"it did not end in {PROGRAM_SECONDS} s") from None
+        over = len(_completions(server))
+        time.sleep(0.3)
+        lines = [line for line in output.split("\n") if line.startswith("{")]
+        if not lines:
+            raise RuntimeError(errors[-800:] or "it said nothing")
+        said = json.loads(lines[-1])
+        return Seen(said.get("text") or "", said.get("error") or "", len(_completions(server)), over > 0)
+
+
+def _completions(server: LiveServer) -> list[dict[str, object]]:
+    return [entry for entry in server.log_entries() if entry.get("path") == "/v1/chat/completions"]
+
+
+def whole(seen: Seen) -> str:
+    """The text in one piece, or as a stream."""
+    return "yes" if seen.text == TEXT else f"**{seen.error or 'another text'}**"
+
+
+def early(seen: Seen) -> str:
+    """An error before the first word."""
+    return f"{seen.error or 'none'}, {seen.requests} requests"
+
+
+def late(seen: Seen) -> str:
+    """An error after some words."""
+    kept = "the text so far" if seen.text.startswith("one") else "no text"
+    return f"{seen.error or '**taken for whole**'}, {kept}"
+
+
+def left(seen: Seen) -> str:
+    """Leaving in the middle."""
+    return "stops" if seen.stopped_before else "**goes on**"
+
+
+TRIALS: dict[str, Callable[[Seen], str]] = {
+    "whole": whole,
+    "stream": whole,
+    "early": early,
+    "late": late,
+    "stop": left,
+}
+HEADS = {
+    "whole": "in one piece",
+    "stream": "stream",
+    "early": "503 before the first word",
+    "late": "failure after the first word",
+    "stop": "stopped by the client",
+}
