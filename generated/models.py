@@ -7,11 +7,6 @@ from typing import Annotated, Any, Literal
 from pydantic import MISSING, BaseModel, ConfigDict, Field
 from typing_extensions import TypeAliasType
 
-ConversationMarkdown = TypeAliasType(
-    "ConversationMarkdown", Annotated[str, Field(description="A heading with the title, and one for each message.")]
-)
-
-
 Metrics = TypeAliasType(
     "Metrics", Annotated[str, Field(description="A line for each value, in a format of Prometheus.")]
 )

@@ -24,12 +24,6 @@ OTHERS_KEY = "CONTRACT_OTHERS_KEY"
 _REQUEST_ID = re.compile("[0-9a-f]{32}")
 
 
-@schemathesis.deserializer("text/markdown")
-def markdown(_ctx: schemathesis.DeserializationContext, response: schemathesis.Response) -> str:
-    """A text, whose schema says no more."""
-    return response.content.decode()
-
-
 @schemathesis.check
 def stream_obeys_its_grammar(
     _ctx: schemathesis.CheckContext, response: schemathesis.Response, case: schemathesis.Case[Any]
