@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import cast
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +13,9 @@ from starlette.types import Message, Scope
 from app.access.grants import Grant
 from app.chat.access import EVERYBODY
 from app.chat.model import Done, ReplyRecord
+from app.chat.replies import Replies
 from app.chat.running import RunningReply
+from app.chat.watching import UNMEASURED
 from app.eventlog.memory import MemoryReplyLog
 from app.http.immediate import offering
 from app.http.joining import Joining
@@ -84,7 +88,8 @@ async def _streamed(steps: Sequence[Pause]) -> _Stream:
         raise AssertionError
 
     scope: Scope = {"extensions": offering(wire)}
-    reading = Reading(None, reply, Grant(EVERYBODY))  # type: ignore[arg-type]  # it is not released here
+    replies = cast("Replies", SimpleNamespace(measures=UNMEASURED))  # nothing is released here
+    reading = Reading(replies, reply, Grant(EVERYBODY))
     async with Reader(reading, scope, receive, _PATIENCE_SECONDS, joining) as reader:
         joining.is_on = False
         reader.write_as(lambda _, words: "".join(words).encode())
