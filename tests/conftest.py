@@ -125,6 +125,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--fast", action="store_true", help="leave out what takes long, and try laws with few examples")
     parser.addoption("--laws", type=int, metavar="N", help=f"examples for each law (default: {_LAWS})")
     parser.addoption("--database", choices=KINDS, default=KINDS[0], help="where it does not matter (default: sqlite)")
+    parser.addoption("--generators", action="store_true", help="also try the SDK generators that are not recommended")
     parser.addoption("--previous", metavar="REVISION", help="of the repository: the version that is updated from")
 
 

@@ -36,13 +36,12 @@ def rated(connection: Connection, after: str, limit: int) -> Sequence[RatedReply
     """Replies with feedback of all principals, by their ids; each with the message that it answers."""
     asked = messages.alias("asked")
     place = func.coalesce(messages.c.follows, messages.c.position - 1)
+    # First the page, in the order of its index; joined with the messages, it would be sorted as a whole.
+    page = select(feedback).where(feedback.c.reply_id > after).order_by(feedback.c.reply_id).limit(limit).subquery()
     query = (
-        select(feedback, messages.c.text, asked.c.text.label("user_message"))
-        .join(messages, messages.c.reply_id == feedback.c.reply_id)
+        select(page, messages.c.text, asked.c.text.label("user_message"))
+        .join(messages, messages.c.reply_id == page.c.reply_id)
         .join(asked, (asked.c.conversation_id == messages.c.conversation_id) & (asked.c.position == place))
-        .where(feedback.c.reply_id > after)
-        .order_by(feedback.c.reply_id)
-        .limit(limit)
     )
     return [
         RatedReply(
@@ -53,5 +52,5 @@ def rated(connection: Connection, after: str, limit: int) -> Sequence[RatedReply
             row.user_message,
             row.text,
         )
-        for row in connection.execute(query)
+        for row in sorted(connection.execute(query), key=lambda row: row.reply_id)
     ]

@@ -10,7 +10,7 @@ from schemathesis.pytest.lazy import get_all_tests
 
 from app.main import create_app
 from tests.contract.document import CLOSED, CONFIG, PLACES
-from tests.contract.fuzzing import SEED
+from tests.contract.fuzzing import MAX_EXAMPLES, SEED
 from tests.support.settings import Settings
 
 _LABELS = [f"{method} {path}" for method, path in PLACES.values() if method != "HEAD"]  # GET's handlers answer it
@@ -24,6 +24,7 @@ def test_every_operation_answers_as_documented(label: str) -> None:
     """
     config = schemathesis.Config.from_path(CONFIG)
     config.update(seed=SEED, max_failures=None)
+    config.projects.default.generation.update(max_examples=MAX_EXAMPLES // 2)  # the running service gets more
     contract = schemathesis.openapi.from_dict(CLOSED, config=config).include(name=label)
     apps: list[FastAPI] = []
 

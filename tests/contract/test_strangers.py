@@ -20,7 +20,7 @@ from tests.support.databases import fresh_database_url
 from tests.support.keys import bearer, made_key
 from tests.support.server import LiveServer
 
-SHORT = ("--max-examples", os.environ.get("CONTRACT_MAX_EXAMPLES", "10"))
+SHORT = ("--max-examples", os.environ.get("CONTRACT_MAX_EXAMPLES", "5"))
 RUNS = {
     "greeter": (str(ROOT / "openapi.yaml"), "--url", "{url}"),
     "simulator with keys": (str(ROOT / "openapi.yaml"), "--url", "{url}", "--header", "Authorization: {bearer}"),

@@ -173,7 +173,7 @@ RULES: dict[str, Callable[[Command, Reader], None]] = {
     r"scripts/test --fast": is_tried_on_one_file,
     r"([A-Z_]+=\S+ )*scripts/test (?!.* -k )(?!--fast).*": collects_tests,
     r"\.venv/bin/schemathesis .*": fuzzes,
-    r"scripts/((bench|cluster|engines|sdk|soak)( .*)?|release)": tells_its_options,
+    r"scripts/((bench|cluster|engines|frontends|sdk|soak)( .*)?|release)": tells_its_options,
     r"scripts/load http\S+ .*": loads,
     r"scripts/verify http\S+": verifies,
 }

@@ -115,7 +115,8 @@ def test_who_presents_no_good_key_is_told_so_as_rfc_6750_has_it(doors: _Doors) -
             assert answer.headers["cache-control"] == "no-store"
             if not raw.startswith(b"HEAD"):
                 assert answer.problem_code() == code, (what, operation)
-                Problem.model_validate_json(answer.body)
+                if b" /v1/" not in raw:  # there, errors are OpenAI's
+                    Problem.model_validate_json(answer.body)
 
 
 def test_what_is_wrong_with_a_key_is_not_told(doors: _Doors) -> None:
@@ -133,7 +134,7 @@ def test_what_is_wrong_with_a_key_is_not_told(doors: _Doors) -> None:
 def test_a_good_key_opens_every_operation(doors: _Doors, scheme: str) -> None:
     """In any case (RFC 9110, section 11.1)."""
     for operation, raw in _guarded(f"Authorization: {scheme}{doors.good}").items():
-        assert doors.ask(raw).status in {200, 404, 415}, operation
+        assert doors.ask(raw).status in {200, 204, 404, 415}, operation
 
 
 def test_credentials_elsewhere_are_none(doors: _Doors) -> None:

@@ -12,7 +12,7 @@ import pytest
 from scripts.clients.environment import ROOT
 from scripts.clients.kinds import HERE
 from tests.docs.pages import PAGES
-from tests.sdk.asking import PROGRAMS, SOURCES, Line, Program, answers, asked, words
+from tests.sdk.asking import PROGRAMS, RECOMMENDED, SOURCES, Line, Program, answers, asked, words
 from tests.support.cutting import Cut, CuttingProxy
 from tests.support.server import LiveServer
 
@@ -47,12 +47,20 @@ async def http(server: LiveServer) -> AsyncIterator[httpx.AsyncClient]:
         yield http
 
 
+@pytest.fixture
+def every_generator(name: str, request: pytest.FixtureRequest) -> None:
+    """Skip those that are not recommended: they take minutes, and change only when they are upgraded."""
+    if name not in RECOMMENDED and not request.config.getoption("--generators"):
+        pytest.skip("scripts/test --generators tests/sdk tries this one")
+
+
 def test_the_table_has_every_client() -> None:
     """And no other."""
     assert list(SOURCES) == list(_ROWS)
 
 
 @pytest.mark.parametrize("name", SOURCES)
+@pytest.mark.usefixtures("every_generator")
 async def test_the_table_tells_what_a_client_does(
     name: str, program: Callable[[str], Program], server: LiveServer, http: httpx.AsyncClient
 ) -> None:
