@@ -28,6 +28,8 @@ def give(connection: Connection, reply_id: str, principal: Principal, given: Fee
 
 def on_replies(connection: Connection, reply_ids: Collection[str]) -> dict[str, Feedback]:
     """The feedback on those that have any."""
+    if not reply_ids:
+        return {}
     found = select(feedback.c.reply_id, feedback.c.rating, feedback.c.note).where(feedback.c.reply_id.in_(reply_ids))
     return {row.reply_id: Feedback(row.rating, row.note) for row in connection.execute(found)}
 
@@ -36,21 +38,24 @@ def rated(connection: Connection, after: str, limit: int) -> Sequence[RatedReply
     """Replies with feedback of all principals, by their ids; each with the message that it answers."""
     asked = messages.alias("asked")
     place = func.coalesce(messages.c.follows, messages.c.position - 1)
-    # First the page, in the order of its index; joined with the messages, it would be sorted as a whole.
-    page = select(feedback).where(feedback.c.reply_id > after).order_by(feedback.c.reply_id).limit(limit).subquery()
+    # First the page, in the order of its index; joined with the messages, all that is behind it would be sorted.
+    page = select(feedback).where(feedback.c.reply_id > after).order_by(feedback.c.reply_id).limit(limit)
+    given = connection.execute(page).all()
     query = (
-        select(page, messages.c.text, asked.c.text.label("user_message"))
-        .join(messages, messages.c.reply_id == page.c.reply_id)
+        select(messages.c.reply_id, messages.c.text, asked.c.text.label("user_message"))
         .join(asked, (asked.c.conversation_id == messages.c.conversation_id) & (asked.c.position == place))
+        .where(messages.c.reply_id.in_([row.reply_id for row in given]))
     )
+    said = {row.reply_id: row for row in connection.execute(query)} if given else {}
     return [
         RatedReply(
             row.reply_id,
             row.conversation_id,
             row.created_ms,
             Feedback(row.rating, row.note),
-            row.user_message,
-            row.text,
+            said[row.reply_id].user_message,
+            said[row.reply_id].text,
         )
-        for row in sorted(connection.execute(query), key=lambda row: row.reply_id)
+        for row in given
+        if row.reply_id in said  # else it has been deleted meanwhile
     ]

@@ -25,7 +25,7 @@ from app.storage.instances import enter, leave, others, seal
 from app.storage.keys import SqlKeyStore
 from app.storage.owner import Owner, seal_all
 from app.storage.records import record_writer
-from app.storage.schema import api_keys, conversations, idempotency_keys, messages
+from app.storage.schema import api_keys, conversations, feedback, idempotency_keys, messages
 from app.storage.sql import SqlStore
 from app.storage.writer import GroupWriter
 from tests.support.databases import KINDS, fresh_database_url
@@ -83,6 +83,12 @@ async def _fill(engine: AsyncEngine) -> None:
             reply | {"conversation_id": _id(n), "created_ms": n, "reply_id": _id(n), "owner": _id(1)} for n in numbers
         ]
         await connection.execute(insert(messages), rows)
+        rows = [
+            {"reply_id": _id(n), "conversation_id": _id(n), "rating": "up", "created_ms": n}
+            for n in numbers
+            if n not in {4, _FAILED}
+        ]
+        await connection.execute(insert(feedback), rows)
         rows = [{"key": f"key {n}", "fingerprint": "f", "reply_id": _id(n), "created_ms": n} for n in numbers]
         await connection.execute(insert(idempotency_keys), rows)
         rows = [
