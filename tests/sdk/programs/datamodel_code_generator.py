@@ -1,4 +1,4 @@
-"""Uses datamodel-code-generator's client for httpx2, and `ask.py` next to it."""
+"""Asks with the client that datamodel-code-generator makes for httpx2, and `ask.py` beside it."""
 
 from collections.abc import Generator
 from contextlib import closing
@@ -7,7 +7,7 @@ from chat_client.ask import Interrupted, ProblemError, Word, ask, follow
 from chat_client.client import Client
 from chat_client.client.errors import APIStatusError
 from chat_client.client.options import UNSET
-from chat_client.models import ChatRequest, ConversationUpdate, NewFeedback, Problem, Reply
+from chat_client.models import ChatRequest, Problem, Reply
 from pydantic import MISSING
 from telling import Asked, do_all, tell, tell_problem, tell_word
 
@@ -27,9 +27,8 @@ def do(asked: Asked) -> None:
             tell_problem(error.status_code, kind, typed=isinstance(problem, Problem))
 
 
-def call(client: Client, asked: Asked) -> None:  # noqa: C901, PLR0912 - one case per operation
+def call(client: Client, asked: Asked) -> None:  # noqa: C901 - one case an operation
     retries = asked.get("retries", 5)
-    conversation_id = asked.get("conversation_id", "")
     match asked["operation"]:
         case "getHealth":
             tell("result", client.operations.get_health().message)
@@ -39,29 +38,10 @@ def call(client: Client, asked: Asked) -> None:  # noqa: C901, PLR0912 - one cas
             page = client.conversations.list_conversations()
             tell("result", [conversation.conversation_id for conversation in page.conversations])
         case "getConversation":
-            conversation = client.conversations.get_conversation(conversation_id=conversation_id)
+            conversation = client.conversations.get_conversation(conversation_id=asked["conversation_id"])
             tell("result", [message.text for message in conversation.messages])
-        case "updateConversation":
-            update = ConversationUpdate(title="Small talk")
-            tell("result", client.conversations.update_conversation(conversation_id=conversation_id, body=update).title)
-        case "exportConversation":
-            export = client.conversations.export_conversation(conversation_id=conversation_id)
-            tell("result", [exported.message.text for exported in export.messages])
-        case "exportConversationAsMarkdown":
-            text = client.conversations.export_conversation_as_markdown(conversation_id=conversation_id)
-            tell("result", text.splitlines()[0])
-        case "giveFeedback":
-            client.conversations.give_feedback(reply_id=asked["reply_id"], body=NewFeedback(rating="up"))
-        case "withdrawFeedback":
-            client.conversations.withdraw_feedback(reply_id=asked["reply_id"])
-        case "deleteConversations":
-            client.conversations.delete_conversations()
-        case "getService":
-            tell("result", client.operations.get_service().bot)
-        case "getMetrics":
-            tell("result", "chat_replies_total" in client.operations.get_metrics(response_media_type="text/plain"))
         case "deleteConversation":
-            client.conversations.delete_conversation(conversation_id=conversation_id)
+            client.conversations.delete_conversation(conversation_id=asked["conversation_id"])
         case "cancelReply":
             client.chat.cancel_reply(reply_id=asked["reply_id"])
         case "getReply":

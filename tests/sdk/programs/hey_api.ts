@@ -1,10 +1,8 @@
 // Asks with the client that hey-api makes, and `ask.ts` beside it.
 
 import { ask, follow, Interrupted, ProblemError, type ReplyEvent } from './ask';
-import { cancelReply, createReply, deleteConversation, deleteConversations, exportConversation } from './client';
-import { exportConversationAsMarkdown, getConversation, getHealth, getMetrics, getReadiness, getReply } from './client';
-import { getService, giveFeedback, listConversations, type Problem, updateConversation } from './client';
-import { withdrawFeedback } from './client';
+import { cancelReply, createReply, deleteConversation, getConversation, getHealth, getReadiness, getReply } from './client';
+import { listConversations, type Problem } from './client';
 import { createClient } from './client/client';
 import { type Asked, doAll, type Is, tell, tellProblem } from './telling';
 
@@ -39,22 +37,6 @@ const call = async (asked: Asked): Promise<void> => {
       return told(await listConversations({ client }), (page) => page.conversations.map((each) => each.conversation_id));
     case 'getConversation':
       return told(await getConversation({ client, path }), ({ messages }) => messages.map((each) => each.text));
-    case 'updateConversation':
-      return told(await updateConversation({ client, path, body: { title: 'Small talk' } }), ({ title }) => title);
-    case 'exportConversation':
-      return told(await exportConversation({ client, path }), ({ messages }) => messages.map((each) => each.message.text));
-    case 'exportConversationAsMarkdown':
-      return told(await exportConversationAsMarkdown({ client, path }), (text) => String(text).split('\n')[0]);
-    case 'giveFeedback':
-      return told(await giveFeedback({ client, path: { reply_id }, body: { rating: 'up' } }), () => null);
-    case 'withdrawFeedback':
-      return told(await withdrawFeedback({ client, path: { reply_id } }), () => null);
-    case 'deleteConversations':
-      return told(await deleteConversations({ client }), () => null);
-    case 'getService':
-      return told(await getService({ client }), ({ bot }) => bot);
-    case 'getMetrics':
-      return told(await getMetrics({ client }), (text) => text.includes('chat_replies_total'));
     case 'deleteConversation':
       return told(await deleteConversation({ client, path }), () => null);
     case 'cancelReply':
