@@ -56,9 +56,8 @@ def test_fuzzing_finds_no_failure_and_no_warning(name: str, runs: Mapping[str, t
     assert not verdict.warnings
     assert verdict.cases >= 5 * MAX_EXAMPLES
     assert set(verdict.phases) == {"examples", "coverage", "fuzzing", "stateful"}
-    walked, known, made_up = verdict.links
+    _, known, made_up = verdict.links  # which ones it followed is up to chance; `test_links` follows each
     assert known - made_up == len(LINKS), verdict.output
-    assert walked, repeat(verdict.output)  # which ones is up to chance; `test_links` follows each
     statuses = {entry["status"] for entry in server.log_entries() if entry["event"] == "request"}
     assert statuses <= ROUTING.union(*STATUSES.values()) - {500}
     assert (401 in statuses) == name.endswith("keys")  # schemathesis has tried without a key, and with a wrong one
