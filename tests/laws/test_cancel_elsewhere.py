@@ -19,11 +19,11 @@ from hypothesis import strategies as st
 from app.main import create_app
 from tests.support.addresses import CHAT, events_of, reply_at
 from tests.support.asgi import Client, Response, Whole
-from tests.support.completions import begun, chunk, said
 from tests.support.databases import fresh_database_url
-from tests.support.engine import Exchange, FakeEngine, Script, Step
+from tests.support.engine import Exchange, FakeEngine, Script
 from tests.support.laws import costly
 from tests.support.settings import Settings
+from tests.support.stages import stages
 from tests.support.talk import cancelled, got
 from tests.support.valkey import sharing
 
@@ -37,24 +37,7 @@ _WAVE = 50
 
 _numbers = itertools.count()
 
-_TOKENS: list[Step] = [step for n in range(5_000) for step in (chunk(f"word{n} "), 0.01)]
-
-
-@dataclass(frozen=True, slots=True)
-class _Stage:
-    """How much the engine has sent, and how much the reply's reader has received."""
-
-    script: Script
-    seen: bytes = b""
-
-
-_STAGES = {
-    "before the head": _Stage(()),
-    "before the first token": _Stage(begun()),
-    "while it thinks": _Stage(begun(said(reasoning_content="Hm"))),
-    "in the middle": _Stage(begun(chunk("one "), chunk("two ")), b"data: one "),
-    "between many tokens": _Stage(begun(*_TOKENS), b"data: word0 "),
-}
+_STAGES = stages(token_seconds=0.01)
 _NAMES = sorted(_STAGES)
 
 

@@ -19,10 +19,11 @@ from anyio.from_thread import BlockingPortal
 from app.main import create_app
 from tests.support.asgi import Client
 from tests.support.bots import no_open_reply
-from tests.support.completions import answer, begun, chunk, said
-from tests.support.engine import CLOSE, Exchange, FakeEngine, Script, Step, engine_beside
+from tests.support.completions import answer
+from tests.support.engine import CLOSE, Exchange, FakeEngine, engine_beside
 from tests.support.server import LiveServer
 from tests.support.settings import Settings
+from tests.support.stages import Stage, stages
 from tests.support.wire import Wire, cancel, post
 
 _RELEASED_SECONDS = 0.1
@@ -33,24 +34,7 @@ _POOL_FILES = 10
 _AT_ONCE = 100
 _LOOPS = [("asyncio", {"use_uvloop": is_uvloop}) for is_uvloop in (False, True)]
 
-_MANY_TOKENS: list[Step] = [step for _ in range(5_000) for step in (chunk("word "), 0.001)]
-
-
-@dataclass(frozen=True, slots=True)
-class _Stage:
-    """How much of a reply an engine has sent, and how much its reader has received."""
-
-    script: Script
-    seen: bytes = b""
-
-
-_STAGES = {
-    "before the head": _Stage(()),
-    "before the first token": _Stage(begun()),
-    "while it thinks": _Stage(begun(said(reasoning_content="Hm"))),
-    "in the middle": _Stage(begun(chunk("one "), chunk("two ")), b"data: one "),
-    "between many tokens": _Stage(begun(*_MANY_TOKENS), b"data: word "),
-}
+_STAGES = stages(token_seconds=0.001)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +43,7 @@ class _Service:
     engine: FakeEngine
     portal: BlockingPortal
 
-    def begin(self, wire: Wire, stage: _Stage) -> tuple[str, Exchange]:
+    def begin(self, wire: Wire, stage: Stage) -> tuple[str, Exchange]:
         """Start a reply, and wait until it is in this stage. Returns its id and the engine's exchange."""
         before = len(self.engine.exchanges)
         self.engine.answers(stage.script)
@@ -122,7 +106,7 @@ def _delete(service: _Service, _: Wire, reply_id: str) -> None:
 _End = Callable[[_Service, Wire, str], None]
 
 
-def _seconds_until_closed(service: _Service, stage: _Stage, end: _End) -> float:
+def _seconds_until_closed(service: _Service, stage: Stage, end: _End) -> float:
     with Wire(service.server.port) as wire:
         reply_id, exchange = service.begin(wire, stage)
         ended_at = time.monotonic()
@@ -140,7 +124,7 @@ def _assert_soon(measure: Callable[[], float]) -> None:
 
 @pytest.mark.parametrize("end", [_leave, _reset, _delete], ids=lambda end: end.__name__.strip("_"))
 @pytest.mark.parametrize("stage", _STAGES.values(), ids=_STAGES.keys())
-def test_the_engine_is_let_go_within_100_ms(service: _Service, stage: _Stage, end: _End) -> None:
+def test_the_engine_is_let_go_within_100_ms(service: _Service, stage: Stage, end: _End) -> None:
     """When the last reader leaves, and when the reply is cancelled."""
     _assert_soon(lambda: _seconds_until_closed(service, stage, end))
 
