@@ -2,7 +2,7 @@
 
 import pytest
 
-from scripts.crowd import ratios
+from scripts.growth import ratios
 from tests.support.databases import KINDS, Kind
 
 _FEW, _MANY = 10, 300
