@@ -8,12 +8,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import openai
-from said import BASE_URL, MESSAGE, tell
+from openai_sdk import ask
+from said import BASE_URL
 
 with socket.socket() as probe:
     probe.bind(("127.0.0.1", 0))
@@ -47,17 +47,6 @@ try:
             if httpx.get(f"http://127.0.0.1:{port}/health/liveliness").status_code == 200:  # noqa: PLR2004 - OK
                 break
         time.sleep(0.3)
-    client = openai.OpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key="any", max_retries=0)
-    asked = {"model": "chat", "messages": [{"role": "user", "content": MESSAGE}]}
-
-    def whole() -> str:
-        return client.chat.completions.create(**asked).choices[0].message.content
-
-    def stream() -> Iterator[str]:
-        with client.chat.completions.create(stream=True, **asked) as chunks:
-            for chunk in chunks:
-                yield chunk.choices[0].delta.content or ""
-
-    tell(whole, stream)
+    ask(openai.OpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key="any", max_retries=0))
 finally:
     os.killpg(proxy.pid, signal.SIGKILL)
