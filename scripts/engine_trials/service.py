@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from .process import Launch, Program, clean_environment, free_port
+from scripts.ports import free_port
+
+from .process import Launch, Program, clean_environment
 from .talk import Client
 
 _START_SECONDS = 60

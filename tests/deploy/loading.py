@@ -14,7 +14,8 @@ from typing import Any
 
 import psutil
 
-from tests.deploy.proxies import SYSTEM, free_port, is_here
+from scripts.ports import free_port
+from tests.deploy.proxies import SYSTEM, is_here
 
 ROOT = Path(__file__).parent.parent.parent
 PATIENCE_SECONDS = 240.0

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts.ports import free_port
 from tests.support.folder import folder
 
 ROOT = Path(__file__).parent.parent.parent
@@ -166,14 +167,6 @@ def started(name: str, program: str, prepared: Callable[[str, int, Path], list[s
             finally:
                 process.terminate()
                 process.communicate(timeout=_PATIENCE_SECONDS)
-
-
-def free_port() -> int:
-    """A port of this machine that nobody uses."""
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        port: int = unused.getsockname()[1]
-        return port
 
 
 def _changed(text: str, changes: Changes) -> str:

