@@ -39,6 +39,10 @@ class Joining:
             self._timer = None
             self.is_on = False
 
+    def left(self, since: float) -> float:
+        """How many seconds words still wait, if the last ones left so many seconds ago; 0 if they leave now."""
+        return max(0.0, self.seconds - since) if self.is_on else 0.0
+
     def _wait(self, loop: asyncio.AbstractEventLoop) -> None:
         self._due = loop.time() + _LOOK_SECONDS
         self._timer = loop.call_at(self._due, self._look, loop)

@@ -103,7 +103,7 @@ class Reader:
         self._gone = False
         self._frame: Frame | None = None
         self._written_at = -inf
-        self._joining = joining
+        self._joining = joining if self._immediate is not None else None
         self._held: asyncio.TimerHandle | None = None
         self._patience_seconds = patience_seconds
         self._deadline = self._armed_for = self._loop.time() + patience_seconds
@@ -119,8 +119,8 @@ class Reader:
         self._grant.listen(self._wake)
         if self._immediate is not None:
             self._immediate.when_gone(self._leave)
-            if self._joining is not None:
-                self._joining.enter()
+        if self._joining is not None:
+            self._joining.enter()
         return self
 
     async def __aexit__(
@@ -134,7 +134,7 @@ class Reader:
             self._timer.cancel()
         if self._held is not None:
             self._held.cancel()
-        if self._joining is not None and self._immediate is not None:
+        if self._joining is not None:
             self._joining.leave()
         if self._watch is not None:
             self._watch.cancel()
@@ -210,7 +210,7 @@ class Reader:
     def _wake(self) -> None:
         """Called by whoever adds to the log, in that step."""
         waiter = self._waiter
-        if waiter is not None and not waiter.done() and not (self._frame is not None and self._has_written()):
+        if waiter is not None and not waiter.done() and not self._has_written():
             waiter.set_result(None)
 
     def _has_written(self) -> bool:
@@ -219,14 +219,14 @@ class Reader:
             return False
         now = self._loop.time()
         since = now - self._written_at
-        waits = self._joining is not None and self._joining.is_on and since < self._joining.seconds
-        if since < _TURN_SECONDS and not waits:
+        wait_seconds = 0.0 if self._joining is None else self._joining.left(since)
+        if since < _TURN_SECONDS and not wait_seconds:
             return False
         words, end = self._log.read(self._after, MAX_WORDS_A_READ)
         if not 0 < len(words) < MAX_WORDS_A_READ or end is not None:
             return False
-        if waits and self._joining is not None:
-            self._hold(self._written_at + self._joining.seconds)
+        if wait_seconds:
+            self._hold(now + wait_seconds)
             return True
         if not self._immediate.write(self._frame(self._after, words)):
             return False
