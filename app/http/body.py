@@ -71,18 +71,21 @@ class BodyReader:
         ):
             raise RequestError("unsupported-media-type")
         length = headers.get(b"content-length", b"0")
-        if length.isdigit() and int(length) > self._max_bytes:
-            raise RequestError("body-too-large", headers={"Connection": "close"})
+        if length.isdigit():
+            self._check_size(int(length))
         exchange = offered(request.scope)
         body = exchange.whole_body() if exchange is not None else None
         if body is None:
             body = await self._bytes(request)
-        elif len(body) > self._max_bytes:  # chunked: its length was not announced
-            raise RequestError("body-too-large", headers={"Connection": "close"})
+        self._check_size(len(body))  # if it came in chunks, its length was not announced
         value = _parsed(body)
         if prepare is not None:
             prepare(value)
         return _validated(value, model, rule)
+
+    def _check_size(self, size: int) -> None:
+        if size > self._max_bytes:
+            raise RequestError("body-too-large", headers={"Connection": "close"})
 
     async def _bytes(self, request: Request) -> bytes:
         chunks: list[bytes] = []
@@ -95,8 +98,7 @@ class BodyReader:
                         raise RequestError("malformed-body")  # the client left half-way: only for the access log
                     chunk = message.get("body", b"")
                     size += len(chunk)
-                    if size > self._max_bytes:
-                        raise RequestError("body-too-large", headers={"Connection": "close"})
+                    self._check_size(size)
                     chunks.append(chunk)
                     if not message.get("more_body", False):
                         return b"".join(chunks)
