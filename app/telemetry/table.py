@@ -62,11 +62,10 @@ FAILURES: tuple[str, ...] = tuple(
 """Codes of what ends a reply. An error that is none of them counts as the first one, a defect."""
 
 _FIRST_WORD = (0.005, *(0.01 * 2**power for power in range(14)))
-_GAP = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _DURATION = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 _WORDS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 5000.0, 10000.0, 20000.0)
-_STORAGE = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
-_LAG = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+_SHORT = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+_GAP = (*_SHORT, 10.0, 30.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +194,7 @@ def families(bot: str, statuses: Mapping[str, int]) -> Sequence[Family]:
             "Time of a transaction in the database.",
             ("operation",),
             _each(get_args(StorageOperation)),
-            _STORAGE,
+            _SHORT,
         ),
         Family(
             "chat_log_seconds",
@@ -203,7 +202,7 @@ def families(bot: str, statuses: Mapping[str, int]) -> Sequence[Family]:
             "Time of an exchange with the server of CHAT_VALKEY_URL.",
             ("operation",),
             _each(get_args(LogOperation)),
-            _STORAGE,
+            _SHORT,
         ),
         Family("chat_log_up", "all up", "Whether the server of CHAT_VALKEY_URL can be used."),
         Family("chat_lease_age_seconds", "oldest", "Time since this instance's last sign of life in PostgreSQL."),
@@ -216,7 +215,7 @@ def families(bot: str, statuses: Mapping[str, int]) -> Sequence[Family]:
             "chat_event_loop_lag_seconds",
             "histogram",
             "How much later than asked the event loop ran a timer, a few times a second.",
-            bounds=_LAG,
+            bounds=_SHORT,
         ),
     )
 
