@@ -97,12 +97,16 @@ class Contract:
         self.problems = self._problems()
 
     @classmethod
-    @cache
     def load(cls, message_characters: int = MESSAGE_CHARACTERS) -> "Contract":
         """Read the documents that this checkout has, once: parsing them takes a tenth of a second.
 
         They say that a message may have so many characters.
         """
+        return cls._loaded(message_characters)  # the default and its value are one entry of the cache
+
+    @classmethod
+    @cache
+    def _loaded(cls, message_characters: int) -> "Contract":
         texts = [(ROOT / name).read_text("utf-8") for name in ("openapi.yaml", "generated/openapi-3.1.json")]
         if message_characters != MESSAGE_CHARACTERS:
             texts = [_LIMIT.sub(lambda found: _limit(found, message_characters), text) for text in texts]
