@@ -149,7 +149,7 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None, block: 
     openai = OpenAIRouter(replies, bodies, wording, pacing, limits)
     service = ServiceRouter(
         name=settings.name,
-        version=contract.document["info"]["version"],
+        version=contract.version,
         bot=settings.bot,
         model=model_name(settings),
         suggestions=suggestions(settings),
@@ -179,7 +179,7 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None, block: 
             openai.create_chat_completion,
             openai.list_models,
             MetricsRouter(
-                app.state.exposition,
+                observation.exposition,
                 gate,
                 settings.metrics_key.get_secret_value() if settings.metrics_key else None,
                 is_open=settings.allow_anyone or bool(settings.allowed_hosts),
