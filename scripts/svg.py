@@ -6,10 +6,10 @@ WIDTH = 860
 INK, FAINT, ACCENT, ALERT = "#1d2429", "#7a858d", "#0b7a75", "#c2410c"
 
 
-def picture(height: float, title: str, subtitle: str, content: str) -> str:
+def picture(height: float, title: str, subtitle: str, content: str, width: float = WIDTH) -> str:
     """A whole file, with a title over the content, which begins below 70."""
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
         f'font-family="system-ui, -apple-system, Segoe UI, Helvetica, Arial, sans-serif" font-size="13" fill="{INK}">\n'
         f'<rect width="100%" height="100%" fill="#ffffff"/>\n'
         + text(24, 34, title, font_size=18, font_weight=600)

@@ -1,15 +1,15 @@
 """Draws panels as small plots with a legend. Plain SVG, no dependency."""
 
 from collections.abc import Mapping, Sequence
-from html import escape
 
 from scripts.dashboard_picture.panels import Panel, Points
+from scripts.svg import FAINT, picture, text
 
 _COLUMNS = 3
 _WIDTH, _HEIGHT = 380, 236
 _LEFT, _TOP, _PLOT_WIDTH, _PLOT_HEIGHT = 46, 34, 318, 128
 _COLOURS = ("#0b7a75", "#c2410c", "#4338ca", "#a16207", "#be185d", "#15803d", "#5b6770", "#7c2d12")
-_INK, _FAINT, _LINE = "#1d2429", "#7a858d", "#e3e7ea"
+_LINE = "#e3e7ea"
 _LEGENDS = 6
 """More are not listed."""
 
@@ -24,15 +24,7 @@ def draw(drawn: Sequence[Drawn], begin: float, end: float, subtitle: str) -> str
         _plot(panel, series, (begin, end), (12 + index % _COLUMNS * _WIDTH, 70 + index // _COLUMNS * _HEIGHT))
         for index, (panel, series) in enumerate(drawn)
     ]
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-        f'font-family="system-ui, -apple-system, Segoe UI, Helvetica, Arial, sans-serif" fill="{_INK}">\n'
-        '<rect width="100%" height="100%" fill="#ffffff"/>\n'
-        + _text(24, 32, "Chat backend", size=18, weight=600)
-        + _text(24, 54, subtitle, fill=_FAINT)
-        + "".join(parts)
-        + "</svg>\n"
-    )
+    return picture(height, "Chat backend", subtitle, "".join(parts), width)
 
 
 def _plot(panel: Panel, series: Mapping[str, Points], span: tuple[float, float], place: tuple[float, float]) -> str:
@@ -41,11 +33,12 @@ def _plot(panel: Panel, series: Mapping[str, Points], span: tuple[float, float],
         series = {name: points for name, points in series.items() if any(value for _, value in points)}
     most = max((value for points in series.values() for _, value in points), default=0) or 1
     x0, y0 = left + _LEFT, top + _TOP
-    parts = [_text(left + 12, top + 18, panel.title, size=13, weight=600)]
+    parts = [text(left + 12, top + 18, panel.title, font_weight=600)]
     for share in (0, 0.5, 1):
         y = y0 + _PLOT_HEIGHT * (1 - share)
+        shown = _shown(most * share, panel.unit)
         parts.append(f'<path d="M{x0} {y:.1f}h{_PLOT_WIDTH}" stroke="{_LINE}"/>\n')
-        parts.append(_text(x0 - 6, y + 4, _shown(most * share, panel.unit), size=10, fill=_FAINT, anchor="end"))
+        parts.append(text(x0 - 6, y + 4, shown, font_size=10, fill=FAINT, text_anchor="end"))
     for index, (name, points) in enumerate(series.items()):
         colour = _COLOURS[index % len(_COLOURS)]
         places = [
@@ -57,7 +50,7 @@ def _plot(panel: Panel, series: Mapping[str, Points], span: tuple[float, float],
         if index < _LEGENDS:
             x, y = left + 14 + index % 3 * 122, y0 + _PLOT_HEIGHT + 20 + index // 3 * 15
             parts.append(f'<rect x="{x}" y="{y - 8}" width="9" height="9" rx="2" fill="{colour}"/>\n')
-            parts.append(_text(x + 13, y, name[:19], size=10.5))
+            parts.append(text(x + 13, y, name[:19], font_size=11))
     return "".join(parts)
 
 
@@ -71,12 +64,3 @@ def _shown(value: float, unit: str) -> str:
             return f"{value:.3g}/s"
         case _:
             return f"{value:.3g}"
-
-
-def _text(  # noqa: PLR0913 - as SVG has it
-    x: float, y: float, content: str, *, size: float = 12, weight: int = 400, fill: str = _INK, anchor: str = "start"
-) -> str:
-    return (
-        f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" font-weight="{weight}" fill="{fill}" '
-        f'text-anchor="{anchor}">{escape(content)}</text>\n'
-    )
