@@ -47,11 +47,18 @@ async def test_the_end_of_a_long_conversation_is_one_request(chromium: Browser, 
         assert len(asked) == 1
 
 
+_SCROLL_AND_DRAW = """(scroller) => {
+  scroller.scrollTop = 300;
+  return new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
+}"""
+"""Until it is drawn, the heights of messages that were never in view are estimates."""
+
+
 async def test_earlier_messages_come_when_somebody_scrolls_up(chromium: Browser, server: LiveServer) -> None:
     """Each once and in order, up to the first; what is in view stays in place, and the conversation can continue."""
     async with _long_conversation(chromium, server) as (person, asked):
         first = person.sayings.filter(has_text=re.compile(f"^message {_TURNS - 19}$"))
-        await person.scroller.evaluate("(scroller) => (scroller.scrollTop = 300)")
+        await person.scroller.evaluate(_SCROLL_AND_DRAW)
         place = await first.bounding_box()
         assert place is not None
         await expect(person.sayings.filter(has_text=re.compile(f"^message {_TURNS - 39}$"))).to_be_attached()
