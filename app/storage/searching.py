@@ -58,11 +58,21 @@ class SearchIndex:
             found = await answered(self._transactions, partial(_unsearched, principal=principal, after=after))
             documents = [await self._document(one) for one in found]
             if documents:
-                await answered(self._transactions, partial(_write, documents=documents))
+                await self._write(documents, waits=principal is not None)
             if len(found) < _AT_ONCE:
                 return
             count += len(found)
             after = (found[-1].principal, found[-1].conversation_id)
+
+    async def _write(self, documents: Sequence[_Document], *, waits: bool) -> None:
+        """Write those whose conversations nobody else is writing; with `waits` the others as well, one by one.
+
+        Others lock conversations in any order: to wait for one while holding others could block both for ever.
+        """
+        held = await answered(self._transactions, partial(_write, documents=documents, skips=True))
+        if waits:  # for a search, which finds what has been said before it
+            for document in held:
+                await answered(self._transactions, partial(_write, documents=[document], skips=False))
 
     async def _document(self, one: _Unsearched) -> _Document:
         said, is_over = await answered(self._transactions, partial(_said, conversation_id=one.conversation_id))
@@ -117,24 +127,27 @@ def _said(connection: Connection, conversation_id: str) -> tuple[list[str], bool
     return said, is_over
 
 
-def _write(connection: Connection, documents: Sequence[_Document]) -> None:
+def _write(connection: Connection, documents: Sequence[_Document], *, skips: bool) -> list[_Document]:
+    """Those that are locked by somebody else, or deleted, are given back with `skips`, and waited for without."""
     is_postgresql = connection.dialect.name == "postgresql"
     insert = (postgresql.insert if is_postgresql else sqlite.insert)(search_documents)
     upsert = insert.on_conflict_do_update(index_elements=["conversation_id"], set_={"terms": insert.excluded.terms})
     columns = conversations.c
     ids = [document.of.conversation_id for document in documents]
-    # Others lock conversations in any order: to wait for one while holding others could block both for ever.
-    there = select(columns.id, columns.title).where(columns.id.in_(ids)).with_for_update(skip_locked=True)
+    there = select(columns.id, columns.title).where(columns.id.in_(ids)).with_for_update(skip_locked=skips)
     titles = {row.id: row.title for row in connection.execute(there)}
+    left: list[_Document] = []
     for document in documents:
         conversation_id = document.of.conversation_id
         if conversation_id not in titles:
-            continue  # it has been deleted meanwhile, or is being written: then it is indexed the next time
+            left.append(document)
+            continue
         terms = cast(literal(document.terms, String), TSVECTOR) if is_postgresql else document.terms
         connection.execute(upsert.values(conversation_id=conversation_id, terms=terms))
         if document.is_over and titles[conversation_id] == document.of.title:
             searched = update(conversations).where(columns.id == conversation_id)
             connection.execute(searched.values(searched_ms=document.of.updated_ms))
+    return left
 
 
 def _owner_term(principal: str) -> str:

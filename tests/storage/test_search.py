@@ -1,5 +1,6 @@
 """Search in titles and texts: one behaviour, whatever the database."""
 
+import asyncio
 import itertools
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
@@ -16,6 +17,12 @@ from tests.support.asgi import Client
 from tests.support.databases import KINDS, fresh_database_url, run_sql
 from tests.support.keys import bearer, made_key
 from tests.support.talk import Echo, cancelled, got, replied, service
+
+
+_WRITES = "SELECT pg_sleep(1) FROM (SELECT id FROM conversations FOR UPDATE) AS held"
+_IS_WRITING = """SELECT EXISTS (
+    SELECT 1 FROM pg_locks WHERE relation = 'conversations'::regclass AND mode = 'RowShareLock' AND granted
+)"""
 
 
 async def _found(client: Client, words: str, more: str = "") -> list[str]:
@@ -86,6 +93,20 @@ async def test_nobody_finds_what_is_anothers(database_url: str) -> None:
         ]
         assert [len(each) for each in found] == [1, 1]
         assert found[0][0]["conversation_id"] != found[1][0]["conversation_id"]
+
+
+async def test_a_search_waits_for_who_writes() -> None:
+    """What has been said before it is found, even if the conversation is being written or indexed at that moment."""
+    url = fresh_database_url("postgresql")
+    async with service(url, Echo()) as (client, _):
+        said = await replied(client, "apples")
+        await run_sql(url, "DELETE FROM search_documents")
+        await run_sql(url, "UPDATE conversations SET searched_ms = -1")
+        writer = asyncio.create_task(run_sql(url, _WRITES))
+        while await run_sql(url, _IS_WRITING) == [(False,)]:
+            assert not writer.done()
+        assert await _found(client, "apples") == [said.conversation_id]
+        await writer
 
 
 async def test_what_was_said_before_the_update_is_found(database_url: str) -> None:
