@@ -1,6 +1,7 @@
 // The list of conversations: shows it, and opens and deletes conversations.
 import { conversations, deleteConversation, Problem } from "./client.js";
 import { askToDelete, withKey } from "./dialogs.js";
+import { isolated, line, locale, t } from "./language.js";
 import { icon } from "./turns.js";
 
 /** @returns {any} */
@@ -40,7 +41,7 @@ export class List {
       else byId("conversations").replaceChildren(...items);
       told.hidden = true;
     } catch (error) {
-      told.textContent = `The list could not be loaded. ${error.message}`;
+      told.textContent = t("list.failed", { why: error.message });
       told.hidden = false;
     }
     byId("no-conversations").hidden = !told.hidden || Boolean(byId("conversations").firstChild);
@@ -50,8 +51,10 @@ export class List {
   #item({ conversation_id: id, title, updated_at: updatedAt }) {
     const link = document.createElement("a");
     link.href = `#${id}`;
-    link.append(title);
-    link.title = title;
+    const name = document.createElement("bdi");
+    name.textContent = line(title);
+    link.append(name);
+    link.title = isolated(title);
     const time = document.createElement("time");
     time.dateTime = updatedAt;
     time.textContent = when(new Date(updatedAt));
@@ -61,7 +64,7 @@ export class List {
     remove.type = "button";
     remove.className = "icon";
     remove.append(icon("delete"));
-    remove.setAttribute("aria-label", `Delete “${title}”`);
+    remove.setAttribute("aria-label", t("delete.named", { title: isolated(title) }));
     remove.addEventListener("click", () => this.#delete(id, title));
     const item = document.createElement("li");
     item.append(link, remove);
@@ -79,7 +82,7 @@ export class List {
       await withKey(() => deleteConversation(id));
     } catch (error) {
       if (!(error instanceof Problem && error.status === 404)) {
-        byId("list-problem").textContent = `“${title}” could not be deleted. ${error.message}`;
+        byId("list-problem").textContent = t("delete.failed", { title: isolated(title), why: error.message });
         byId("list-problem").hidden = false;
         return;
       }
@@ -91,5 +94,5 @@ export class List {
 
 function when(date) {
   const isToday = date.toDateString() === new Date().toDateString();
-  return date.toLocaleString([], isToday ? { timeStyle: "short" } : { dateStyle: "medium" });
+  return date.toLocaleString(locale, isToday ? { timeStyle: "short" } : { dateStyle: "medium" });
 }
