@@ -35,10 +35,8 @@ export class List {
     try {
       const page = await withKey(() => conversations(cursor));
       if (asked !== this.#asked) return; // superseded by a later request
-      this.#cursor = page.next_cursor ?? "";
-      const items = page.conversations.map((summary) => this.#item(summary));
-      if (cursor) byId("conversations").append(...items);
-      else byId("conversations").replaceChildren(...items);
+      if (cursor) this.#extend(page);
+      else this.#renew(page);
       told.hidden = true;
     } catch (error) {
       told.textContent = t("list.failed", { why: error.message });
@@ -46,6 +44,29 @@ export class List {
     }
     byId("no-conversations").hidden = !told.hidden || Boolean(byId("conversations").firstChild);
     byId("more-conversations").hidden = !this.#cursor;
+  }
+
+  #extend(page) {
+    const shown = byId("conversations");
+    const known = new Set([...shown.children].map((item) => item.dataset.id));
+    const isNew = ({ conversation_id: id }) => !known.has(id);
+    this.#cursor = page.next_cursor ?? "";
+    shown.append(...page.conversations.filter(isNew).map((summary) => this.#item(summary)));
+  }
+
+  /** Show a new first page, and keep what was shown after it, and the focus. */
+  #renew(page) {
+    const shown = byId("conversations");
+    const ids = new Set(page.conversations.map((summary) => summary.conversation_id));
+    const last = page.conversations.at(-1)?.updated_at;
+    const isOlder = (item) => !ids.has(item.dataset.id) && item.dataset.updatedAt < last;
+    const older = page.next_cursor ? [...shown.children].filter(isOlder) : [];
+    if (!older.length) this.#cursor = page.next_cursor ?? "";
+    const focused = document.activeElement;
+    const id = shown.contains(focused) ? /** @type {HTMLElement} */ (focused.closest("li")).dataset.id : "";
+    shown.replaceChildren(...page.conversations.map((summary) => this.#item(summary)), ...older);
+    const again = [...shown.children].find((item) => item.dataset.id === id);
+    if (id) again?.querySelector(focused.localName)?.focus();
   }
 
   #item({ conversation_id: id, title, updated_at: updatedAt }) {
@@ -67,6 +88,7 @@ export class List {
     remove.setAttribute("aria-label", t("delete.named", { title: isolated(title) }));
     remove.addEventListener("click", () => this.#delete(id, title));
     const item = document.createElement("li");
+    Object.assign(item.dataset, { id, updatedAt });
     item.append(link, remove);
     return item;
   }

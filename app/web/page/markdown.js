@@ -50,13 +50,21 @@ export class GrowingText {
 
   #add(text) {
     this.#tail += text;
-    if (this.#isDue(text)) this.#format();
+    if (this.#isDue(text) && !this.#isSelected()) this.#format();
     else this.#write(text);
   }
 
   /** The text is complete: format the rest. */
   finish() {
-    if (this.#tail) this.#format(true);
+    if (!this.#tail) return;
+    if (this.#isSelected()) document.addEventListener("selectionchange", () => this.finish(), { once: true });
+    else this.#format(true);
+  }
+
+  /** Whether the user has selected a part of the last block, which is kept as it is for so long. */
+  #isSelected() {
+    const selection = getSelection();
+    return !selection.isCollapsed && [selection.anchorNode, selection.focusNode].some((end) => this.#open?.contains(end));
   }
 
   #isDue(text) {
@@ -65,6 +73,7 @@ export class GrowingText {
   }
 
   #format(isEnd = false) {
+    const left = sideways(this.#open)?.scrollLeft;
     this.#open?.remove();
     this.#open = null;
     this.#tip = null;
@@ -95,6 +104,7 @@ export class GrowingText {
       }
     }
     this.#formattedLength = this.#tail.length;
+    if (left && this.#open) Object.assign(sideways(this.#open) ?? {}, { scrollLeft: left });
   }
 
   /** Settle blocks that cover `length` characters: later text does not change them. */
@@ -117,6 +127,9 @@ function mayGoOn(blocks) {
   const following = blocks.filter((block) => block.type !== "space");
   return following.length === 1 && MARKER_BEGINS.test(following[0].raw);
 }
+
+/** What scrolls sideways in a block: a table, or code. */
+const sideways = (block) => (block?.classList.contains("wide-content") ? block : block?.querySelector("pre, .wide-content"));
 
 /** A place to cut that is not within a character of two code units. */
 const beforeHalf = (text, place) => (/[\udc00-\udfff]/.test(text[place]) ? place - 1 : place);
