@@ -84,5 +84,7 @@ async def test_a_selected_reply_is_copied_without_buttons(chromium: Browser, ser
         await person.text.evaluate("(text) => getSelection().selectAllChildren(text)")
         await person.page.keyboard.press("ControlOrMeta+c")
         copied = await person.page.evaluate("navigator.clipboard.readText()")
+        await expect(person.text.locator(".language")).to_have_text("py")
         assert "Copy" not in copied
+        assert "py\n" not in copied
         assert "print(1)" in copied

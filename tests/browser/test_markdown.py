@@ -41,7 +41,7 @@ _HOSTILE = [
 
 _PLAIN = {
     *("a", "blockquote", "br", "button", "code", "div", "em", "h2", "h3", "h4", "h5", "h6", "hr", "input", "li", "ol"),
-    *("p", "pre", "s", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul"),
+    *("p", "pre", "s", "span", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul"),
 }
 """All elements that a reply may consist of."""
 

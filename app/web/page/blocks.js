@@ -4,6 +4,9 @@
 import { decoded } from "./entities.js";
 import { t } from "./language.js";
 
+/** The first word after a fence. */
+const LANGUAGE = /^[\w+#.-]{1,20}/;
+
 /** The element for a block, which is one of Marked's tokens; `null` for blank space between blocks. */
 export function element(block) {
   const made = inner(block);
@@ -79,8 +82,11 @@ function code(block) {
   const copy = make("button", [plain(t("copy"))]);
   copy.type = "button";
   copy.dataset.copies = "code";
-  copy.setAttribute("aria-label", t("copy.code", { language: /^\w+/.exec(block.lang ?? "")?.[0] ?? t("code") }));
-  const box = make("div", [pre, copy]);
+  const language = LANGUAGE.exec(block.lang ?? "")?.[0] ?? "";
+  copy.setAttribute("aria-label", t("copy.code", { language: language || t("code") }));
+  const label = make("span", [plain(language)]);
+  label.className = "language";
+  const box = make("div", language ? [label, pre, copy] : [pre, copy]);
   box.className = "code";
   return box;
 }
