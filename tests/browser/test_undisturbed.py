@@ -71,3 +71,25 @@ async def test_a_growing_block_stays_where_it_was_scrolled_to(chromium: Browser,
         ):
             kept, _ = await person.page.evaluate(_GROW, [first, [part, part], "scroll"])
             assert kept == 50
+
+
+async def test_an_older_reply_is_tried_again_when_no_other_is_running(chromium: Browser, server: LiveServer) -> None:
+    """Meanwhile the button stays, and says what to wait for."""
+    async with somebody(chromium, server.url) as person:
+        stalling = "/simulate stall_after=3\nsome words that stay unsaid"
+        await person.say(stalling)
+        await person.hears("some words")
+        await person.stop.click()
+        await expect(person.note).to_have_text("Stopped.")
+        await person.say(stalling)
+        await person.hears("some words")
+        again = person.replies.first.locator("button", has=person.page.locator("use[href='#icon-again']"))
+        await again.click()
+        await expect(again).to_contain_text("Wait until the current reply is complete")
+        await person.stop.click()
+        await person.hears_the_end()
+        await expect(again).to_have_text("Try again", timeout=15_000)
+        await again.click()
+        await expect(person.replies).to_have_count(3)
+        await person.stop.click()
+        await person.hears_the_end()

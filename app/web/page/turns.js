@@ -102,7 +102,10 @@ export class ReplyTurn {
       if (left > 0) setTimeout(count, 1000, left - 1);
     };
     offered.addEventListener("click", () => {
-      if (again()) offered.remove();
+      if (again()) return offered.remove();
+      offered.disabled = true; // another reply is running
+      offered.querySelector("span").textContent = t("problem.conversation-busy.do");
+      setTimeout(count, 4000, 0);
     });
     count(waitSeconds);
     this.#tools.append(offered);
