@@ -44,6 +44,14 @@ async def test_a_checker_finds_nothing(scheme: str, screen: str, chromium: Brows
         assert await _flaws(person) == []
         await person.say(_MARKDOWN)
         await person.hears_the_end()
+        await person.reply.get_by_role("button", name="Good reply").click()
+        await person.reply.get_by_role("button", name="Details of this reply").click()
+        await person.page.get_by_role("button", name="More about this conversation").click()
+        assert await _flaws(person) == []
+        await person.page.keyboard.press("Escape")
+        await person.reply.get_by_role("button", name="Regenerate this reply").click()
+        await expect(person.reply.get_by_role("group", name="Version 2 of 2")).to_be_visible()
+        await person.hears_the_end()
         await person.say("/simulate stall_after=3\nsome words that stay unsaid")
         await person.hears("some words")
         assert await _flaws(person) == []
@@ -55,6 +63,10 @@ async def test_a_checker_finds_nothing(scheme: str, screen: str, chromium: Brows
         if screen == "phone":
             await person.page.get_by_role("button", name="Open the list of conversations").click()
             assert await _flaws(person) == []
+        await person.page.get_by_role("searchbox").fill("zebras")
+        await expect(person.page.get_by_text("No conversation has these words.")).to_be_visible()
+        assert await _flaws(person) == []
+        await person.page.get_by_role("searchbox").fill("")
         await person.page.get_by_role("button", name="Delete “").first.click()
         assert await _flaws(person) == []
 

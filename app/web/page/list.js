@@ -1,7 +1,10 @@
-// The list of conversations: shows it, and opens and deletes conversations.
+// The list of conversations: shows it, searches in it, and opens and deletes conversations.
 import { conversations, deleteConversation, Problem } from "./client.js";
+import { isComposing } from "./composer.js";
 import { askToDelete, withKey } from "./dialogs.js";
-import { icon } from "./turns.js";
+import { icon } from "./elements.js";
+
+const TYPING_MS = 250; // after a key, before the search
 
 /** @returns {any} */
 const byId = (/** @type {string} */ id) => document.getElementById(id);
@@ -10,11 +13,25 @@ export class List {
   #shown = "";
   #cursor = "";
   #asked = 0;
+  #search = "";
+  #typing = 0;
 
-  /** @param {{ onDeleted: (id: string) => void }} listener */
-  constructor({ onDeleted }) {
+  /** @param {{ onDeleted: (id: string) => void, onTitle: (id: string, title: string) => void }} listener */
+  constructor({ onDeleted, onTitle }) {
     this.onDeleted = onDeleted;
+    this.onTitle = onTitle;
     byId("more-conversations").addEventListener("click", () => this.#load(this.#cursor));
+    const box = byId("search");
+    box.addEventListener("input", () => {
+      clearTimeout(this.#typing);
+      this.#typing = setTimeout(() => this.#find(box.value.trim()), box.value ? TYPING_MS : 0);
+    });
+    box.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
+      if (event.key !== "Escape" || isComposing(event) || !box.value) return;
+      event.stopPropagation(); // it does not stop a reply, too
+      box.value = "";
+      box.dispatchEvent(new Event("input"));
+    });
   }
 
   /** Mark the open conversation. */
@@ -28,22 +45,34 @@ export class List {
     return this.#load("");
   }
 
+  /** List the conversations with these words, or all. */
+  async #find(words) {
+    if (words === this.#search) return;
+    this.#search = words;
+    await this.#load("");
+  }
+
   async #load(cursor) {
     const asked = (this.#asked += 1);
     const told = byId("list-problem");
     try {
-      const page = await withKey(() => conversations(cursor));
+      const page = await withKey(() => conversations(cursor, this.#search));
       if (asked !== this.#asked) return; // superseded by a later request
       this.#cursor = page.next_cursor ?? "";
       const items = page.conversations.map((summary) => this.#item(summary));
       if (cursor) byId("conversations").append(...items);
       else byId("conversations").replaceChildren(...items);
+      const shown = page.conversations.find(({ conversation_id: id }) => id === this.#shown);
+      if (shown) this.onTitle(this.#shown, shown.title);
       told.hidden = true;
     } catch (error) {
       told.textContent = `The list could not be loaded. ${error.message}`;
       told.hidden = false;
     }
-    byId("no-conversations").hidden = !told.hidden || Boolean(byId("conversations").firstChild);
+    const isEmpty = told.hidden && !byId("conversations").firstChild;
+    byId("no-conversations").hidden = !isEmpty || Boolean(this.#search);
+    byId("nothing-found").hidden = !isEmpty || !this.#search;
+    byId("delete-all").hidden = !byId("conversations").firstChild && !this.#search;
     byId("more-conversations").hidden = !this.#cursor;
   }
 
@@ -62,7 +91,7 @@ export class List {
     remove.className = "icon";
     remove.append(icon("delete"));
     remove.setAttribute("aria-label", `Delete “${title}”`);
-    remove.addEventListener("click", () => this.#delete(id, title));
+    remove.addEventListener("click", () => this.delete(id, title));
     const item = document.createElement("li");
     item.append(link, remove);
     return item;
@@ -73,7 +102,8 @@ export class List {
     else link.removeAttribute("aria-current");
   }
 
-  async #delete(id, title) {
+  /** Delete a conversation, if the user confirms it. */
+  async delete(id, title) {
     if (!(await askToDelete(title))) return;
     try {
       await withKey(() => deleteConversation(id));

@@ -3,6 +3,7 @@ import { key } from "./client.js";
 import { copyText } from "./turns.js";
 
 const NEAR_END_PIXELS = 60;
+const NOTICE_MS = 10_000;
 
 /** @returns {any} */
 const byId = (/** @type {string} */ id) => document.getElementById(id);
@@ -10,6 +11,7 @@ const [log, scroller, message, sidebar] = ["log", "scroller", "message", "sideba
 
 let follows = true; // whether the view sticks to the end of the conversation
 let lastTop = 0;
+let serviceName = "Chat";
 
 /** Go to the end, and stay there until the user scrolls up. */
 export function goToEnd() {
@@ -45,13 +47,36 @@ export function putBefore(/** @type {HTMLElement[]} */ turns) {
   requestAnimationFrame(() => requestAnimationFrame(restore)); // the first one is called before they are drawn
 }
 
+/** Put an element where another one was, this far from the top of the window. */
+export function holdAt(/** @type {number} */ top, /** @type {Element} */ element) {
+  follows = false;
+  lastTop = scroller.scrollTop += element.getBoundingClientRect().top - top;
+}
+
 /** Show which conversation is open, in the title and in the URL, so that a reload finds it. */
 export function showName({ id, title }, /** @type {"pushState" | "replaceState"} */ how = "pushState") {
   byId("title").textContent = title;
   byId("welcome").hidden = Boolean(id);
-  document.title = id ? `${title} · Chat` : "Chat";
+  document.title = id ? `${title} · ${serviceName}` : serviceName;
+  byId("more").hidden = !id;
   const hash = id && `#${id}`;
   if (location.hash !== hash) history[how](null, "", hash || location.pathname + location.search);
+}
+
+/** What the operator calls the service. */
+export function nameService(/** @type {string} */ name) {
+  if (document.title.endsWith(serviceName)) document.title = document.title.slice(0, -serviceName.length) + name;
+  serviceName = name;
+}
+
+let noticed = 0;
+
+/** Tell of something that went wrong, for a while. */
+export function notify(/** @type {string} */ text) {
+  byId("notice").textContent = text;
+  byId("notice").hidden = false;
+  clearTimeout(noticed);
+  noticed = setTimeout(() => (byId("notice").hidden = true), NOTICE_MS);
 }
 
 export function showRunning(isRunning) {
