@@ -2,6 +2,7 @@
 // model's output cannot do anything. Links show their target; images become links, because loading one could leak the
 // conversation to another host.
 import { Marked } from "../vendor/marked.js";
+import { t } from "./language.js";
 
 /** GitHub's dialect, with line breaks preserved. HTML and link definitions are plain text. */
 const marked = new Marked({
@@ -15,6 +16,12 @@ export const blocksOf = (/** @type {string} */ text) => marked.lexer(text);
 
 /** The element for a block, which is one of Marked's tokens; `null` for blank space between blocks. */
 export function element(block) {
+  const made = inner(block);
+  if (made) made.dir = block.type === "code" ? "ltr" : "auto"; // parts inherit it: what has its own does not count for "auto"
+  return made;
+}
+
+function inner(block) {
   switch (block.type) {
     case "space":
       return null;
@@ -23,7 +30,7 @@ export function element(block) {
     case "hr":
       return make("hr");
     case "blockquote":
-      return make("blockquote", block.tokens.map(element));
+      return make("blockquote", block.tokens.map(inner));
     case "code":
       return code(block);
     case "list":
@@ -51,7 +58,7 @@ function inline(tokens) {
       case "link":
         return link(token, token.text === token.href ? [plain(token.text)] : inline(token.tokens));
       case "image":
-        return link(token, [plain(`Picture: ${token.text || token.href}`)]);
+        return link(token, [plain(t("picture", { name: token.text || token.href }))]);
       case "text":
         return token.tokens ? fragment(inline(token.tokens)) : plain(token.text);
       case "escape":
@@ -76,10 +83,10 @@ function code(block) {
   const inner = make("code", [plain(block.text)]);
   const pre = make("pre", [inner]);
   pre.tabIndex = 0; // scrollable with the keyboard
-  const copy = make("button", [plain("Copy")]);
+  const copy = make("button", [plain(t("copy"))]);
   copy.type = "button";
   copy.dataset.copies = "code";
-  copy.setAttribute("aria-label", `Copy this ${/^\w+/.exec(block.lang ?? "")?.[0] ?? "code"}`);
+  copy.setAttribute("aria-label", t("copy.code", { language: /^\w+/.exec(block.lang ?? "")?.[0] ?? t("code") }));
   const box = make("div", [pre, copy]);
   box.className = "code";
   return box;
@@ -96,7 +103,7 @@ function listItem(item, isLoose) {
     "li",
     item.tokens.map((token) => {
       if (token.type === "checkbox") return checkbox(token.checked);
-      return token.type === "text" && !isLoose ? fragment(inline(token.tokens ?? [token])) : element(token);
+      return token.type === "text" && !isLoose ? fragment(inline(token.tokens ?? [token])) : inner(token);
     }),
   );
   if (item.task) made.className = "task";
@@ -127,7 +134,6 @@ function table(block) {
 
 function make(name, content = []) {
   const made = document.createElement(name);
-  if (/^(p|h\d|li|td|th|blockquote)$/.test(name)) made.dir = "auto";
   made.append(...content.filter(Boolean));
   return made;
 }

@@ -1,12 +1,13 @@
 // The branches that begin at a message, as "‹ 2/3 ›". To choose one is the wish "choose", with the id of a reply on it.
 import { iconButton, make, wish } from "./elements.js";
+import { locale, t } from "./language.js";
 
 /** As the contract has them. @typedef {{ index: number, reply_ids: string[] }} Branches */
 
 export class Switcher {
   #place = make("span");
-  #back = iconButton("back", "Previous version");
-  #on = iconButton("on", "Next version");
+  #back = iconButton("back", t("branch.previous"));
+  #on = iconButton("on", t("branch.next"));
   /** @type {Branches} */
   #branches = { index: 0, reply_ids: [] };
 
@@ -29,8 +30,9 @@ export class Switcher {
     const { index, reply_ids: ids } = this.#branches;
     this.element.hidden = !ids.length;
     this.element.dataset.branches = ids.join(" ");
-    this.#place.textContent = ids.length ? `${index + 1}/${ids.length}` : "";
-    this.element.setAttribute("aria-label", `Version ${index + 1} of ${ids.length}`);
+    const [number, count] = [index + 1, ids.length].map((value) => value.toLocaleString(locale));
+    this.#place.textContent = ids.length ? `${number}/${count}` : "";
+    this.element.setAttribute("aria-label", t("branch.place", { number, count }));
     this.#back.disabled = index === 0;
     this.#on.disabled = index + 1 >= ids.length;
   }

@@ -1,4 +1,5 @@
 // The message box. Its text is kept until the server has it: across reloads, refusals and lost connections.
+import { locale, t } from "./language.js";
 import { tab } from "./memory.js";
 import { newMessage } from "./replies.js";
 
@@ -84,8 +85,8 @@ function change() {
 /** What is wrong with a text that is too long for a message; empty otherwise. */
 export function excess(/** @type {string} */ text) {
   const count = countOf(text);
-  const [is, may] = [count, longest].map((number) => number.toLocaleString("en"));
-  return count > longest ? `Too long to send: ${is} of ${may} characters. Shorten the message.` : "";
+  const [shown, limit] = [count, longest].map((number) => number.toLocaleString(locale));
+  return count > longest ? t("message.too-long", { count: shown, limit }) : "";
 }
 
 const countOf = (text) => (text.length > longest ? [...text].length : text.length);

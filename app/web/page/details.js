@@ -1,5 +1,6 @@
 // What a reply has cost, shown when somebody asks for it.
 import { iconButton, make } from "./elements.js";
+import { locale, t } from "./language.js";
 
 /**
  * A button, and the line that it shows and hides.
@@ -7,7 +8,7 @@ import { iconButton, make } from "./elements.js";
  */
 export function details(reply) {
   const line = make("p", "details");
-  const shown = iconButton("info", "Details of this reply");
+  const shown = iconButton("info", t("details"));
   line.hidden = true;
   shown.setAttribute("aria-expanded", "false");
   shown.addEventListener("click", () => {
@@ -19,11 +20,13 @@ export function details(reply) {
 }
 
 function told(/** @type {Parameters<typeof details>[0]} */ { words, usage, omitted_messages: omitted }) {
-  const facts = [`Words: ${number(words ?? 0)}`];
-  if (usage) facts.push(`Tokens read: ${number(usage.prompt_tokens)}`, `Tokens written: ${number(usage.completion_tokens)}`);
-  else facts.push("The bot does not count tokens");
-  if (omitted) facts.push(`Earlier messages that did not fit: ${number(omitted)}`);
+  const facts = [t("details.words", { count: number(words ?? 0) })];
+  if (usage) {
+    facts.push(t("details.read", { count: number(usage.prompt_tokens) }));
+    facts.push(t("details.written", { count: number(usage.completion_tokens) }));
+  } else facts.push(t("details.uncounted"));
+  if (omitted) facts.push(t("details.omitted", { count: number(omitted) }));
   return facts.join(" · ");
 }
 
-const number = (/** @type {number} */ value) => value.toLocaleString("en");
+const number = (/** @type {number} */ value) => value.toLocaleString(locale);

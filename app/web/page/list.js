@@ -3,6 +3,7 @@ import { conversations, deleteConversation, Problem } from "./client.js";
 import { isComposing } from "./composer.js";
 import { askToDelete, withKey } from "./dialogs.js";
 import { icon } from "./elements.js";
+import { isolated, line, locale, t } from "./language.js";
 
 const TYPING_MS = 250; // after a key, before the search
 
@@ -66,7 +67,7 @@ export class List {
       if (shown) this.onTitle(this.#shown, shown.title);
       told.hidden = true;
     } catch (error) {
-      told.textContent = `The list could not be loaded. ${error.message}`;
+      told.textContent = t("list.failed", { why: error.message });
       told.hidden = false;
     }
     const isEmpty = told.hidden && !byId("conversations").firstChild;
@@ -79,8 +80,10 @@ export class List {
   #item({ conversation_id: id, title, updated_at: updatedAt }) {
     const link = document.createElement("a");
     link.href = `#${id}`;
-    link.append(title);
-    link.title = title;
+    const name = document.createElement("bdi");
+    name.textContent = line(title);
+    link.append(name);
+    link.title = isolated(title);
     const time = document.createElement("time");
     time.dateTime = updatedAt;
     time.textContent = when(new Date(updatedAt));
@@ -90,7 +93,7 @@ export class List {
     remove.type = "button";
     remove.className = "icon";
     remove.append(icon("delete"));
-    remove.setAttribute("aria-label", `Delete “${title}”`);
+    remove.setAttribute("aria-label", t("delete.named", { title: isolated(title) }));
     remove.addEventListener("click", () => this.delete(id, title));
     const item = document.createElement("li");
     item.append(link, remove);
@@ -109,7 +112,7 @@ export class List {
       await withKey(() => deleteConversation(id));
     } catch (error) {
       if (!(error instanceof Problem && error.status === 404)) {
-        byId("list-problem").textContent = `“${title}” could not be deleted. ${error.message}`;
+        byId("list-problem").textContent = t("delete.failed", { title: isolated(title), why: error.message });
         byId("list-problem").hidden = false;
         return;
       }
@@ -121,5 +124,5 @@ export class List {
 
 function when(date) {
   const isToday = date.toDateString() === new Date().toDateString();
-  return date.toLocaleString([], isToday ? { timeStyle: "short" } : { dateStyle: "medium" });
+  return date.toLocaleString(locale, isToday ? { timeStyle: "short" } : { dateStyle: "medium" });
 }

@@ -2,6 +2,7 @@
 import { deleteConversations, exported, updateConversation } from "./client.js";
 import { askForTitle, askToDeleteAll, withKey } from "./dialogs.js";
 import { make } from "./elements.js";
+import { t } from "./language.js";
 import { notify } from "./view.js";
 
 /** @typedef {{ id: string, title: string }} Open */
@@ -37,7 +38,7 @@ async function rename(id, before, onRenamed) {
     const told = await withKey(() => updateConversation(id, { title }));
     onRenamed(id, told.title);
   } catch (error) {
-    notify(`The conversation could not be renamed. ${error.message}`);
+    notify(t("rename.failed", { why: error.message }));
   }
 }
 
@@ -47,7 +48,7 @@ async function save(id, how, name) {
     Object.assign(make("a"), { href: url, download: name }).click();
     setTimeout(() => URL.revokeObjectURL(url), 60_000); // the download has begun by then
   } catch (error) {
-    notify(`The conversation could not be exported. ${error.message}`);
+    notify(t("export.failed", { why: error.message }));
   }
 }
 
@@ -60,6 +61,6 @@ async function deleteAll(onAllDeleted) {
     await withKey(deleteConversations);
     onAllDeleted();
   } catch (error) {
-    notify(`The conversations could not be deleted. ${error.message}`);
+    notify(t("delete-all.failed", { why: error.message }));
   }
 }

@@ -2,9 +2,10 @@
 import { giveFeedback, withdrawFeedback } from "./client.js";
 import { askForNote, withKey } from "./dialogs.js";
 import { iconButton, make } from "./elements.js";
+import { t } from "./language.js";
 import { notify } from "./view.js";
 
-const LABELS = { up: "Good reply", down: "Bad reply" };
+const LABELS = { up: t("feedback.up"), down: t("feedback.down") };
 
 /**
  * The buttons for a reply.
@@ -14,7 +15,7 @@ const LABELS = { up: "Good reply", down: "Bad reply" };
 export function opinion(replyId, stored) {
   const element = make("span", "opinion");
   const thumbs = Object.entries(LABELS).map(([rating, label]) => Object.assign(iconButton(`${rating}-thumb`, label), { value: rating }));
-  const note = iconButton("note", "Say why");
+  const note = iconButton("note", t("feedback.why"));
   let now = stored;
 
   const show = () => {
@@ -31,7 +32,7 @@ export function opinion(replyId, stored) {
     } catch (error) {
       if (now === next) now = before;
       show();
-      notify(`Your feedback could not be stored. ${error.message}`);
+      notify(t("feedback.failed", { why: error.message }));
     }
   };
   for (const thumb of thumbs) {

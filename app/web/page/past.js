@@ -1,6 +1,7 @@
 // A stored conversation: first its end, then earlier messages as the user scrolls up.
 import { conversation } from "./client.js";
 import { withKey } from "./dialogs.js";
+import { t } from "./language.js";
 import { UserTurn } from "./said.js";
 import { putBefore } from "./view.js";
 
@@ -65,7 +66,7 @@ function offer(signal, hasMore, read) {
   const show = () => {
     sight.disconnect();
     earlier.hidden = !hasMore() || signal.aborted;
-    earlier.textContent = "Show earlier messages";
+    earlier.textContent = t("earlier");
     if (!earlier.hidden) sight.observe(earlier); // fires at once if it is in view
   };
   const loadPage = async () => {
@@ -79,7 +80,7 @@ function offer(signal, hasMore, read) {
     } catch {
       if (signal.aborted) return false;
       sight.disconnect();
-      earlier.textContent = "Earlier messages could not be loaded. Try again";
+      earlier.textContent = t("earlier.failed");
       return false;
     }
   };

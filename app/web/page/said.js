@@ -2,6 +2,7 @@
 import { Switcher } from "./branches.js";
 import { excess, isComposing } from "./composer.js";
 import { iconButton, make, wish } from "./elements.js";
+import { t } from "./language.js";
 
 export class UserTurn {
   /** The id of a reply to it, known as soon as there is one. */
@@ -9,12 +10,12 @@ export class UserTurn {
   branches = new Switcher();
   #said = make("div", "said");
   #foot = make("div", "foot");
-  #pen = iconButton("edit", "Edit this message");
+  #pen = iconButton("edit", t("edit.message"));
 
   constructor(/** @type {string} */ text) {
     this.text = text;
     this.element = make("article", "message user");
-    this.element.setAttribute("aria-label", "You said");
+    this.element.setAttribute("aria-label", t("said"));
     this.#said.textContent = text;
     this.#said.dir = "auto";
     this.#foot.append(this.#pen, this.branches.element);
@@ -27,9 +28,9 @@ export class UserTurn {
     const form = make("form", "editing");
     const box = make("textarea");
     const told = make("p", "bad");
-    const [cancel, send] = ["Cancel", "Send"].map((label) => Object.assign(make("button"), { textContent: label }));
+    const [cancel, send] = [t("cancel"), t("send")].map((label) => Object.assign(make("button"), { textContent: label }));
     Object.assign(box, { value: this.text, dir: "auto", rows: Math.min(8, this.text.split("\n").length + 1) });
-    box.setAttribute("aria-label", "Edited message");
+    box.setAttribute("aria-label", t("edit.box"));
     told.setAttribute("role", "alert");
     cancel.type = "button";
     send.className = "primary";

@@ -2,20 +2,12 @@
 import { Switcher } from "./branches.js";
 import { details } from "./details.js";
 import { button, iconButton, make, wish } from "./elements.js";
+import { hasText, locale, t } from "./language.js";
 import { GrowingText } from "./markdown.js";
 import { opinion } from "./opinion.js";
 
-const ENDS = {
-  length: "The reply was cut off because it reached the length limit.",
-  content_filter: "The model's content filter ended the reply.",
-  cancelled: "Stopped.",
-  abandoned: "The reply ended early because nobody was reading it.",
-  interrupted: "The server stopped before the reply was complete.",
-  failed: "The reply failed.",
-};
-
 /** The note at the end of a reply. `how`: a finish reason, or the state of a stored reply. */
-export const ending = (/** @type {string} */ how) => ENDS[how] ?? "";
+export const ending = (/** @type {string} */ how) => hasText(`end.${how}`) ? t(/** @type {any} */ (`end.${how}`)) : "";
 
 /** A reply: empty at first, `aria-busy` until it has ended. */
 export class ReplyTurn {
@@ -35,7 +27,7 @@ export class ReplyTurn {
   constructor(/** @type {import("./said.js").UserTurn | null} */ to = null, onGrown = () => {}) {
     this.to = to;
     this.element = make("article", "message reply");
-    this.element.setAttribute("aria-label", "Reply");
+    this.element.setAttribute("aria-label", t("reply"));
     this.element.setAttribute("aria-busy", "true");
     this.onGrown = onGrown;
     this.#foot.append(this.#tools, this.branches.element, this.#note);
@@ -69,7 +61,7 @@ export class ReplyTurn {
     this.replyId = reply.reply_id;
     this.#settle();
     this.tell(ending(how));
-    if (again) this.#offer("Try again", again);
+    if (again) this.#offer(t("again"), again);
     else this.#tools.append(this.#regenerateButton(how));
     const [shown, line] = details(reply);
     this.#tools.append(opinion(reply.reply_id, reply.feedback), shown);
@@ -82,7 +74,7 @@ export class ReplyTurn {
     this.#settle();
     const why = (error.errors ?? []).map((field) => field.detail.replace(/\.?$/, "."));
     const told = [error.title && `${error.title}.`, ...why, error.message];
-    if (error.requestId) told.push(`Request ID: ${error.requestId}.`);
+    if (error.requestId) told.push(t("problem.request", { id: error.requestId }));
     this.#note.textContent = told.filter(Boolean).join(" ");
     this.#note.className = "note bad";
     this.#note.setAttribute("role", "alert");
@@ -107,15 +99,15 @@ export class ReplyTurn {
   }
 
   #copyButton() {
-    const copy = button("copy", "Copy");
+    const copy = button("copy", t("copy"));
     copy.dataset.copies = "reply";
-    copy.setAttribute("aria-label", "Copy this reply");
+    copy.setAttribute("aria-label", t("copy.reply"));
     copy.addEventListener("click", () => copyText(copy, this.text));
     return copy;
   }
 
   #regenerateButton(how) {
-    const made = ending(how) ? button("again", "Try again") : iconButton("again", "Regenerate this reply");
+    const made = ending(how) ? button("again", t("again")) : iconButton("again", t("regenerate"));
     made.addEventListener("click", () => wish(this.element, "regenerate", this));
     return made;
   }
@@ -125,7 +117,7 @@ export class ReplyTurn {
     const offered = button("again", label);
     const count = (left) => {
       offered.disabled = left > 0;
-      offered.querySelector("span").textContent = left > 0 ? `${label} in ${left} s` : label;
+      offered.querySelector("span").textContent = left > 0 ? t("again.in", { label, seconds: left.toLocaleString(locale) }) : label;
       if (left > 0) setTimeout(count, 1000, left - 1);
     };
     offered.addEventListener("click", () => {
@@ -141,7 +133,7 @@ export async function copyText(/** @type {HTMLButtonElement} */ shown, /** @type
   const label = shown.querySelector("span") ?? shown;
   const before = label.textContent;
   const isCopied = await navigator.clipboard?.writeText(text).then(() => true, () => false);
-  label.textContent = isCopied ?? copiesTheOldWay(text) ? "Copied" : "Could not copy";
+  label.textContent = isCopied ?? copiesTheOldWay(text) ? t("copied") : t("copy.failed");
   setTimeout(() => (label.textContent = before), 1500);
 }
 

@@ -1,5 +1,6 @@
 // The frame around a conversation: scrolling, buttons, and announcements for screen readers.
 import { key } from "./client.js";
+import { isolated, line, t } from "./language.js";
 import { copyText } from "./turns.js";
 
 const NEAR_END_PIXELS = 60;
@@ -11,7 +12,7 @@ const [log, scroller, message, sidebar] = ["log", "scroller", "message", "sideba
 
 let follows = true; // whether the view sticks to the end of the conversation
 let lastTop = 0;
-let serviceName = "Chat";
+let serviceName = t("page");
 
 /** Go to the end, and stay there until the user scrolls up. */
 export function goToEnd() {
@@ -55,9 +56,9 @@ export function holdAt(/** @type {number} */ top, /** @type {Element} */ element
 
 /** Show which conversation is open, in the title and in the URL, so that a reload finds it. */
 export function showName({ id, title }, /** @type {"pushState" | "replaceState"} */ how = "pushState") {
-  byId("title").textContent = title;
+  byId("title").textContent = line(title);
   byId("welcome").hidden = Boolean(id);
-  document.title = id ? `${title} · ${serviceName}` : serviceName;
+  document.title = id ? t("page.named", { title: isolated(title), name: serviceName }) : serviceName;
   byId("more").hidden = !id;
   const hash = id && `#${id}`;
   if (location.hash !== hash) history[how](null, "", hash || location.pathname + location.search);
