@@ -1,6 +1,7 @@
 """Branches on the chat page: regenerated replies and edited messages, and the way between them."""
 
 import re
+from random import Random
 
 import pytest
 from playwright.async_api import Browser, Locator, expect
@@ -123,15 +124,75 @@ async def test_a_branch_that_could_not_be_begun_leaves_the_old_one(
         await expect(person.sayings.locator(".said")).to_have_text(["hello"])
 
 
+async def test_a_message_can_end_the_reply_of_another_branch(chromium: Browser, server: LiveServer) -> None:
+    """One reply runs in a conversation: the page says so, and offers to stop it."""
+    async with somebody(chromium, server.url) as person:
+        await person.say("hello")
+        await person.hears_the_end()
+        await _edit(person, person.sayings.first, _SILENT)
+        await person.hears("some words")
+        await _go(person.sayings.first, "Previous")
+        await person.hears("hello")
+        await person.say("go on")
+        await expect(person.reply.get_by_role("alert")).to_contain_text("A reply is running in this conversation.")
+        await person.reply.get_by_role("button", name="Stop it and send this").click()
+        assert await person.hears_the_end() == "go on"
+        await person.page.reload()
+        await expect(person.sayings.locator(".said")).to_have_text(["hello", "go on"])
+        await _go(person.sayings.first, "Next")
+        await expect(person.note).to_have_text("Stopped.")
+
+
+_SHOWN = """() => [...document.querySelectorAll(".message")].map((turn) => [
+    turn.querySelector(".said, .text").textContent, turn.querySelector(".branches span").textContent])"""
+_STORED = """async (id) => (await (await fetch(`api/conversations/${id}?limit=100`)).json()).messages.map(
+    ({ text, branches }) => [text, branches ? `${branches.index + 1}/${branches.reply_ids.length}` : ""])"""
+
+
+@pytest.mark.parametrize("seed", range(2))
+async def test_the_page_shows_the_chosen_branch(seed: int, chromium: Browser, server: LiveServer) -> None:
+    """Whatever people do in whatever order: the same messages and places as the server has, before and after a reload."""
+    chance = Random(seed)  # noqa: S311 - for variety
+    async with somebody(chromium, server.url) as person:
+        await person.say("0")
+        for number in range(1, 13):
+            await person.hears_the_end()
+            turn = chance.choice(await person.page.locator(".message").all())
+            steps = await turn.locator(".branches button:not([disabled])").all()
+            if steps and chance.random() < 0.6:
+                async with person.page.expect_response("**/api/conversations/*?*"):
+                    await chance.choice(steps).click()
+            elif await turn.get_by_role("button", name="Regenerate this reply").count():
+                async with person.page.expect_response("**/api/chat"):
+                    await turn.get_by_role("button", name="Regenerate this reply").click()
+            elif chance.random() < 0.5:
+                async with person.page.expect_response("**/api/chat"):
+                    await _edit(person, turn, str(number))
+            else:
+                async with person.page.expect_response("**/api/chat"):
+                    await person.say(str(number))
+        await person.hears_the_end()
+        stored = await person.page.evaluate(_STORED, await person.conversation_id())
+        assert await person.page.evaluate(_SHOWN) == stored
+        await person.page.reload()
+        await expect(person.page.locator(".message")).to_have_count(len(stored))
+        await person.hears_the_end()
+        assert await person.page.evaluate(_SHOWN) == stored
+
+
 _MANY = """async () => {
     const ask = async (body) => (await fetch("api/replies", {
         method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) })).json();
-    const first = await ask({ user_message: "first" });
-    const conversation_id = first.conversation_id;
-    for (let n = 2; n <= 24; n += 1) await ask({ user_message: `message ${n}`, conversation_id });
-    await ask({ regenerates: first.reply_id, conversation_id });
+    const { conversation_id } = await ask({ user_message: "first" });
+    const tall = await ask({ user_message: "line\\n".repeat(40), conversation_id });
+    for (let n = 3; n <= 24; n += 1) await ask({ user_message: `message ${n}`, conversation_id });
+    await ask({ regenerates: tall.reply_id, conversation_id });
     return conversation_id;
 }"""
+
+
+_TEN_FRAMES = "(async () => { for (let n = 0; n < 10; n += 1) await new Promise(requestAnimationFrame); })()"
+"""Until then, the heights of messages that were never in view are estimates."""
 
 
 async def test_the_switcher_stays_where_it_is(chromium: Browser, server: LiveServer) -> None:
@@ -139,12 +200,13 @@ async def test_the_switcher_stays_where_it_is(chromium: Browser, server: LiveSer
     async with somebody(chromium, server.url) as person:
         conversation_id = await person.page.evaluate(_MANY)
         await person.page.goto(f"{server.url}/#{conversation_id}")
-        back = person.replies.first.get_by_role("button", name="Previous version")
+        back = person.replies.nth(1).get_by_role("button", name="Previous version")
         place = await back.bounding_box()
         await back.click()
         await expect(person.sayings).to_have_count(24)
-        on = person.replies.first.get_by_role("button", name="Next version")
+        on = person.replies.nth(1).get_by_role("button", name="Next version")
         await expect(on).to_be_focused()
+        await person.page.evaluate(_TEN_FRAMES)
         moved = await on.bounding_box()
         assert place is not None
         assert moved is not None

@@ -50,5 +50,5 @@ export const switcherOf = (/** @type {Element} */ log, /** @type {string} */ rep
 export function focusStep(/** @type {Element} */ switcher, /** @type {number} */ step) {
   const buttons = [...switcher.querySelectorAll("button")];
   const pressed = step < 0 ? buttons[0] : buttons[1];
-  (pressed.disabled ? buttons.find((one) => !one.disabled) : pressed)?.focus();
+  (pressed.disabled ? buttons.find((one) => !one.disabled) : pressed)?.focus({ preventScroll: true });
 }

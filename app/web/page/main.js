@@ -69,7 +69,7 @@ async function openConversation(id, /** @type {{ top: number, replyId: string, s
     await loadUntil(() => here !== open || Boolean(switcherOf(log, place.replyId)));
     const switcher = here === open && switcherOf(log, place.replyId);
     if (switcher) {
-      holdAt(place.top, switcher);
+      void holdAt(place.top, switcher);
       focusStep(switcher, place.step);
     }
   } catch (error) {
@@ -255,6 +255,8 @@ async function recover(error, here, replyId, /** @type {ReplyTurn} */ turn, /** 
     showOpen();
     if (error.type === "conversation-not-found") {
       turn.fail(error, t("new.send"), () => (begin(), send(newMessage(said.text))));
+    } else if (error.type === "conversation-busy") {
+      turn.fail(error, t("stop.others"), () => send({ ...said, stopsOthers: true }, { to, instead: turn }));
     } else if ([413, 422].includes(error.status)) {
       turn.fail(error, t("edit"), () => (takeBack(), true));
     } else {

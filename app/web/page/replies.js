@@ -9,8 +9,8 @@ const PATIENCE_MS = 60_000;
 
 /**
  * A message with its idempotency key: sent twice, it is answered once. It may edit the message of a reply or regenerate a
- * reply; then `beside` has the ids of the branches beside which it begins one.
- * @typedef {{ text: string, key: string, edits?: string, regenerates?: string, beside?: string[] }} Said
+ * reply; then `beside` has the ids of the branches beside which it begins one. `stopsOthers`: it ends what is running.
+ * @typedef {{ text: string, key: string, edits?: string, regenerates?: string, beside?: string[], stopsOthers?: boolean }} Said
  */
 
 /**
@@ -36,6 +36,7 @@ export function talk(/** @type {Said} */ said, conversationId, signal) {
   const body = {
     ...(said.regenerates ? { regenerates: said.regenerates } : { user_message: said.text }),
     ...(said.edits && { edits: said.edits }),
+    ...(said.stopsOthers && { on_busy: "cancel" }),
     on_disconnect: "continue",
     ...(conversationId && { conversation_id: conversationId }),
   };

@@ -97,6 +97,7 @@ export default {
   "skip": "انتقل إلى مربع الرسالة",
   "stop": "أوقف الرد",
   "stop.failed": "تعذّر إيقاف الرد. {why}",
+  "stop.others": "أوقفه وأرسل هذه",
   "stop.running": "جارٍ الإيقاف …",
   "suggestions": "اقتراحات",
   "theme.dark": "استخدم الألوان الداكنة",

@@ -96,6 +96,7 @@ export default {
   "skip": "Skip to the message box",
   "stop": "Stop the reply",
   "stop.failed": "The reply could not be stopped. {why}",
+  "stop.others": "Stop it and send this",
   "stop.running": "Stopping …",
   "suggestions": "Suggestions",
   "theme.dark": "Use dark colours",

@@ -30,7 +30,7 @@ export class ReplyTurn {
     this.element.setAttribute("aria-label", t("reply"));
     this.element.setAttribute("aria-busy", "true");
     this.onGrown = onGrown;
-    this.#foot.append(this.#tools, this.branches.element, this.#note);
+    this.#foot.append(this.branches.element, this.#tools, this.#note);
     this.element.append(this.#body, this.#foot);
     this.#text = new GrowingText(this.#body);
     this.#tools.append(this.#copyButton());

@@ -4,6 +4,7 @@ import { isolated, line, t } from "./language.js";
 import { copyText } from "./turns.js";
 
 const NEAR_END_PIXELS = 60;
+const FRAMES_UNTIL_DRAWN = 5; // heights are estimates until then
 const NOTICE_MS = 10_000;
 
 /** @returns {any} */
@@ -48,10 +49,13 @@ export function putBefore(/** @type {HTMLElement[]} */ turns) {
   requestAnimationFrame(() => requestAnimationFrame(restore)); // the first one is called before they are drawn
 }
 
-/** Put an element where another one was, this far from the top of the window. */
-export function holdAt(/** @type {number} */ top, /** @type {Element} */ element) {
-  follows = false;
-  lastTop = scroller.scrollTop += element.getBoundingClientRect().top - top;
+/** Put an element where another one was, this far from the top of the window, while what is around it is first drawn. */
+export async function holdAt(/** @type {number} */ top, /** @type {Element} */ element) {
+  for (let frame = 0; frame < FRAMES_UNTIL_DRAWN; frame += 1) {
+    follows = false;
+    lastTop = scroller.scrollTop += element.getBoundingClientRect().top - top;
+    await new Promise(requestAnimationFrame);
+  }
 }
 
 /** Show which conversation is open, in the title and in the URL, so that a reload finds it. */
