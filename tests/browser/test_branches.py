@@ -40,6 +40,7 @@ async def test_a_reply_is_regenerated_beside_the_old_one(chromium: Browser, serv
         await expect(_versions(person.replies.first)).to_have_text("2/2")
         await expect(person.sayings).to_have_text(["first"])
         assert await person.hears_the_end() == "first"
+        await expect(person.message).to_be_focused()
         await person.page.reload()
         await expect(_versions(person.replies.first)).to_have_text("2/2")
         await _go(person.replies.first, "Previous")
@@ -151,7 +152,7 @@ _STORED = """async (id) => (await (await fetch(`api/conversations/${id}?limit=10
 
 @pytest.mark.parametrize("seed", range(2))
 async def test_the_page_shows_the_chosen_branch(seed: int, chromium: Browser, server: LiveServer) -> None:
-    """Whatever people do in whatever order: the same messages and places as the server has, before and after a reload."""
+    """Whatever people do in whatever order: the messages and places that the server has, also after a reload."""
     chance = Random(seed)  # noqa: S311 - for variety
     async with somebody(chromium, server.url) as person:
         await person.say("0")

@@ -143,6 +143,7 @@ function regenerate({ detail: turn }) {
   const { to, replyId, branches } = turn;
   cutFrom(turn.element);
   send({ ...newMessage(to.text), regenerates: replyId, beside: besides(branches, replyId) }, { to });
+  byId("stop").focus(); // what had it is gone
 }
 
 /** Send a message in other words, on a branch beside it. */
@@ -150,6 +151,7 @@ function edit({ detail: { turn, text } }) {
   if (open.turn) return;
   cutFrom(turn.element);
   send({ ...newMessage(text), edits: turn.replyId, beside: besides(turn.branches, turn.replyId) });
+  byId("stop").focus();
 }
 
 const besides = (branches, replyId) => (branches.ids.length ? branches.ids : [replyId]);
