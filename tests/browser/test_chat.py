@@ -110,6 +110,12 @@ async def test_a_long_list_is_shown_a_page_at_a_time(chromium: Browser) -> None:
             await person.page.get_by_role("button", name="Show more").click()
             await expect(person.conversations).to_have_count(23)
             await expect(person.page.get_by_role("button", name="Show more")).to_be_hidden()
+            await person.page.get_by_role("searchbox").fill("number")
+            await expect(person.conversations).to_have_count(20)
+            await person.page.get_by_role("button", name="Show more").click()
+            await expect(person.conversations).to_have_count(23)
+            await person.page.get_by_role("searchbox").fill("number 7")
+            await expect(person.conversations).to_have_count(1)
 
 
 async def test_what_is_copied_is_what_was_said(chromium: Browser, server: LiveServer) -> None:

@@ -1,18 +1,11 @@
 // Markdown as elements. Text is never parsed as HTML: each element is created explicitly, and text stays text, so a
 // model's output cannot do anything. Links show their target; images become links, because loading one could leak the
 // conversation to another host.
-import { Marked } from "../vendor/marked.js";
+import { decoded } from "./entities.js";
 import { t } from "./language.js";
 
-/** GitHub's dialect, with line breaks preserved. HTML and link definitions are plain text. */
-const marked = new Marked({
-  gfm: true,
-  breaks: true,
-  tokenizer: { html: () => undefined, tag: () => undefined, def: () => undefined },
-});
-
-/** The blocks of a text, in order; their `raw` strings add up to the text. */
-export const blocksOf = (/** @type {string} */ text) => marked.lexer(text);
+/** The first word after a fence. */
+const LANGUAGE = /^[\w+#.-]{1,20}/;
 
 /** The element for a block, which is one of Marked's tokens; `null` for blank space between blocks. */
 export function element(block) {
@@ -37,6 +30,8 @@ function inner(block) {
       return list(block);
     case "table":
       return table(block);
+    case "blockMaths":
+      return Object.assign(make("p", [plain(block.text)]), { className: "maths" });
     default: // a paragraph, or text in a list
       return make("p", inline(block.tokens ?? []));
   }
@@ -56,11 +51,11 @@ function inline(tokens) {
       case "br":
         return make("br");
       case "link":
-        return link(token, token.text === token.href ? [plain(token.text)] : inline(token.tokens));
+        return link(token, token.text === token.href ? [plain(decoded(token.text))] : inline(token.tokens));
       case "image":
         return link(token, [plain(t("picture", { name: token.text || token.href }))]);
       case "text":
-        return token.tokens ? fragment(inline(token.tokens)) : plain(token.text);
+        return token.tokens ? fragment(inline(token.tokens)) : plain(decoded(token.text));
       case "escape":
         return plain(token.text);
       default:
@@ -70,10 +65,11 @@ function inline(tokens) {
 }
 
 function link(token, content) {
-  if (!/^(https?:\/\/|mailto:)/i.test(token.href)) return plain(token.raw);
+  const address = decoded(token.href);
+  if (!/^(https?:\/\/|mailto:)/i.test(address)) return plain(token.raw);
   const anchor = make("a", content);
-  anchor.href = token.href;
-  anchor.title = token.href;
+  anchor.href = address;
+  anchor.title = address;
   anchor.target = "_blank";
   anchor.rel = "noopener noreferrer nofollow";
   return anchor;
@@ -86,8 +82,11 @@ function code(block) {
   const copy = make("button", [plain(t("copy"))]);
   copy.type = "button";
   copy.dataset.copies = "code";
-  copy.setAttribute("aria-label", t("copy.code", { language: /^\w+/.exec(block.lang ?? "")?.[0] ?? t("code") }));
-  const box = make("div", [pre, copy]);
+  const language = LANGUAGE.exec(block.lang ?? "")?.[0] ?? "";
+  copy.setAttribute("aria-label", t("copy.code", { language: language || t("code") }));
+  const label = make("span", [plain(language)]);
+  label.className = "language";
+  const box = make("div", language ? [label, pre, copy] : [pre, copy]);
   box.className = "code";
   return box;
 }

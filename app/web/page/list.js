@@ -15,6 +15,7 @@ export class List {
   #cursor = "";
   #asked = 0;
   #search = "";
+  #listed = ""; // the search whose results are shown
   #typing = 0;
 
   /** @param {{ onDeleted: (id: string) => void, onTitle: (id: string, title: string) => void }} listener */
@@ -59,10 +60,10 @@ export class List {
     try {
       const page = await withKey(() => conversations(cursor, this.#search));
       if (asked !== this.#asked) return; // superseded by a later request
-      this.#cursor = page.next_cursor ?? "";
-      const items = page.conversations.map((summary) => this.#item(summary));
-      if (cursor) byId("conversations").append(...items);
-      else byId("conversations").replaceChildren(...items);
+      if (this.#listed !== this.#search) byId("conversations").replaceChildren(); // nothing of another search is kept
+      this.#listed = this.#search;
+      if (cursor) this.#extend(page);
+      else this.#renew(page);
       const shown = page.conversations.find(({ conversation_id: id }) => id === this.#shown);
       if (shown) this.onTitle(this.#shown, shown.title);
       told.hidden = true;
@@ -75,6 +76,29 @@ export class List {
     byId("nothing-found").hidden = !isEmpty || !this.#search;
     byId("delete-all").hidden = !byId("conversations").firstChild && !this.#search;
     byId("more-conversations").hidden = !this.#cursor;
+  }
+
+  #extend(page) {
+    const shown = byId("conversations");
+    const known = new Set([...shown.children].map((item) => item.dataset.id));
+    const isNew = ({ conversation_id: id }) => !known.has(id);
+    this.#cursor = page.next_cursor ?? "";
+    shown.append(...page.conversations.filter(isNew).map((summary) => this.#item(summary)));
+  }
+
+  /** Show a new first page, and keep what was shown after it, and the focus. */
+  #renew(page) {
+    const shown = byId("conversations");
+    const ids = new Set(page.conversations.map((summary) => summary.conversation_id));
+    const last = page.conversations.at(-1)?.updated_at;
+    const isOlder = (item) => !ids.has(item.dataset.id) && item.dataset.updatedAt < last;
+    const older = page.next_cursor ? [...shown.children].filter(isOlder) : [];
+    if (!older.length) this.#cursor = page.next_cursor ?? "";
+    const focused = document.activeElement;
+    const id = shown.contains(focused) ? /** @type {HTMLElement} */ (focused.closest("li")).dataset.id : "";
+    shown.replaceChildren(...page.conversations.map((summary) => this.#item(summary)), ...older);
+    const again = [...shown.children].find((item) => item.dataset.id === id);
+    if (id) again?.querySelector(focused.localName)?.focus();
   }
 
   #item({ conversation_id: id, title, updated_at: updatedAt }) {
@@ -96,6 +120,7 @@ export class List {
     remove.setAttribute("aria-label", t("delete.named", { title: isolated(title) }));
     remove.addEventListener("click", () => this.delete(id, title));
     const item = document.createElement("li");
+    Object.assign(item.dataset, { id, updatedAt });
     item.append(link, remove);
     return item;
   }
