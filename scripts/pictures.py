@@ -24,6 +24,7 @@ SCREENS: dict[str, dict[str, Any]] = {
 EARLIER = ["Who was Ada Lovelace?", "A packing list for Lisbon", "Why is the sky blue?"]
 
 QUESTION = "How do I read a streamed reply in Python?"
+MODEL = "gpt-oss-20b"
 REPLY = """Send the message, then read **one event a word**:
 
 ```python
@@ -55,15 +56,17 @@ async def main() -> None:
 
 
 async def take(page: Page, picture: Path) -> None:
-    """Send a message, and take the screenshot before the last word arrives."""
-    engine = FakeEngine(*[speaks("Gladly.") for _ in EARLIER], begun(chunk(REPLY)))  # then it is silent
-    with engine_beside(engine), LiveServer("openai", openai_base_url=engine.url, openai_model="m") as server:
+    """Send a message, regenerate the reply, and take the screenshot before its last word arrives."""
+    answers = [speaks("Gladly.") for _ in [*EARLIER, QUESTION]]
+    engine = FakeEngine(*answers, begun(chunk(REPLY)))  # then it is silent
+    with engine_beside(engine), LiveServer("openai", openai_base_url=engine.url, openai_model=MODEL) as server:
         await page.goto(f"{server.url}/")
         for message in EARLIER:
             await ask(page, message)
             await expect(page.locator(".reply")).to_have_attribute("aria-busy", "false")
             await page.locator("#new").evaluate("(button) => button.click()")  # on a phone it is hidden
         await ask(page, QUESTION)
+        await page.get_by_role("button", name="Regenerate this reply").click()
         await expect(page.locator(".reply .text")).to_contain_text("without one of")
         await expect(page.locator("#conversations li")).to_have_count(len(EARLIER) + 1)
         await page.screenshot(path=picture)

@@ -89,6 +89,8 @@ _LONG = [
         "sdk/test_recommended.py",
         "browser/test_trouble.py",
         "browser/test_chat.py",
+        "browser/test_branches.py",
+        "browser/test_organising.py",
         "docs/test_recipes.py",
         "verify/test_faults.py",
         "browser/test_docs.py",

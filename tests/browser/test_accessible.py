@@ -44,6 +44,14 @@ async def test_a_checker_finds_nothing(scheme: str, screen: str, chromium: Brows
         assert await _flaws(person) == []
         await person.say(_MARKDOWN)
         await person.hears_the_end()
+        await person.reply.get_by_role("button", name="Good reply").click()
+        await person.reply.get_by_role("button", name="Details of this reply").click()
+        await person.page.get_by_role("button", name="More about this conversation").click()
+        assert await _flaws(person) == []
+        await person.page.keyboard.press("Escape")
+        await person.reply.get_by_role("button", name="Regenerate this reply").click()
+        await expect(person.reply.get_by_role("group", name="Version 2 of 2")).to_be_visible()
+        await person.hears_the_end()
         await person.say("/simulate stall_after=3\nsome words that stay unsaid")
         await person.hears("some words")
         assert await _flaws(person) == []
@@ -55,6 +63,10 @@ async def test_a_checker_finds_nothing(scheme: str, screen: str, chromium: Brows
         if screen == "phone":
             await person.page.get_by_role("button", name="Open the list of conversations").click()
             assert await _flaws(person) == []
+        await person.page.get_by_role("searchbox").fill("zebras")
+        await expect(person.page.get_by_text("No conversation has these words.")).to_be_visible()
+        assert await _flaws(person) == []
+        await person.page.get_by_role("searchbox").fill("")
         await person.page.get_by_role("button", name="Delete “").first.click()
         assert await _flaws(person) == []
 
@@ -96,6 +108,31 @@ async def test_a_screen_reader_hears_a_reply_when_it_is_complete(chromium: Brows
         await person.stop.click()
         await expect(person.reply).to_have_attribute("aria-busy", "false")
         await expect(person.page.locator("#announcer")).to_have_text("Stopped.")
+
+
+_SHIFTS = """() => new Promise((resolve) => {
+    const found = [];
+    new PerformanceObserver((list) => {
+        for (const { value, sources } of list.getEntries())
+            found.push([value, ...sources.map(({ node }) => node?.id || node?.className)]);
+    }).observe({ type: "layout-shift", buffered: true });
+    setTimeout(() => resolve(found), 500);
+})"""
+
+
+@pytest.mark.parametrize("screen", ["desktop", "phone"])
+async def test_nothing_jumps_when_the_page_is_opened(screen: str, chromium: Browser, server: LiveServer) -> None:
+    """Who answers, what is listed and what was said come one after the other, and take the room that they have."""
+    async with somebody(chromium, server.url, **(PHONE if screen == "phone" else {})) as person:
+        await person.say(_MARKDOWN)
+        await person.hears_the_end()
+        await person.reply.get_by_role("button", name="Regenerate this reply").click()
+        await expect(person.reply.get_by_role("group", name="Version 2 of 2")).to_be_visible()
+        await person.hears_the_end()
+        await person.page.reload()
+        await expect(person.reply.get_by_role("group", name="Version 2 of 2")).to_be_visible()
+        await expect(person.page.locator("#who")).to_have_text("Chat · simulator")
+        assert await person.page.evaluate(_SHIFTS) == []
 
 
 async def test_nothing_jumps(chromium: Browser, server: LiveServer) -> None:

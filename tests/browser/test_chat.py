@@ -56,10 +56,11 @@ async def test_a_reply_can_be_stopped(how: str, chromium: Browser, server: LiveS
         await expect(person.reply.locator(".note")).to_have_text("Stopped.")
         assert await person.hears_the_end() == heard
         await person.reply.get_by_role("button", name="Try again").click()
-        await expect(person.replies).to_have_count(2)
+        await expect(person.reply.get_by_role("group", name="Version 2 of 2")).to_be_visible()
         await person.hears("some words")
         await person.stop.click()
         await person.hears_the_end()
+        await expect(person.sayings).to_have_count(1)
 
 
 async def test_a_reply_can_be_stopped_before_its_first_word(chromium: Browser, server: LiveServer) -> None:
@@ -109,6 +110,12 @@ async def test_a_long_list_is_shown_a_page_at_a_time(chromium: Browser) -> None:
             await person.page.get_by_role("button", name="Show more").click()
             await expect(person.conversations).to_have_count(23)
             await expect(person.page.get_by_role("button", name="Show more")).to_be_hidden()
+            await person.page.get_by_role("searchbox").fill("number")
+            await expect(person.conversations).to_have_count(20)
+            await person.page.get_by_role("button", name="Show more").click()
+            await expect(person.conversations).to_have_count(23)
+            await person.page.get_by_role("searchbox").fill("number 7")
+            await expect(person.conversations).to_have_count(1)
 
 
 async def test_what_is_copied_is_what_was_said(chromium: Browser, server: LiveServer) -> None:

@@ -91,6 +91,11 @@ async def test_no_text_is_left_in_the_code(screen: str, chromium: Browser, serve
         await page.locator("#stop").click()
         await expect(person.note).to_have_text("⟦Stopped.⟧")
         assert await page.evaluate(_UNMARKED) == []
+        await person.reply.locator(".tools button").last.click()
+        await person.sayings.last.locator("button").first.click()
+        await expect(page.locator(".details").last).to_be_visible()
+        await expect(page.locator(".editing")).to_be_visible()
+        assert await page.evaluate(_UNMARKED) == []
         await message.fill("x" * 16_001)
         assert await page.evaluate(_UNMARKED) == []
         assert (await page.title()).endswith("Chat⟧")

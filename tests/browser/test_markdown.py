@@ -194,7 +194,7 @@ async def test_what_is_drawn_goes_with_what_is_said(kind: str, chromium: Browser
                 const say = (from) => {
                     turn.add(words.slice(from, from + 10).join(""));
                     if (from + 10 < words.length) setTimeout(say, 0, from + 10);
-                    else turn.end("stop");
+                    else turn.end("stop", {});
                 };
                 say(0);
             }""",

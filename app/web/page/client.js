@@ -80,10 +80,10 @@ function impossibleKey() {
 /** Who answers, and within which limits. */
 export const service = async () => (await ask("GET", "api/service")).json();
 
-/** A page of the list, most recently updated first. */
-export async function conversations(/** @type {string} */ cursor) {
-  const query = cursor ? `?cursor=${encodeURIComponent(cursor)}` : "";
-  return (await ask("GET", `api/conversations${query}`)).json();
+/** A page of the list, most recently updated first; with `search`, of those in which the words are found. */
+export async function conversations(/** @type {string} */ cursor, search = "", /** @type {AbortSignal | undefined} */ signal = undefined) {
+  const query = new URLSearchParams({ ...(cursor && { cursor }), ...(search && { search }) });
+  return (await ask("GET", `api/conversations${query.size ? `?${query}` : ""}`, { signal })).json();
 }
 
 /** A conversation with a page of its messages, newest first. */
@@ -91,6 +91,21 @@ export async function conversation(id, limit, cursor, signal) {
   const query = new URLSearchParams({ order: "desc", limit, ...(cursor && { cursor }) });
   return (await ask("GET", `api/conversations/${id}?${query}`, { signal })).json();
 }
+
+/** Rename a conversation, or choose the branch that is shown. */
+export const updateConversation = async (/** @type {string} */ id, /** @type {{ title?: string, branch?: string }} */ body) =>
+  (await ask("PATCH", `api/conversations/${id}`, { body })).json();
+
+/** The whole conversation as a file: `how` is the path of a format. */
+export const exported = async (/** @type {string} */ id, /** @type {"markdown" | "export"} */ how) =>
+  (await ask("GET", `api/conversations/${id}/${how}`)).blob();
+
+export const deleteConversations = () => ask("DELETE", "api/conversations");
+
+export const giveFeedback = (/** @type {string} */ replyId, /** @type {{ rating: string, note?: string }} */ body) =>
+  ask("PUT", `api/replies/${replyId}/feedback`, { body });
+
+export const withdrawFeedback = (/** @type {string} */ replyId) => ask("DELETE", `api/replies/${replyId}/feedback`);
 
 export const deleteConversation = (id) => ask("DELETE", `api/conversations/${id}`);
 

@@ -22,8 +22,8 @@ export const sent = {
     const last = sent.get();
     return last?.text === text && last.conversationId === conversationId ? last : newMessage(text);
   },
-  keep: (/** @type {Said} */ { text, key }, conversationId, isStored) =>
-    tab.set(SENT, JSON.stringify({ text, key, conversationId, isStored })),
+  keep: (/** @type {Said} */ said, conversationId, isStored) =>
+    tab.set(SENT, JSON.stringify({ ...said, conversationId, isStored })),
   forget(/** @type {Said} */ { key }) {
     if (sent.get()?.key === key) tab.remove(SENT);
   },
@@ -33,14 +33,14 @@ export const sent = {
 export function listen(/** @type {(said: Said) => boolean} */ onSend) {
   const last = sent.get();
   const draft = tab.get(DRAFT) ?? "";
-  if (last && !last.isStored) write(last.text, draft);
+  if (last && !last.isStored && !last.regenerates) write(last.text, draft);
   else write(draft);
 
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const text = box.value;
     if (!text.trim() || countOf(text) > longest) return;
-    const isLast = last && !last.isStored && sent.get()?.key === last.key && last.text === text;
+    const isLast = last && !last.isStored && !last.edits && sent.get()?.key === last.key && last.text === text;
     if (onSend(isLast ? { text, key: last.key } : newMessage(text))) write("");
   });
   box.addEventListener("keydown", (event) => {
@@ -73,15 +73,20 @@ function write(...texts) {
 
 function change() {
   tab.set(DRAFT, box.value);
-  const count = countOf(box.value);
-  const isTooLong = count > longest;
-  const [shown, limit] = [count, longest].map((number) => number.toLocaleString(locale));
-  tooLong.textContent = isTooLong ? t("message.too-long", { count: shown, limit }) : "";
+  tooLong.textContent = excess(box.value);
+  const isTooLong = Boolean(tooLong.textContent);
   tooLong.hidden = !isTooLong;
   hint.hidden = isTooLong;
   sendButton.disabled = isTooLong;
   box.setAttribute("aria-invalid", String(isTooLong));
   if (!CSS.supports("field-sizing: content")) box.rows = Math.min(8, box.value.split("\n").length);
+}
+
+/** What is wrong with a text that is too long for a message; empty otherwise. */
+export function excess(/** @type {string} */ text) {
+  const count = countOf(text);
+  const [shown, limit] = [count, longest].map((number) => number.toLocaleString(locale));
+  return count > longest ? t("message.too-long", { count: shown, limit }) : "";
 }
 
 const countOf = (text) => (text.length > longest ? [...text].length : text.length);

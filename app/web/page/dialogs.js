@@ -58,6 +58,25 @@ export async function withKey(doIt) {
 }
 
 /** @returns {Promise<boolean>} */
+export const askToDeleteAll = () => asked(byId("delete-all-dialog"));
+
+/** Ask for another title. Resolves to an empty text if there is none. @returns {Promise<string>} */
+export async function askForTitle(/** @type {string} */ before) {
+  const field = byId("new-title");
+  field.value = before;
+  const isAgreed = asked(byId("rename-dialog"));
+  field.select();
+  return (await isAgreed) && field.value.trim() !== before ? field.value.trim() : "";
+}
+
+/** Ask why somebody thinks so of a reply. Resolves to `null` if that was cancelled. @returns {Promise<string | null>} */
+export async function askForNote(/** @type {string} */ before) {
+  const field = byId("note");
+  field.value = before;
+  return (await asked(byId("note-dialog"))) ? field.value.trim() : null;
+}
+
+/** @returns {Promise<boolean>} */
 export function askToDelete(/** @type {string} */ title) {
   byId("delete-name").textContent = line(title);
   return asked(byId("delete-dialog"));

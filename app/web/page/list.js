@@ -1,8 +1,11 @@
-// The list of conversations: shows it, and opens and deletes conversations.
+// The list of conversations: shows it, searches in it, and opens and deletes conversations.
 import { conversations, deleteConversation, Problem } from "./client.js";
+import { isComposing } from "./composer.js";
 import { askToDelete, withKey } from "./dialogs.js";
+import { icon } from "./elements.js";
 import { isolated, line, locale, t } from "./language.js";
-import { icon } from "./turns.js";
+
+const TYPING_MS = 250; // after a key, before the search
 
 /** @returns {any} */
 const byId = (/** @type {string} */ id) => document.getElementById(id);
@@ -11,11 +14,26 @@ export class List {
   #shown = "";
   #cursor = "";
   #asked = 0;
+  #search = "";
+  #listed = ""; // the search whose results are shown
+  #typing = 0;
 
-  /** @param {{ onDeleted: (id: string) => void }} listener */
-  constructor({ onDeleted }) {
+  /** @param {{ onDeleted: (id: string) => void, onTitle: (id: string, title: string) => void }} listener */
+  constructor({ onDeleted, onTitle }) {
     this.onDeleted = onDeleted;
+    this.onTitle = onTitle;
     byId("more-conversations").addEventListener("click", () => this.#load(this.#cursor));
+    const box = byId("search");
+    box.addEventListener("input", () => {
+      clearTimeout(this.#typing);
+      this.#typing = setTimeout(() => this.#find(box.value.trim()), box.value ? TYPING_MS : 0);
+    });
+    box.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
+      if (event.key !== "Escape" || isComposing(event) || !box.value) return;
+      event.stopPropagation(); // it does not stop a reply, too
+      box.value = "";
+      box.dispatchEvent(new Event("input"));
+    });
   }
 
   /** Mark the open conversation. */
@@ -29,20 +47,34 @@ export class List {
     return this.#load("");
   }
 
+  /** List the conversations with these words, or all. */
+  async #find(words) {
+    if (words === this.#search) return;
+    this.#search = words;
+    await this.#load("");
+  }
+
   async #load(cursor) {
     const asked = (this.#asked += 1);
     const told = byId("list-problem");
     try {
-      const page = await withKey(() => conversations(cursor));
+      const page = await withKey(() => conversations(cursor, this.#search));
       if (asked !== this.#asked) return; // superseded by a later request
+      if (this.#listed !== this.#search) byId("conversations").replaceChildren(); // nothing of another search is kept
+      this.#listed = this.#search;
       if (cursor) this.#extend(page);
       else this.#renew(page);
+      const shown = page.conversations.find(({ conversation_id: id }) => id === this.#shown);
+      if (shown) this.onTitle(this.#shown, shown.title);
       told.hidden = true;
     } catch (error) {
       told.textContent = t("list.failed", { why: error.message });
       told.hidden = false;
     }
-    byId("no-conversations").hidden = !told.hidden || Boolean(byId("conversations").firstChild);
+    const isEmpty = told.hidden && !byId("conversations").firstChild;
+    byId("no-conversations").hidden = !isEmpty || Boolean(this.#search);
+    byId("nothing-found").hidden = !isEmpty || !this.#search;
+    byId("delete-all").hidden = !byId("conversations").firstChild && !this.#search;
     byId("more-conversations").hidden = !this.#cursor;
   }
 
@@ -86,7 +118,7 @@ export class List {
     remove.className = "icon";
     remove.append(icon("delete"));
     remove.setAttribute("aria-label", t("delete.named", { title: isolated(title) }));
-    remove.addEventListener("click", () => this.#delete(id, title));
+    remove.addEventListener("click", () => this.delete(id, title));
     const item = document.createElement("li");
     Object.assign(item.dataset, { id, updatedAt });
     item.append(link, remove);
@@ -98,7 +130,8 @@ export class List {
     else link.removeAttribute("aria-current");
   }
 
-  async #delete(id, title) {
+  /** Delete a conversation, if the user confirms it. */
+  async delete(id, title) {
     if (!(await askToDelete(title))) return;
     try {
       await withKey(() => deleteConversation(id));

@@ -1,22 +1,26 @@
 // The page: the open conversation, its running reply, and the user's actions.
-import { key, Problem, service, Unreachable } from "./client.js";
+import { focusStep, switcherOf } from "./branches.js";
+import { key, Problem, Unreachable, updateConversation } from "./client.js";
 import "./colours.js";
-import { allow, focusBox, giveBack, isComposing, listen, sent } from "./composer.js";
+import { focusBox, giveBack, isComposing, listen, sent } from "./composer.js";
 import { askForKey, withKey } from "./dialogs.js";
+import { introduce } from "./introduction.js";
 import { beginning, t } from "./language.js";
 import { List } from "./list.js";
 import { channel } from "./memory.js";
-import { endOf } from "./past.js";
+import { listenToMenu } from "./menu.js";
+import { endOf, loadUntil } from "./past.js";
 import { cancel, newMessage, reread, talk } from "./replies.js";
-import { ending, ReplyTurn, userTurn } from "./turns.js";
-import { announce, closeSidebar, goToEnd, keepEndInSight, showName, showRunning } from "./view.js";
+import { UserTurn } from "./said.js";
+import { ending, ReplyTurn } from "./turns.js";
+import { announce, closeSidebar, goToEnd, holdAt, keepEndInSight, notify, showName, showRunning } from "./view.js";
 
 /** @typedef {import("./replies.js").Said} Said */
 
 /** @returns {any} */
 const byId = (/** @type {string} */ id) => document.getElementById(id);
 const log = byId("log");
-const list = new List({ onDeleted: forget });
+const list = new List({ onDeleted: forget, onTitle: rename });
 const others = channel("chat"); // the same page in other tabs
 
 /** The conversation that is shown; `turn` and `replyId` are set while a reply is running. */
@@ -40,43 +44,74 @@ function nothing() {
 function begin(id = "") {
   open.closed.abort();
   if (!open.turn || open.replyId) open.left.abort(); // otherwise wait until the message has arrived
-  open = { ...nothing(), id };
+  open = { ...nothing(), id, ...(id && id === open.id && { title: open.title }) };
   if (!id) log.replaceChildren();
   showOpen();
   showRunning(false);
 }
 
-async function openConversation(id) {
+/** `place`: the switcher among branches that stays where it is, from the top of the window. */
+async function openConversation(id, /** @type {{ top: number, replyId: string, step: number } | null} */ place = null) {
   begin(id);
   const here = open;
   try {
-    const { title, turns, running, said } = await endOf(id, here.closed.signal, storedReply);
+    const { title, turns, running, to } = await endOf(id, here.closed.signal, storedReply);
     if (here !== open) return;
     here.title = title;
     showOpen();
     log.replaceChildren(...turns);
     goToEnd();
-    if (running) await follow(reread(running, here.left.signal), sent.as(said, id), { replyId: running });
+    if (running) {
+      const { reply_id: replyId, branches } = running;
+      void follow(reread(replyId, here.left.signal), sent.as(to.text, id), { replyId, branches, to });
+    }
+    if (!place) return;
+    await loadUntil(() => here !== open || Boolean(switcherOf(log, place.replyId)));
+    const switcher = here === open && switcherOf(log, place.replyId);
+    if (switcher) {
+      void holdAt(place.top, switcher);
+      focusStep(switcher, place.step);
+    }
   } catch (error) {
     if (here !== open) return;
     log.replaceChildren();
-    const turn = new ReplyTurn(keepEndInSight);
+    const turn = new ReplyTurn(null, keepEndInSight);
     log.append(turn.element);
     turn.fail(error, t("again"), error.status === 404 ? undefined : () => Boolean(openConversation(id)));
   }
 }
 
-function storedReply({ text, state, finish_reason: finishReason }, said, isLast) {
-  const turn = new ReplyTurn();
+function storedReply(message, /** @type {UserTurn} */ to, isLast) {
+  const { text, state, finish_reason: finishReason, branches } = message;
+  const turn = new ReplyTurn(to);
+  turn.branches.show(branches);
   turn.add(text);
-  const hasFailed = isLast && !finishReason;
-  turn.end(finishReason ?? state, () => (hasFailed ? retry(said, turn) : send(newMessage(said))));
+  const again = sent.as(to.text, open.id);
+  const isOurs = isLast && !finishReason && again.key === sent.get()?.key; // then it is replaced, without a branch
+  turn.end(finishReason ?? state, message, isOurs ? () => send(again, { to, instead: turn }) : undefined);
   return turn.element;
+}
+
+/** Show another branch; the server remembers which one. */
+async function showBranch(/** @type {string} */ replyId, place = null) {
+  const here = open;
+  try {
+    await withKey(() => updateConversation(here.id, { branch: replyId }));
+    if (here === open) await openConversation(here.id, place);
+  } catch (error) {
+    notify(t("branch.failed", { why: error.message }));
+  }
 }
 
 function showOpen() {
   showName(open);
   list.show(open.id);
+}
+
+function rename(id, title) {
+  if (id !== open.id) return;
+  open.title = title;
+  showOpen();
 }
 
 function forget(id) {
@@ -86,27 +121,57 @@ function forget(id) {
 
 // Sending
 
-/** Send a message. A retry replaces the turn `instead`, of a failed reply. Returns whether sending is possible now. */
-function send(/** @type {Said} */ said, /** @type {ReplyTurn | null} */ instead = null) {
+/**
+ * Send a message, which is shown as `to`. A retry replaces the turn `instead`, of a failed reply. Returns whether sending
+ * is possible now.
+ * @param {Said} said
+ * @param {{ to?: UserTurn, instead?: ReplyTurn | null }} options
+ */
+function send(said, { to = new UserTurn(said.text), instead = null } = {}) {
   if (open.turn) return false;
   if (!open.id) open.title = beginning(said.text.slice(0, 4_000).replace(/\s+/g, " ").trim(), 80);
-  if (!instead) log.append(userTurn(said.text));
+  if (!to.element.isConnected) log.append(to.element);
   sent.keep(said, open.id, false);
   goToEnd();
-  void follow(talk(said, open.id, open.left.signal), said, { instead });
+  void follow(talk(said, open.id, open.left.signal), said, { to, instead });
   return true;
 }
 
-/** Retry a message whose stored reply failed, replacing that reply if this tab sent the message and has its key. */
-function retry(text, turn) {
-  const said = sent.as(text, open.id);
-  return send(said, said.key === sent.get()?.key ? turn : null);
+/** Answer a message anew, on a branch beside the reply. */
+function regenerate({ detail: turn }) {
+  if (open.turn) return;
+  const { to, replyId, branches } = turn;
+  cutFrom(turn.element);
+  send({ ...newMessage(to.text), regenerates: replyId, beside: besides(branches, replyId) }, { to });
+  byId("stop").focus(); // what had it is gone
 }
 
-/** Show a reply while it is generated. */
-async function follow(news, /** @type {Said} */ said, { replyId = "", instead = null } = {}) {
+/** Send a message in other words, on a branch beside it. */
+function edit({ detail: { turn, text } }) {
+  if (open.turn) return;
+  cutFrom(turn.element);
+  send({ ...newMessage(text), edits: turn.replyId, beside: besides(turn.branches, turn.replyId) });
+  byId("stop").focus();
+}
+
+const besides = (branches, replyId) => (branches.ids.length ? branches.ids : [replyId]);
+
+/** Remove a turn and all that follow: they are on another branch now. */
+function cutFrom(element) {
+  while (log.lastElementChild !== element) log.lastElementChild.remove();
+  element.remove();
+}
+
+/**
+ * Show a reply while it is generated.
+ * @param {AsyncGenerator<import("./replies.js").News>} news
+ * @param {Said} said
+ * @param {{ to: UserTurn, replyId?: string, instead?: ReplyTurn | null, branches?: import("./branches.js").Branches }} options
+ */
+async function follow(news, said, { to, replyId = "", instead = null, branches = undefined }) {
   const here = open;
-  const turn = new ReplyTurn(() => here === open && keepEndInSight());
+  const turn = new ReplyTurn(to, () => here === open && keepEndInSight());
+  turn.branches.show(branches);
   Object.assign(here, { turn, replyId, isNew: !replyId });
   if (instead?.element.isConnected) instead.element.replaceWith(turn.element);
   else log.append(turn.element);
@@ -131,6 +196,11 @@ function show(item, here, /** @type {Said} */ said) {
     case "begun":
       here.replyId = item.replyId;
       here.id ||= item.conversationId;
+      turn.to.replyId = item.replyId;
+      if (here.isNew && said.beside) {
+        const branches = { index: said.beside.length, reply_ids: [...said.beside, item.replyId] };
+        (said.edits ? turn.to : turn).branches.show(branches);
+      }
       if (here.isNew) sent.keep(said, here.id, true);
       if (here.isStopping) void stopReply(here);
       if (here === open) showOpen();
@@ -150,32 +220,35 @@ function show(item, here, /** @type {Said} */ said) {
       break;
     case "done":
       sent.forget(said);
-      turn.end(item.reply.finish_reason, () => send(newMessage(said.text)));
+      turn.end(item.reply.finish_reason, item.reply);
       if (here === open) announce(ending(item.reply.finish_reason) || t("complete"));
       break;
     case "failed":
-      turn.fail(item.problem, t("again"), () => send(said, turn));
+      turn.fail(item.problem, t("again"), () => send(said, { to: turn.to, instead: turn }));
       break;
   }
 }
 
 /** Handle an error after which the reply cannot be followed. */
 async function recover(error, here, replyId, /** @type {ReplyTurn} */ turn, /** @type {Said} */ said) {
-  const again = () => send(said, turn);
+  const { to } = turn;
+  const again = () => send(said, { to, instead: turn });
   const takeBack = () => {
-    turn.element.previousElementSibling?.remove();
+    to.element.remove();
     turn.element.remove();
+    const left = said.edits ?? said.regenerates;
+    if (left) void showBranch(left); // the branch that it began is not wanted
+    if (!said.regenerates) giveBack(said.text);
+    focusBox();
   };
   if (error instanceof Unreachable && replyId) {
-    const options = { replyId, instead: turn };
+    const options = { to, replyId, instead: turn };
     turn.fail(error, t("reconnect"), () => !open.turn && Boolean(follow(reread(replyId, here.left.signal), said, options)));
   } else if (!(error instanceof Problem)) {
     turn.fail(error, t("again"), again);
   } else if (error.status === 401) {
     if (await askForKey(error)) return void again();
     takeBack();
-    giveBack(said.text);
-    focusBox();
   } else if (replyId) {
     void openConversation(here.id); // it cannot be followed any more: show what is stored
   } else {
@@ -184,8 +257,10 @@ async function recover(error, here, replyId, /** @type {ReplyTurn} */ turn, /** 
     showOpen();
     if (error.type === "conversation-not-found") {
       turn.fail(error, t("new.send"), () => (begin(), send(newMessage(said.text))));
+    } else if (error.type === "conversation-busy") {
+      turn.fail(error, t("stop.others"), () => send({ ...said, stopsOthers: true }, { to, instead: turn }));
     } else if ([413, 422].includes(error.status)) {
-      turn.fail(error, t("edit"), () => (takeBack(), giveBack(said.text), focusBox(), true));
+      turn.fail(error, t("edit"), () => (takeBack(), true));
     } else {
       turn.fail(error, t("again"), again);
     }
@@ -204,21 +279,6 @@ async function stopReply(here) {
   await cancel(here.replyId).catch((error) => here.turn?.tell(t("stop.failed", { why: error.message })));
 }
 
-/** What depends on who answers; without an answer, nothing is suggested. */
-async function introduce() {
-  const { suggestions, limits } = await withKey(service);
-  byId("suggestions").replaceChildren(...suggestions.map(suggestion));
-  allow(limits.message_characters);
-}
-
-function suggestion(/** @type {string} */ text) {
-  const button = document.createElement("button");
-  button.type = "button";
-  button.dir = "auto";
-  button.textContent = text;
-  return button;
-}
-
 // User actions
 
 byId("stop").addEventListener("click", stop);
@@ -227,8 +287,24 @@ byId("new").addEventListener("click", () => {
   closeSidebar();
   focusBox();
 });
-byId("suggestions").addEventListener("click", (event) => {
-  if (event.target instanceof HTMLButtonElement) send(newMessage(event.target.textContent));
+log.addEventListener("choose", (/** @type {any} */ { target, detail: { replyId, step } }) => {
+  void showBranch(replyId, { top: target.getBoundingClientRect().top, replyId, step });
+});
+log.addEventListener("edit", edit);
+log.addEventListener("regenerate", regenerate);
+listenToMenu({
+  open: () => open,
+  onRenamed(id, title) {
+    rename(id, title);
+    void list.refresh();
+    others.postMessage({ renamed: id, title });
+  },
+  onDelete: ({ id, title }) => list.delete(id, title),
+  onAllDeleted() {
+    begin();
+    void list.refresh();
+    others.postMessage({ allDeleted: true });
+  },
 });
 byId("forget-key").addEventListener("click", () => {
   key.forget();
@@ -236,14 +312,15 @@ byId("forget-key").addEventListener("click", () => {
 });
 
 addEventListener("keydown", (event) => {
-  if (event.key !== "Escape" || isComposing(event) || document.querySelector("dialog[open]")) return;
+  if (event.key !== "Escape" || isComposing(event) || document.querySelector("dialog[open], :popover-open")) return;
   if (!closeSidebar() && open.turn) stop();
 });
 
 addEventListener("popstate", openWhatIsNamed); // also when the URL's hash changes
-others.addEventListener("message", (/** @type {any} */ { data: { begun, deleted } }) => {
+others.addEventListener("message", (/** @type {any} */ { data: { begun, deleted, allDeleted, renamed, title } }) => {
   void list.refresh();
-  if (deleted === open.id && deleted) begin();
+  if (renamed) rename(renamed, title);
+  else if (allDeleted || (deleted === open.id && deleted)) begin();
   else if (begun === open.id && begun && !open.turn) void openConversation(begun);
 });
 
@@ -260,4 +337,4 @@ focusBox();
 showRunning(false);
 openWhatIsNamed();
 void list.refresh();
-void introduce().catch(() => {});
+void introduce((text) => send(newMessage(text))).catch(() => {});

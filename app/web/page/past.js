@@ -2,7 +2,7 @@
 import { conversation } from "./client.js";
 import { withKey } from "./dialogs.js";
 import { t } from "./language.js";
-import { userTurn } from "./turns.js";
+import { UserTurn } from "./said.js";
 import { putBefore } from "./view.js";
 
 const PAGE = 40; // even, so that a message and its reply are on one page
@@ -11,19 +11,24 @@ const PAGE = 40; // even, so that a message and its reply are on one page
 const byId = (/** @type {string} */ id) => document.getElementById(id);
 const [scroller, earlier] = ["scroller", "earlier"].map(byId);
 
-/** Loads the messages before those that are shown. @type {() => Promise<void>} */
-let load = async () => {};
+/** Loads the messages before those that are shown. Resolves to whether there were any. @type {() => Promise<boolean>} */
+let load = async () => false;
 const sight = new IntersectionObserver(([place]) => place.isIntersecting && load(), {
   root: scroller,
   rootMargin: "800px 0px 0px",
 });
 earlier.addEventListener("click", () => load());
 
+/** Load earlier messages until this is true, as far as there are any. */
+export async function loadUntil(/** @type {() => boolean} */ isThere) {
+  while (!isThere() && (await load()));
+}
+
 /**
  * The end of a conversation. Throws `Problem` or `Unreachable`.
  * @param {string} id
  * @param {AbortSignal} signal stops everything: another conversation is shown
- * @param {(message: any, text: string, isLast: boolean) => HTMLElement} replyTurn for a stored reply to this text
+ * @param {(message: any, to: UserTurn, isLast: boolean) => HTMLElement} replyTurn for a stored reply to this message
  */
 export async function endOf(id, signal, replyTurn) {
   let cursor = "";
@@ -32,15 +37,21 @@ export async function endOf(id, signal, replyTurn) {
     const messages = page.messages.reverse();
     const isEnd = !cursor;
     cursor = page.next_cursor ?? "";
-    let said = "";
+    let to = new UserTurn("");
     const turns = [];
     for (const message of messages) {
       const isLast = isEnd && message === messages.at(-1);
-      if (message.role === "user") turns.push(userTurn((said = message.text)));
-      else if (message.state !== "running") turns.push(replyTurn(message, said, isLast));
+      if (message.role === "user") {
+        to = new UserTurn(message.text);
+        to.branches.show(message.branches);
+        turns.push(to.element);
+      } else {
+        to.replyId = message.reply_id;
+        if (message.state !== "running") turns.push(replyTurn(message, to, isLast));
+      }
     }
     const last = messages.at(-1);
-    return { title: page.title, turns, running: isEnd && last?.state === "running" ? last.reply_id : "", said };
+    return { title: page.title, turns, running: isEnd && last?.state === "running" ? last : null, to };
   };
   const end = await read();
   offer(signal, () => Boolean(cursor), read);
@@ -50,28 +61,30 @@ export async function endOf(id, signal, replyTurn) {
 /** Offer earlier messages for as long as there are any. */
 function offer(signal, hasMore, read) {
   if (signal.aborted) return;
-  let isLoading = false;
+  /** @type {Promise<boolean> | null} */
+  let loading = null;
   const show = () => {
     sight.disconnect();
     earlier.hidden = !hasMore() || signal.aborted;
     earlier.textContent = t("earlier");
     if (!earlier.hidden) sight.observe(earlier); // fires at once if it is in view
   };
-  load = async () => {
-    if (isLoading || signal.aborted) return;
-    isLoading = true;
+  const loadPage = async () => {
+    if (signal.aborted || !hasMore()) return false;
     try {
       const { turns } = await read();
-      if (!signal.aborted) putBefore(turns);
-      if (!signal.aborted) show();
+      if (signal.aborted) return false;
+      putBefore(turns);
+      show();
+      return true;
     } catch {
-      if (signal.aborted) return;
+      if (signal.aborted) return false;
       sight.disconnect();
       earlier.textContent = t("earlier.failed");
-    } finally {
-      isLoading = false;
+      return false;
     }
   };
+  load = () => (loading ??= loadPage().finally(() => (loading = null)));
   signal.addEventListener("abort", () => {
     sight.disconnect();
     earlier.hidden = true;

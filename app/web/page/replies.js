@@ -8,8 +8,9 @@ const LONGEST_PAUSE_MS = 5_000;
 const PATIENCE_MS = 60_000;
 
 /**
- * A message with its idempotency key: sent twice, it is answered once.
- * @typedef {{ text: string, key: string }} Said
+ * A message with its idempotency key: sent twice, it is answered once. It may edit the message of a reply or regenerate a
+ * reply; then `beside` has the ids of the branches beside which it begins one. `stopsOthers`: it ends what is running.
+ * @typedef {{ text: string, key: string, edits?: string, regenerates?: string, beside?: string[], stopsOthers?: boolean }} Said
  */
 
 /**
@@ -17,7 +18,7 @@ const PATIENCE_MS = 60_000;
  * @typedef {{ kind: "begun", replyId: string, conversationId: string }
  *   | { kind: "words", text: string }
  *   | { kind: "lost" } | { kind: "back" }
- *   | { kind: "done", reply: { text: string, finish_reason: string } }
+ *   | { kind: "done", reply: any }
  *   | { kind: "failed", problem: Problem }} News
  */
 
@@ -33,7 +34,9 @@ export const newMessage = (/** @type {string} */ text) => ({ text, key: randomKe
  */
 export function talk(/** @type {Said} */ said, conversationId, signal) {
   const body = {
-    user_message: said.text,
+    ...(said.regenerates ? { regenerates: said.regenerates } : { user_message: said.text }),
+    ...(said.edits && { edits: said.edits }),
+    ...(said.stopsOthers && { on_busy: "cancel" }),
     on_disconnect: "continue",
     ...(conversationId && { conversation_id: conversationId }),
   };

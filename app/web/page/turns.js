@@ -1,16 +1,13 @@
-// The turns of a conversation as elements: the user's messages, and replies while they are generated.
+// A reply as an element, while it is generated and afterwards. To regenerate it is the wish "regenerate".
+import { Switcher } from "./branches.js";
+import { details } from "./details.js";
+import { button, iconButton, make, wish } from "./elements.js";
 import { hasText, locale, t } from "./language.js";
 import { GrowingText } from "./markdown.js";
+import { opinion } from "./opinion.js";
 
 /** The note at the end of a reply. `how`: a finish reason, or the state of a stored reply. */
 export const ending = (/** @type {string} */ how) => hasText(`end.${how}`) ? t(/** @type {any} */ (`end.${how}`)) : "";
-
-export function userTurn(/** @type {string} */ text) {
-  const turn = article("user", t("said"));
-  turn.textContent = text;
-  turn.dir = "auto";
-  return turn;
-}
 
 /** A reply: empty at first, `aria-busy` until it has ended. */
 export class ReplyTurn {
@@ -20,15 +17,21 @@ export class ReplyTurn {
   #note = make("p", "note");
   #tools = make("div", "tools");
   #body = make("div", "text");
+  #foot = make("div", "foot");
+  branches = new Switcher();
+  replyId = "";
+  /** The message that it answers. @type {import("./said.js").UserTurn | null} */
+  to;
 
   /** @param {() => void} onGrown called when the reply has grown */
-  constructor(onGrown = () => {}) {
-    this.element = article("reply", t("reply"));
+  constructor(/** @type {import("./said.js").UserTurn | null} */ to = null, onGrown = () => {}) {
+    this.to = to;
+    this.element = make("article", "message reply");
+    this.element.setAttribute("aria-label", t("reply"));
     this.element.setAttribute("aria-busy", "true");
     this.onGrown = onGrown;
-    const foot = make("div", "foot");
-    foot.append(this.#tools, this.#note);
-    this.element.append(this.#body, foot);
+    this.#foot.append(this.branches.element, this.#tools, this.#note);
+    this.element.append(this.#body, this.#foot);
     this.#text = new GrowingText(this.#body);
     this.#tools.append(this.#copyButton());
   }
@@ -48,15 +51,25 @@ export class ReplyTurn {
     this.#note.className = "note";
   }
 
-  /** `how`: see `ending`. `again` returns whether a retry is possible now. */
-  end(/** @type {string} */ how, /** @type {(() => boolean) | undefined} */ again) {
+  /**
+   * `how`: see `ending`. `reply`: a `Reply` or a stored `Message`. `again`: see `fail`; by default, it is regenerated.
+   * @param {string} how
+   * @param {any} reply
+   * @param {(() => boolean) | undefined} again
+   */
+  end(how, reply, again = undefined) {
+    this.replyId = reply.reply_id;
     this.#settle();
     this.tell(ending(how));
-    if (again && ending(how)) this.#offer(t("again"), again);
+    if (again) this.#offer(t("again"), again);
+    else this.#tools.append(this.#regenerateButton(how));
+    const [shown, line] = details(reply);
+    this.#tools.append(opinion(reply.reply_id, reply.feedback), shown);
+    this.#foot.append(line);
     this.onGrown();
   }
 
-  /** The reply failed or cannot be shown. `again`: see `end`. */
+  /** The reply failed or cannot be shown. `again` returns whether a retry is possible now. */
   fail(/** @type {any} */ error, /** @type {string} */ label, /** @type {(() => boolean) | undefined} */ again) {
     this.#settle();
     const why = (error.errors ?? []).map((field) => field.detail.replace(/\.?$/, "."));
@@ -91,6 +104,12 @@ export class ReplyTurn {
     copy.setAttribute("aria-label", t("copy.reply"));
     copy.addEventListener("click", () => copyText(copy, this.text));
     return copy;
+  }
+
+  #regenerateButton(how) {
+    const made = ending(how) ? button("again", t("again")) : iconButton("again", t("regenerate"));
+    made.addEventListener("click", () => wish(this.element, "regenerate", this));
+    return made;
   }
 
   /** Offer a button, disabled for as long as the server asks to wait. */
@@ -130,30 +149,4 @@ function copiesTheOldWay(text) {
   const isCopied = document.execCommand("copy");
   field.remove();
   return isCopied;
-}
-
-function article(kind, label) {
-  const made = make("article", `message ${kind}`);
-  made.setAttribute("aria-label", label);
-  return made;
-}
-
-function make(name, className) {
-  const made = document.createElement(name);
-  made.className = className;
-  return made;
-}
-
-export function icon(name) {
-  const [svg, use] = ["svg", "use"].map((part) => document.createElementNS("http://www.w3.org/2000/svg", part));
-  use.setAttribute("href", `#icon-${name}`);
-  svg.append(use);
-  return svg;
-}
-
-function button(name, label) {
-  const made = make("button", "");
-  made.type = "button";
-  made.append(icon(name), Object.assign(make("span", ""), { textContent: label }));
-  return made;
 }

@@ -4,6 +4,8 @@ import { isolated, line, t } from "./language.js";
 import { copyText } from "./turns.js";
 
 const NEAR_END_PIXELS = 60;
+const FRAMES_UNTIL_DRAWN = 5; // heights are estimates until then
+const NOTICE_MS = 10_000;
 
 /** @returns {any} */
 const byId = (/** @type {string} */ id) => document.getElementById(id);
@@ -11,6 +13,7 @@ const [log, scroller, message, sidebar] = ["log", "scroller", "message", "sideba
 
 let follows = true; // whether the view sticks to the end of the conversation
 let lastTop = 0;
+let serviceName = t("page");
 
 /** Go to the end, and stay there until the user scrolls up. */
 export function goToEnd() {
@@ -46,13 +49,39 @@ export function putBefore(/** @type {HTMLElement[]} */ turns) {
   requestAnimationFrame(() => requestAnimationFrame(restore)); // the first one is called before they are drawn
 }
 
+/** Put an element where another one was, this far from the top of the window, while what is around it is first drawn. */
+export async function holdAt(/** @type {number} */ top, /** @type {Element} */ element) {
+  for (let frame = 0; frame < FRAMES_UNTIL_DRAWN; frame += 1) {
+    follows = false;
+    lastTop = scroller.scrollTop += element.getBoundingClientRect().top - top;
+    await new Promise(requestAnimationFrame);
+  }
+}
+
 /** Show which conversation is open, in the title and in the URL, so that a reload finds it. */
 export function showName({ id, title }, /** @type {"pushState" | "replaceState"} */ how = "pushState") {
   byId("title").textContent = line(title);
   byId("welcome").hidden = Boolean(id);
-  document.title = id ? t("page.named", { title: isolated(title) }) : t("page");
+  document.title = id ? t("page.named", { title: isolated(title), name: serviceName }) : serviceName;
+  byId("more").hidden = !id;
   const hash = id && `#${id}`;
   if (location.hash !== hash) history[how](null, "", hash || location.pathname + location.search);
+}
+
+/** What the operator calls the service. */
+export function nameService(/** @type {string} */ name) {
+  if (document.title.endsWith(serviceName)) document.title = document.title.slice(0, -serviceName.length) + name;
+  serviceName = name;
+}
+
+let noticed = 0;
+
+/** Tell of something that went wrong, for a while. */
+export function notify(/** @type {string} */ text) {
+  byId("notice").textContent = text;
+  byId("notice").hidden = false;
+  clearTimeout(noticed);
+  noticed = setTimeout(() => (byId("notice").hidden = true), NOTICE_MS);
 }
 
 export function showRunning(isRunning) {

@@ -1,0 +1,32 @@
+// What a reply has cost, shown when somebody asks for it.
+import { iconButton, make } from "./elements.js";
+import { locale, t } from "./language.js";
+
+/**
+ * A button, and the line that it shows and hides.
+ * @param {{ words?: number, usage?: { prompt_tokens: number, completion_tokens: number }, omitted_messages?: number }} reply
+ */
+export function details(reply) {
+  const line = make("p", "details");
+  const shown = iconButton("info", t("details"));
+  line.hidden = true;
+  shown.setAttribute("aria-expanded", "false");
+  shown.addEventListener("click", () => {
+    line.hidden = !line.hidden;
+    line.textContent ||= told(reply);
+    shown.setAttribute("aria-expanded", String(!line.hidden));
+  });
+  return [shown, line];
+}
+
+function told(/** @type {Parameters<typeof details>[0]} */ { words, usage, omitted_messages: omitted }) {
+  const facts = [t("details.words", { count: number(words ?? 0) })];
+  if (usage) {
+    facts.push(t("details.read", { count: number(usage.prompt_tokens) }));
+    facts.push(t("details.written", { count: number(usage.completion_tokens) }));
+  } else facts.push(t("details.uncounted"));
+  if (omitted) facts.push(t("details.omitted", { count: number(omitted) }));
+  return facts.join(" · ");
+}
+
+const number = (/** @type {number} */ value) => value.toLocaleString(locale);

@@ -1,0 +1,48 @@
+// What the user thinks of a reply: up or down, and why. It is stored at once, and can be taken back.
+import { giveFeedback, withdrawFeedback } from "./client.js";
+import { askForNote, withKey } from "./dialogs.js";
+import { iconButton, make } from "./elements.js";
+import { t } from "./language.js";
+import { notify } from "./view.js";
+
+const LABELS = { up: t("feedback.up"), down: t("feedback.down") };
+
+/**
+ * The buttons for a reply.
+ * @param {string} replyId
+ * @param {{ rating: string, note?: string } | undefined} stored
+ */
+export function opinion(replyId, stored) {
+  const element = make("span", "opinion");
+  const thumbs = Object.entries(LABELS).map(([rating, label]) => Object.assign(iconButton(`${rating}-thumb`, label), { value: rating }));
+  const note = iconButton("note", t("feedback.why"));
+  let now = stored;
+
+  const show = () => {
+    for (const thumb of thumbs) thumb.setAttribute("aria-pressed", String(thumb.value === now?.rating));
+    note.hidden = !now;
+    note.setAttribute("aria-pressed", String(Boolean(now?.note)));
+  };
+  const store = async (next) => {
+    const before = now;
+    now = next;
+    show();
+    try {
+      await withKey(() => (next ? giveFeedback(replyId, next) : withdrawFeedback(replyId)));
+    } catch (error) {
+      if (now === next) now = before;
+      show();
+      notify(t("feedback.failed", { why: error.message }));
+    }
+  };
+  for (const thumb of thumbs) {
+    thumb.addEventListener("click", () => store(now?.rating === thumb.value ? undefined : { ...now, rating: thumb.value }));
+  }
+  note.addEventListener("click", async () => {
+    const why = await askForNote(now?.note ?? "");
+    if (why !== null && now) void store({ rating: now.rating, ...(why && { note: why }) });
+  });
+  element.append(...thumbs, note);
+  show();
+  return element;
+}

@@ -1,0 +1,220 @@
+"""Conversations on the chat page: names, search, export and deletion; and what people think of replies."""
+
+import json
+import re
+from datetime import UTC, datetime, timedelta
+
+import anyio
+from playwright.async_api import Browser, Locator, expect
+
+from tests.browser.people import PHONE, Person, somebody
+from tests.support.completions import DONE, chunk, finish, stream, usage
+from tests.support.engine import FakeEngine, engine_beside
+from tests.support.server import LiveServer
+
+
+async def _says(person: Person, *messages: str) -> None:
+    """Each in a conversation of its own."""
+    for message in messages:
+        await person.page.get_by_role("button", name="New chat").click()
+        await expect(person.replies).to_have_count(0)
+        await person.say(message)
+        await expect(person.replies).to_have_count(1)
+        await person.hears_the_end()
+
+
+async def _chooses(person: Person, what: str) -> None:
+    await person.page.get_by_role("button", name="More about this conversation").click()
+    await person.page.locator("#menu").get_by_role("button", name=what).click()
+
+
+async def test_a_conversation_is_renamed(chromium: Browser, server: LiveServer) -> None:
+    """In the header, in the list and in other tabs; a reload finds the name."""
+    async with somebody(chromium, server.url) as person:
+        await _says(person, "a conversation about pears")
+        other = Person(await person.page.context.new_page())
+        await other.page.goto(person.page.url)
+        await other.hears("pears")
+        await _chooses(person, "Rename")
+        field = person.page.get_by_label("Title")
+        await expect(field).to_have_value("a conversation about pears")
+        await field.fill("  ")
+        await person.page.keyboard.press("Enter")
+        await expect(field).to_be_visible()
+        await field.fill("<b>Fruit</b> & שלום")
+        await person.page.keyboard.press("Enter")
+        for tab in (person, other):
+            await expect(tab.page.get_by_role("heading", level=1)).to_have_text("<b>Fruit</b> & שלום")
+            await expect(tab.conversations.first).to_contain_text("<b>Fruit</b> & שלום")
+        await person.page.reload()
+        await expect(person.page).to_have_title("\u2068<b>Fruit</b> & שלום\u2069 · Chat")
+        await _chooses(person, "Rename")
+        await person.page.keyboard.press("Escape")
+        await expect(field).to_be_hidden()
+
+
+async def test_conversations_are_searched(chromium: Browser) -> None:
+    """In titles and texts, with one request for what is typed at once. If nothing is found, the page says so."""
+    with LiveServer() as server:
+        async with somebody(chromium, server.url) as person:
+            await _says(person, "about apples", "about pears", "other things")
+            asked: list[str] = []
+            person.page.on("request", lambda request: asked.append(request.url))
+            box = person.page.get_by_role("searchbox", name="Search conversations")
+            await person.page.clock.install()
+            await person.page.clock.pause_at(datetime.now(UTC) + timedelta(minutes=1))
+            await box.press_sequentially("about")
+            await person.page.clock.resume()
+            await expect(person.conversations).to_have_text([re.compile("about pears"), re.compile("about apples")])
+            assert len([url for url in asked if "search=" in url]) == 1
+            await box.fill("zebras & <b>")
+            await expect(person.page.get_by_text("No conversation has these words.")).to_be_visible()
+            await expect(person.conversations).to_have_count(0)
+            await box.press("Escape")
+            await expect(person.conversations).to_have_count(3)
+            await expect(person.page.get_by_text("No conversation has these words.")).to_be_hidden()
+            await box.fill("apples")
+            await expect(person.conversations).to_have_count(1)
+            await person.conversations.first.click()
+            await person.hears("about apples")
+            await expect(box).to_have_value("apples")
+
+
+async def test_the_search_s_escape_does_not_stop_a_reply(chromium: Browser, server: LiveServer) -> None:
+    """Nor do the menu's and an editor's."""
+    async with somebody(chromium, server.url) as person:
+        await person.say("/simulate stall_after=3\nsome words that stay unsaid")
+        await person.hears("some words")
+        await person.page.get_by_role("searchbox").fill("words")
+        await person.page.keyboard.press("Escape")
+        await person.page.get_by_role("button", name="More about this conversation").click()
+        await expect(person.page.locator("#menu")).to_be_visible()
+        await person.page.keyboard.press("Escape")
+        await expect(person.page.locator("#menu")).to_be_hidden()
+        await person.sayings.first.get_by_role("button", name="Edit this message").click()
+        await person.page.keyboard.press("Escape")
+        await expect(person.reply).to_have_attribute("aria-busy", "true")
+        await person.page.keyboard.press("Escape")
+        await expect(person.note).to_have_text("Stopped.")
+
+
+async def test_all_conversations_are_deleted_once_that_is_confirmed(chromium: Browser) -> None:
+    """Also from what other tabs show."""
+    with LiveServer() as server:
+        async with somebody(chromium, server.url) as person:
+            everything = person.page.get_by_role("button", name="Delete all", exact=True)
+            await expect(everything).to_be_hidden()
+            await _says(person, "apples", "pears")
+            other = Person(await person.page.context.new_page())
+            await other.page.goto(person.page.url)
+            await other.hears("pears")
+            await everything.click()
+            await person.page.get_by_role("button", name="Cancel").click()
+            await expect(person.conversations).to_have_count(2)
+            await everything.click()
+            await person.page.get_by_role("button", name="Delete all of them").click()
+            for tab in (person, other):
+                await expect(tab.conversations).to_have_count(0)
+                await expect(tab.replies).to_have_count(0)
+            await expect(person.page.get_by_text("Your conversations will appear here.")).to_be_visible()
+            await expect(everything).to_be_hidden()
+
+
+async def _saved(person: Person, how: str) -> tuple[str, str]:
+    async with person.page.expect_download() as download:
+        await _chooses(person, f"Export as {how}")
+    file = await download.value
+    return file.suggested_filename, (await anyio.Path(await file.path()).read_text("utf-8"))
+
+
+async def test_a_conversation_is_exported(chromium: Browser, server: LiveServer) -> None:
+    """As files that are named after it: one for people, one with all branches for programs."""
+    async with somebody(chromium, server.url) as person:
+        await _says(person, "and/or: “what?”")
+        await person.reply.get_by_role("button", name="Regenerate this reply").click()
+        await expect(person.reply.get_by_role("group", name="Version 2 of 2")).to_be_visible()
+        await person.hears_the_end()
+        name, text = await _saved(person, "Markdown")
+        assert name == "and or “what ”.md"
+        assert text.count("and/or: “what?”") == 3  # the title, the message and its chosen reply
+        name, text = await _saved(person, "JSON")
+        assert name.endswith(".json")
+        assert [entry["message"]["role"] for entry in json.loads(text)["messages"]] == [
+            "user",
+            "assistant",
+            "assistant",
+        ]
+
+
+def _pressed(person: Person, name: str) -> Locator:
+    return person.reply.get_by_role("button", name=name, pressed=True)
+
+
+async def test_people_say_what_they_think_of_a_reply(chromium: Browser, server: LiveServer) -> None:
+    """Up or down, with a note; it is stored at once, and can be changed and taken back."""
+    async with somebody(chromium, server.url) as person:
+        await _says(person, "an opinion")
+        await expect(person.reply.get_by_role("button", name="Say why")).to_be_hidden()
+        await person.reply.get_by_role("button", name="Good reply").click()
+        await person.reply.get_by_role("button", name="Say why").click()
+        await person.page.get_by_label("Note").fill("clear & short")
+        async with person.page.expect_response("**/feedback"):
+            await person.page.get_by_role("button", name="Save").click()
+        await person.page.reload()
+        await expect(_pressed(person, "Good reply")).to_be_visible()
+        async with person.page.expect_response("**/feedback"):
+            await person.reply.get_by_role("button", name="Bad reply").click()
+        await person.page.reload()
+        await expect(_pressed(person, "Bad reply")).to_be_visible()
+        await expect(_pressed(person, "Good reply")).to_have_count(0)
+        await person.reply.get_by_role("button", name="Say why").click()
+        await expect(person.page.get_by_label("Note")).to_have_value("clear & short")
+        await person.page.get_by_role("button", name="Cancel").click()
+        async with person.page.expect_response("**/feedback"):
+            await person.reply.get_by_role("button", name="Bad reply").click()
+        await person.page.reload()
+        await expect(person.reply.get_by_role("button", name="Bad reply")).to_be_visible()
+        await expect(_pressed(person, "Bad reply")).to_have_count(0)
+
+
+async def test_what_could_not_be_stored_is_said(chromium: Browser, server: LiveServer) -> None:
+    """And not shown as if it were."""
+    async with somebody(chromium, server.url) as person:
+        await _says(person, "an opinion")
+        await person.page.context.set_offline(offline=True)
+        await person.reply.get_by_role("button", name="Good reply").click()
+        await expect(person.page.get_by_role("alert")).to_contain_text("Your feedback could not be stored.")
+        await expect(_pressed(person, "Good reply")).to_have_count(0)
+        await _chooses(person, "Export as JSON")
+        await expect(person.page.get_by_role("alert")).to_contain_text("The conversation could not be exported.")
+
+
+async def test_what_a_reply_has_cost_is_shown_on_wish(chromium: Browser) -> None:
+    """As the model counts it; while it is new, and when it is read again."""
+    engine = FakeEngine(stream(chunk("Gladly, of course."), finish(), usage(1200, 34), DONE))
+    with engine_beside(engine), LiveServer("openai", openai_base_url=engine.url, openai_model="m") as server:
+        async with somebody(chromium, server.url) as person:
+            await expect(person.page.locator("#who")).to_have_text("Chat · m")
+            await _says(person, "would you?")
+            for _ in range(2):
+                line = person.reply.locator(".details")
+                await expect(line).to_be_hidden()
+                await person.reply.get_by_role("button", name="Details of this reply").click()
+                await expect(line).to_have_text("Words: 3 · Tokens read: 1,200 · Tokens written: 34")
+                await person.page.reload()
+
+
+async def test_a_phone_has_room_for_all_of_it(chromium: Browser, server: LiveServer) -> None:
+    """Nothing is wider than the screen, also while a message is edited."""
+    async with somebody(chromium, server.url, **PHONE) as person:
+        await person.say("a message " * 20)
+        await person.hears_the_end()
+        await person.reply.get_by_role("button", name="Regenerate this reply").click()
+        await expect(person.reply.get_by_role("group", name="Version 2 of 2")).to_be_visible()
+        await person.hears_the_end()
+        await person.reply.get_by_role("button", name="Good reply").click()
+        await person.reply.get_by_role("button", name="Details of this reply").click()
+        await person.sayings.first.get_by_role("button", name="Edit this message").click()
+        assert await person.page.evaluate("document.querySelector('#scroller').scrollWidth") <= 390
+        await _chooses(person, "Rename")
+        await expect(person.page.get_by_label("Title")).to_be_in_viewport(ratio=1)
