@@ -18,7 +18,6 @@ from tests.support.databases import KINDS, fresh_database_url, run_sql
 from tests.support.keys import bearer, made_key
 from tests.support.talk import Echo, cancelled, got, replied, service
 
-
 _WRITES = "SELECT pg_sleep(1) FROM (SELECT id FROM conversations FOR UPDATE) AS held"
 _IS_WRITING = """SELECT EXISTS (
     SELECT 1 FROM pg_locks WHERE relation = 'conversations'::regclass AND mode = 'RowShareLock' AND granted
