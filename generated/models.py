@@ -141,12 +141,15 @@ class ConversationSummary(BaseModel):
         validate_by_name=True,
     )
     conversation_id: Annotated[
-        str,
-        Field(
-            description="The id of a conversation, 32 hexadecimal digits. In a request, the conversation to continue; leave it out to\nstart a new one.\n",
-            pattern="^[0-9a-f]{32}$",
-        ),
+        str, Field(description="The id of a conversation, 32 hexadecimal digits.", pattern="^[0-9a-f]{32}$")
     ]
+    alias: Annotated[
+        str | MISSING,
+        Field(
+            description="The alias that the conversation was started with. Absent if it was started without.",
+            pattern="^[A-Za-z0-9_][A-Za-z0-9_.:@~-]{0,127}$",
+        ),
+    ] = MISSING
     title: Annotated[
         str,
         Field(
@@ -419,8 +422,9 @@ class ChatRequest(BaseModel):
     conversation_id: Annotated[
         str | MISSING,
         Field(
-            description="The id of a conversation, 32 hexadecimal digits. In a request, the conversation to continue; leave it out to\nstart a new one.\n",
-            pattern="^[0-9a-f]{32}$",
+            description='The id of a conversation, or its alias: a name that the client chose (see "Aliases"), 1 to 128 characters out of\n`A-Z a-z 0-9 _ . : @ ~ -`, the first one a letter, a digit or `_`. With a message: the conversation to continue. An\nalias that no conversation has starts one with this alias; leave it out to start one without.\n',
+            examples=["c41d0b7e9a2f4d8ab6e3f50c7d219e84", "trip-to-lisbon"],
+            pattern="^[A-Za-z0-9_][A-Za-z0-9_.:@~-]{0,127}$",
         ),
     ] = MISSING
     edits: Annotated[
@@ -721,11 +725,7 @@ class Reply(BaseModel):
         ),
     ]
     conversation_id: Annotated[
-        str,
-        Field(
-            description="The id of a conversation, 32 hexadecimal digits. In a request, the conversation to continue; leave it out to\nstart a new one.\n",
-            pattern="^[0-9a-f]{32}$",
-        ),
+        str, Field(description="The id of a conversation, 32 hexadecimal digits.", pattern="^[0-9a-f]{32}$")
     ]
     state: Annotated[
         Literal["running", "completed", "cancelled", "failed", "interrupted"],
@@ -765,12 +765,15 @@ class Conversation(BaseModel):
         validate_by_name=True,
     )
     conversation_id: Annotated[
-        str,
-        Field(
-            description="The id of a conversation, 32 hexadecimal digits. In a request, the conversation to continue; leave it out to\nstart a new one.\n",
-            pattern="^[0-9a-f]{32}$",
-        ),
+        str, Field(description="The id of a conversation, 32 hexadecimal digits.", pattern="^[0-9a-f]{32}$")
     ]
+    alias: Annotated[
+        str | MISSING,
+        Field(
+            description="The alias that the conversation was started with. Absent if it was started without.",
+            pattern="^[A-Za-z0-9_][A-Za-z0-9_.:@~-]{0,127}$",
+        ),
+    ] = MISSING
     title: Annotated[
         str,
         Field(
@@ -809,12 +812,15 @@ class ConversationExport(BaseModel):
         validate_by_name=True,
     )
     conversation_id: Annotated[
-        str,
-        Field(
-            description="The id of a conversation, 32 hexadecimal digits. In a request, the conversation to continue; leave it out to\nstart a new one.\n",
-            pattern="^[0-9a-f]{32}$",
-        ),
+        str, Field(description="The id of a conversation, 32 hexadecimal digits.", pattern="^[0-9a-f]{32}$")
     ]
+    alias: Annotated[
+        str | MISSING,
+        Field(
+            description="The alias that the conversation was started with. Absent if it was started without.",
+            pattern="^[A-Za-z0-9_][A-Za-z0-9_.:@~-]{0,127}$",
+        ),
+    ] = MISSING
     title: Annotated[
         str,
         Field(

@@ -146,6 +146,8 @@ class ReplyRequest:
     principal: Principal
     conversation_id: str | None = None
     """The conversation to continue; `None` starts a new one, unless `beside` says which."""
+    alias: str | None = None
+    """If no conversation has this id, one is started with this alias, whose id it is."""
     beside: Beside | None = None
     idempotency: Idempotency | None = None
     continues_unread: bool = False
@@ -207,6 +209,8 @@ class ReplyRecord:
     """Position of the message before the user's, if that begins a branch; see `app.chat.branches`."""
     answers: int | None = None
     """Position of the message, if it is not at `position`, because there are other replies to it."""
+    alias: str | None = None
+    """The alias of the conversation that the message starts."""
     stored: bool = False
     """Whether the store has the reply, or may have it: from then on it is updated, never inserted."""
     origin: Origin | None = None
@@ -323,6 +327,7 @@ class StoredConversation:
     title: str
     created_ms: int
     updated_ms: int
+    alias: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
