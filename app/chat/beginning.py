@@ -69,7 +69,7 @@ class Beginning:
         if conversation_id is not None:
             self._registry.refuse_if_busy(conversation_id, request.principal)
         if conversation_id is not None or beside is not None:
-            where = Where(request.principal, conversation_id, beside)
+            where = Where(request.principal, conversation_id, beside, None if beside else request.behind)
             place = await self._place(where, may_be_new=request.alias is not None)
             if conversation_id := place.conversation_id if place else conversation_id:
                 self._registry.refuse_if_busy(conversation_id, request.principal)  # another request was faster

@@ -129,12 +129,26 @@ class Beside:
 
 
 @dataclass(frozen=True, slots=True)
+class Behind:
+    """Where a new turn goes, as a client that shows the conversation sees it: behind a reply.
+
+    If the message is there already, with the same text, it is answered anew.
+    """
+
+    reply_id: str | None
+    """`None` is the beginning of the conversation. One that is not in it stands for the chosen branch."""
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Where:
     """A place in a principal's conversation, as it is asked for: `conversation_id` or `beside` says which one it is."""
 
     principal: Principal
     conversation_id: str | None = None
     beside: Beside | None = None
+    behind: Behind | None = None
+    """Only with `conversation_id`, and without `beside`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +163,7 @@ class ReplyRequest:
     alias: str | None = None
     """If no conversation has this id, one is started with this alias, whose id it is."""
     beside: Beside | None = None
+    behind: Behind | None = None
     idempotency: Idempotency | None = None
     continues_unread: bool = False
     """Whether the reply keeps running after its last reader has left."""
