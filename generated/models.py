@@ -255,7 +255,9 @@ class UiPart(BaseModel):
         validate_by_name=True,
     )
     type: Annotated[str, Field(description="What kind of part it is.")]
-    text: Annotated[str | MISSING, Field(description="The text of a part of type `text`.")] = MISSING
+    text: Annotated[str | MISSING, Field(description="The text of a part of type `text`.", pattern="^[^\\u0000]*$")] = (
+        MISSING
+    )
 
 
 class UiMetadata(BaseModel):
@@ -1015,7 +1017,10 @@ class UiChatRequest(BaseModel):
     ]
     messages: Annotated[
         list[UiMessage],
-        Field(description="The messages that the client shows. The last one is the user's.", min_length=1),
+        Field(
+            description="The messages that the client shows. The last one of the user's that has text is answered; it is bounded as\n`user_message` of `streamChat`.\n",
+            min_length=1,
+        ),
     ]
     trigger: Annotated[
         Literal["submit-message", "regenerate-message"] | MISSING | None,

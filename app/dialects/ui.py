@@ -37,15 +37,18 @@ def prepare(value: Any) -> None:  # noqa: ANN401 - any JSON
 
 def asked_in(body: UiChatRequest, model: type[ChatRequest]) -> UiAsked:
     """What a request asks; `model` bounds its message. Raises `RequestError`."""
-    *_, last = body.messages
-    pointer = f"/messages/{len(body.messages) - 1}"
-    if last.role != "user":
-        detail = "The last message is not the user's."
-        raise RequestError("invalid-body", errors=[FieldError(pointer=f"{pointer}/role", detail=detail)])
+    with_text = [index for index, each in enumerate(body.messages) if each.role == "user" and _text(each).strip()]
+    if not with_text:
+        detail = "No message is a user's with text."
+        raise RequestError("invalid-body", errors=[FieldError(pointer="/messages", detail=detail)])
+    index = with_text[-1]
+    last = body.messages[index]
     message = _text(last)
-    check_text(message, f"{pointer}/parts", model)
+    check_text(message, f"/messages/{index}/parts", model)
     is_new = body.trigger != "regenerate-message" and body.message_id in (MISSING, None)
-    shown = [Shown(_id(each) or "", each.role == "user") for each in body.messages if each.role != "system"]
+    shown = [
+        Shown(_id(each) or "", each.role == "user") for each in body.messages[: index + 1] if each.role != "system"
+    ]
     return UiAsked(message, behind(shown, message, is_new=is_new), _id(last) if is_new else None)
 
 
