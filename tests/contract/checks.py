@@ -94,7 +94,7 @@ def what_is_anothers_is_as_nothing(
         target = below + path.format(**case.path_parameters)
         headers = [f"Authorization: {bearer(key)}", "Content-Type: application/json"]
         answer = exchange(url.port or 80, request(method, target, headers, body_of(operation_id) or None))
-        if operation_id == "resumeUiChat" and answer.status == 204:
+        if operation_id in {"resumeUiChat", "headUiChat"} and answer.status == 204:
             continue  # nothing is running there
         if answer.status != 404:
             raise AssertionError(f"{method} {path} of what is another's gets {answer.status}")
