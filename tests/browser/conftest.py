@@ -3,10 +3,12 @@
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from playwright.async_api import Browser
+from playwright.async_api import Browser, expect
 
 from tests.support.browser import browser
 from tests.support.server import LiveServer
+
+expect.set_options(timeout=60_000)  # milliseconds: a busy machine must not fail a test
 
 
 @pytest.fixture(scope="session")

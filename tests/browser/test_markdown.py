@@ -41,7 +41,7 @@ _HOSTILE = [
 
 _PLAIN = {
     *("a", "blockquote", "br", "button", "code", "div", "em", "h2", "h3", "h4", "h5", "h6", "hr", "input", "li", "ol"),
-    *("p", "pre", "s", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul"),
+    *("p", "pre", "s", "span", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul"),
 }
 """All elements that a reply may consist of."""
 
@@ -100,6 +100,8 @@ _SAMPLES = {
     "unclosed": "**bold *it `code\n\n[link](http://\n\n> quote **x\n\n```\nnever closed\n\n# not a heading\n",
     "html": "<div>\n*a*\n</div>\n\n<!-- b\n\nc -->\n<pre>\nd\n\ne</pre>\nf",
     "scripts": "日本語**太字**です。\n\n1. 项目\n2. עברית\n\n👩‍👩‍👧‍👦 and e\u0301",
+    "maths": "x \\( a_1*b*c \\) and $x_1*y$\n$$\na_1\n- b_1\n$$\n\n\\[\na*b*\n\\]\n$5 and $10\n\n$$\nnever\n- closed",
+    "marks": "5~10, 20~30 &amp; [a](https://b.c/?d=1&amp;e=2) **“太字”**です &copy;&#x1f642;&nosuch; ``&amp;``",
     "lines": "\n".join(f"- item {n} **b{n}**\n" for n in range(12)) + "\n" + "\n".join(f"line {n}" for n in range(30)),
 }
 

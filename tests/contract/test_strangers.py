@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
@@ -42,11 +43,13 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Comp
             server = stack.enter_context(LiveServer(name.partition(" ")[0], greeter_pace_ms=0, database_url=url))
             typed_in.append([argument.format(url=server.url, bearer=bearer(key)) for argument in arguments])
 
-        def run(arguments: list[str]) -> CompletedProcess[str]:
-            return typed(tmp_path_factory.mktemp("stranger"), *arguments, *SHORT)
+        folders = [tmp_path_factory.mktemp("stranger") for _ in RUNS]
+
+        def run(folder: Path, arguments: list[str]) -> CompletedProcess[str]:
+            return typed(folder, *arguments, *SHORT)
 
         with ThreadPoolExecutor(2) as pool:
-            yield dict(zip(RUNS, pool.map(run, typed_in), strict=True))
+            yield dict(zip(RUNS, pool.map(run, folders, typed_in), strict=True))
 
 
 @pytest.mark.parametrize("name", RUNS)

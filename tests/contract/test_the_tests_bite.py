@@ -2,6 +2,7 @@
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import schemathesis
@@ -93,9 +94,9 @@ def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Verdict]:
     (key, _), (others, _) = [asyncio.run(made_key(database_url, name)) for name in ("somebody", "somebody-else")]
     program = ("-m", "tests.contract.broken")
     with LiveServer("simulator", program=program, database_url=database_url) as server:
+        folders = [tmp_path_factory.mktemp(flaw) for flaw in FUZZED]
 
-        def fuzz(flaw: str) -> Verdict:
-            folder = tmp_path_factory.mktemp(flaw)
+        def fuzz(flaw: str, folder: Path) -> Verdict:
             document, keys = locked_document(folder), None if flaw in UNSIGNED else (key, others)
             where = [part for name in WHERE.get(flaw, ()) for part in ("--include-operation-id", name)]
             options = ("--phases", PHASES.get(flaw, "examples"), "--seed", "1", "--max-examples", "200", *where)
@@ -103,7 +104,7 @@ def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Verdict]:
                 return fuzzing.verdict()
 
         with ThreadPoolExecutor(2) as pool:
-            return dict(zip(FUZZED, pool.map(fuzz, FUZZED), strict=True))
+            return dict(zip(FUZZED, pool.map(fuzz, FUZZED, folders), strict=True))
 
 
 @pytest.mark.parametrize("flaw", FUZZED)

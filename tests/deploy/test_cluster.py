@@ -3,17 +3,25 @@
 import os
 import signal
 import threading
+import time
 from pathlib import Path
 
-from tests.deploy.loading import cluster, load
+import httpx
+
+from tests.deploy.loading import Cluster, cluster, load
 from tests.deploy.proxies import is_here
+
+
+def _restart_when_it_is_used(running: Cluster) -> None:
+    while not httpx.get(f"{running.addresses[0]}/api/conversations", trust_env=False).json()["conversations"]:
+        time.sleep(0.2)
+    running.signal(signal.SIGHUP)
 
 
 def test_a_rolling_restart_is_seen_by_no_client_that_follows_the_documentation(tmp_path: Path) -> None:
     """No reply is lost and none doubled. An instance that dies is replaced, and in the end no process is left."""
     with cluster() as running:
-        restarting = threading.Timer(2, running.signal, [signal.SIGHUP])
-        restarting.start()
+        threading.Thread(target=_restart_when_it_is_used, args=[running], daemon=True).start()
         addresses = [running.address] if is_here("caddy") else running.addresses
         status, said, figures = load(
             tmp_path,

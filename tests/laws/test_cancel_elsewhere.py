@@ -169,20 +169,26 @@ async def _cancel_elsewhere(two: _Two, case: _Case) -> None:
 
 
 async def test_it_takes_no_longer_than_the_documentation_says(shared: str) -> None:
-    """With the default settings, at any moment between two looks; a busy machine gets several attempts."""
-    longest: list[float] = []
+    """With the default settings, at any moment between two looks; besides what it takes at the instance itself."""
+    added: list[float] = []
     async with _two(shared) as both:
         cases = [_Case(_NAMES[n % len(_NAMES)], n % 2, 2_000 * n // _SOME) for n in range(_SOME)]
-        while len(longest) < _TRIES and min(longest, default=3600) > _WITHIN_SECONDS[shared]:
-            longest.append(max(await asyncio.gather(*(_seconds_until_closed(both, case) for case in cases))))
-    assert min(longest) <= _WITHIN_SECONDS[shared], longest
+        while len(added) < _TRIES and min(added, default=3600) > _WITHIN_SECONDS[shared]:
+            here, elsewhere = await asyncio.gather(_slowest(both, cases, 0), _slowest(both, cases, 1))
+            added.append(elsewhere - here)
+    assert min(added) <= _WITHIN_SECONDS[shared], added
 
 
-async def _seconds_until_closed(two: _Two, case: _Case) -> float:
+async def _slowest(two: _Two, cases: list[_Case], away: int) -> float:
+    return max(await asyncio.gather(*(_seconds_until_closed(two, case, away) for case in cases)))
+
+
+async def _seconds_until_closed(two: _Two, case: _Case, away: int) -> float:
+    """`away` is 1 if the other instance is asked."""
     async with two.reply(case) as (reader, _, exchange):
         await anyio.sleep(case.after_ms / 1000)
         asked_at = time.monotonic()
-        await cancelled(two.clients[1 - case.maker], reader.headers["reply-id"])
+        await cancelled(two.clients[case.maker ^ away], reader.headers["reply-id"])
         return await two.closed(exchange) - asked_at
 
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import pytest
-from sqlalchemy import Connection, Engine, event, insert, update
+from sqlalchemy import Connection, Engine, String, bindparam, cast, event, insert, update
+from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.access.keys import new_key
@@ -25,12 +26,14 @@ from app.storage.instances import enter, leave, others, seal
 from app.storage.keys import SqlKeyStore
 from app.storage.owner import Owner, seal_all
 from app.storage.records import record_writer
-from app.storage.schema import api_keys, conversations, feedback, idempotency_keys, messages
+from app.storage.schema import api_keys, conversations, feedback, idempotency_keys, messages, search_documents
 from app.storage.sql import SqlStore
 from app.storage.writer import GroupWriter
 from tests.support.databases import KINDS, fresh_database_url
 
 _MANY = 10_000
+_UNSEARCHED = 200
+"""The first ones are not in the search index yet."""
 _FAILED = 10
 _BRANCHED = 12
 _WAYS: tuple[Literal["edits", "regenerates", "retries"], ...] = ("edits", "regenerates", "retries")
@@ -70,10 +73,22 @@ async def _fill(engine: AsyncEngine) -> None:
     numbers = range(_MANY)
     async with engine.begin() as connection:
         rows: list[dict[str, object]] = [
-            {"id": _id(n), "title": f"title {n}", "created_ms": n, "updated_ms": n, "principal": principal.name}
+            {
+                "id": _id(n),
+                "title": f"title {n}",
+                "created_ms": n,
+                "updated_ms": n,
+                "searched_ms": n if n >= _UNSEARCHED else -1,
+                "principal": principal.name,
+            }
             for n, principal in zip(numbers, itertools.cycle((_SOMEBODY, _SOMEBODY_ELSE)), strict=False)
         ]
         await connection.execute(insert(conversations), rows)
+        rows = [{"conversation_id": _id(n), "terms": f"title {n} hello"} for n in numbers[_UNSEARCHED:]]
+        searched = insert(search_documents)
+        if engine.dialect.name == "postgresql":
+            searched = searched.values(terms=cast(bindparam("terms", type_=String), TSVECTOR))
+        await connection.execute(searched, rows)
         user = {"position": 0, "role": "user", "text": "hello"}
         await connection.execute(
             insert(messages), [user | {"conversation_id": _id(n), "created_ms": n} for n in numbers]

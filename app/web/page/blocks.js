@@ -1,20 +1,20 @@
 // Markdown as elements. Text is never parsed as HTML: each element is created explicitly, and text stays text, so a
 // model's output cannot do anything. Links show their target; images become links, because loading one could leak the
 // conversation to another host.
-import { Marked } from "../vendor/marked.js";
+import { decoded } from "./entities.js";
+import { t } from "./language.js";
 
-/** GitHub's dialect, with line breaks preserved. HTML and link definitions are plain text. */
-const marked = new Marked({
-  gfm: true,
-  breaks: true,
-  tokenizer: { html: () => undefined, tag: () => undefined, def: () => undefined },
-});
-
-/** The blocks of a text, in order; their `raw` strings add up to the text. */
-export const blocksOf = (/** @type {string} */ text) => marked.lexer(text);
+/** The first word after a fence. */
+const LANGUAGE = /^[\w+#.-]{1,20}/;
 
 /** The element for a block, which is one of Marked's tokens; `null` for blank space between blocks. */
 export function element(block) {
+  const made = inner(block);
+  if (made) made.dir = block.type === "code" ? "ltr" : "auto"; // parts inherit it: what has its own does not count for "auto"
+  return made;
+}
+
+function inner(block) {
   switch (block.type) {
     case "space":
       return null;
@@ -23,13 +23,15 @@ export function element(block) {
     case "hr":
       return make("hr");
     case "blockquote":
-      return make("blockquote", block.tokens.map(element));
+      return make("blockquote", block.tokens.map(inner));
     case "code":
       return code(block);
     case "list":
       return list(block);
     case "table":
       return table(block);
+    case "blockMaths":
+      return Object.assign(make("p", [plain(block.text)]), { className: "maths" });
     default: // a paragraph, or text in a list
       return make("p", inline(block.tokens ?? []));
   }
@@ -49,11 +51,11 @@ function inline(tokens) {
       case "br":
         return make("br");
       case "link":
-        return link(token, token.text === token.href ? [plain(token.text)] : inline(token.tokens));
+        return link(token, token.text === token.href ? [plain(decoded(token.text))] : inline(token.tokens));
       case "image":
-        return link(token, [plain(`Picture: ${token.text || token.href}`)]);
+        return link(token, [plain(t("picture", { name: token.text || token.href }))]);
       case "text":
-        return token.tokens ? fragment(inline(token.tokens)) : plain(token.text);
+        return token.tokens ? fragment(inline(token.tokens)) : plain(decoded(token.text));
       case "escape":
         return plain(token.text);
       default:
@@ -63,10 +65,11 @@ function inline(tokens) {
 }
 
 function link(token, content) {
-  if (!/^(https?:\/\/|mailto:)/i.test(token.href)) return plain(token.raw);
+  const address = decoded(token.href);
+  if (!/^(https?:\/\/|mailto:)/i.test(address)) return plain(token.raw);
   const anchor = make("a", content);
-  anchor.href = token.href;
-  anchor.title = token.href;
+  anchor.href = address;
+  anchor.title = address;
   anchor.target = "_blank";
   anchor.rel = "noopener noreferrer nofollow";
   return anchor;
@@ -76,11 +79,14 @@ function code(block) {
   const inner = make("code", [plain(block.text)]);
   const pre = make("pre", [inner]);
   pre.tabIndex = 0; // scrollable with the keyboard
-  const copy = make("button", [plain("Copy")]);
+  const copy = make("button", [plain(t("copy"))]);
   copy.type = "button";
   copy.dataset.copies = "code";
-  copy.setAttribute("aria-label", `Copy this ${/^\w+/.exec(block.lang ?? "")?.[0] ?? "code"}`);
-  const box = make("div", [pre, copy]);
+  const language = LANGUAGE.exec(block.lang ?? "")?.[0] ?? "";
+  copy.setAttribute("aria-label", t("copy.code", { language: language || t("code") }));
+  const label = make("span", [plain(language)]);
+  label.className = "language";
+  const box = make("div", language ? [label, pre, copy] : [pre, copy]);
   box.className = "code";
   return box;
 }
@@ -96,7 +102,7 @@ function listItem(item, isLoose) {
     "li",
     item.tokens.map((token) => {
       if (token.type === "checkbox") return checkbox(token.checked);
-      return token.type === "text" && !isLoose ? fragment(inline(token.tokens ?? [token])) : element(token);
+      return token.type === "text" && !isLoose ? fragment(inline(token.tokens ?? [token])) : inner(token);
     }),
   );
   if (item.task) made.className = "task";
@@ -127,7 +133,6 @@ function table(block) {
 
 function make(name, content = []) {
   const made = document.createElement(name);
-  if (/^(p|h\d|li|td|th|blockquote)$/.test(name)) made.dir = "auto";
   made.append(...content.filter(Boolean));
   return made;
 }

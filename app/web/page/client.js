@@ -1,22 +1,9 @@
 // The page's client for the API. Every failure is a `Problem` from the server, or an `Unreachable`.
+import { hasText, t } from "./language.js";
 import { device, tab } from "./memory.js";
 
 const KEY = "chat.key";
 const POSSIBLE_KEY = /^[!-~]+$/; // anything else cannot be sent in a header
-
-/** Texts for people, where the API's own text is for developers. */
-const FOR_PEOPLE = {
-  "access-ended": "Your key was revoked or has expired. Try again to enter another one.",
-  "conversation-busy": "Wait until the current reply is complete, or stop it. Then try again.",
-  "conversation-not-found": "It may have been deleted. Start a new chat.",
-  "credentials-missing": "Enter an API key or a token.",
-  "internal": "The server has a defect. Report it to the server's operator.",
-  "invalid-body": "Change the message and send it again.",
-  "invalid-token": "The key is unknown, expired or revoked. Enter another one.",
-  "message-refused": "Change the message and send it again.",
-  "reply-elsewhere": "The server cannot show this reply yet. Wait a moment, then try again.",
-  "stream-limit-reached": "Too many of your replies are running. Stop one, or wait a moment. Then try again.",
-};
 
 /** An error reported by the server (RFC 9457). */
 export class Problem extends Error {
@@ -24,9 +11,10 @@ export class Problem extends Error {
   constructor(told, response = null) {
     const type = told.type.replace("urn:problem:", "");
     const header = (name) => response?.headers.get(name) ?? "";
-    super(FOR_PEOPLE[type] ?? told.detail.replace("Wait as long as Retry-After says.", "Wait a moment, then try again."));
+    const name = hasText(`problem.${type}`) ? `problem.${type}` : "problem.other";
+    super(t(/** @type {any} */ (`${name}.do`)));
     this.type = type;
-    this.title = told.title;
+    this.title = t(/** @type {any} */ (name));
     this.status = told.status;
     this.retryable = told.retryable;
     this.errors = told.errors ?? [];
@@ -40,11 +28,7 @@ export class Problem extends Error {
 /** There is no response, or it broke off. */
 export class Unreachable extends Error {
   constructor() {
-    super(
-      navigator.onLine
-        ? "The server cannot be reached. Check your connection, or try again later."
-        : "You are offline. Try again when you are back online.",
-    );
+    super(t(navigator.onLine ? "unreachable" : "unreachable.offline"));
   }
 }
 
@@ -90,8 +74,7 @@ export async function ask(method, path, { headers = {}, body, signal } = {}) {
 }
 
 function impossibleKey() {
-  const told = { type: "urn:problem:impossible-key", title: "This is not a key", status: 401, retryable: false };
-  return new Problem({ ...told, detail: "A key has only Latin letters, digits and punctuation, without spaces. Copy it again." });
+  return new Problem({ type: "urn:problem:impossible-key", status: 401, retryable: false });
 }
 
 /** Who answers, and within which limits. */

@@ -1,4 +1,5 @@
 // The message box. Its text is kept until the server has it: across reloads, refusals and lost connections.
+import { locale, t } from "./language.js";
 import { tab } from "./memory.js";
 import { newMessage } from "./replies.js";
 
@@ -74,8 +75,8 @@ function change() {
   tab.set(DRAFT, box.value);
   const count = countOf(box.value);
   const isTooLong = count > longest;
-  const [is, may] = [count, longest].map((number) => number.toLocaleString("en"));
-  tooLong.textContent = isTooLong ? `Too long to send: ${is} of ${may} characters. Shorten the message.` : "";
+  const [shown, limit] = [count, longest].map((number) => number.toLocaleString(locale));
+  tooLong.textContent = isTooLong ? t("message.too-long", { count: shown, limit }) : "";
   tooLong.hidden = !isTooLong;
   hint.hidden = isTooLong;
   sendButton.disabled = isTooLong;

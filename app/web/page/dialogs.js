@@ -1,5 +1,6 @@
 // Dialogs that the page waits for.
 import { key, Problem } from "./client.js";
+import { line } from "./language.js";
 
 /** @returns {any} */
 const byId = (/** @type {string} */ id) => document.getElementById(id);
@@ -58,6 +59,6 @@ export async function withKey(doIt) {
 
 /** @returns {Promise<boolean>} */
 export function askToDelete(/** @type {string} */ title) {
-  byId("delete-name").textContent = title;
+  byId("delete-name").textContent = line(title);
   return asked(byId("delete-dialog"));
 }

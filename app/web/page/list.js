@@ -1,6 +1,7 @@
 // The list of conversations: shows it, and opens and deletes conversations.
 import { conversations, deleteConversation, Problem } from "./client.js";
 import { askToDelete, withKey } from "./dialogs.js";
+import { isolated, line, locale, t } from "./language.js";
 import { icon } from "./turns.js";
 
 /** @returns {any} */
@@ -34,24 +35,47 @@ export class List {
     try {
       const page = await withKey(() => conversations(cursor));
       if (asked !== this.#asked) return; // superseded by a later request
-      this.#cursor = page.next_cursor ?? "";
-      const items = page.conversations.map((summary) => this.#item(summary));
-      if (cursor) byId("conversations").append(...items);
-      else byId("conversations").replaceChildren(...items);
+      if (cursor) this.#extend(page);
+      else this.#renew(page);
       told.hidden = true;
     } catch (error) {
-      told.textContent = `The list could not be loaded. ${error.message}`;
+      told.textContent = t("list.failed", { why: error.message });
       told.hidden = false;
     }
     byId("no-conversations").hidden = !told.hidden || Boolean(byId("conversations").firstChild);
     byId("more-conversations").hidden = !this.#cursor;
   }
 
+  #extend(page) {
+    const shown = byId("conversations");
+    const known = new Set([...shown.children].map((item) => item.dataset.id));
+    const isNew = ({ conversation_id: id }) => !known.has(id);
+    this.#cursor = page.next_cursor ?? "";
+    shown.append(...page.conversations.filter(isNew).map((summary) => this.#item(summary)));
+  }
+
+  /** Show a new first page, and keep what was shown after it, and the focus. */
+  #renew(page) {
+    const shown = byId("conversations");
+    const ids = new Set(page.conversations.map((summary) => summary.conversation_id));
+    const last = page.conversations.at(-1)?.updated_at;
+    const isOlder = (item) => !ids.has(item.dataset.id) && item.dataset.updatedAt < last;
+    const older = page.next_cursor ? [...shown.children].filter(isOlder) : [];
+    if (!older.length) this.#cursor = page.next_cursor ?? "";
+    const focused = document.activeElement;
+    const id = shown.contains(focused) ? /** @type {HTMLElement} */ (focused.closest("li")).dataset.id : "";
+    shown.replaceChildren(...page.conversations.map((summary) => this.#item(summary)), ...older);
+    const again = [...shown.children].find((item) => item.dataset.id === id);
+    if (id) again?.querySelector(focused.localName)?.focus();
+  }
+
   #item({ conversation_id: id, title, updated_at: updatedAt }) {
     const link = document.createElement("a");
     link.href = `#${id}`;
-    link.append(title);
-    link.title = title;
+    const name = document.createElement("bdi");
+    name.textContent = line(title);
+    link.append(name);
+    link.title = isolated(title);
     const time = document.createElement("time");
     time.dateTime = updatedAt;
     time.textContent = when(new Date(updatedAt));
@@ -61,9 +85,10 @@ export class List {
     remove.type = "button";
     remove.className = "icon";
     remove.append(icon("delete"));
-    remove.setAttribute("aria-label", `Delete “${title}”`);
+    remove.setAttribute("aria-label", t("delete.named", { title: isolated(title) }));
     remove.addEventListener("click", () => this.#delete(id, title));
     const item = document.createElement("li");
+    Object.assign(item.dataset, { id, updatedAt });
     item.append(link, remove);
     return item;
   }
@@ -79,7 +104,7 @@ export class List {
       await withKey(() => deleteConversation(id));
     } catch (error) {
       if (!(error instanceof Problem && error.status === 404)) {
-        byId("list-problem").textContent = `“${title}” could not be deleted. ${error.message}`;
+        byId("list-problem").textContent = t("delete.failed", { title: isolated(title), why: error.message });
         byId("list-problem").hidden = false;
         return;
       }
@@ -91,5 +116,5 @@ export class List {
 
 function when(date) {
   const isToday = date.toDateString() === new Date().toDateString();
-  return date.toLocaleString([], isToday ? { timeStyle: "short" } : { dateStyle: "medium" });
+  return date.toLocaleString(locale, isToday ? { timeStyle: "short" } : { dateStyle: "medium" });
 }

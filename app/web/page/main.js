@@ -1,7 +1,9 @@
 // The page: the open conversation, its running reply, and the user's actions.
 import { key, Problem, service, Unreachable } from "./client.js";
+import "./colours.js";
 import { allow, focusBox, giveBack, isComposing, listen, sent } from "./composer.js";
 import { askForKey, withKey } from "./dialogs.js";
+import { beginning, t } from "./language.js";
 import { List } from "./list.js";
 import { channel } from "./memory.js";
 import { endOf } from "./past.js";
@@ -23,7 +25,7 @@ let open = nothing();
 function nothing() {
   return {
     id: "",
-    title: "New chat",
+    title: t("new"),
     closed: new AbortController(), // aborted when another conversation is shown
     left: new AbortController(), // aborted when its reply need not be followed any more
     turn: null,
@@ -60,7 +62,7 @@ async function openConversation(id) {
     log.replaceChildren();
     const turn = new ReplyTurn(keepEndInSight);
     log.append(turn.element);
-    turn.fail(error, "Try again", error.status === 404 ? undefined : () => Boolean(openConversation(id)));
+    turn.fail(error, t("again"), error.status === 404 ? undefined : () => Boolean(openConversation(id)));
   }
 }
 
@@ -87,7 +89,7 @@ function forget(id) {
 /** Send a message. A retry replaces the turn `instead`, of a failed reply. Returns whether sending is possible now. */
 function send(/** @type {Said} */ said, /** @type {ReplyTurn | null} */ instead = null) {
   if (open.turn) return false;
-  if (!open.id) open.title = [...said.text.replace(/\s+/g, " ").trim()].slice(0, 80).join("");
+  if (!open.id) open.title = beginning(said.text.slice(0, 4_000).replace(/\s+/g, " ").trim(), 80);
   if (!instead) log.append(userTurn(said.text));
   sent.keep(said, open.id, false);
   goToEnd();
@@ -141,18 +143,18 @@ function show(item, here, /** @type {Said} */ said) {
       turn.add(item.text);
       break;
     case "lost":
-      turn.tell(navigator.onLine ? "Connection lost. Reconnecting …" : "You are offline. The reply continues when you are back online.");
+      turn.tell(t(navigator.onLine ? "connection.lost" : "connection.offline"));
       break;
     case "back":
-      turn.tell(here.isStopping ? "Stopping …" : "");
+      turn.tell(here.isStopping ? t("stop.running") : "");
       break;
     case "done":
       sent.forget(said);
       turn.end(item.reply.finish_reason, () => send(newMessage(said.text)));
-      if (here === open) announce(ending(item.reply.finish_reason) || "The reply is complete.");
+      if (here === open) announce(ending(item.reply.finish_reason) || t("complete"));
       break;
     case "failed":
-      turn.fail(item.problem, "Try again", () => send(said, turn));
+      turn.fail(item.problem, t("again"), () => send(said, turn));
       break;
   }
 }
@@ -166,9 +168,9 @@ async function recover(error, here, replyId, /** @type {ReplyTurn} */ turn, /** 
   };
   if (error instanceof Unreachable && replyId) {
     const options = { replyId, instead: turn };
-    turn.fail(error, "Reconnect", () => !open.turn && Boolean(follow(reread(replyId, here.left.signal), said, options)));
+    turn.fail(error, t("reconnect"), () => !open.turn && Boolean(follow(reread(replyId, here.left.signal), said, options)));
   } else if (!(error instanceof Problem)) {
-    turn.fail(error, "Try again", again);
+    turn.fail(error, t("again"), again);
   } else if (error.status === 401) {
     if (await askForKey(error)) return void again();
     takeBack();
@@ -181,11 +183,11 @@ async function recover(error, here, replyId, /** @type {ReplyTurn} */ turn, /** 
     here.id ||= error.conversationId; // the message is stored there, and the next one belongs there, too
     showOpen();
     if (error.type === "conversation-not-found") {
-      turn.fail(error, "Send in a new chat", () => (begin(), send(newMessage(said.text))));
+      turn.fail(error, t("new.send"), () => (begin(), send(newMessage(said.text))));
     } else if ([413, 422].includes(error.status)) {
-      turn.fail(error, "Edit the message", () => (takeBack(), giveBack(said.text), focusBox(), true));
+      turn.fail(error, t("edit"), () => (takeBack(), giveBack(said.text), focusBox(), true));
     } else {
-      turn.fail(error, "Try again", again);
+      turn.fail(error, t("again"), again);
     }
     void list.refresh();
   }
@@ -194,12 +196,12 @@ async function recover(error, here, replyId, /** @type {ReplyTurn} */ turn, /** 
 function stop() {
   if (open.isStopping) return;
   open.isStopping = true;
-  open.turn?.tell("Stopping …");
+  open.turn?.tell(t("stop.running"));
   if (open.replyId) void stopReply(open);
 }
 
 async function stopReply(here) {
-  await cancel(here.replyId).catch((error) => here.turn?.tell(`The reply could not be stopped. ${error.message}`));
+  await cancel(here.replyId).catch((error) => here.turn?.tell(t("stop.failed", { why: error.message })));
 }
 
 /** What depends on who answers; without an answer, nothing is suggested. */
@@ -212,6 +214,7 @@ async function introduce() {
 function suggestion(/** @type {string} */ text) {
   const button = document.createElement("button");
   button.type = "button";
+  button.dir = "auto";
   button.textContent = text;
   return button;
 }

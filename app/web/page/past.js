@@ -1,6 +1,7 @@
 // A stored conversation: first its end, then earlier messages as the user scrolls up.
 import { conversation } from "./client.js";
 import { withKey } from "./dialogs.js";
+import { t } from "./language.js";
 import { userTurn } from "./turns.js";
 import { putBefore } from "./view.js";
 
@@ -53,7 +54,7 @@ function offer(signal, hasMore, read) {
   const show = () => {
     sight.disconnect();
     earlier.hidden = !hasMore() || signal.aborted;
-    earlier.textContent = "Show earlier messages";
+    earlier.textContent = t("earlier");
     if (!earlier.hidden) sight.observe(earlier); // fires at once if it is in view
   };
   load = async () => {
@@ -66,7 +67,7 @@ function offer(signal, hasMore, read) {
     } catch {
       if (signal.aborted) return;
       sight.disconnect();
-      earlier.textContent = "Earlier messages could not be loaded. Try again";
+      earlier.textContent = t("earlier.failed");
     } finally {
       isLoading = false;
     }

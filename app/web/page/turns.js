@@ -1,20 +1,12 @@
 // The turns of a conversation as elements: the user's messages, and replies while they are generated.
+import { hasText, locale, t } from "./language.js";
 import { GrowingText } from "./markdown.js";
 
-const ENDS = {
-  length: "The reply was cut off because it reached the length limit.",
-  content_filter: "The model's content filter ended the reply.",
-  cancelled: "Stopped.",
-  abandoned: "The reply ended early because nobody was reading it.",
-  interrupted: "The server stopped before the reply was complete.",
-  failed: "The reply failed.",
-};
-
 /** The note at the end of a reply. `how`: a finish reason, or the state of a stored reply. */
-export const ending = (/** @type {string} */ how) => ENDS[how] ?? "";
+export const ending = (/** @type {string} */ how) => hasText(`end.${how}`) ? t(/** @type {any} */ (`end.${how}`)) : "";
 
 export function userTurn(/** @type {string} */ text) {
-  const turn = article("user", "You said");
+  const turn = article("user", t("said"));
   turn.textContent = text;
   turn.dir = "auto";
   return turn;
@@ -31,7 +23,7 @@ export class ReplyTurn {
 
   /** @param {() => void} onGrown called when the reply has grown */
   constructor(onGrown = () => {}) {
-    this.element = article("reply", "Reply");
+    this.element = article("reply", t("reply"));
     this.element.setAttribute("aria-busy", "true");
     this.onGrown = onGrown;
     const foot = make("div", "foot");
@@ -60,7 +52,7 @@ export class ReplyTurn {
   end(/** @type {string} */ how, /** @type {(() => boolean) | undefined} */ again) {
     this.#settle();
     this.tell(ending(how));
-    if (again && ending(how)) this.#offer("Try again", again);
+    if (again && ending(how)) this.#offer(t("again"), again);
     this.onGrown();
   }
 
@@ -69,7 +61,7 @@ export class ReplyTurn {
     this.#settle();
     const why = (error.errors ?? []).map((field) => field.detail.replace(/\.?$/, "."));
     const told = [error.title && `${error.title}.`, ...why, error.message];
-    if (error.requestId) told.push(`Request ID: ${error.requestId}.`);
+    if (error.requestId) told.push(t("problem.request", { id: error.requestId }));
     this.#note.textContent = told.filter(Boolean).join(" ");
     this.#note.className = "note bad";
     this.#note.setAttribute("role", "alert");
@@ -94,9 +86,9 @@ export class ReplyTurn {
   }
 
   #copyButton() {
-    const copy = button("copy", "Copy");
+    const copy = button("copy", t("copy"));
     copy.dataset.copies = "reply";
-    copy.setAttribute("aria-label", "Copy this reply");
+    copy.setAttribute("aria-label", t("copy.reply"));
     copy.addEventListener("click", () => copyText(copy, this.text));
     return copy;
   }
@@ -106,11 +98,14 @@ export class ReplyTurn {
     const offered = button("again", label);
     const count = (left) => {
       offered.disabled = left > 0;
-      offered.querySelector("span").textContent = left > 0 ? `${label} in ${left} s` : label;
+      offered.querySelector("span").textContent = left > 0 ? t("again.in", { label, seconds: left.toLocaleString(locale) }) : label;
       if (left > 0) setTimeout(count, 1000, left - 1);
     };
     offered.addEventListener("click", () => {
-      if (again()) offered.remove();
+      if (again()) return offered.remove();
+      offered.disabled = true; // another reply is running
+      offered.querySelector("span").textContent = t("problem.conversation-busy.do");
+      setTimeout(count, 4000, 0);
     });
     count(waitSeconds);
     this.#tools.append(offered);
@@ -122,7 +117,7 @@ export async function copyText(/** @type {HTMLButtonElement} */ shown, /** @type
   const label = shown.querySelector("span") ?? shown;
   const before = label.textContent;
   const isCopied = await navigator.clipboard?.writeText(text).then(() => true, () => false);
-  label.textContent = isCopied ?? copiesTheOldWay(text) ? "Copied" : "Could not copy";
+  label.textContent = isCopied ?? copiesTheOldWay(text) ? t("copied") : t("copy.failed");
   setTimeout(() => (label.textContent = before), 1500);
 }
 

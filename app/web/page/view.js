@@ -1,5 +1,6 @@
 // The frame around a conversation: scrolling, buttons, and announcements for screen readers.
 import { key } from "./client.js";
+import { isolated, line, t } from "./language.js";
 import { copyText } from "./turns.js";
 
 const NEAR_END_PIXELS = 60;
@@ -47,9 +48,9 @@ export function putBefore(/** @type {HTMLElement[]} */ turns) {
 
 /** Show which conversation is open, in the title and in the URL, so that a reload finds it. */
 export function showName({ id, title }, /** @type {"pushState" | "replaceState"} */ how = "pushState") {
-  byId("title").textContent = title;
+  byId("title").textContent = line(title);
   byId("welcome").hidden = Boolean(id);
-  document.title = id ? `${title} · Chat` : "Chat";
+  document.title = id ? t("page.named", { title: isolated(title) }) : t("page");
   const hash = id && `#${id}`;
   if (location.hash !== hash) history[how](null, "", hash || location.pathname + location.search);
 }

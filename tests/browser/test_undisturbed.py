@@ -1,0 +1,95 @@
+"""What a user does on the chat page is not undone by what arrives: places, selections, focus."""
+
+from playwright.async_api import Browser, expect
+
+from tests.browser.people import somebody
+from tests.support.server import LiveServer
+
+_FILL = """async (count) => {
+    for (let n = 0; n < count; n += 1) await fetch("api/replies", {
+        method: "POST", headers: { "Content-Type": "application/json" },
+        body: JSON.stringify({ user_message: `number ${n}` }) });
+}"""
+
+
+async def test_a_new_message_keeps_the_list_as_it_is(chromium: Browser) -> None:
+    """What was shown with "Show more" stays, each conversation once, and so does the focus."""
+    with LiveServer() as server:
+        async with somebody(chromium, server.url) as person:
+            await person.page.evaluate(_FILL, 25)
+            await person.page.reload()
+            await person.page.get_by_role("button", name="Show more").click()
+            await expect(person.conversations).to_have_count(25)
+            await person.say("/simulate pace_ms=300\none two three four")
+            focused = person.conversations.filter(has_text="number 2").last
+            await focused.focus()
+            await expect(person.conversations).to_have_count(26)
+            await person.hears_the_end()
+            await expect(person.conversations).to_have_count(26)
+            await expect(focused).to_be_focused()
+            await expect(person.page.get_by_role("button", name="Show more")).to_be_hidden()
+
+
+_GROW = """async ([first, parts, act]) => {
+    const { GrowingText } = await import("/page/markdown.js");
+    const root = document.createElement("div");
+    root.className = "text";
+    root.style.width = "200px";
+    document.querySelector("#log").replaceChildren(root);
+    const text = (window.grown = new GrowingText(root));
+    text.append(first);
+    if (act === "select") getSelection().selectAllChildren(root.querySelector("p"));
+    else root.querySelector(".wide-content, pre").scrollLeft = 50;
+    const selected = String(getSelection());
+    for (const part of parts) text.append(part);
+    const place = root.querySelector(".wide-content, pre")?.scrollLeft;
+    const kept = act === "select" ? String(getSelection()) === selected : place;
+    text.finish();
+    return [kept, String(getSelection()) === selected];
+}"""
+
+
+async def test_a_selection_in_a_growing_block_is_kept(chromium: Browser, server: LiveServer) -> None:
+    """Until the user ends it; then the block is formatted."""
+    async with somebody(chromium, server.url) as person:
+        parts = [" and", " **more", " words**"]
+        assert await person.page.evaluate(_GROW, ["some words", parts, "select"]) == [True, True]
+        paragraph = person.page.locator(".text p")
+        await expect(paragraph).to_have_text("some words and **more words**")
+        await person.page.evaluate("getSelection().removeAllRanges()")
+        await expect(paragraph.locator("strong")).to_have_text("more words")
+        await expect(paragraph).to_have_text("some words and more words")
+
+
+async def test_a_growing_block_stays_where_it_was_scrolled_to(chromium: Browser, server: LiveServer) -> None:
+    """Sideways: a table, and code."""
+    async with somebody(chromium, server.url) as person:
+        wide = "w" * 100
+        for first, part in (
+            (f"| {wide} | b |\n|---|---|\n| c | d |\n", "| e | f |\n"),
+            (f"```\n{wide}\n", "more\n"),
+        ):
+            kept, _ = await person.page.evaluate(_GROW, [first, [part, part], "scroll"])
+            assert kept == 50
+
+
+async def test_an_older_reply_is_tried_again_when_no_other_is_running(chromium: Browser, server: LiveServer) -> None:
+    """Meanwhile the button stays, and says what to wait for."""
+    async with somebody(chromium, server.url) as person:
+        stalling = "/simulate stall_after=3\nsome words that stay unsaid"
+        await person.say(stalling)
+        await person.hears("some words")
+        await person.stop.click()
+        await expect(person.note).to_have_text("Stopped.")
+        await person.say(stalling)
+        await person.hears("some words")
+        again = person.replies.first.locator("button", has=person.page.locator("use[href='#icon-again']"))
+        await again.click()
+        await expect(again).to_contain_text("Wait until the current reply is complete")
+        await person.stop.click()
+        await person.hears_the_end()
+        await expect(again).to_have_text("Try again", timeout=15_000)
+        await again.click()
+        await expect(person.replies).to_have_count(3)
+        await person.stop.click()
+        await person.hears_the_end()
