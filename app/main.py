@@ -27,7 +27,7 @@ from app.chat.bounds import Bounds, ReplyBounds
 from app.chat.ports import Bot, SharedLogs
 from app.chat.replies import Replies
 from app.chat.watching import Measures
-from app.contract import Contract
+from app.contract import Contract, Handler
 from app.dialects.completions import Wording
 from app.dialects.openai import OpenAIProblems
 from app.eventlog.memory import MemoryReplyLog
@@ -47,6 +47,7 @@ from app.routers.metrics import MetricsRouter
 from app.routers.openai import OpenAIRouter
 from app.routers.replies import RepliesRouter
 from app.routers.service import ServiceRouter
+from app.routers.ui import UiRouter
 from app.settings import Settings
 from app.start_errors import exit_status, lines, tell
 from app.storage.address import Address, PostgresServers, SqliteFile, database_url
@@ -145,8 +146,6 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None, block: 
     again = RepliesRouter(replies, database.store, bodies, problems, pacing, events_location)
     history = ConversationsRouter(database.store, replies, bodies)
     health = HealthRouter(replies, database.store, bot)
-    wording = Wording(openai_problems, model_name(settings) or settings.bot)
-    openai = OpenAIRouter(replies, bodies, wording, pacing, limits)
     service = ServiceRouter(
         name=settings.name,
         version=contract.version,
@@ -176,8 +175,7 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None, block: 
             service.get_service,
             health.get_health,
             health.get_readiness,
-            openai.create_chat_completion,
-            openai.list_models,
+            *_foreign(settings, chat, openai_problems),
             MetricsRouter(
                 observation.exposition,
                 gate,
@@ -196,6 +194,14 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None, block: 
         checks=[proxies.believe, hosts.refuse_others],
     )
     return app
+
+
+def _foreign(settings: Settings, chat: ChatRouter, openai_problems: OpenAIProblems) -> list[Handler]:
+    """The handlers of other protocols: the same replies, said in another way."""
+    wording = Wording(openai_problems, model_name(settings) or settings.bot)
+    openai = OpenAIRouter(chat.replies, chat.bodies, wording, chat.pacing, chat.limits)
+    ui = UiRouter(chat.replies, chat.bodies, chat.model, chat.problems, chat.pacing, chat.limits)
+    return [openai.create_chat_completion, openai.list_models, ui.stream_ui_chat, ui.resume_ui_chat]
 
 
 def _place(address: Address) -> dict[str, str]:

@@ -141,12 +141,15 @@ class ConversationSummary(BaseModel):
         validate_by_name=True,
     )
     conversation_id: Annotated[
-        str,
-        Field(
-            description="The id of a conversation, 32 hexadecimal digits. In a request, the conversation to continue; leave it out to\nstart a new one.\n",
-            pattern="^[0-9a-f]{32}$",
-        ),
+        str, Field(description="The id of a conversation, 32 hexadecimal digits.", pattern="^[0-9a-f]{32}$")
     ]
+    alias: Annotated[
+        str | MISSING,
+        Field(
+            description="The alias that the conversation was started with. Absent if it was started without.",
+            pattern="^[A-Za-z0-9_][A-Za-z0-9_.:@~-]{0,127}$",
+        ),
+    ] = MISSING
     title: Annotated[
         str,
         Field(
@@ -245,6 +248,117 @@ class FieldError(BaseModel):
     )
     pointer: Annotated[str, Field(description="The place as a JSON Pointer (RFC 6901). Empty for the body as a whole.")]
     detail: Annotated[str, Field(description="What is wrong there.")]
+
+
+class UiPart(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    type: Annotated[str, Field(description="What kind of part it is.")]
+    text: Annotated[str | MISSING, Field(description="The text of a part of type `text`.", pattern="^[^\\u0000]*$")] = (
+        MISSING
+    )
+
+
+class UiMetadata(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    reply_id: Annotated[
+        str,
+        Field(
+            description="The id of a reply, 32 hexadecimal digits.",
+            examples=["5f0c2ab4e1d94c0f8a36b7d2c9e4f1a0"],
+            pattern="^[0-9a-f]{32}$",
+        ),
+    ]
+    conversation_id: Annotated[
+        str, Field(description="The id of a conversation, 32 hexadecimal digits.", pattern="^[0-9a-f]{32}$")
+    ]
+    finish_reason: Annotated[
+        Literal["stop", "length", "content_filter", "cancelled", "abandoned"] | str | MISSING,
+        Field(
+            description="Why a reply ended: `stop` (the bot was done), `length` (a limit on the reply's length was reached),\n`content_filter` (a filter of the model ended it), `cancelled` (somebody cancelled it), `abandoned` (nobody read\nit any more). Later versions may add reasons.\n"
+        ),
+    ] = MISSING
+    usage: Usage | MISSING = MISSING
+
+
+class UiStartChunk(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    type: Literal["start"] = "start"
+    message_id: Annotated[
+        str,
+        Field(
+            alias="messageId",
+            description="The id of a reply, 32 hexadecimal digits.",
+            examples=["5f0c2ab4e1d94c0f8a36b7d2c9e4f1a0"],
+            pattern="^[0-9a-f]{32}$",
+        ),
+    ]
+    message_metadata: Annotated[UiMetadata, Field(alias="messageMetadata")]
+
+
+class UiFinishChunk(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    type: Literal["finish"] = "finish"
+    finish_reason: Annotated[
+        Literal["stop", "length", "content-filter", "other"],
+        Field(
+            alias="finishReason",
+            description="Why it ended, in the AI SDK's words. `other` is a reply that was cancelled or abandoned.",
+        ),
+    ]
+    message_metadata: Annotated[UiMetadata, Field(alias="messageMetadata")]
+
+
+class UiErrorChunk(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    type: Literal["error"] = "error"
+    error_text: Annotated[str, Field(alias="errorText", description="What happened, and what to do next.")]
+
+
+class UiChunkEvent(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    event: Literal["message"] | MISSING = MISSING
+    data: Annotated[
+        str,
+        Field(
+            description="The chunk.",
+            json_schema_extra={
+                "contentMediaType": "application/json",
+                "contentSchema": {"$ref": "#/components/schemas/UiChunk"},
+            },
+            pattern='^\\{"type":',
+        ),
+    ]
+
+
+class UiDoneEvent(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    event: Literal["message"] | MISSING = MISSING
+    data: Literal["[DONE]"] = "[DONE]"
+
+
+UiMessageStream = TypeAliasType(
+    "UiMessageStream",
+    Annotated[
+        list[UiChunkEvent | UiDoneEvent],
+        Field(
+            description="A whole stream: chunks, and then exactly one `[DONE]`. (JSON Schema cannot say that it is the last event; the\ncontract's tests check it.)\n"
+        ),
+    ],
+)
 
 
 Stop = TypeAliasType(
@@ -419,8 +533,9 @@ class ChatRequest(BaseModel):
     conversation_id: Annotated[
         str | MISSING,
         Field(
-            description="The id of a conversation, 32 hexadecimal digits. In a request, the conversation to continue; leave it out to\nstart a new one.\n",
-            pattern="^[0-9a-f]{32}$",
+            description='The id of a conversation, or its alias: a name that the client chose (see "Aliases"), 1 to 128 characters out of\n`A-Z a-z 0-9 _ . : @ ~ -`, the first one a letter, a digit or `_`. With a message: the conversation to continue. An\nalias that no conversation has starts one with this alias; leave it out to start one without.\n',
+            examples=["c41d0b7e9a2f4d8ab6e3f50c7d219e84", "trip-to-lisbon"],
+            pattern="^[A-Za-z0-9_][A-Za-z0-9_.:@~-]{0,127}$",
         ),
     ] = MISSING
     edits: Annotated[
@@ -657,6 +772,51 @@ class Problem(BaseModel):
     usage: Usage | MISSING = MISSING
 
 
+class UiMessage(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    id: Annotated[
+        str | MISSING, Field(description="The message's id. A reply's is the one that `start` had.", max_length=1000)
+    ] = MISSING
+    role: Annotated[Literal["system", "user", "assistant"], Field(description="Who wrote it.")]
+    parts: Annotated[list[UiPart], Field(description="What it consists of.")]
+
+
+class UiTextStartChunk(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    type: Literal["text-start"] = "text-start"
+    id: Annotated[Literal["text"], Field(description="The id of the text within the message.")] = "text"
+
+
+class UiTextDeltaChunk(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    type: Literal["text-delta"] = "text-delta"
+    id: Annotated[Literal["text"], Field(description="The id of the text within the message.")] = "text"
+    delta: Annotated[str, Field(description="The text.", min_length=1)]
+
+
+class UiTextEndChunk(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    type: Literal["text-end"] = "text-end"
+    id: Annotated[Literal["text"], Field(description="The id of the text within the message.")] = "text"
+
+
+UiChunk = TypeAliasType(
+    "UiChunk",
+    Annotated[
+        UiStartChunk | UiTextStartChunk | UiTextDeltaChunk | UiTextEndChunk | UiFinishChunk | UiErrorChunk,
+        Field(description="A chunk of a UI message stream."),
+    ],
+)
+
+
 class ChatCompletionMessage(BaseModel):
     model_config = ConfigDict(
         validate_by_name=True,
@@ -721,11 +881,7 @@ class Reply(BaseModel):
         ),
     ]
     conversation_id: Annotated[
-        str,
-        Field(
-            description="The id of a conversation, 32 hexadecimal digits. In a request, the conversation to continue; leave it out to\nstart a new one.\n",
-            pattern="^[0-9a-f]{32}$",
-        ),
+        str, Field(description="The id of a conversation, 32 hexadecimal digits.", pattern="^[0-9a-f]{32}$")
     ]
     state: Annotated[
         Literal["running", "completed", "cancelled", "failed", "interrupted"],
@@ -765,12 +921,15 @@ class Conversation(BaseModel):
         validate_by_name=True,
     )
     conversation_id: Annotated[
-        str,
-        Field(
-            description="The id of a conversation, 32 hexadecimal digits. In a request, the conversation to continue; leave it out to\nstart a new one.\n",
-            pattern="^[0-9a-f]{32}$",
-        ),
+        str, Field(description="The id of a conversation, 32 hexadecimal digits.", pattern="^[0-9a-f]{32}$")
     ]
+    alias: Annotated[
+        str | MISSING,
+        Field(
+            description="The alias that the conversation was started with. Absent if it was started without.",
+            pattern="^[A-Za-z0-9_][A-Za-z0-9_.:@~-]{0,127}$",
+        ),
+    ] = MISSING
     title: Annotated[
         str,
         Field(
@@ -809,12 +968,15 @@ class ConversationExport(BaseModel):
         validate_by_name=True,
     )
     conversation_id: Annotated[
-        str,
-        Field(
-            description="The id of a conversation, 32 hexadecimal digits. In a request, the conversation to continue; leave it out to\nstart a new one.\n",
-            pattern="^[0-9a-f]{32}$",
-        ),
+        str, Field(description="The id of a conversation, 32 hexadecimal digits.", pattern="^[0-9a-f]{32}$")
     ]
+    alias: Annotated[
+        str | MISSING,
+        Field(
+            description="The alias that the conversation was started with. Absent if it was started without.",
+            pattern="^[A-Za-z0-9_][A-Za-z0-9_.:@~-]{0,127}$",
+        ),
+    ] = MISSING
     title: Annotated[
         str,
         Field(
@@ -839,6 +1001,34 @@ class ConversationExport(BaseModel):
     messages: Annotated[
         list[ExportedMessage], Field(description="The messages of all branches, in the order in which they were sent.")
     ]
+
+
+class UiChatRequest(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    id: Annotated[
+        str,
+        Field(
+            description='The id of a conversation, or its alias: a name that the client chose (see "Aliases"), 1 to 128 characters out of\n`A-Z a-z 0-9 _ . : @ ~ -`, the first one a letter, a digit or `_`. With a message: the conversation to continue. An\nalias that no conversation has starts one with this alias; leave it out to start one without.\n',
+            examples=["c41d0b7e9a2f4d8ab6e3f50c7d219e84", "trip-to-lisbon"],
+            pattern="^[A-Za-z0-9_][A-Za-z0-9_.:@~-]{0,127}$",
+        ),
+    ]
+    messages: Annotated[
+        list[UiMessage],
+        Field(
+            description="The messages that the client shows. The last one of the user's that has text is answered; it is bounded as\n`user_message` of `streamChat`.\n",
+            min_length=1,
+        ),
+    ]
+    trigger: Annotated[
+        Literal["submit-message", "regenerate-message"] | MISSING | None,
+        Field(description="Why the client asks. Without it, the same as `submit-message`."),
+    ] = MISSING
+    message_id: Annotated[
+        str | MISSING | None, Field(alias="messageId", description="The message that is edited or answered anew.")
+    ] = MISSING
 
 
 class ChatCompletionRequest(BaseModel):

@@ -31,7 +31,7 @@ TARGET = ROOT / "generated" / "openapi-3.1.json"
 
 STREAM = "text/event-stream"
 
-_FOREIGN = {"openai"}
+_FOREIGN = {"openai", "protocol-ai-sdk"}
 """Tags of other protocols."""
 
 _KNOWN = {"ProblemType": "KnownProblemType"}

@@ -46,7 +46,7 @@ _PREFLIGHT = {
 }
 _EXPOSED = (
     b"Content-Location, Conversation-Id, Location, RateLimit, RateLimit-Policy, Reply-Id, Retry-After, "
-    b"WWW-Authenticate, X-Request-Id, X-Should-Retry"
+    b"WWW-Authenticate, X-Request-Id, X-Should-Retry, X-Vercel-AI-UI-Message-Stream"
 )
 
 _HINT = (

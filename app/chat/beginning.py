@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 
 from app.chat.bounds import Bounds
-from app.chat.errors import ReplyElsewhere
+from app.chat.errors import ConversationNotFound, ReplyElsewhere
 from app.chat.ids import new_id
 from app.chat.model import Beside, Conversation, KeyedReply, Message, Place, ReplyRecord, ReplyRequest, Where
 from app.chat.ports import Bot, ReplyLog, SharedLogs, Store
@@ -69,12 +69,13 @@ class Beginning:
         if conversation_id is not None:
             self._registry.refuse_if_busy(conversation_id, request.principal)
         if conversation_id is not None or beside is not None:
-            where = Where(request.principal, conversation_id, beside)
-            place = await self._store.place(where, self._bounds.history_messages, self._bounds.history_characters)
-            self._registry.refuse_if_busy(place.conversation_id, request.principal)  # another request was faster
+            where = Where(request.principal, conversation_id, beside, None if beside else request.behind)
+            place = await self._place(where, may_be_new=request.alias is not None)
+            if conversation_id := place.conversation_id if place else conversation_id:
+                self._registry.refuse_if_busy(conversation_id, request.principal)  # another request was faster
         now_ms = time.time_ns() // 1_000_000
         is_new = place is None
-        place = place or Place(new_id(now_ms), 0)
+        place = place or Place(conversation_id or new_id(now_ms), 0)
         message = request.message if place.message is None else place.message
         record = ReplyRecord(
             reply_id=new_id(now_ms),
@@ -88,6 +89,7 @@ class Beginning:
             origin=request.origin,
             follows=place.follows,
             answers=place.answers,
+            alias=request.alias if is_new else None,
         )
         unread_seconds = self._bounds.resume_window_seconds
         if request.continues_unread:
@@ -96,7 +98,7 @@ class Beginning:
             unread_seconds += _NEWS_SECONDS
         reply = RunningReply(record, self._new_log(), unread_seconds)
         reply.observer = self._observer
-        may_be_late = self._bounds.is_shared and not (is_new and request.idempotency is None)
+        may_be_late = self._bounds.is_shared and not (is_new and request.idempotency is None and request.alias is None)
         bot_says = partial(self._bot.reply, Conversation((*place.history, Message("user", message))))
         self._registry.add(reply)
         self._shared.share(reply.reply_id, reply.log)
@@ -107,6 +109,15 @@ class Beginning:
         if may_be_late:
             await _refuse_if_late(reply, saved)
         return reply
+
+    async def _place(self, where: Where, *, may_be_new: bool) -> Place | None:
+        """`None` for the first message of a conversation that its client has named."""
+        try:
+            return await self._store.place(where, self._bounds.history_messages, self._bounds.history_characters)
+        except ConversationNotFound:
+            if may_be_new:
+                return None
+            raise
 
     async def _produce(self, reply: RunningReply, bot_says: BotSays, first: "asyncio.Future[None] | None") -> None:
         if first is not None:

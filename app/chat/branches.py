@@ -62,9 +62,12 @@ class Branches:
 
     def siblings(self, position: int) -> list[int]:
         """The messages that follow the same one as this, in the order of their positions; it is one of them."""
-        parent = self.parent(position)
-        own = [parent + 1] if self._has(parent + 1) else []
-        return [*own, *self._begun.get(parent, ())]
+        return self.children(self.parent(position))
+
+    def children(self, position: int) -> list[int]:
+        """The messages that follow this one, in the order of their positions."""
+        own = [position + 1] if self._has(position + 1) else []
+        return [*own, *self._begun.get(position, ())]
 
     def _has(self, position: int) -> bool:
         """Whether a message is at this position, and follows the one before."""

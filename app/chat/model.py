@@ -129,12 +129,26 @@ class Beside:
 
 
 @dataclass(frozen=True, slots=True)
+class Behind:
+    """Where a new turn goes, as a client that shows the conversation sees it: behind a reply.
+
+    If the message is there already, with the same text, it is answered anew.
+    """
+
+    reply_id: str | None
+    """`None` is the beginning of the conversation. One that is not in it stands for the chosen branch."""
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Where:
     """A place in a principal's conversation, as it is asked for: `conversation_id` or `beside` says which one it is."""
 
     principal: Principal
     conversation_id: str | None = None
     beside: Beside | None = None
+    behind: Behind | None = None
+    """Only with `conversation_id`, and without `beside`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +160,10 @@ class ReplyRequest:
     principal: Principal
     conversation_id: str | None = None
     """The conversation to continue; `None` starts a new one, unless `beside` says which."""
+    alias: str | None = None
+    """If no conversation has this id, one is started with this alias, whose id it is."""
     beside: Beside | None = None
+    behind: Behind | None = None
     idempotency: Idempotency | None = None
     continues_unread: bool = False
     """Whether the reply keeps running after its last reader has left."""
@@ -207,6 +224,8 @@ class ReplyRecord:
     """Position of the message before the user's, if that begins a branch; see `app.chat.branches`."""
     answers: int | None = None
     """Position of the message, if it is not at `position`, because there are other replies to it."""
+    alias: str | None = None
+    """The alias of the conversation that the message starts."""
     stored: bool = False
     """Whether the store has the reply, or may have it: from then on it is updated, never inserted."""
     origin: Origin | None = None
@@ -323,6 +342,7 @@ class StoredConversation:
     title: str
     created_ms: int
     updated_ms: int
+    alias: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

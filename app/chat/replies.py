@@ -180,6 +180,12 @@ class Replies:
         reply.check_cursor(after)
         return reply
 
+    async def running_in(self, conversation_id: str, principal: Principal) -> str | None:
+        """The id of the reply that runs in a principal's conversation, at any instance. Raises `StorageUnavailable`."""
+        if (reply := self._registry.running_in(conversation_id, principal)) is not None:
+            return reply.reply_id
+        return next(iter(await self._store.running(principal, conversation_id)), None)
+
     async def snapshot(self, reply_id: str, principal: Principal) -> Snapshot:
         """The current state of a principal's reply. Raises `ReplyNotFound` and `StorageUnavailable`."""
         reply = self._find(reply_id, principal)

@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl
 
 from starlette.types import Scope
 
+from app.chat.aliases import is_id, is_name
 from app.chat.model import ListPosition, MessagesPage
 from app.http.problems import RequestError
 
@@ -14,7 +15,6 @@ DEFAULT_PAGE = 20
 MAX_SEARCH = 200
 _ORDERS = {"asc": False, "desc": True}
 
-_ID = re.compile(r"[0-9a-f]{32}")
 _LAST_EVENT_ID = re.compile(rb"([0-9a-f]{32}):(0|[1-9][0-9]{0,9})")
 _IDEMPOTENCY_KEY = re.compile(rb"[\x21-\x7e]{1,255}")
 _LIMIT = re.compile(r"[1-9][0-9]{0,2}")
@@ -45,7 +45,15 @@ def path_id(scope: Scope, name: str, not_found: str) -> str:
     Raises `RequestError` with the problem `not_found` if it does not have the form of an id: then nothing has it.
     """
     value: str = scope["path_params"][name]
-    if _ID.fullmatch(value) is None:
+    if not is_id(value):
+        raise RequestError(not_found)
+    return value
+
+
+def path_name(scope: Scope, not_found: str) -> str:
+    """The id or alias of a conversation in the path. Raises `RequestError` as `path_id`."""
+    value: str = scope["path_params"]["conversation_id"]
+    if not is_name(value):
         raise RequestError(not_found)
     return value
 
@@ -94,7 +102,7 @@ def messages_page(scope: Scope) -> MessagesPage:
     match = _cursor(query, _MESSAGES_CURSOR)
     newest_first = _ORDERS.get(query.get("order", "asc"))
     branch = query.get("branch")
-    if newest_first is None or (branch is not None and _ID.fullmatch(branch) is None):
+    if newest_first is None or (branch is not None and not is_id(branch)):
         raise RequestError("malformed-page")
     return MessagesPage(_page_limit(query), int(match[0]) if match else None, newest_first, branch)
 

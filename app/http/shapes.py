@@ -56,6 +56,7 @@ def summary_shape(conversation: StoredConversation) -> ConversationSummary:
     """A conversation without its messages."""
     return ConversationSummary(
         conversation_id=conversation.conversation_id,
+        alias=conversation.alias or MISSING,
         title=conversation.title,
         created_at=time_text(conversation.created_ms),
         updated_at=time_text(conversation.updated_ms),
@@ -68,6 +69,7 @@ def conversation_shape(
     """A conversation and some of its messages."""
     return Conversation(
         conversation_id=conversation.conversation_id,
+        alias=conversation.alias or MISSING,
         title=conversation.title,
         created_at=time_text(conversation.created_ms),
         updated_at=time_text(conversation.updated_ms),

@@ -26,7 +26,7 @@ PING = b": ping\n"
 _STORE_SECONDS = 3600.0
 """The status line always waits for the message to be stored: the store has its own time limit."""
 
-_HEADERS = [
+STREAM_HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-store"),
     (b"x-accel-buffering", b"no"),
@@ -100,7 +100,7 @@ _ESCAPED = {0x85: "\\u0085", 0x2028: "\\u2028", 0x2029: "\\u2029"}
 
 def reply_headers(reply: RunningReply, location: Callable[[str], str]) -> list[tuple[bytes, bytes]]:
     """Headers that identify a reply before its first word: its URL, its id and its conversation's id."""
-    return [(b"content-location", location(reply.reply_id).encode()), *_ids(reply)]
+    return [(b"content-location", location(reply.reply_id).encode()), *id_headers(reply)]
 
 
 def early_failure(reply: RunningReply, error: Exception, problems: Problems) -> Response:
@@ -108,11 +108,12 @@ def early_failure(reply: RunningReply, error: Exception, problems: Problems) -> 
     if not reply.acknowledged or isinstance(error, AccessEnded | ReplyElsewhere):
         return problems.response(error)
     response = problems.response(error, reply.snapshot())
-    response.raw_headers += _ids(reply)
+    response.raw_headers += id_headers(reply)
     return response
 
 
-def _ids(reply: RunningReply) -> list[tuple[bytes, bytes]]:
+def id_headers(reply: RunningReply) -> list[tuple[bytes, bytes]]:
+    """The ids of a reply and its conversation."""
     return [(b"reply-id", reply.reply_id.encode()), (b"conversation-id", reply.conversation_id.encode())]
 
 
@@ -133,7 +134,7 @@ class EventStream(Response):
         if isinstance(reply.log.end, Failed) and not len(reply.log):
             return early_failure(reply, reply.log.end.error, problems)
         response = Response(status_code=status)
-        response.raw_headers = [*_HEADERS, *reply_headers(reply, location)]
+        response.raw_headers = [*STREAM_HEADERS, *reply_headers(reply, location)]
         return response
 
     # What another protocol does in its own way:
@@ -168,7 +169,7 @@ class EventStream(Response):
                     response = self.refusal(end.error)
                     await response(scope, receive, send)
                     return
-                headers = [*_HEADERS, *self.own_headers()]
+                headers = [*STREAM_HEADERS, *self.own_headers()]
                 await send({"type": "http.response.start", "status": scope["route"].status_code, "headers": headers})
                 frame = self.words_frame()
                 reader.write_as(frame)

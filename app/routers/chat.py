@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from annotated_types import MaxLen
@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from app.access.gate import admission_of
 from app.access.limits import Limits
+from app.chat.aliases import first_found, is_id
 from app.chat.model import Beside, ReplyRequest
 from app.chat.replies import Replies
 from app.chat.watching import ReaderKind
@@ -70,14 +71,23 @@ class ChatRouter:
         wanted = ReplyRequest(
             message=message,
             principal=admission.principal,
-            conversation_id=None if body.conversation_id is MISSING else body.conversation_id,
             beside=beside,
             idempotency=idempotency(key, admission.principal, message + _place(beside)),
             continues_unread=body.on_disconnect == "continue",
             cancels_running=body.on_busy == "cancel",
             origin=origin_of(request.scope),
         )
-        reply = await self.replies.start(wanted, self.limits.meter(admission.client, admission.refusal))
+        meter = self.limits.meter(admission.client, admission.refusal)
+        if body.conversation_id is MISSING:
+            reply = await self.replies.start(wanted, meter)
+        else:
+            name = body.conversation_id
+            alias = None if is_id(name) else name
+            reply = await first_found(
+                name,
+                admission.principal,
+                lambda found: self.replies.start(replace(wanted, conversation_id=found, alias=alias), meter),
+            )
         return Reading(self.replies, reply, admission.grant, kind=kind)
 
 

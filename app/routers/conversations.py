@@ -10,12 +10,13 @@ from starlette.responses import Response, StreamingResponse
 
 from app.access.gate import admission_of
 from app.chat.access import Principal
+from app.chat.aliases import first_found
 from app.chat.errors import ConversationNotFound
 from app.chat.ports import Store
 from app.chat.replies import Replies
 from app.http.body import BodyReader
 from app.http.exports import Pages, as_json, as_markdown, pages_of
-from app.http.parameters import list_page, messages_page, path_id, refuse_query
+from app.http.parameters import list_page, messages_page, path_name, refuse_query
 from app.http.shapes import conversation_shape, page_shape, summary_shape
 from generated.models import ConversationUpdate, FieldError
 
@@ -38,9 +39,11 @@ class ConversationsRouter:
 
     async def get_conversation(self, request: Request) -> Response:
         """A conversation and a page of its messages."""
-        conversation_id = _conversation_id(request)
+        name, principal = _name(request), _principal(request)
         page = messages_page(request.scope)
-        conversation, found = await self.store.messages(conversation_id, _principal(request), page)
+        conversation, found = await first_found(
+            name, principal, lambda found: self.store.messages(found, principal, page)
+        )
         return _json(request, conversation_shape(conversation, found.items, found.next_cursor))
 
     async def export_conversation(self, request: Request) -> Response:
@@ -52,9 +55,13 @@ class ConversationsRouter:
         return await self._exported(request, as_markdown, "text/markdown")
 
     async def _exported(self, request: Request, written: Callable[[Pages], Pieces], media_type: str) -> Response:
-        pages = pages_of(self.store, _conversation_id(request), _principal(request))
-        pieces = written(pages)
-        first = await anext(pieces)  # what can be refused, is refused before the status line
+        principal = _principal(request)
+
+        async def begun(conversation_id: str) -> tuple[str, Pieces]:
+            pieces = written(pages_of(self.store, conversation_id, principal))
+            return await anext(pieces), pieces  # what can be refused, is refused before the status line
+
+        first, pieces = await first_found(_name(request), principal, begun)
 
         async def body() -> Pieces:
             yield first
@@ -66,13 +73,12 @@ class ConversationsRouter:
 
     async def update_conversation(self, request: Request) -> Response:
         """Rename a conversation, or choose its branch."""
-        conversation_id = _conversation_id(request)
+        name, principal = _name(request), _principal(request)
         body = await self.bodies.read(request, ConversationUpdate, _what_is_wrong)
-        conversation = await self.store.update(
-            conversation_id,
-            _principal(request),
-            title=None if body.title is MISSING else " ".join(body.title.split()),
-            branch=None if body.branch is MISSING else body.branch,
+        title = None if body.title is MISSING else " ".join(body.title.split())
+        branch = None if body.branch is MISSING else body.branch
+        conversation = await first_found(
+            name, principal, lambda found: self.store.update(found, principal, title=title, branch=branch)
         )
         return _json(request, summary_shape(conversation))
 
@@ -84,7 +90,8 @@ class ConversationsRouter:
 
     async def delete_conversation(self, request: Request) -> Response:
         """Delete a conversation."""
-        await self.replies.delete_conversation(_conversation_id(request), _principal(request))
+        principal = _principal(request)
+        await first_found(_name(request), principal, lambda found: self.replies.delete_conversation(found, principal))
         return Response(status_code=request.scope["route"].status_code)
 
 
@@ -92,8 +99,8 @@ def _principal(request: Request) -> Principal:
     return admission_of(request.scope).principal
 
 
-def _conversation_id(request: Request) -> str:
-    return path_id(request.scope, "conversation_id", ConversationNotFound.code)
+def _name(request: Request) -> str:
+    return path_name(request.scope, ConversationNotFound.code)
 
 
 def _what_is_wrong(body: dict[str, Any]) -> Iterator[FieldError]:

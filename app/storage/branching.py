@@ -10,7 +10,7 @@ from app.chat.access import Principal
 from app.chat.branches import ROOT, Branches, last
 from app.chat.errors import ConversationBusy, ConversationNotFound, ReplyElsewhere, ReplyNotFound
 from app.chat.history import Said, remembered
-from app.chat.model import Beside, Fork, Place, Where
+from app.chat.model import Behind, Beside, Fork, Place, Where
 from app.storage.schema import BEGINS_BRANCH, conversations, messages
 
 _AT_ONCE = 500
@@ -38,11 +38,11 @@ class Tree:
         """
         if reply_id is None:
             return self.branches.path(self.leaf)
-        return self.branches.path(self.branches.leaf(self._position(connection, reply_id)))
+        return self.branches.path(self.branches.leaf(self.position(connection, reply_id)))
 
     def choice(self, connection: Connection, reply_id: str) -> dict[str, int]:
         """What to store to choose the branch with this reply. Raises `ReplyNotFound`."""
-        leaf = self.branches.leaf(self._position(connection, reply_id))
+        leaf = self.branches.leaf(self.position(connection, reply_id))
         return {"chosen_leaf": leaf, "chosen_newest": self.branches.newest}
 
     def forks(self, connection: Connection, positions: Sequence[int]) -> dict[int, Fork]:
@@ -69,7 +69,8 @@ class Tree:
             ids.update((row.position, row.reply_id) for row in rows)
         return ids
 
-    def _position(self, connection: Connection, reply_id: str) -> int:
+    def position(self, connection: Connection, reply_id: str) -> int:
+        """Raises `ReplyNotFound`."""
         is_it = and_(messages.c.reply_id == reply_id, messages.c.conversation_id == self.row["id"])
         position: int | None = connection.scalar(select(messages.c.position).where(is_it))
         if position is None:
@@ -131,9 +132,11 @@ def place(connection: Connection, where: Where, limit: int, characters: int) -> 
     if rows[0].state == "running":
         raise ConversationBusy(rows[0].reply_id)
     turn = Place(conversation_id, rows[0].position + 1)
-    if position is not None or rows[0].a_branch is not None:  # else the path to the next turn are these rows
+    is_last = where.behind is None or where.behind.reply_id == rows[0].reply_id
+    if position is not None or rows[0].a_branch is not None or not is_last:  # else the path are these rows
         known = tree(connection, conversation_id, where.principal)
-        turn, before = _turn(connection, known, turn, position, where.beside)
+        there = None if where.behind is None else _behind(connection, known, turn, where.behind)
+        turn, before = there or _turn(connection, known, turn, position, where.beside)
         positions = last(known.branches.path(before), limit)
         found = connection.execute(select(messages).where(in_it, at(positions))).all() if positions else ()
         rows = sorted(found, key=lambda row: row.position, reverse=True)
@@ -173,6 +176,21 @@ def _turn(
         answers=None if is_own else asked,
         message=message,
     ), before
+
+
+def _behind(connection: Connection, known: Tree, turn: Place, behind: Behind) -> tuple[Place, int] | None:
+    """As `_turn`, behind a reply; `None` if it is not in the conversation."""
+    try:
+        before = ROOT if behind.reply_id is None else known.position(connection, behind.reply_id)
+    except ReplyNotFound:
+        return None
+    there = at(known.branches.children(before))
+    in_it = messages.c.conversation_id == turn.conversation_id
+    the_same = select(func.max(messages.c.position)).where(in_it, there, messages.c.text == behind.message)
+    asked: int | None = connection.scalar(the_same)
+    if asked is not None:
+        return replace(turn, answers=asked, message=behind.message), before
+    return (turn if before == known.branches.newest else replace(turn, follows=before)), before
 
 
 def _found(connection: Connection, where: Where, beside: Beside) -> tuple[str, int]:

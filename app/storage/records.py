@@ -126,6 +126,7 @@ def _conversation_row(record: ReplyRecord) -> _Row:
         "created_ms": record.created_ms,
         "updated_ms": record.created_ms,
         "principal": record.principal.name,
+        "alias": record.alias,
     }
 
 

@@ -8,6 +8,7 @@ from app.chat.titles import TITLE_LENGTH
 ID_LENGTH = 32
 KEY_LENGTH = 255
 PRINCIPAL_LENGTH = 80
+ALIAS_LENGTH = 128
 
 RUNNING = text("state = 'running'")
 """Of a message. To the letter, not as a parameter: else no plan could use the index that has only these."""
@@ -18,7 +19,7 @@ BEGINS_BRANCH = text("follows IS NOT NULL")
 UNSEARCHED = text("searched_ms <> updated_ms")
 """Of a conversation, as above: what is said in it is not in the search index yet."""
 
-REVISION = "0012"
+REVISION = "0013"
 """Of the migrations that lead to these tables."""
 
 metadata = MetaData(
@@ -42,6 +43,7 @@ conversations = Table(
     Column("chosen_leaf", Integer),
     Column("chosen_newest", Integer),
     Column("searched_ms", BigInteger, nullable=False, server_default=text("-1")),  # `updated_ms` as it is indexed
+    Column("alias", String(ALIAS_LENGTH)),  # the name that the client chose, of which the id is a digest
     Index(None, "principal", "updated_ms", "id"),  # pages, newest first
     Index("ix_conversations_unsearched", "principal", "id", sqlite_where=UNSEARCHED, postgresql_where=UNSEARCHED),
     sqlite_with_rowid=False,

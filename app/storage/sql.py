@@ -310,7 +310,7 @@ class SqlStore:
 
 
 def _conversation(row: RowMapping) -> StoredConversation:
-    return StoredConversation(row["id"], row["title"], row["created_ms"], row["updated_ms"])
+    return StoredConversation(row["id"], row["title"], row["created_ms"], row["updated_ms"], row["alias"])
 
 
 def _messages(connection: Connection, known: branching.Tree, rows: Sequence[RowMapping]) -> Iterator[StoredMessage]:

@@ -18,6 +18,9 @@ _OF_A_RESPONSE = re.compile("^#/(paths/.*/responses|components/(responses|header
 _OF_A_WORD = re.compile("(.*)/anyOf/[0-9]+/enum")
 _BRANCHES_OF_A_CONDITION = ("/then", "/else")
 _OF_A_UNION = re.compile("(.*)/anyOf/[0-9]+")
+_ONE_CLASS = re.compile(r"\^(\[[^\]]+\])\{(\d+)\}\$")
+_CLASSES = re.compile(r"\^(\[[^\]]+\](\{\d+(,\d+)?\})?)+\$")
+_ASCII = list(map(chr, range(128)))
 
 
 def judged(before: Document, told: Told, after: Document) -> Iterator[tuple[Impact, str]]:
@@ -29,6 +32,8 @@ def judged(before: Document, told: Told, after: Document) -> Iterator[tuple[Impa
     for verdict in told["verdicts"]:
         impact = Impact[verdict["impact"].upper()]
         if is_of_a_response and impact is Impact.MAJOR and _has_room(before, told, verdict):
+            impact = Impact.MINOR
+        if not is_of_a_response and told.get("property") == "pattern" and _takes_more(told):
             impact = Impact.MINOR
         if told["path"].endswith(_BRANCHES_OF_A_CONDITION) and _is_met_by_all(before, told, after):
             impact = Impact.MINOR
@@ -66,6 +71,19 @@ def _is_met_by_all(before: Document, told: Told, after: Document) -> bool:
         return new["else"].keys() == {"required"} and set(new["else"]["required"]) <= set(old.get("required", ()))
     is_closed = old.get("additionalProperties") is False
     return is_closed and bool(set(new["if"].get("required", ())) - old.get("properties", {}).keys())
+
+
+def _takes_more(told: Told) -> bool:
+    """Whether the new pattern matches whatever the old one did, as far as that can be told.
+
+    It can for an old one that repeats one class of ASCII characters, and a new one of classes only, where no character
+    matters to another.
+    """
+    old, new = told["base"].get("value", ""), told["revision"].get("value", "")
+    one = _ONE_CLASS.fullmatch(old)
+    if one is None or not _CLASSES.fullmatch(new):
+        return False
+    return all(re.search(new, each * int(one[2])) for each in _ASCII if re.match(one[1], each))
 
 
 def _takes(alternative: Node, words: set[str]) -> bool:

@@ -67,8 +67,11 @@ def tried(client: Client) -> Result:
     command, version = (of_npm if client.is_node else of_pip)(client, place)
     result: Result = {"version": version, "date": datetime.now(UTC).date().isoformat()}
     for name, told in TRIALS.items():
+        if name == "whole" and client.only_streams:
+            result[name] = "only streams"
+            continue
         try:
-            result[name] = told(run(command, name, environment()))
+            result[name] = told(run(command, name, environment(), client))
         except RuntimeError as error:
             say(f"{client.name} {name}: {error}")
             result[name] = "**not seen**"

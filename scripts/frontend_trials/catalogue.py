@@ -15,6 +15,11 @@ class Client:
     """The package whose version is shown."""
     program: str
     """Below `programs`. It gets the service's base URL and the name of a trial."""
+    base: str = "/v1"
+    """The base URL, without the service's own."""
+    asks_at: str = "/v1/chat/completions"
+    """The path that it asks for replies."""
+    only_streams: bool = False
 
     @property
     def is_node(self) -> bool:
@@ -34,5 +39,15 @@ CLIENTS = (
         "llamaindex.py",
     ),
     Client("litellm", "LiteLLM proxy", ("litellm[proxy]",), "litellm", "litellm_proxy.py"),
+    Client(
+        "ai-sdk",
+        "AI SDK `useChat`",
+        ("ai", "@ai-sdk/react", "react"),
+        "ai",
+        "ai_sdk.mjs",
+        base="/api/ui",
+        asks_at="/api/ui/chat",
+        only_streams=True,
+    ),
     Client("gradio", "Gradio `load_chat`", ("gradio", "openai"), "gradio", "gradio_chat.py"),
 )

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from tests.support.server import LiveServer
 
+from .catalogue import Client
+
 TEXT = "Hello  there,\n\nmy \u2028 world! \u65e5\u672c [DONE]"
 PROGRAM_SECONDS = 120
 _LEFT_SECONDS = 3.0
@@ -28,16 +30,16 @@ class Seen:
     text: str
     error: str
     requests: int
-    """How many completions the service was asked for."""
+    """How many replies the service was asked for."""
     stopped_before: bool
     """Whether the last of them was over before the program ended."""
 
 
-def run(command: Sequence[str], trial: str, environment: dict[str, str]) -> Seen:
+def run(command: Sequence[str], trial: str, environment: dict[str, str], client: Client) -> Seen:
     """Run a client's program against a service of its own. Raises `RuntimeError` with the end of its output."""
     with LiveServer(first_word_seconds=0.5) as server:
         process = subprocess.Popen(
-            [*command, f"{server.url}/v1", trial],
+            [*command, f"{server.url}{client.base}", trial],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             stdin=subprocess.DEVNULL,
@@ -49,17 +51,17 @@ def run(command: Sequence[str], trial: str, environment: dict[str, str]) -> Seen
         except subprocess.TimeoutExpired:
             process.kill()
             raise RuntimeError(f"it did not end in {PROGRAM_SECONDS} s") from None
-        over = len(_completions(server))
+        over = _asked(server, client.asks_at)
         time.sleep(0.3)
         lines = [line for line in output.split("\n") if line.startswith("{")]
         if not lines:
             raise RuntimeError(errors[-800:] or "it said nothing")
         said = json.loads(lines[-1])
-        return Seen(said.get("text") or "", said.get("error") or "", len(_completions(server)), over > 0)
+        return Seen(said.get("text") or "", said.get("error") or "", _asked(server, client.asks_at), over > 0)
 
 
-def _completions(server: LiveServer) -> list[dict[str, object]]:
-    return [entry for entry in server.log_entries() if entry.get("path") == "/v1/chat/completions"]
+def _asked(server: LiveServer, path: str) -> int:
+    return sum(entry.get("path") == path for entry in server.log_entries())
 
 
 def whole(seen: Seen) -> str:

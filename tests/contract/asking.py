@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from tests.contract.wire import request
+from tests.support.ui import UI, ui_asked, user
 
 CANARY = "cAnArY7f3"
 """What no response may repeat."""
@@ -99,6 +100,16 @@ def completion(text: str, **headers: str) -> Request:
 def completion_body(content: str, content_type: str = _JSON["content-type"], **headers: str) -> Request:
     """Any body to `createChatCompletion`."""
     return Request("POST", COMPLETED, {"content-type": content_type} | _named(headers), content)
+
+
+def ui(text: str) -> Request:
+    """The same message to `streamUiChat`."""
+    return ui_body(json.dumps(ui_asked(user(text))))
+
+
+def ui_body(content: str, content_type: str = _JSON["content-type"]) -> Request:
+    """Any body to `streamUiChat`."""
+    return Request("POST", UI, {"content-type": content_type}, content)
 
 
 def branch(way: str, reply_id: str = "{reply_id}", **fields: str) -> Request:

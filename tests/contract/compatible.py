@@ -29,6 +29,10 @@ def with_wider_bounds(contract: Contract) -> None:
     schema(contract, "ChatRequest")["properties"]["user_message"]["maxLength"] *= 2
 
 
+def with_a_pattern_that_takes_more(contract: Contract) -> None:
+    schema(contract, "ReplyId")["pattern"] = "^[0-9a-z][0-9a-z-]{0,63}$"
+
+
 def with_an_optional_header(contract: Contract) -> None:
     header = {"name": "X-Client", "in": "header", "schema": {"type": "string"}}
     operation(contract, "post", "/api/chat")["parameters"].append(header)
@@ -73,6 +77,7 @@ COMPATIBLE: list[Change] = [
     with_an_optional_field_of_a_request,
     with_a_field_of_a_response,
     with_wider_bounds,
+    with_a_pattern_that_takes_more,
     with_an_optional_header,
     with_a_status,
     with_another_text,

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterator
 
-from tests.contract.asking import CANARY, NOBODY, Request, cancel, chat, completion, delete, get, patch, put
+from tests.contract.asking import CANARY, NOBODY, Request, cancel, chat, completion, delete, get, patch, put, ui
 from tests.contract.document import HEADS, PLACES
 from tests.contract.provocations import Provocation, after, fresh
 from tests.contract.way import Way
+from tests.support.ui import again_at
 
 _ASKED = {
     "streamChat": chat("hello"),
@@ -25,6 +26,8 @@ _ASKED = {
     "deleteConversation": delete(f"/api/conversations/{NOBODY}"),
     "createChatCompletion": completion("hello"),
     "listModels": get("/v1/models"),
+    "streamUiChat": ui("hello"),
+    "resumeUiChat": get(again_at("chat")),
     "getMetrics": get("/metrics"),
 }
 GUARDED = _ASKED | {HEADS[name]: asked.head() for name, asked in _ASKED.items() if name in HEADS}

@@ -112,6 +112,10 @@ def with_narrower_bounds(contract: Contract) -> None:
     contract["components"]["parameters"]["Limit"]["schema"]["maximum"] = 50
 
 
+def with_a_pattern_that_takes_less(contract: Contract) -> None:
+    schema(contract, "ReplyId")["pattern"] = "^[0-9a-e]{32}$"
+
+
 def with_a_new_required_header(contract: Contract) -> None:
     header = {"name": "X-Client", "in": "header", "required": True, "schema": {"type": "string"}}
     operation(contract, "post", "/api/chat")["parameters"].append(header)
@@ -150,6 +154,7 @@ BREAKING: dict[Change, str] = {
     without_a_status: "Response `409` was removed.",
     with_a_renamed_event: "`const` of `event` changed from 'done' to 'end'.",
     with_an_event_without_data: "Property `data` of `FailedEvent` was removed.",
+    with_a_pattern_that_takes_less: "`pattern` of `ReplyId` changed from '^[0-9a-f]{32}$' to '^[0-9a-e]{32}$'.",
     with_narrower_bounds: "Upper bound changed from '<= 100' to '<= 50'.",
     with_a_new_required_header: "Required `X-Client` header parameter was added.",
     with_access_for_some_only: "Authentication became required.",

@@ -14,7 +14,7 @@ import generated.models
 from app.dialects.openai import OpenAIProblems
 from app.main import create_app
 from generated.models import FieldError, Problem
-from tests.contract.asking import Request, chat, completion, get, patch
+from tests.contract.asking import Request, chat, completion, get, patch, ui
 from tests.contract.document import CLOSED, DOCUMENT, OPERATIONS, PLACES, PROBLEM_TYPE, PROBLEMS
 from tests.contract.provocations import Provocation, after, during, fresh
 from tests.contract.stage import Stage
@@ -22,9 +22,14 @@ from tests.support.asgi import Client
 from tests.support.chunks import check_completion
 from tests.support.settings import Settings
 from tests.support.stream import Parser, check_stream
+from tests.support.ui import check_ui
 
 STREAM = "text/event-stream"
-CHECKS: dict[str, Callable[[bytes], object]] = {"ReplyStream": check_stream, "ChatCompletionStream": check_completion}
+CHECKS: dict[str, Callable[[bytes], object]] = {
+    "ReplyStream": check_stream,
+    "ChatCompletionStream": check_completion,
+    "UiMessageStream": check_ui,
+}
 WITHOUT_SCHEMA = {"application/openmetrics-text", "text/markdown"}
 """No tool can tell whether a text is in one of these formats by a schema."""
 ITS_OWN = re.compile("[0-9a-f]{32}|\\b1[0-9]{9}\\b|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z")
@@ -141,8 +146,10 @@ def test_a_stream_on_the_wire_is_the_stream_as_data(example: Example) -> None:
         ("failure", "simulator", chat("/simulate fail_after=1\nHi there!")),
         ("completion", "greeter", completion("hello")),
         ("completion_failure", "simulator", completion("/simulate fail_after=1\nHi there!")),
+        ("ui_hello", "greeter", ui("hello")),
+        ("ui_failure", "simulator", ui("/simulate fail_after=1\nHi there!")),
     ],
-    ids=["hello", "failure", "completion", "completion_failure"],
+    ids=["hello", "failure", "completion", "completion_failure", "ui_hello", "ui_failure"],
 )
 async def test_a_stream_is_what_the_service_sends(name: str, bot: str, asked: Request) -> None:
     """Byte for byte, except for the ids."""

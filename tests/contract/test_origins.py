@@ -179,5 +179,5 @@ async def test_only_our_pages_may_change_something(
 async def test_any_page_may_ask_for_what_changes_nothing(operation_id: str) -> None:
     """Links may lead here from anywhere; only the response is readable for nobody but our pages."""
     answer = await ask(asked_of(operation_id).plus(origin=OTHERS[0], sec_fetch_site="cross-site"))
-    assert answer.status in {200, 404}
+    assert answer.status in {200, 204, 404}
     assert not [name for name in answer.headers if name.startswith("access-control")]

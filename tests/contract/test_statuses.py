@@ -14,12 +14,14 @@ from tests.contract.reading import READING
 from tests.contract.refusals import REFUSALS
 from tests.contract.sending import SENDING
 from tests.contract.stage import Stage
+from tests.contract.ui import CHATTING_UI
 from tests.contract.way import Way
 from tests.support.asgi import Whole
 from tests.support.chunks import check_completion
 from tests.support.stream import check_stream
+from tests.support.ui import UI, check_ui
 
-ALL = [*SENDING, *READING, *COMPLETING, *REFUSALS]
+ALL = [*SENDING, *READING, *COMPLETING, *CHATTING_UI, *REFUSALS]
 OF_OPEN_STREAMS = {"too-many-streams", "stream-limit-reached"}
 OF_ONE_REQUEST = {"date", "x-request-id", "ratelimit", "retry-after"}
 OF_A_BODY = {"content-length", "transfer-encoding"}
@@ -61,6 +63,9 @@ def failure(answer: Whole, way: Way) -> str:
     """The problem that ends a stream."""
     if way.provocation.asked.path.startswith(OPENAI):
         return str((check_completion(answer.content).error or {})["code"])
+    if way.provocation.asked.path.startswith(UI):
+        said = check_ui(answer.content).error
+        return next(code for code, problem in PROBLEMS.items() if problem["detail"] == said)
     return check_stream(answer.content, way.read).problem.type.removeprefix("urn:problem:")
 
 

@@ -55,9 +55,7 @@ def test_what_is_no_id_names_nothing(name: str, operation_id: str, known: Known)
     check_refusal(known.ask(operation_id, ids=ids), operation_id, f"{kind}-not-found")
 
 
-@pytest.mark.parametrize(
-    "value", [CANARY, "", "A" * 32, "a" * 31, "a" * 33, "a" * 31 + "\n", "\0" * 32, None, 7, [NOBODY]]
-)
+@pytest.mark.parametrize("value", ["", "a b", "a/b", "-a", ".", "ä", "a" * 129, "a\n", "\0" * 32, None, 7, [NOBODY]])
 def test_what_is_no_id_in_a_body_gets_422(value: object, known: Known) -> None:
     """The error says where."""
     body = json.dumps({"user_message": "hello", "conversation_id": value}).encode()

@@ -20,6 +20,8 @@ class Way:
     """How many words the request says it has already read."""
     failed: str | None = None
     """The problem that ends the stream."""
+    good: int = 0
+    """The status of success, if it is not the operation's lowest."""
 
     @property
     def status(self) -> int:
@@ -27,6 +29,8 @@ class Way:
         if self.code:
             status: int = PROBLEMS[self.code]["status"]
             return status
+        if self.good:
+            return self.good
         return min(STATUSES[self.operation_id]) if self.operation_id else 200
 
     @property

@@ -1,6 +1,9 @@
 """The paths of the contract's operations, and what to send to those that reply to a message."""
 
+import secrets
 from typing import Any
+
+from tests.support.ui import UI, ui_asked, user
 
 CHAT = "/api/chat"
 """`streamChat`."""
@@ -9,13 +12,15 @@ WHOLE = "/api/replies"
 BOTH = (CHAT, WHOLE)
 COMPLETED = "/v1/chat/completions"
 """`createChatCompletion`."""
-EACH = (*BOTH, COMPLETED)
+EACH = (*BOTH, COMPLETED, UI)
 
 
 def asked(message: str, path: str = CHAT) -> dict[str, Any]:
     """The body of a request with a message; a completion is asked for as a stream."""
     if path == COMPLETED:
         return {"messages": [{"role": "user", "content": message}], "stream": True}
+    if path == UI:
+        return ui_asked(user(message), chat_id=secrets.token_hex(8))
     return {"user_message": message}
 
 

@@ -1,0 +1,50 @@
+"""What a client shows of a stored conversation, in any protocol that sends all of it with each message.
+
+Only the last message is new. Where it goes is told by the reply before it, which the client knows by our id.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from annotated_types import MaxLen
+from pydantic import ValidationError
+
+from app.chat.aliases import is_id
+from app.chat.model import Behind
+from app.http.problems import RequestError
+from generated.models import ChatRequest, FieldError
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A message that the client shows."""
+
+    message_id: str
+    is_users: bool
+
+
+def behind(shown: Sequence[Shown], message: str, *, is_new: bool) -> Behind | None:
+    """Where a message goes that is the last one of those shown; `None` is behind the last one that is stored.
+
+    Unanswered messages before it are stored, too, with what their replies came to, which the client does not show. If
+    the message `is_new`, a client that shows nothing before may have forgotten it.
+    """
+    for earlier in reversed(shown[:-1]):
+        if earlier.is_users:
+            return None
+        if is_id(earlier.message_id):
+            return Behind(earlier.message_id, message)
+    return None if is_new else Behind(None, message)
+
+
+def check_text(text: str, pointer: str, model: type[ChatRequest]) -> None:
+    """Hold a message to what the `model` says of it. Raises `RequestError`."""
+    try:
+        model.model_validate({"user_message": text}, strict=True)
+    except ValidationError:
+        limit = f"It needs 1 to {_most(model):,} characters, at least one of them not white space, none of them NUL."
+        raise RequestError("invalid-body", errors=[FieldError(pointer=pointer, detail=limit)]) from None
+
+
+def _most(model: type[ChatRequest]) -> int:
+    return next(bound.max_length for bound in model.model_fields["user_message"].metadata if isinstance(bound, MaxLen))

@@ -1,0 +1,61 @@
+"""The AI SDK's UI message stream, on the way in: what `useChat` asks. The stream is in `app.dialects.ui_stream`."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import MISSING
+
+from app.chat.model import Behind
+from app.dialects.shown import Shown, behind, check_text
+from app.http.problems import RequestError
+from generated.models import ChatRequest, FieldError, UiChatRequest, UiMessage
+
+_BETWEEN_PARTS = "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class UiAsked:
+    """A message, and where it goes."""
+
+    message: str
+    behind: Behind | None
+    key: str | None
+    """An idempotency key: what is edited or regenerated is asked for as often as it is sent."""
+
+
+def prepare(value: Any) -> None:  # noqa: ANN401 - any JSON
+    """Refuse files in the message that is sent. Raises `RequestError`."""
+    messages = value.get("messages") if isinstance(value, dict) else None
+    last = messages[-1] if isinstance(messages, list) and messages else None
+    parts = last.get("parts") if isinstance(last, dict) else None
+    for number, part in enumerate(parts if isinstance(parts, list) else ()):
+        if isinstance(part, dict) and part.get("type") == "file":
+            detail = "The service takes no files. Leave it out."
+            place = f"/messages/{len(messages or ()) - 1}/parts/{number}"
+            raise RequestError("unsupported-parameter", errors=[FieldError(pointer=place, detail=detail)])
+
+
+def asked_in(body: UiChatRequest, model: type[ChatRequest]) -> UiAsked:
+    """What a request asks; `model` bounds its message. Raises `RequestError`."""
+    with_text = [index for index, each in enumerate(body.messages) if each.role == "user" and _text(each).strip()]
+    if not with_text:
+        detail = "No message is a user's with text."
+        raise RequestError("invalid-body", errors=[FieldError(pointer="/messages", detail=detail)])
+    index = with_text[-1]
+    last = body.messages[index]
+    message = _text(last)
+    check_text(message, f"/messages/{index}/parts", model)
+    is_new = body.trigger != "regenerate-message" and body.message_id in (MISSING, None)
+    shown = [
+        Shown(_id(each) or "", each.role == "user") for each in body.messages[: index + 1] if each.role != "system"
+    ]
+    return UiAsked(message, behind(shown, message, is_new=is_new), _id(last) if is_new else None)
+
+
+def _id(message: UiMessage) -> str | None:
+    return None if message.id is MISSING else message.id or None
+
+
+def _text(message: UiMessage) -> str:
+    texts = [part.text for part in message.parts if part.type == "text" and part.text is not MISSING]
+    return _BETWEEN_PARTS.join(texts)

@@ -1,0 +1,82 @@
+"""The AI SDK's UI message stream: `streamUiChat` and `resumeUiChat`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.access.gate import admission_of
+from app.access.limits import Limits
+from app.chat.access import Principal
+from app.chat.aliases import first_found, ids_of, is_name
+from app.chat.errors import ReplyNotFound
+from app.chat.model import ReplyRequest
+from app.chat.replies import Replies
+from app.chat.running import RunningReply
+from app.dialects.ui import asked_in, prepare
+from app.dialects.ui_stream import UiStream, head
+from app.http.body import BodyReader
+from app.http.idempotency import idempotency
+from app.http.middleware import origin_of
+from app.http.problems import Problems
+from app.http.reader import Reading
+from app.http.sse import Pacing
+from generated.models import ChatRequest, UiChatRequest
+
+_NOTHING_RUNS = 204
+
+
+@dataclass(frozen=True, slots=True)
+class UiRouter:
+    """What `useChat` asks for."""
+
+    replies: Replies
+    bodies: BodyReader
+    model: type[ChatRequest]
+    problems: Problems
+    pacing: Pacing
+    limits: Limits
+
+    async def stream_ui_chat(self, request: Request) -> Response:
+        """Start a reply to the last message, and stream it."""
+        body = await self.bodies.read(request, UiChatRequest, prepare=prepare)
+        asked = asked_in(body, self.model)
+        admission = admission_of(request.scope)
+        name, principal = body.id, admission.principal
+        key = asked.key and f"ui\0{name}\0{asked.key}"
+        wanted = ReplyRequest(
+            message=asked.message,
+            principal=principal,
+            behind=asked.behind,
+            idempotency=idempotency(key, principal, f"{asked.message}\0{asked.behind and asked.behind.reply_id}"),
+            cancels_running=True,
+            origin=origin_of(request.scope),
+        )
+        meter = self.limits.meter(admission.client, admission.refusal)
+
+        async def started(conversation_id: str) -> RunningReply:
+            alias = None if conversation_id == name else name
+            return await self.replies.start(replace(wanted, conversation_id=conversation_id, alias=alias), meter)
+
+        reply = await first_found(name, principal, started)
+        return UiStream(Reading(self.replies, reply, admission.grant), self.problems, self.pacing)
+
+    async def resume_ui_chat(self, request: Request) -> Response:
+        """Stream the reply that is running, from its beginning."""
+        name: str = request.scope["path_params"]["conversation_id"]
+        grant = admission_of(request.scope).grant
+        status = request.scope["route"].status_code
+        for reply_id in await self._running(ids_of(name, grant.principal) if is_name(name) else (), grant.principal):
+            try:
+                if request.method == "HEAD":  # not a reader
+                    return head(status, await self.replies.look(reply_id, grant.principal))
+                reply = await self.replies.open(reply_id, grant.principal, by="address")
+            except ReplyNotFound:
+                break  # deleted meanwhile
+            return UiStream(Reading(self.replies, reply, grant), self.problems, self.pacing, is_again=True)
+        return Response(status_code=_NOTHING_RUNS)
+
+    async def _running(self, conversation_ids: Sequence[str], principal: Principal) -> list[str]:
+        found = [await self.replies.running_in(each, principal) for each in conversation_ids]
+        return [reply_id for reply_id in found if reply_id]
