@@ -53,10 +53,12 @@ PHASES = {"no-allow": "coverage", "deaf-delete": "stateful", "known-id": "statef
 
 WHERE: dict[str, tuple[str, ...]] = {
     "no-allow": ("getHealth",),
+    "no-key-needed": ("createReply",),
+    "any-key": ("createReply",),
     "deaf-delete": ("createReply", "deleteConversation", "getConversation"),
     "known-id": ("createReply", "getReply"),
 }
-"""The operations that show it, for what takes more cases than an example of each."""
+"""The operations that show it, for what takes more cases than an example of each, or shows differently elsewhere."""
 
 UNSIGNED = {"no-challenge"}
 """What shows to a client without a key."""

@@ -117,6 +117,7 @@ async def test_what_was_said_before_the_update_is_found(database_url: str) -> No
     async with service(database_url, Echo()) as (client, _):
         await replied(client, "two", first.conversation_id)
         await run_sql(database_url, "UPDATE messages SET text = 'three' WHERE text = 'two' AND role = 'user'")
+        await run_sql(database_url, "UPDATE conversations SET updated_ms = updated_ms + 1")
         assert await _found(client, "one three") == [first.conversation_id]
 
 

@@ -1,0 +1,278 @@
+// The open conversation: showing it, sending, following its running reply, and what helps when that fails.
+import { focusStep, switcherOf } from "./branches.js";
+import { Problem, Unreachable, updateConversation } from "./client.js";
+import { focusBox, giveBack, sent } from "./composer.js";
+import { askForKey, withKey } from "./dialogs.js";
+import { beginning, t } from "./language.js";
+import { List } from "./list.js";
+import { channel } from "./memory.js";
+import { endOf, loadUntil } from "./past.js";
+import { cancel, newMessage, reread, talk } from "./replies.js";
+import { UserTurn } from "./said.js";
+import { ending, ReplyTurn } from "./turns.js";
+import { announce, goToEnd, holdAt, keepEndInSight, notify, showName, showRunning } from "./view.js";
+
+/** @typedef {import("./replies.js").Said} Said */
+
+/** @returns {any} */
+const byId = (/** @type {string} */ id) => document.getElementById(id);
+const log = byId("log");
+export const list = new List({ onDeleted: forget, onTitle: rename });
+/** The same page in other tabs. */
+export const others = channel("chat");
+
+/** The conversation that is shown; `turn` and `replyId` are set while a reply is running. */
+export let open = nothing();
+
+function nothing() {
+  return {
+    id: "",
+    title: t("new"),
+    closed: new AbortController(), // aborted when another conversation is shown
+    left: new AbortController(), // aborted when its reply need not be followed any more
+    turn: null,
+    replyId: "",
+    isNew: false,
+    isStopping: false,
+  };
+}
+
+// Opening
+
+export function begin(id = "") {
+  open.closed.abort();
+  if (!open.turn || open.replyId) open.left.abort(); // otherwise wait until the message has arrived
+  open = { ...nothing(), id, ...(id && id === open.id && { title: open.title }) };
+  if (!id) log.replaceChildren();
+  showOpen();
+  showRunning(false);
+}
+
+/** `place`: the switcher among branches that stays where it is, from the top of the window. */
+export async function openConversation(id, /** @type {{ top: number, replyId: string, step: number } | null} */ place = null) {
+  begin(id);
+  const here = open;
+  try {
+    const { title, turns, running, to } = await endOf(id, here.closed.signal, storedReply);
+    if (here !== open) return;
+    here.title = title;
+    showOpen();
+    log.replaceChildren(...turns);
+    goToEnd();
+    if (running) {
+      const { reply_id: replyId, branches } = running;
+      void follow(reread(replyId, here.left.signal), sent.as(to.text, id), { replyId, branches, to });
+    }
+    if (!place) return;
+    await loadUntil(() => here !== open || Boolean(switcherOf(log, place.replyId)));
+    const switcher = here === open && switcherOf(log, place.replyId);
+    if (switcher) {
+      void holdAt(place.top, switcher);
+      focusStep(switcher, place.step);
+    }
+  } catch (error) {
+    if (here !== open) return;
+    log.replaceChildren();
+    const turn = new ReplyTurn(null, keepEndInSight);
+    log.append(turn.element);
+    turn.fail(error, t("again"), error.status === 404 ? undefined : () => Boolean(openConversation(id)));
+  }
+}
+
+function storedReply(message, /** @type {UserTurn} */ to, isLast) {
+  const { text, state, finish_reason: finishReason, branches } = message;
+  const turn = new ReplyTurn(to);
+  turn.branches.show(branches);
+  turn.add(text);
+  const again = sent.as(to.text, open.id);
+  const isOurs = isLast && !finishReason && again.key === sent.get()?.key; // then it is replaced, without a branch
+  turn.end(finishReason ?? state, message, isOurs ? () => send(again, { to, instead: turn }) : undefined);
+  return turn.element;
+}
+
+/** Show another branch; the server remembers which one. */
+export async function showBranch(/** @type {string} */ replyId, place = null) {
+  const here = open;
+  try {
+    await withKey(() => updateConversation(here.id, { branch: replyId }));
+    if (here === open) await openConversation(here.id, place);
+  } catch (error) {
+    notify(t("branch.failed", { why: error.message }));
+  }
+}
+
+function showOpen() {
+  showName(open);
+  list.show(open.id);
+}
+
+export function rename(id, title) {
+  if (id !== open.id) return;
+  open.title = title;
+  showOpen();
+}
+
+function forget(id) {
+  if (id === open.id) begin();
+  others.postMessage({ deleted: id });
+}
+
+// Sending
+
+/**
+ * Send a message, which is shown as `to`. A retry replaces the turn `instead`, of a failed reply. Returns whether sending
+ * is possible now.
+ * @param {Said} said
+ * @param {{ to?: UserTurn, instead?: ReplyTurn | null }} options
+ */
+export function send(said, { to = new UserTurn(said.text), instead = null } = {}) {
+  if (open.turn) return false;
+  if (!open.id) open.title = beginning(said.text.slice(0, 4_000).replace(/\s+/g, " ").trim(), 80);
+  if (!to.element.isConnected) log.append(to.element);
+  sent.keep(said, open.id, false);
+  goToEnd();
+  void follow(talk(said, open.id, open.left.signal), said, { to, instead });
+  return true;
+}
+
+/** Answer a message anew, on a branch beside the reply. */
+export function regenerate({ detail: turn }) {
+  if (open.turn) return;
+  const { to, replyId, branches } = turn;
+  cutFrom(turn.element);
+  send({ ...newMessage(to.text), regenerates: replyId, beside: besides(branches, replyId) }, { to });
+  byId("stop").focus(); // what had it is gone
+}
+
+/** Send a message in other words, on a branch beside it. */
+export function edit({ detail: { turn, text } }) {
+  if (open.turn) return;
+  cutFrom(turn.element);
+  send({ ...newMessage(text), edits: turn.replyId, beside: besides(turn.branches, turn.replyId) });
+  byId("stop").focus();
+}
+
+const besides = (branches, replyId) => (branches.ids.length ? branches.ids : [replyId]);
+
+/** Remove a turn and all that follow: they are on another branch now. */
+function cutFrom(element) {
+  while (log.lastElementChild !== element) log.lastElementChild.remove();
+  element.remove();
+}
+
+/**
+ * Show a reply while it is generated.
+ * @param {AsyncGenerator<import("./replies.js").News>} news
+ * @param {Said} said
+ * @param {{ to: UserTurn, replyId?: string, instead?: ReplyTurn | null, branches?: import("./branches.js").Branches }} options
+ */
+async function follow(news, said, { to, replyId = "", instead = null, branches = undefined }) {
+  const here = open;
+  const turn = new ReplyTurn(to, () => here === open && keepEndInSight());
+  turn.branches.show(branches);
+  Object.assign(here, { turn, replyId, isNew: !replyId });
+  if (instead?.element.isConnected) instead.element.replaceWith(turn.element);
+  else log.append(turn.element);
+  showRunning(true);
+  keepEndInSight();
+  let failure = null;
+  try {
+    for await (const item of news) show(item, here, said);
+  } catch (error) {
+    failure = error;
+  }
+  const known = here.replyId;
+  Object.assign(here, { turn: null, replyId: "", isStopping: false });
+  if (here !== open) return;
+  showRunning(false);
+  if (failure) await recover(failure, here, known, turn, said);
+}
+
+function show(item, here, /** @type {Said} */ said) {
+  const { turn } = here;
+  switch (item.kind) {
+    case "begun":
+      here.replyId = item.replyId;
+      here.id ||= item.conversationId;
+      turn.to.replyId = item.replyId;
+      if (here.isNew && said.beside) {
+        const branches = { index: said.beside.length, reply_ids: [...said.beside, item.replyId] };
+        (said.edits ? turn.to : turn).branches.show(branches);
+      }
+      if (here.isNew) sent.keep(said, here.id, true);
+      if (here.isStopping) void stopReply(here);
+      if (here === open) showOpen();
+      else here.left.abort();
+      if (here !== open && here.id === open.id && !open.turn) void openConversation(open.id);
+      void list.refresh();
+      if (here.isNew) others.postMessage({ begun: here.id });
+      break;
+    case "words":
+      turn.add(item.text);
+      break;
+    case "lost":
+      turn.tell(t(navigator.onLine ? "connection.lost" : "connection.offline"));
+      break;
+    case "back":
+      turn.tell(here.isStopping ? t("stop.running") : "");
+      break;
+    case "done":
+      sent.forget(said);
+      turn.end(item.reply.finish_reason, item.reply);
+      if (here === open) announce(ending(item.reply.finish_reason) || t("complete"));
+      break;
+    case "failed":
+      turn.fail(item.problem, t("again"), () => send(said, { to: turn.to, instead: turn }));
+      break;
+  }
+}
+
+/** Handle an error after which the reply cannot be followed. */
+async function recover(error, here, replyId, /** @type {ReplyTurn} */ turn, /** @type {Said} */ said) {
+  const { to } = turn;
+  const again = () => send(said, { to, instead: turn });
+  const takeBack = () => {
+    to.element.remove();
+    turn.element.remove();
+    const left = said.edits ?? said.regenerates;
+    if (left) void showBranch(left); // the branch that it began is not wanted
+    if (!said.regenerates) giveBack(said.text);
+    focusBox();
+  };
+  if (error instanceof Unreachable && replyId) {
+    const options = { to, replyId, instead: turn };
+    turn.fail(error, t("reconnect"), () => !open.turn && Boolean(follow(reread(replyId, here.left.signal), said, options)));
+  } else if (!(error instanceof Problem)) {
+    turn.fail(error, t("again"), again);
+  } else if (error.status === 401) {
+    if (await askForKey(error)) return void again();
+    takeBack();
+  } else if (replyId) {
+    void openConversation(here.id); // it cannot be followed any more: show what is stored
+  } else {
+    if (error.conversationId) sent.keep(said, error.conversationId, true);
+    here.id ||= error.conversationId; // the message is stored there, and the next one belongs there, too
+    showOpen();
+    if (error.type === "conversation-not-found") {
+      turn.fail(error, t("new.send"), () => (begin(), send(newMessage(said.text))));
+    } else if (error.type === "conversation-busy") {
+      turn.fail(error, t("stop.others"), () => send({ ...said, stopsOthers: true }, { to, instead: turn }));
+    } else if ([413, 422].includes(error.status)) {
+      turn.fail(error, t("edit"), () => (takeBack(), true));
+    } else {
+      turn.fail(error, t("again"), again);
+    }
+    void list.refresh();
+  }
+}
+
+export function stop() {
+  if (open.isStopping) return;
+  open.isStopping = true;
+  open.turn?.tell(t("stop.running"));
+  if (open.replyId) void stopReply(open);
+}
+
+async function stopReply(here) {
+  await cancel(here.replyId).catch((error) => here.turn?.tell(t("stop.failed", { why: error.message })));
+}
