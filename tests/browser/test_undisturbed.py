@@ -1,6 +1,9 @@
 """What a user does on the chat page is not undone by what arrives: places, selections, focus."""
 
-from playwright.async_api import Browser, expect
+import asyncio
+import re
+
+from playwright.async_api import Browser, Route, expect
 
 from tests.browser.people import somebody
 from tests.support.server import LiveServer
@@ -90,6 +93,55 @@ async def test_an_older_reply_is_tried_again_when_no_other_is_running(chromium: 
         await person.hears_the_end()
         await expect(again).to_have_text("Try again", timeout=15_000)
         await again.click()
-        await expect(person.replies).to_have_count(3)
+        await expect(person.replies).to_have_count(1)  # on a branch of its own
+        await expect(person.reply.get_by_role("group", name="Version 2 of 2")).to_be_visible()
         await person.stop.click()
         await person.hears_the_end()
+
+
+async def test_what_cannot_be_sent_yet_says_so(chromium: Browser, server: LiveServer) -> None:
+    """While another reply runs: a reply that would be regenerated, and an edited message, which is kept."""
+    async with somebody(chromium, server.url) as person:
+        await person.say("hello")
+        await person.hears_the_end()
+        await person.say("/simulate stall_after=3\nsome words that stay unsaid")
+        await person.hears("some words")
+        await person.replies.first.get_by_role("button", name="Regenerate this reply").click()
+        await expect(person.replies.first).to_contain_text("Wait until the current reply is complete")
+        await person.sayings.first.get_by_role("button", name="Edit this message").click()
+        box = person.page.get_by_role("textbox", name="Edited message")
+        await box.fill("other words")
+        await box.press("Enter")
+        await expect(person.sayings.first.get_by_role("alert")).to_contain_text(
+            "Wait until the current reply is complete"
+        )
+        await expect(box).to_have_value("other words")
+        await person.stop.click()
+        await expect(person.note).to_have_text("Stopped.")
+        await box.press("Enter")
+        await expect(person.sayings).to_have_text(["other words2/2"])
+        assert await person.hears_the_end() == "other words"
+
+
+async def test_nothing_is_sent_to_a_conversation_before_it_is_shown(chromium: Browser, server: LiveServer) -> None:
+    """The message stays in the box; sent once it is shown, it is there once, and so is each word of its reply."""
+    async with somebody(chromium, server.url) as person:
+        await person.say("hello")
+        await person.hears_the_end()
+        holding = asyncio.Event()
+
+        async def hold(route: Route) -> None:
+            await holding.wait()
+            await route.continue_()
+
+        await person.page.route(re.compile("/api/conversations/[0-9a-f]{32}"), hold)
+        await person.page.reload()
+        await person.say("/simulate pace_ms=20\none two three")
+        await expect(person.page.get_by_role("alert")).to_contain_text("The conversation is still loading.")
+        await expect(person.message).to_have_value("/simulate pace_ms=20\none two three")
+        holding.set()
+        await person.hears("hello")
+        await person.page.get_by_role("button", name="Send").click()
+        await expect(person.replies).to_have_count(2)
+        assert await person.hears_the_end() == "one two three"
+        await expect(person.sayings).to_have_count(2)

@@ -4,58 +4,29 @@ import { Problem, Unreachable, updateConversation } from "./client.js";
 import { focusBox, giveBack, sent } from "./composer.js";
 import { askForKey, withKey } from "./dialogs.js";
 import { beginning, t } from "./language.js";
-import { List } from "./list.js";
-import { channel } from "./memory.js";
+import { begin, isReady, list, log, open, others, showOpen } from "./open.js";
 import { endOf, loadUntil } from "./past.js";
 import { cancel, newMessage, reread, talk } from "./replies.js";
 import { UserTurn } from "./said.js";
 import { ending, ReplyTurn } from "./turns.js";
-import { announce, goToEnd, holdAt, keepEndInSight, notify, showName, showRunning } from "./view.js";
+import { announce, goToEnd, holdAt, keepEndInSight, notify, showRunning } from "./view.js";
 
 /** @typedef {import("./replies.js").Said} Said */
 
 /** @returns {any} */
 const byId = (/** @type {string} */ id) => document.getElementById(id);
-const log = byId("log");
-export const list = new List({ onDeleted: forget, onTitle: rename });
-/** The same page in other tabs. */
-export const others = channel("chat");
-
-/** The conversation that is shown; `turn` and `replyId` are set while a reply is running. */
-export let open = nothing();
-
-function nothing() {
-  return {
-    id: "",
-    title: t("new"),
-    closed: new AbortController(), // aborted when another conversation is shown
-    left: new AbortController(), // aborted when its reply need not be followed any more
-    turn: null,
-    replyId: "",
-    isNew: false,
-    isStopping: false,
-  };
-}
 
 // Opening
-
-export function begin(id = "") {
-  open.closed.abort();
-  if (!open.turn || open.replyId) open.left.abort(); // otherwise wait until the message has arrived
-  open = { ...nothing(), id, ...(id && id === open.id && { title: open.title }) };
-  if (!id) log.replaceChildren();
-  showOpen();
-  showRunning(false);
-}
 
 /** `place`: the switcher among branches that stays where it is, from the top of the window. */
 export async function openConversation(id, /** @type {{ top: number, replyId: string, step: number } | null} */ place = null) {
   begin(id);
   const here = open;
+  here.isLoading = true;
   try {
     const { title, turns, running, to } = await endOf(id, here.closed.signal, storedReply);
     if (here !== open) return;
-    here.title = title;
+    Object.assign(here, { title, isLoading: false });
     showOpen();
     log.replaceChildren(...turns);
     goToEnd();
@@ -72,6 +43,7 @@ export async function openConversation(id, /** @type {{ top: number, replyId: st
     }
   } catch (error) {
     if (here !== open) return;
+    here.isLoading = false;
     log.replaceChildren();
     const turn = new ReplyTurn(null, keepEndInSight);
     log.append(turn.element);
@@ -93,28 +65,14 @@ function storedReply(message, /** @type {UserTurn} */ to, isLast) {
 /** Show another branch; the server remembers which one. */
 export async function showBranch(/** @type {string} */ replyId, place = null) {
   const here = open;
+  here.isLoading = true;
   try {
     await withKey(() => updateConversation(here.id, { branch: replyId }));
     if (here === open) await openConversation(here.id, place);
   } catch (error) {
+    here.isLoading = false;
     notify(t("branch.failed", { why: error.message }));
   }
-}
-
-function showOpen() {
-  showName(open);
-  list.show(open.id);
-}
-
-export function rename(id, title) {
-  if (id !== open.id) return;
-  open.title = title;
-  showOpen();
-}
-
-function forget(id) {
-  if (id === open.id) begin();
-  others.postMessage({ deleted: id });
 }
 
 // Sending
@@ -126,7 +84,7 @@ function forget(id) {
  * @param {{ to?: UserTurn, instead?: ReplyTurn | null }} options
  */
 export function send(said, { to = new UserTurn(said.text), instead = null } = {}) {
-  if (open.turn) return false;
+  if (!isReady()) return false;
   if (!open.id) open.title = beginning(said.text.slice(0, 4_000).replace(/\s+/g, " ").trim(), 80);
   if (!to.element.isConnected) log.append(to.element);
   sent.keep(said, open.id, false);
@@ -135,18 +93,20 @@ export function send(said, { to = new UserTurn(said.text), instead = null } = {}
   return true;
 }
 
-/** Answer a message anew, on a branch beside the reply. */
-export function regenerate({ detail: turn }) {
-  if (open.turn) return;
+/** Answer a message anew, on a branch beside the reply. Prevents the wish's default if that is not possible now. */
+export function regenerate(/** @type {CustomEvent} */ event) {
+  if (!isReady()) return event.preventDefault();
+  const turn = event.detail;
   const { to, replyId, branches } = turn;
   cutFrom(turn.element);
   send({ ...newMessage(to.text), regenerates: replyId, beside: besides(branches, replyId) }, { to });
   byId("stop").focus(); // what had it is gone
 }
 
-/** Send a message in other words, on a branch beside it. */
-export function edit({ detail: { turn, text } }) {
-  if (open.turn) return;
+/** Send a message in other words, on a branch beside it. As `regenerate`. */
+export function edit(/** @type {CustomEvent} */ event) {
+  if (!isReady()) return event.preventDefault();
+  const { turn, text } = event.detail;
   cutFrom(turn.element);
   send({ ...newMessage(text), edits: turn.replyId, beside: besides(turn.branches, turn.replyId) });
   byId("stop").focus();
@@ -177,7 +137,7 @@ async function follow(news, said, { to, replyId = "", instead = null, branches =
   keepEndInSight();
   let failure = null;
   try {
-    for await (const item of news) show(item, here, said);
+    for await (const item of news) show(item, here, turn, said);
   } catch (error) {
     failure = error;
   }
@@ -188,8 +148,7 @@ async function follow(news, said, { to, replyId = "", instead = null, branches =
   if (failure) await recover(failure, here, known, turn, said);
 }
 
-function show(item, here, /** @type {Said} */ said) {
-  const { turn } = here;
+function show(item, here, /** @type {ReplyTurn} */ turn, /** @type {Said} */ said) {
   switch (item.kind) {
     case "begun":
       here.replyId = item.replyId;
@@ -241,7 +200,7 @@ async function recover(error, here, replyId, /** @type {ReplyTurn} */ turn, /** 
   };
   if (error instanceof Unreachable && replyId) {
     const options = { to, replyId, instead: turn };
-    turn.fail(error, t("reconnect"), () => !open.turn && Boolean(follow(reread(replyId, here.left.signal), said, options)));
+    turn.fail(error, t("reconnect"), () => isReady() && Boolean(follow(reread(replyId, here.left.signal), said, options)));
   } else if (!(error instanceof Problem)) {
     turn.fail(error, t("again"), again);
   } else if (error.status === 401) {

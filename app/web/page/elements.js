@@ -32,7 +32,7 @@ export function iconButton(/** @type {string} */ name, /** @type {string} */ lab
   return made;
 }
 
-/** Tell the page of the user's wish: an event that bubbles up from the element. */
+/** Tell the page of the user's wish: an event that bubbles up from the element. Returns whether it is granted. */
 export function wish(/** @type {Element} */ element, /** @type {string} */ name, /** @type {any} */ detail) {
-  element.dispatchEvent(new CustomEvent(name, { bubbles: true, detail }));
+  return element.dispatchEvent(new CustomEvent(name, { bubbles: true, cancelable: true, detail }));
 }

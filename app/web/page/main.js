@@ -2,9 +2,10 @@
 import { key } from "./client.js";
 import "./colours.js";
 import { focusBox, isComposing, listen } from "./composer.js";
-import { begin, edit, list, open, openConversation, others, regenerate, rename, send, showBranch, stop } from "./conversation.js";
+import { edit, openConversation, regenerate, send, showBranch, stop } from "./conversation.js";
 import { introduce } from "./introduction.js";
 import { listenToMenu } from "./menu.js";
+import { begin, list, open, others, rename } from "./open.js";
 import { newMessage } from "./replies.js";
 import { closeSidebar, showName, showRunning } from "./view.js";
 

@@ -59,7 +59,7 @@ export class UserTurn {
     });
     form.addEventListener("submit", (event) => {
       event.preventDefault();
-      wish(this.element, "edit", { turn: this, text: box.value });
+      if (!wish(this.element, "edit", { turn: this, text: box.value })) told.textContent = t("problem.conversation-busy.do");
     });
     this.#said.remove();
     this.#foot.replaceWith(form);

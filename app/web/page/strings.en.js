@@ -72,6 +72,7 @@ export default {
   "list.more": "Show more",
   "list.open": "Open the list of conversations",
   "menu": "More about this conversation",
+  "loading": "The conversation is still loading. Try again in a moment.",
   "message": "Message",
   "message.placeholder": "Write a message",
   "message.too-long": "Too long to send: {count} of {limit} characters. Shorten the message.",

@@ -6,6 +6,8 @@ import { hasText, locale, t } from "./language.js";
 import { GrowingText } from "./markdown.js";
 import { opinion } from "./opinion.js";
 
+const WAIT_MS = 4_000;
+
 /** The note at the end of a reply. `how`: a finish reason, or the state of a stored reply. */
 export const ending = (/** @type {string} */ how) => hasText(`end.${how}`) ? t(/** @type {any} */ (`end.${how}`)) : "";
 
@@ -108,7 +110,7 @@ export class ReplyTurn {
 
   #regenerateButton(how) {
     const made = ending(how) ? button("again", t("again")) : iconButton("again", t("regenerate"));
-    made.addEventListener("click", () => wish(this.element, "regenerate", this));
+    made.addEventListener("click", () => wish(this.element, "regenerate", this) || askToWait(made));
     return made;
   }
 
@@ -121,14 +123,29 @@ export class ReplyTurn {
       if (left > 0) setTimeout(count, 1000, left - 1);
     };
     offered.addEventListener("click", () => {
-      if (again()) return offered.remove();
-      offered.disabled = true; // another reply is running
-      offered.querySelector("span").textContent = t("problem.conversation-busy.do");
-      setTimeout(count, 4000, 0);
+      if (again()) offered.remove();
+      else askToWait(offered);
     });
     count(waitSeconds);
     this.#tools.append(offered);
   }
+}
+
+/** Another reply is running: say so on a button, which is disabled for a while. */
+function askToWait(/** @type {HTMLButtonElement} */ button) {
+  const label = button.querySelector("span") ?? make("span");
+  const before = label.textContent;
+  const isIcon = !label.isConnected;
+  button.disabled = true;
+  if (isIcon) button.append(label);
+  button.classList.toggle("icon", !isIcon && button.classList.contains("icon"));
+  label.textContent = t("problem.conversation-busy.do");
+  setTimeout(() => {
+    button.disabled = false;
+    label.textContent = before;
+    if (isIcon) label.remove();
+    button.classList.toggle("icon", isIcon);
+  }, WAIT_MS);
 }
 
 /** Copy a text, and show the result on the button. */
