@@ -1,11 +1,13 @@
 """Conversations on the chat page: names, search, export and deletion; and what people think of replies."""
 
+import asyncio
 import json
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import anyio
-from playwright.async_api import Browser, Locator, expect
+from playwright.async_api import Browser, Locator, Response, Route, expect
 
 from tests.browser.people import PHONE, Person, somebody
 from tests.support.completions import DONE, chunk, finish, stream, usage
@@ -120,6 +122,72 @@ async def test_all_conversations_are_deleted_once_that_is_confirmed(chromium: Br
             await expect(everything).to_be_hidden()
 
 
+_FILL = """async (count) => {
+    for (let n = 0; n < count; n += 1) await fetch("api/replies", {
+        method: "POST", headers: { "Content-Type": "application/json" },
+        body: JSON.stringify({ user_message: `number ${n}` }) });
+}"""
+
+
+async def test_older_conversations_are_renamed_and_deleted_in_the_list(chromium: Browser) -> None:
+    """Those after the first page, too, and in other tabs."""
+    with LiveServer() as server:
+        async with somebody(chromium, server.url) as person:
+            await person.page.evaluate(_FILL, 24)
+            other = Person(await person.page.context.new_page())
+            for tab in (person, other):
+                await tab.page.goto(server.url)
+                await tab.page.get_by_role("button", name="Show more").click()
+                await expect(tab.conversations).to_have_count(24)
+            await person.page.get_by_role("button", name="Delete “number 0”").click()
+            await person.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+            for tab in (person, other):
+                await expect(tab.conversations).to_have_count(23)
+                await expect(tab.conversations.last).to_contain_text("number 1")
+            await person.conversations.last.click()
+            await person.hears("number 1")
+            await _chooses(person, "Rename")
+            await person.page.get_by_label("Title").fill("another name")
+            await person.page.keyboard.press("Enter")
+            for tab in (person, other):
+                await expect(tab.conversations.filter(has_text="another name")).to_have_count(1)
+                await expect(tab.conversations.get_by_text("number 1", exact=True)).to_have_count(0)
+                await expect(tab.conversations).to_have_count(23)
+
+
+async def test_a_search_that_failed_or_is_slow_mixes_nothing(chromium: Browser) -> None:
+    """It can be repeated; meanwhile "Show more" does not continue another list."""
+    with LiveServer() as server:
+        async with somebody(chromium, server.url) as person:
+            await person.page.evaluate(_FILL, 24)
+            await person.page.reload()
+            await expect(person.conversations).to_have_count(20)
+            box = person.page.get_by_role("searchbox", name="Search conversations")
+            await person.page.context.set_offline(offline=True)
+            await box.fill("number 2")
+            await expect(person.page.locator("#list-problem")).to_contain_text("The list could not be loaded.")
+            await person.page.context.set_offline(offline=False)
+            await box.fill("number 2")
+            await expect(person.conversations).to_have_count(5)  # 2, 20, 21, 22 and 23
+            await box.fill("")
+            await expect(person.conversations).to_have_count(20)
+            holding = asyncio.Event()
+            asked = asyncio.Event()
+
+            async def hold(route: Route) -> None:
+                asked.set()
+                await holding.wait()
+                await route.continue_()
+
+            await person.page.route(re.compile("search="), hold)
+            await box.fill("number 1")
+            await asked.wait()
+            await person.page.get_by_role("button", name="Show more").click()
+            holding.set()
+            await expect(person.conversations).to_have_count(11)
+            await expect(person.conversations.filter(has_text="number 1")).to_have_count(11)
+
+
 async def _saved(person: Person, how: str) -> tuple[str, str]:
     async with person.page.expect_download() as download:
         await _chooses(person, f"Export as {how}")
@@ -175,6 +243,31 @@ async def test_people_say_what_they_think_of_a_reply(chromium: Browser, server: 
         await person.page.reload()
         await expect(person.reply.get_by_role("button", name="Bad reply")).to_be_visible()
         await expect(_pressed(person, "Bad reply")).to_have_count(0)
+
+
+async def test_the_last_opinion_is_the_one_that_is_stored(chromium: Browser, server: LiveServer) -> None:
+    """Also if the request for an earlier one is slow."""
+    async with somebody(chromium, server.url) as person:
+        await _says(person, "an opinion")
+        holding = asyncio.Event()
+
+        async def hold(route: Route) -> None:
+            if '"up"' in (route.request.post_data or ""):
+                await holding.wait()
+            await route.continue_()
+
+        await person.page.route("**/feedback", hold)
+        await person.reply.get_by_role("button", name="Good reply").click()
+        await person.reply.get_by_role("button", name="Bad reply").click()
+        await expect(_pressed(person, "Bad reply")).to_be_visible()
+        async with person.page.expect_response(_stores("up")), person.page.expect_response(_stores("down")):
+            holding.set()
+        await person.page.reload()
+        await expect(_pressed(person, "Bad reply")).to_be_visible()
+
+
+def _stores(rating: str) -> Callable[[Response], bool]:
+    return lambda response: f'"{rating}"' in (response.request.post_data or "")
 
 
 async def test_what_could_not_be_stored_is_said(chromium: Browser, server: LiveServer) -> None:

@@ -22,7 +22,7 @@ export class List {
   constructor({ onDeleted, onTitle }) {
     this.onDeleted = onDeleted;
     this.onTitle = onTitle;
-    byId("more-conversations").addEventListener("click", () => this.#load(this.#cursor));
+    byId("more-conversations").addEventListener("click", () => this.#load(this.#listed === this.#search ? this.#cursor : ""));
     const box = byId("search");
     box.addEventListener("input", () => {
       clearTimeout(this.#typing);
@@ -42,6 +42,22 @@ export class List {
     for (const link of byId("conversations").querySelectorAll("a")) this.#mark(link);
   }
 
+  /** Show another title of a conversation. */
+  rename(/** @type {string} */ id, /** @type {string} */ title) {
+    const item = this.#itemOf(id);
+    item?.replaceWith(this.#item({ conversation_id: id, title, updated_at: item.dataset.updatedAt }));
+  }
+
+  /** A conversation was deleted. */
+  remove(/** @type {string} */ id) {
+    this.#itemOf(id)?.remove();
+  }
+
+  /** @returns {HTMLElement | null} */
+  #itemOf(id) {
+    return byId("conversations").querySelector(`li[data-id="${CSS.escape(id)}"]`);
+  }
+
   /** Reload the first page. */
   refresh() {
     return this.#load("");
@@ -49,7 +65,7 @@ export class List {
 
   /** List the conversations with these words, or all. */
   async #find(words) {
-    if (words === this.#search) return;
+    if (words === this.#search && words === this.#listed) return; // otherwise it is on its way, or has failed
     this.#search = words;
     await this.#load("");
   }
@@ -68,6 +84,7 @@ export class List {
       if (shown) this.onTitle(this.#shown, shown.title);
       told.hidden = true;
     } catch (error) {
+      if (asked !== this.#asked) return;
       told.textContent = t("list.failed", { why: error.message });
       told.hidden = false;
     }
@@ -142,6 +159,7 @@ export class List {
         return;
       }
     }
+    this.remove(id);
     this.onDeleted(id);
     await this.refresh();
   }

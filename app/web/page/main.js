@@ -27,6 +27,7 @@ listenToMenu({
   open: () => open,
   onRenamed(id, title) {
     rename(id, title);
+    list.rename(id, title);
     void list.refresh();
     others.postMessage({ renamed: id, title });
   },
@@ -49,6 +50,8 @@ addEventListener("keydown", (event) => {
 
 addEventListener("popstate", openWhatIsNamed); // also when the URL's hash changes
 others.addEventListener("message", (/** @type {any} */ { data: { begun, deleted, allDeleted, renamed, title } }) => {
+  if (renamed) list.rename(renamed, title);
+  if (deleted) list.remove(deleted);
   void list.refresh();
   if (renamed) rename(renamed, title);
   else if (allDeleted || (deleted === open.id && deleted)) begin();
