@@ -7,6 +7,8 @@ import pytest
 from playwright.async_api import Browser, Locator, expect
 
 from tests.browser.people import Person, somebody
+from tests.support.databases import fresh_database_url
+from tests.support.keys import made_key
 from tests.support.server import LiveServer
 
 _SLOW = "/simulate pace_ms=100\n" + " ".join(f"word{n}" for n in range(40))
@@ -142,6 +144,60 @@ async def test_a_message_can_end_the_reply_of_another_branch(chromium: Browser, 
         await expect(person.sayings.locator(".said")).to_have_text(["hello", "go on"])
         await _go(person.sayings.first, "Next")
         await expect(person.note).to_have_text("Stopped.")
+
+
+@pytest.mark.parametrize("is_edit", [True, False], ids=["edited", "regenerated"])
+async def test_without_a_key_the_old_branch_stays(is_edit: bool, chromium: Browser) -> None:  # noqa: FBT001 - a case
+    """If the user does not enter one, they are asked once, and nothing is cut; an edited text is in its editor."""
+    url = fresh_database_url("sqlite")
+    key, _ = await made_key(url)
+    with LiveServer(database_url=url) as server:
+        async with somebody(chromium, server.url) as person:
+            dialog = person.page.get_by_role("dialog")
+            await person.page.get_by_label("Key or token").fill(key)
+            await person.page.keyboard.press("Enter")
+            for count, text in enumerate(("one", "two"), 1):
+                await person.say(text)
+                await expect(person.replies).to_have_count(count)
+                await person.hears_the_end()
+            await expect(person.conversations).to_have_count(1)
+            await person.page.evaluate("sessionStorage.removeItem('chat.key')")
+            if is_edit:
+                await _edit(person, person.sayings.first, "uno")
+            else:
+                await person.replies.first.get_by_role("button", name="Regenerate this reply").click()
+            await expect(dialog).to_be_visible()
+            await dialog.get_by_role("button", name="Cancel").click()
+            await expect(person.replies).to_have_count(2)
+            await expect(dialog).to_be_hidden()
+            await expect(person.replies.locator(".text")).to_have_text(["one", "two"])
+            if is_edit:
+                box = person.page.get_by_role("textbox", name="Edited message")
+                await expect(box).to_have_value("uno")
+                await expect(box).to_be_focused()
+            else:
+                await expect(person.sayings).to_have_text(["one", "two"])
+                await expect(person.message).to_be_focused()
+
+
+async def test_what_another_tab_begins_does_not_end_an_edit(chromium: Browser, server: LiveServer) -> None:
+    """It is shown when the edit is left."""
+    async with somebody(chromium, server.url) as person:
+        await person.say("one")
+        await person.hears_the_end()
+        other = Person(await person.page.context.new_page())
+        await other.page.goto(person.page.url)
+        await other.hears("one")
+        await other.sayings.first.get_by_role("button", name="Edit this message").click()
+        box = other.page.get_by_role("textbox", name="Edited message")
+        await box.fill("uno")
+        async with other.page.expect_response("**/api/conversations"):
+            await person.say("two")
+        await expect(person.replies).to_have_count(2)
+        await person.hears_the_end()
+        await expect(box).to_have_value("uno")
+        await box.press("Escape")
+        await expect(other.replies.locator(".text")).to_have_text(["one", "two"])
 
 
 _SHOWN = """() => [...document.querySelectorAll(".message")].map((turn) => [

@@ -157,6 +157,16 @@ async def test_a_text_runs_in_its_own_direction(locale: str, chromium: Browser, 
         assert await _flows(person.page, "#title") == "rtl"
 
 
+async def test_what_the_api_says_is_marked_as_english(chromium: Browser, server: LiveServer) -> None:
+    """In a page that is not: for screen readers, and in its own direction."""
+    async with somebody(chromium, server.url, locale="ar") as person:
+        await person.page.locator("#message").fill("/simulate nonsense\nhello")
+        await person.page.locator("#send").click()
+        detail = person.note.locator("bdi[lang=en]")
+        await expect(detail).to_have_text(re.compile(r"^[\x20-\x7e“”‘’…]+\.$"))
+        assert await _flows(person.note, "bdi") == "ltr"
+
+
 async def test_a_title_turns_nothing_around_it(chromium: Browser, server: LiveServer) -> None:
     """Nor is it empty, if nothing in it is visible."""
     async with somebody(chromium, server.url) as person:

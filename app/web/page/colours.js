@@ -9,18 +9,9 @@ const system = matchMedia("(prefers-color-scheme: dark)");
 
 const isDark = () => (root.dataset.theme ?? (system.matches ? "dark" : "light")) === "dark";
 
-/** The chosen theme; empty for the system's. */
-export const chosen = () => root.dataset.theme ?? "";
-
-/** Choose a theme; empty for the system's. */
-export function choose(/** @type {string} */ theme) {
-  if (theme) {
-    root.dataset.theme = theme;
-    device.set(CHOICE, theme);
-  } else {
-    delete root.dataset.theme;
-    device.remove(CHOICE);
-  }
+function choose(/** @type {"dark" | "light"} */ theme) {
+  root.dataset.theme = theme;
+  device.set(CHOICE, theme);
   tell();
 }
 

@@ -78,18 +78,18 @@ export async function showBranch(/** @type {string} */ replyId, place = null) {
 // Sending
 
 /**
- * Send a message, which is shown as `to`. A retry replaces the turn `instead`, of a failed reply. Returns whether sending
- * is possible now.
+ * Send a message, which is shown as `to`. A retry replaces the turn `instead`, of a failed reply. `cut`: what a new branch
+ * has replaced. Returns whether sending is possible now.
  * @param {Said} said
- * @param {{ to?: UserTurn, instead?: ReplyTurn | null }} options
+ * @param {{ to?: UserTurn, instead?: ReplyTurn | null, cut?: Element[] }} options
  */
-export function send(said, { to = new UserTurn(said.text), instead = null } = {}) {
+export function send(said, { to = new UserTurn(said.text), instead = null, cut = [] } = {}) {
   if (!isReady()) return false;
   if (!open.id) open.title = beginning(said.text.slice(0, 4_000).replace(/\s+/g, " ").trim(), 80);
   if (!to.element.isConnected) log.append(to.element);
   sent.keep(said, open.id, false);
   goToEnd();
-  void follow(talk(said, open.id, open.left.signal), said, { to, instead });
+  void follow(talk(said, open.id, open.left.signal), said, { to, instead, cut });
   return true;
 }
 
@@ -98,8 +98,8 @@ export function regenerate(/** @type {CustomEvent} */ event) {
   if (!isReady()) return event.preventDefault();
   const turn = event.detail;
   const { to, replyId, branches } = turn;
-  cutFrom(turn.element);
-  send({ ...newMessage(to.text), regenerates: replyId, beside: besides(branches, replyId) }, { to });
+  const cut = cutFrom(turn.element);
+  send({ ...newMessage(to.text), regenerates: replyId, beside: besides(branches, replyId) }, { to, cut });
   byId("stop").focus(); // what had it is gone
 }
 
@@ -107,26 +107,28 @@ export function regenerate(/** @type {CustomEvent} */ event) {
 export function edit(/** @type {CustomEvent} */ event) {
   if (!isReady()) return event.preventDefault();
   const { turn, text } = event.detail;
-  cutFrom(turn.element);
-  send({ ...newMessage(text), edits: turn.replyId, beside: besides(turn.branches, turn.replyId) });
+  const cut = cutFrom(turn.element);
+  send({ ...newMessage(text), edits: turn.replyId, beside: besides(turn.branches, turn.replyId) }, { cut });
   byId("stop").focus();
 }
 
 const besides = (branches, replyId) => (branches.ids.length ? branches.ids : [replyId]);
 
-/** Remove a turn and all that follow: they are on another branch now. */
+/** Remove a turn and all that follow: they are on another branch now. Returns them. */
 function cutFrom(element) {
-  while (log.lastElementChild !== element) log.lastElementChild.remove();
-  element.remove();
+  const turns = [...log.children];
+  const cut = turns.slice(turns.indexOf(element));
+  for (const turn of cut) turn.remove();
+  return cut;
 }
 
 /**
  * Show a reply while it is generated.
  * @param {AsyncGenerator<import("./replies.js").News>} news
  * @param {Said} said
- * @param {{ to: UserTurn, replyId?: string, instead?: ReplyTurn | null, branches?: import("./branches.js").Branches }} options
+ * @param {{ to: UserTurn, replyId?: string, instead?: ReplyTurn | null, cut?: Element[], branches?: import("./branches.js").Branches }} options
  */
-async function follow(news, said, { to, replyId = "", instead = null, branches = undefined }) {
+async function follow(news, said, { to, replyId = "", instead = null, cut = [], branches = undefined }) {
   const here = open;
   const turn = new ReplyTurn(to, () => here === open && keepEndInSight());
   turn.branches.show(branches);
@@ -145,7 +147,7 @@ async function follow(news, said, { to, replyId = "", instead = null, branches =
   Object.assign(here, { turn: null, replyId: "", isStopping: false });
   if (here !== open) return;
   showRunning(false);
-  if (failure) await recover(failure, here, known, turn, said);
+  if (failure) await recover(failure, here, known, turn, said, cut);
 }
 
 function show(item, here, /** @type {ReplyTurn} */ turn, /** @type {Said} */ said) {
@@ -187,13 +189,13 @@ function show(item, here, /** @type {ReplyTurn} */ turn, /** @type {Said} */ sai
 }
 
 /** Handle an error after which the reply cannot be followed. */
-async function recover(error, here, replyId, /** @type {ReplyTurn} */ turn, /** @type {Said} */ said) {
+async function recover(error, here, replyId, /** @type {ReplyTurn} */ turn, /** @type {Said} */ said, /** @type {Element[]} */ cut) {
   const { to } = turn;
-  const again = () => send(said, { to, instead: turn });
+  const again = () => send(said, { to, instead: turn, cut });
+  const left = said.edits ?? said.regenerates;
   const takeBack = () => {
     to.element.remove();
     turn.element.remove();
-    const left = said.edits ?? said.regenerates;
     if (left) void showBranch(left); // the branch that it began is not wanted
     if (!said.regenerates) giveBack(said.text);
     focusBox();
@@ -205,7 +207,13 @@ async function recover(error, here, replyId, /** @type {ReplyTurn} */ turn, /** 
     turn.fail(error, t("again"), again);
   } else if (error.status === 401) {
     if (await askForKey(error)) return void again();
-    takeBack();
+    if (replyId || (left && !cut.length)) return turn.fail(error, t("again"), again);
+    if (!left) return takeBack();
+    turn.element.remove();
+    if (said.edits) to.element.remove();
+    else sent.forget(said);
+    log.append(...cut); // an edited message with its editor
+    /** @type {HTMLElement} */ (log.querySelector(".editing textarea") ?? byId("message")).focus();
   } else if (replyId) {
     void openConversation(here.id); // it cannot be followed any more: show what is stored
   } else {
@@ -215,7 +223,7 @@ async function recover(error, here, replyId, /** @type {ReplyTurn} */ turn, /** 
     if (error.type === "conversation-not-found") {
       turn.fail(error, t("new.send"), () => (begin(), send(newMessage(said.text))));
     } else if (error.type === "conversation-busy") {
-      turn.fail(error, t("stop.others"), () => send({ ...said, stopsOthers: true }, { to, instead: turn }));
+      turn.fail(error, t("stop.others"), () => send({ ...said, stopsOthers: true }, { to, instead: turn, cut }));
     } else if ([413, 422].includes(error.status)) {
       turn.fail(error, t("edit"), () => (takeBack(), true));
     } else {

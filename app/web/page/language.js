@@ -1,32 +1,20 @@
-// The language of the page: the chosen one, or the browser's. Each language has all its texts in one file. Elements of
+// The language of the page: the browser's, or English. Each language has all its texts in one file. Elements of
 // index.html name their texts in `data-t` (content), `data-t-label` and `data-t-placeholder`.
-import { device } from "./memory.js";
 import ar from "./strings.ar.js";
 import en from "./strings.en.js";
 
-const CHOICE = "chat.language";
-
-/** Names of the languages in themselves, and their directions. */
-export const LANGUAGES = {
-  en: { name: "English", dir: "ltr", texts: en },
-  ar: { name: "العربية", dir: "rtl", texts: ar },
+/** The languages with their directions. */
+const LANGUAGES = {
+  en: { dir: "ltr", texts: en },
+  ar: { dir: "rtl", texts: ar },
 };
 
 /** @typedef {keyof typeof en} Name */
 
 const base = (/** @type {string} */ tag) => tag.split("-")[0];
-const isKnown = (/** @type {string | null} */ code) => code !== null && Object.hasOwn(LANGUAGES, code);
+const isKnown = (/** @type {string} */ code) => Object.hasOwn(LANGUAGES, code);
 
-/** The chosen language; empty for the browser's. */
-export const chosen = () => (isKnown(device.get(CHOICE)) ? device.get(CHOICE) : "");
-
-/** Choose a language; empty for the browser's. The page shows it after a reload. */
-export function choose(/** @type {string} */ code) {
-  if (code) device.set(CHOICE, code);
-  else device.remove(CHOICE);
-}
-
-const code = chosen() || navigator.languages.map(base).find(isKnown) || "en";
+const code = navigator.languages.map(base).find(isKnown) || "en";
 const { dir, texts } = LANGUAGES[code];
 
 /** The locale for numbers and dates: the browser's variant of the language, if it has one. */

@@ -23,6 +23,7 @@ byId("log").addEventListener("choose", (/** @type {any} */ { target, detail: { r
 });
 byId("log").addEventListener("edit", edit);
 byId("log").addEventListener("regenerate", regenerate);
+byId("log").addEventListener("leave", () => showWhatIsMissed());
 listenToMenu({
   open: () => open,
   onRenamed(id, title) {
@@ -55,8 +56,20 @@ others.addEventListener("message", (/** @type {any} */ { data: { begun, deleted,
   void list.refresh();
   if (renamed) rename(renamed, title);
   else if (allDeleted || (deleted === open.id && deleted)) begin();
-  else if (begun === open.id && begun && !open.turn) void openConversation(begun);
+  else if (begun && begun === open.id) {
+    missed = begun;
+    showWhatIsMissed();
+  }
 });
+
+let missed = ""; // the conversation in which another tab has begun a reply
+
+/** Show what another tab has begun, but not while a message is edited: that text would be lost. */
+function showWhatIsMissed() {
+  if (!missed || missed !== open.id || open.turn || byId("log").querySelector(".editing")) return;
+  missed = "";
+  void openConversation(open.id);
+}
 
 function openWhatIsNamed() {
   const id = location.hash.slice(1);

@@ -1,10 +1,10 @@
 // A text that grows word by word and is formatted as Markdown incrementally, in time proportional to what is new.
 //
-// In Markdown, new text can change only the last block (and a list, if the last line may become its next item). So all blocks before it are settled and never parsed again. The
-// last one is reformatted for each addition while it is short; once it is long, words are appended as plain text, and it
-// is reformatted when it has grown by a tenth: in total, that costs no more than ten times its length. For adversarial
-// texts the parser takes quadratic time in a block's length, so a block has a maximum length, after which it continues
-// as a new block.
+// In Markdown, new text can change only the last block (and a list, if the last line may become its next item). So all
+// blocks before it are settled and never parsed again. The last one is reformatted for each addition while it is short;
+// once it is long, words are appended as plain text, and it is reformatted when it has grown by a tenth: in total, that
+// costs no more than ten times its length. For adversarial texts the parser takes quadratic time in a block's length, so
+// a block has a maximum length, after which it continues as a new block.
 import { element } from "./blocks.js";
 import { blocksOf } from "./dialect.js";
 

@@ -1,4 +1,5 @@
-// A message of the user, which can be edited where it stands. To send it edited is the wish "edit".
+// A message of the user, which can be edited where it stands. To send it edited is the wish "edit",
+// to leave it as it is the wish "leave".
 import { Switcher } from "./branches.js";
 import { excess, isComposing } from "./composer.js";
 import { iconButton, make, wish } from "./elements.js";
@@ -40,6 +41,7 @@ export class UserTurn {
     const end = () => {
       form.replaceWith(this.#said, this.#foot);
       this.#pen.focus();
+      wish(this.element, "leave", this);
     };
     cancel.addEventListener("click", end);
     box.addEventListener("input", () => {

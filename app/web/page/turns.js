@@ -74,10 +74,10 @@ export class ReplyTurn {
   /** The reply failed or cannot be shown. `again` returns whether a retry is possible now. */
   fail(/** @type {any} */ error, /** @type {string} */ label, /** @type {(() => boolean) | undefined} */ again) {
     this.#settle();
-    const why = (error.errors ?? []).map((field) => field.detail.replace(/\.?$/, "."));
+    const why = (error.errors ?? []).map(inEnglish);
     const told = [error.title && `${error.title}.`, ...why, error.message];
     if (error.requestId) told.push(t("problem.request", { id: error.requestId }));
-    this.#note.textContent = told.filter(Boolean).join(" ");
+    this.#note.replaceChildren(...told.filter(Boolean).flatMap((part, index) => (index ? [" ", part] : [part])));
     this.#note.className = "note bad";
     this.#note.setAttribute("role", "alert");
     if (again) this.#offer(label, again, error.retryAfterSeconds);
@@ -129,6 +129,11 @@ export class ReplyTurn {
     count(waitSeconds);
     this.#tools.append(offered);
   }
+}
+
+/** What the API says of a field, which is English in each language of the page. */
+function inEnglish(/** @type {{ detail: string }} */ { detail }) {
+  return Object.assign(make("bdi"), { lang: "en", textContent: detail.replace(/\.?$/, ".") });
 }
 
 /** Another reply is running: say so on a button, which is disabled for a while. */
