@@ -1,5 +1,7 @@
 """The chat page loses nothing: drafts, requests to stop, and it respects blocked site data."""
 
+from dataclasses import replace
+
 from playwright.async_api import Browser, expect
 
 from app.contract import Contract
@@ -61,6 +63,22 @@ async def test_a_message_that_is_refused_can_be_edited(chromium: Browser, server
         await expect(person.replies).to_have_count(0)
         await person.page.reload()
         await expect(person.message).to_have_value("/simulate nonsense\nhello")
+
+
+def _cut_short(asked: Asked, answer: Answer) -> Answer:
+    return replace(answer, content=answer.content[:-5]) if "/api/conversations" in asked.path else answer
+
+
+async def test_a_response_that_broke_off_is_told_from_an_answer(chromium: Browser, server: LiveServer) -> None:
+    """In the words of the page, not the browser's."""
+    async with FaultyProxy(server.port, Fault(whole=_cut_short)) as proxy, visitor(chromium) as page:
+        await page.goto(f"{proxy.url}/")
+        await expect(page.locator("#list-problem")).to_contain_text("The server cannot be reached.")
+        person = Person(page)
+        await person.say("hello")
+        await person.hears_the_end()
+        await page.reload()
+        await expect(person.reply.get_by_role("alert")).to_contain_text("The server cannot be reached.")
 
 
 async def test_stop_is_asked_again_until_it_is_heard(chromium: Browser, server: LiveServer) -> None:

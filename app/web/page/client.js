@@ -73,32 +73,48 @@ export async function ask(method, path, { headers = {}, body, signal } = {}) {
   throw new Unreachable(); // a proxy's own page: the server is down
 }
 
+/**
+ * As `ask`, with the body of the response.
+ * @param {Parameters<typeof ask>[0]} method
+ * @param {Parameters<typeof ask>[1]} path
+ * @param {Parameters<typeof ask>[2]} options
+ * @returns {Promise<any>}
+ */
+async function askFor(method, path, options = {}, /** @type {"json" | "blob"} */ form = "json") {
+  const response = await ask(method, path, options);
+  try {
+    return await response[form]();
+  } catch (error) {
+    throw options.signal?.aborted ? error : new Unreachable();
+  }
+}
+
 function impossibleKey() {
   return new Problem({ type: "urn:problem:impossible-key", status: 401, retryable: false });
 }
 
 /** Who answers, and within which limits. */
-export const service = async () => (await ask("GET", "api/service")).json();
+export const service = () => askFor("GET", "api/service");
 
 /** A page of the list, most recently updated first; with `search`, of those in which the words are found. */
 export async function conversations(/** @type {string} */ cursor, search = "", /** @type {AbortSignal | undefined} */ signal = undefined) {
   const query = new URLSearchParams({ ...(cursor && { cursor }), ...(search && { search }) });
-  return (await ask("GET", `api/conversations${query.size ? `?${query}` : ""}`, { signal })).json();
+  return askFor("GET", `api/conversations${query.size ? `?${query}` : ""}`, { signal });
 }
 
 /** A conversation with a page of its messages, newest first. */
 export async function conversation(id, limit, cursor, signal) {
   const query = new URLSearchParams({ order: "desc", limit, ...(cursor && { cursor }) });
-  return (await ask("GET", `api/conversations/${id}?${query}`, { signal })).json();
+  return askFor("GET", `api/conversations/${id}?${query}`, { signal });
 }
 
 /** Rename a conversation, or choose the branch that is shown. */
-export const updateConversation = async (/** @type {string} */ id, /** @type {{ title?: string, branch?: string }} */ body) =>
-  (await ask("PATCH", `api/conversations/${id}`, { body })).json();
+export const updateConversation = (/** @type {string} */ id, /** @type {{ title?: string, branch?: string }} */ body) =>
+  askFor("PATCH", `api/conversations/${id}`, { body });
 
 /** The whole conversation as a file: `how` is the path of a format. */
-export const exported = async (/** @type {string} */ id, /** @type {"markdown" | "export"} */ how) =>
-  (await ask("GET", `api/conversations/${id}/${how}`)).blob();
+export const exported = (/** @type {string} */ id, /** @type {"markdown" | "export"} */ how) =>
+  askFor("GET", `api/conversations/${id}/${how}`, {}, "blob");
 
 export const deleteConversations = () => ask("DELETE", "api/conversations");
 
