@@ -11,6 +11,13 @@ from tests.support.browser import visitor
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 
+FILL = """async (count) => {
+    for (let n = 0; n < count; n += 1) await fetch("api/replies", {
+        method: "POST", headers: { "Content-Type": "application/json" },
+        body: JSON.stringify({ user_message: `number ${n}` }) });
+}"""
+"""Begins this number of conversations, each with one message."""
+
 
 class Person:
     """A user of the page."""

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import anyio
 from playwright.async_api import Browser, Locator, Response, Route, expect
 
-from tests.browser.people import PHONE, Person, somebody
+from tests.browser.people import FILL, PHONE, Person, somebody
 from tests.support.completions import DONE, chunk, finish, stream, usage
 from tests.support.engine import FakeEngine, engine_beside
 from tests.support.server import LiveServer
@@ -122,20 +122,14 @@ async def test_all_conversations_are_deleted_once_that_is_confirmed(chromium: Br
             await expect(everything).to_be_hidden()
 
 
-_FILL = """async (count) => {
-    for (let n = 0; n < count; n += 1) await fetch("api/replies", {
-        method: "POST", headers: { "Content-Type": "application/json" },
-        body: JSON.stringify({ user_message: `number ${n}` }) });
-}"""
-
-
 async def test_older_conversations_are_renamed_and_deleted_in_the_list(chromium: Browser) -> None:
     """Those after the first page, too, and in other tabs."""
     with LiveServer() as server:
         async with somebody(chromium, server.url) as person:
-            await person.page.evaluate(_FILL, 24)
+            await person.page.evaluate(FILL, 24)
             other = Person(await person.page.context.new_page())
-            for tab in (person, other):
+            for tab in (other, person):
+                await tab.page.bring_to_front()  # browsers draw rarely what is hidden, and clicks wait for that
                 await tab.page.goto(server.url)
                 await tab.page.get_by_role("button", name="Show more").click()
                 await expect(tab.conversations).to_have_count(24)
@@ -159,7 +153,7 @@ async def test_a_search_that_failed_or_is_slow_mixes_nothing(chromium: Browser) 
     """It can be repeated; meanwhile "Show more" does not continue another list."""
     with LiveServer() as server:
         async with somebody(chromium, server.url) as person:
-            await person.page.evaluate(_FILL, 24)
+            await person.page.evaluate(FILL, 24)
             await person.page.reload()
             await expect(person.conversations).to_have_count(20)
             box = person.page.get_by_role("searchbox", name="Search conversations")

@@ -5,21 +5,15 @@ import re
 
 from playwright.async_api import Browser, Route, expect
 
-from tests.browser.people import somebody
+from tests.browser.people import FILL, somebody
 from tests.support.server import LiveServer
-
-_FILL = """async (count) => {
-    for (let n = 0; n < count; n += 1) await fetch("api/replies", {
-        method: "POST", headers: { "Content-Type": "application/json" },
-        body: JSON.stringify({ user_message: `number ${n}` }) });
-}"""
 
 
 async def test_a_new_message_keeps_the_list_as_it_is(chromium: Browser) -> None:
     """What was shown with "Show more" stays, each conversation once, and so does the focus."""
     with LiveServer() as server:
         async with somebody(chromium, server.url) as person:
-            await person.page.evaluate(_FILL, 25)
+            await person.page.evaluate(FILL, 25)
             await person.page.reload()
             await person.page.get_by_role("button", name="Show more").click()
             await expect(person.conversations).to_have_count(25)
