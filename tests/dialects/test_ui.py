@@ -69,6 +69,7 @@ async def test_a_conversation_of_ours_goes_on_by_its_id() -> None:
         more = await said(client, user("more"), chat_id=ours.conversation_id)
         assert more.metadata["conversation_id"] == ours.conversation_id
         new = await said(client, user("more"), chat_id="f" * 32)
+        assert (await said(client, user("more"), chat_id="f" * 32)).message_id == new.message_id
         there = f"/api/conversations/{'f' * 32}"
         assert (await got(client, there))["conversation_id"] == new.metadata["conversation_id"]
         assert (await client.request("DELETE", there)).status == 204
