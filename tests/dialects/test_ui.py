@@ -88,7 +88,7 @@ async def test_an_edited_message_and_a_new_answer_begin_branches() -> None:
         assert bot.seen[-1] == bot.seen[-2]
         path = await messages(client, "chat")
         assert [each["text"] for each in path] == ["one", "one", "other", "other"]
-        assert path[2]["branches"] == {"index": 1, "reply_ids": [two.message_id, edited.message_id]}
+        assert path[2]["branches"] == {"index": 1, "reply_ids": [two.message_id, anew.message_id]}
         assert path[3]["branches"] == {"index": 1, "reply_ids": [edited.message_id, anew.message_id]}
         first = await said(client, user("first", "u1"), messageId="u1")
         assert bot.seen[-1] == [("user", "first")]
