@@ -196,7 +196,8 @@ class Branches(BaseModel):
     reply_ids: Annotated[
         list[ReplyId],
         Field(
-            description="An id for each branch, in the order in which they were begun: its first reply.\n", min_length=2
+            description="An id for each branch, in the order in which they were begun. If a user's message begins it, it is that of the\nreply to the message that the newest message of the branch follows.\n",
+            min_length=2,
         ),
     ]
 

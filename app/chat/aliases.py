@@ -1,6 +1,6 @@
 """Aliases of conversations: names that clients choose, each principal its own.
 
-The id of a conversation with an alias is a digest of both. So it can be told without a look-up, and two requests that
+The id of a conversation with an alias is a digest of both. It can be computed without a look-up, and two requests that
 begin the same conversation at the same time, at whatever instances, meet in it as in any other.
 """
 
@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import TypeVar
 
 from app.chat.access import Principal
-from app.chat.errors import ConversationNotFound
+from app.chat.errors import ConversationNotFound, IdempotencyKeyReused
 
 Result = TypeVar("Result")
 
@@ -47,10 +47,10 @@ def ids_of(name: str, principal: Principal) -> tuple[str, ...]:
 async def first_found(name: str, principal: Principal, work: Callable[[str], Awaitable[Result]]) -> Result:
     """What `work` returns for the id that a principal's conversation with this name has.
 
-    Raises `ConversationNotFound` if it does for each.
+    Raises `ConversationNotFound` if it does for each. A repeated request finds its reply in the one that it began.
     """
     *others, last = ids_of(name, principal)
     for conversation_id in others:
-        with suppress(ConversationNotFound):
+        with suppress(ConversationNotFound, IdempotencyKeyReused):
             return await work(conversation_id)
     return await work(last)

@@ -7,7 +7,7 @@ odd ones; a reply that was generated anew takes the positions of a whole turn, a
 """
 
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 
@@ -59,6 +59,21 @@ class Branches:
                 below.add(start)
                 newest = self._end(start)
         return newest
+
+    def newest_replies(self, siblings: Sequence[int]) -> dict[int, int]:
+        """A reply for each sibling: itself, or the reply to the message behind which the newest message is."""
+        if siblings[0] % 2:
+            return {position: position for position in siblings}
+        found = {position: position + 1 for position in siblings}
+        behind = {self._start(position): (position, position + 1) for position in siblings}
+        for start in self._starts[bisect_right(self._starts, siblings[0]) :]:
+            parent = self.follows[start]
+            message, reply = behind.get(self._start(parent), (parent + 1, ROOT))
+            if parent < message:
+                continue  # it is behind none of them
+            behind[start] = message, start if parent == message else reply
+            found[message] = behind[start][1]
+        return found
 
     def siblings(self, position: int) -> list[int]:
         """The messages that follow the same one as this, in the order of their positions; it is one of them."""

@@ -293,7 +293,7 @@ class Fork:
     index: int
     """Which of them that is."""
     reply_ids: tuple[str, ...]
-    """The first reply of each, in the order in which they were begun."""
+    """A reply on each, in the order in which they were begun; see `Branches.newest_replies`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -212,7 +212,7 @@ class Replies:
         await self._silence_elsewhere(principal, conversation_id)
         for reply_id in await self._store.delete(conversation_id, principal):
             self._shared.ask_to_cancel(reply_id)
-        await self._silence(conversation_id, principal)  # another reply may have started meanwhile
+        await self._silence_again(conversation_id, principal)
         self._past.forget_conversations([conversation_id])
 
     async def delete_conversations(self, principal: Principal) -> None:
@@ -230,7 +230,7 @@ class Replies:
             for reply_id in running:
                 self._shared.ask_to_cancel(reply_id)
             for conversation_id in deleted:
-                await self._silence(conversation_id, principal)  # another reply may have started meanwhile
+                await self._silence_again(conversation_id, principal)
             self._past.forget_conversations(frozenset(deleted))
 
     def leave(self, reply: RunningReply) -> None:
@@ -300,6 +300,15 @@ class Replies:
 
     async def _silence(self, conversation_id: str, principal: Principal) -> None:
         if (reply := self._registry.running_in(conversation_id, principal)) is not None:
+            await self._cancelled(reply, "deletion")
+
+    async def _silence_again(self, conversation_id: str, principal: Principal) -> None:
+        """Stop a reply that has started while the conversation was being deleted, unless it began another one.
+
+        That one has the same id if it has the same alias.
+        """
+        reply = self._registry.running_in(conversation_id, principal)
+        if reply is not None and (reply.record.alias is None or reply.record.position > 0):
             await self._cancelled(reply, "deletion")
 
     async def _silence_elsewhere(self, principal: Principal, conversation_id: str | None = None) -> None:

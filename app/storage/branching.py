@@ -51,10 +51,13 @@ class Tree:
             return {}
         siblings = {position: self.branches.siblings(position) for position in positions}
         siblings = {position: found for position, found in siblings.items() if len(found) > 1}
-        ids = self._replies(connection, {_reply_to(sibling) for found in siblings.values() for sibling in found})
+        replies: dict[int, int] = {}
+        for found in siblings.values():
+            replies |= self.branches.newest_replies(found)
+        ids = self._replies(connection, {*replies.values()})
         try:
             return {
-                position: Fork(found.index(position), tuple(ids[_reply_to(sibling)] for sibling in found))
+                position: Fork(found.index(position), tuple(ids[replies[sibling]] for sibling in found))
                 for position, found in siblings.items()
             }
         except KeyError:  # deleted since the first statement
@@ -76,11 +79,6 @@ class Tree:
         if position is None:
             raise ReplyNotFound
         return position
-
-
-def _reply_to(position: int) -> int:
-    """The first reply to a user's message; a reply itself. See `app.chat.branches` on positions."""
-    return position | 1
 
 
 def is_of(conversation_id: str, principal: Principal | None) -> ColumnElement[bool]:

@@ -71,7 +71,7 @@ def whole(seen: Seen) -> str:
 
 def early(seen: Seen) -> str:
     """An error before the first word."""
-    return f"{seen.error or 'none'}, {seen.requests} requests"
+    return f"{seen.error or 'none'}, {seen.requests} request{'s' * (seen.requests != 1)}"
 
 
 def late(seen: Seen) -> str:

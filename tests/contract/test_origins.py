@@ -71,7 +71,7 @@ async def test_a_browser_is_told_what_a_page_may_send(operation_id: str, origin:
     assert answer.content == b""
     assert answer.headers["access-control-allow-origin"] == origin
     assert method.lower() in listed(answer.headers["access-control-allow-methods"]) | SAFELISTED_METHODS
-    wanted = header_parameters() | {"authorization", "content-type"} | FOR_CACHES | OF_OPENAI
+    wanted = header_parameters() | {"authorization", "content-type"} | FOR_CACHES | OF_OPENAI | {"user-agent"}
     assert listed(answer.headers["access-control-allow-headers"]) == wanted
     assert "access-control-allow-credentials" not in answer.headers
     assert int(answer.headers["access-control-max-age"]) > 0

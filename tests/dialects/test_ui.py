@@ -69,6 +69,7 @@ async def test_a_conversation_of_ours_goes_on_by_its_id() -> None:
         more = await said(client, user("more"), chat_id=ours.conversation_id)
         assert more.metadata["conversation_id"] == ours.conversation_id
         new = await said(client, user("more"), chat_id="f" * 32)
+        assert (await said(client, user("more"), chat_id="f" * 32)).message_id == new.message_id
         there = f"/api/conversations/{'f' * 32}"
         assert (await got(client, there))["conversation_id"] == new.metadata["conversation_id"]
         assert (await client.request("DELETE", there)).status == 204
@@ -87,7 +88,7 @@ async def test_an_edited_message_and_a_new_answer_begin_branches() -> None:
         assert bot.seen[-1] == bot.seen[-2]
         path = await messages(client, "chat")
         assert [each["text"] for each in path] == ["one", "one", "other", "other"]
-        assert path[2]["branches"] == {"index": 1, "reply_ids": [two.message_id, edited.message_id]}
+        assert path[2]["branches"] == {"index": 1, "reply_ids": [two.message_id, anew.message_id]}
         assert path[3]["branches"] == {"index": 1, "reply_ids": [edited.message_id, anew.message_id]}
         first = await said(client, user("first", "u1"), messageId="u1")
         assert bot.seen[-1] == [("user", "first")]

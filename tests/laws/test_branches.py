@@ -90,6 +90,10 @@ class _Model:
         """The newest turn behind this one; replies to the same message are beside it, not behind."""
         return [other for other in self.turns if turn in self.line(other)][-1]
 
+    def newest(self, replies: list[_Turn]) -> _Turn:
+        """The one of these replies that the newest turn is behind."""
+        return max(replies, key=lambda reply: self.turns.index(self.leaf(reply)))
+
     def told(self, before: _Turn | None, message: str) -> list[tuple[str, str]]:
         """What the bot hears: all turns that have an answer, and the message."""
         answered = [turn for turn in self.line(before) if turn.text]
@@ -101,12 +105,11 @@ class _Model:
         shown: list[tuple[str, Any]] = []
         for turn in self.line(leaf):
             beside = [other for other in self.turns if other.before is turn.before]
-            versions = list({other.message: other for other in reversed(beside)}.values())
-            versions.sort(key=beside.index)
+            versions = list(dict.fromkeys(other.message for other in beside))
+            newest = [self.newest([other for other in beside if other.message is version]) for version in versions]
             replies = [other for other in beside if other.message is turn.message]
-            first = next(other for other in versions if other.message is turn.message)
             shown += [
-                (turn.message.text, _branches(versions, first)),
+                (turn.message.text, _branches(newest, newest[versions.index(turn.message)])),
                 (turn.text, _branches(replies, turn)),
             ]
         return shown
