@@ -83,6 +83,27 @@ async def test_an_edited_message_is_sent_beside_the_old_one(chromium: Browser, s
         await expect(person.sayings.locator(".said")).to_have_text(["one", "two"])
 
 
+async def test_the_way_back_from_an_edit_leads_to_what_was_said_last(chromium: Browser, server: LiveServer) -> None:
+    """Behind the newest of several replies; the focus stays at the message, although the reply has a switcher, too."""
+    async with somebody(chromium, server.url) as person:
+        await person.say("one")
+        await person.hears_the_end()
+        await person.replies.first.get_by_role("button", name="Regenerate this reply").click()
+        await expect(_versions(person.replies.first)).to_have_text("2/2")
+        await person.hears_the_end()
+        await person.say("two")
+        await expect(person.replies).to_have_count(2)
+        await person.hears_the_end()
+        await _edit(person, person.sayings.first, "uno")
+        await expect(_versions(person.sayings.first)).to_have_text("2/2")
+        await person.hears_the_end()
+        await person.page.reload()
+        await _go(person.sayings.first, "Previous")
+        await expect(person.sayings).to_have_text(["one1/2", "two"])
+        await expect(_versions(person.replies.first)).to_have_text("2/2")
+        await expect(person.sayings.first.get_by_role("button", name="Next version")).to_be_focused()
+
+
 async def test_a_reply_goes_on_while_another_branch_is_shown(chromium: Browser, server: LiveServer) -> None:
     """What is streamed and stopped is the branch that is shown. The other one is found as it is, also after reloads."""
     async with somebody(chromium, server.url) as person:

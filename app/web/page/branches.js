@@ -42,9 +42,12 @@ export class Switcher {
   }
 }
 
-/** The switcher among the branches of which one has this reply. @returns {HTMLElement | null} */
-export const switcherOf = (/** @type {Element} */ log, /** @type {string} */ replyId) =>
-  log.querySelector(`.branches[data-branches~="${CSS.escape(replyId)}"]`);
+/**
+ * The switcher among the branches of which one has this reply, at the user's message or at the reply itself.
+ * @returns {HTMLElement | null}
+ */
+export const switcherOf = (/** @type {Element} */ log, /** @type {string} */ replyId, /** @type {string} */ author) =>
+  log.querySelector(`.${author} .branches[data-branches~="${CSS.escape(replyId)}"]`);
 
 /** Focus the button that was pressed to get here, or the other one if it leads no further. */
 export function focusStep(/** @type {Element} */ switcher, /** @type {number} */ step) {

@@ -18,8 +18,12 @@ const byId = (/** @type {string} */ id) => document.getElementById(id);
 
 // Opening
 
-/** `place`: the switcher among branches that stays where it is, from the top of the window. */
-export async function openConversation(id, /** @type {{ top: number, replyId: string, step: number } | null} */ place = null) {
+/**
+ * Show a conversation, whose switcher among branches at this `place` stays where it is, from the top of the window.
+ * @param {string} id
+ * @param {{ top: number, replyId: string, author: string, step: number } | null} place
+ */
+export async function openConversation(id, place = null) {
   begin(id);
   const here = open;
   here.isLoading = true;
@@ -35,8 +39,8 @@ export async function openConversation(id, /** @type {{ top: number, replyId: st
       void follow(reread(replyId, here.left.signal), sent.as(to.text, id), { replyId, branches, to });
     }
     if (!place) return;
-    await loadUntil(() => here !== open || Boolean(switcherOf(log, place.replyId)));
-    const switcher = here === open && switcherOf(log, place.replyId);
+    await loadUntil(() => here !== open || Boolean(switcherOf(log, place.replyId, place.author)));
+    const switcher = here === open && switcherOf(log, place.replyId, place.author);
     if (switcher) {
       void holdAt(place.top, switcher);
       focusStep(switcher, place.step);

@@ -19,7 +19,8 @@ byId("new").addEventListener("click", () => {
   focusBox();
 });
 byId("log").addEventListener("choose", (/** @type {any} */ { target, detail: { replyId, step } }) => {
-  void showBranch(replyId, { top: target.getBoundingClientRect().top, replyId, step });
+  const author = target.closest(".user") ? "user" : "reply";
+  void showBranch(replyId, { top: target.getBoundingClientRect().top, replyId, author, step });
 });
 byId("log").addEventListener("edit", edit);
 byId("log").addEventListener("regenerate", regenerate);
