@@ -28,7 +28,6 @@ from tests.support.talk import cancelled, got
 from tests.support.valkey import sharing
 
 _PATIENCE_SECONDS = 60.0
-_TRIES = 5
 _WITHIN_SECONDS = {"Valkey": 0.1, "PostgreSQL alone": 2.0 + 0.1}
 """Without Valkey, an instance looks in the database, four times in its lease of eight seconds."""
 _SOME = 10
@@ -169,11 +168,15 @@ async def _cancel_elsewhere(two: _Two, case: _Case) -> None:
 
 
 async def test_it_takes_no_longer_than_the_documentation_says(shared: str) -> None:
-    """With the default settings, at any moment between two looks; besides what it takes at the instance itself."""
+    """With the default settings, at any moment between two looks; besides what it takes at the instance itself.
+
+    A busy machine gets several attempts.
+    """
     added: list[float] = []
+    deadline = time.monotonic() + _PATIENCE_SECONDS
     async with _two(shared) as both:
         cases = [_Case(_NAMES[n % len(_NAMES)], n % 2, 2_000 * n // _SOME) for n in range(_SOME)]
-        while len(added) < _TRIES and min(added, default=3600) > _WITHIN_SECONDS[shared]:
+        while min(added, default=3600) > _WITHIN_SECONDS[shared] and time.monotonic() < deadline:
             here, elsewhere = await asyncio.gather(_slowest(both, cases, 0), _slowest(both, cases, 1))
             added.append(elsewhere - here)
     assert min(added) <= _WITHIN_SECONDS[shared], added

@@ -283,12 +283,13 @@ def test_kill_9_while_a_failed_reply_is_replaced_leaves_one_or_the_other(
     url = fresh_database_url(kind)
     insisters = [_Insister(f"{kind}-{n}") for n in range(_CLIENTS)]
     deadline = time.monotonic() + _PATIENCE_SECONDS
-    for life in itertools.count():  # a busy machine needs more of them to see as many replies
+    for life in itertools.count():  # a busy machine needs more and longer ones to see as many replies
         is_seen = max(len(insister.reply_ids) for insister in insisters) > kills
         if (life >= kills and is_seen) or time.monotonic() > deadline:
             break
+        seconds = moments.uniform(0.1, 0.6) * max(1, life - kills)
         with LiveServer(database_url=url, lease_seconds=_LEASE_SECONDS) as server:
-            _live_and_die(server, insisters, moments.uniform(0.1, 0.6))
+            _live_and_die(server, insisters, seconds)
         rows = _rows(url)
         assert [(row.role, row.position) for row in rows] == [("user", 0), ("assistant", 1)] * (len(rows) // 2)
         keyed = asyncio.run(run_sql(url, "SELECT reply_id FROM idempotency_keys"))
