@@ -119,7 +119,7 @@ _LONG = [
     )
 ]
 """The slowest files. With parallel workers they start first, so that none of them runs last."""
-_LAWS, _LAWS_FAST = 100, 25
+_LAWS, _LAWS_FAST = 60, 25
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
