@@ -79,6 +79,7 @@ def test_who_is_no_trusted_proxy_is_not_believed() -> None:
             answer = _ask(server, _PAGE, {"X-Forwarded-Host": "chat.example:8080"})
             assert answer.problem_code() == "cross-site"
             assert "CHAT_ALLOWED_ORIGINS" in answer.json()["detail"]
+        server.wait_for_log(lambda line: '"warning"' in line, timeout=60)  # it may be read later than the answer
         (warning,) = [str(entry["event"]) for entry in server.log_entries() if entry["level"] == "warning"]
         assert "proxy_set_header Host $http_host;" in warning
         assert "ProxyPreserveHost On" in warning
