@@ -3,7 +3,6 @@
 from collections.abc import AsyncGenerator
 
 import anyio
-import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
@@ -20,13 +19,6 @@ from tests.support.settings import Settings
 from tests.support.texts import is_white_space, normalised, texts
 
 _KEY = {"idempotency-key": "one"}
-
-
-@pytest.fixture(scope="module")
-async def client() -> AsyncGenerator[Client, None]:
-    """One application with the simulator, for all examples."""
-    async with Client(create_app(Settings(bot="simulator"))) as client:
-        yield client
 
 
 async def complete(client: Client, message: str, **fields: object) -> Completion:

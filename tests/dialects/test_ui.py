@@ -1,9 +1,6 @@
 """The AI SDK's protocol says the same as ours, and its clients get our branches, our resume and our retries."""
 
-from collections.abc import AsyncGenerator
-
 import anyio
-import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -17,13 +14,6 @@ from tests.support.settings import Settings
 from tests.support.talk import Echo, got, messages, problem, replied, service
 from tests.support.texts import normalised, texts
 from tests.support.ui import UI, UiSaid, again_at, check_ui, reply, ui_asked, user
-
-
-@pytest.fixture(scope="module")
-async def client() -> AsyncGenerator[Client, None]:
-    """One application with the simulator, for all examples."""
-    async with Client(create_app(Settings(bot="simulator"))) as client:
-        yield client
 
 
 async def said(client: Client, *shown: dict[str, object], **fields: object) -> UiSaid:

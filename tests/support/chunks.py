@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.support.closed import check_shape
-from tests.support.stream import Parser
+from tests.support.data_only import data_of
 
 _DONE = "[DONE]"
 
@@ -25,16 +25,7 @@ class Completion:
 
 def check_completion(raw: bytes) -> Completion:
     """Check a whole stream against the contract. Raises `AssertionError`."""
-    text = raw.decode("ascii")
-    assert "\r" not in text
-    parser = Parser()
-    events = parser.feed(raw) + parser.close()
-    assert parser.unterminated is None, f"the stream ends inside an event: {parser.unterminated!r}"
-    for event in events:
-        fields = [line.partition(": ")[0] for line in event.lines if line != ": ping"]
-        assert fields == ["data"], f"an event has other fields: {event.lines}"
-    assert events, "the stream is empty"
-    *chunks, last = [event.data for event in events]
+    *chunks, last = data_of(raw)
     error = None
     if last != _DONE:
         check_shape("OpenAIErrorResponse", last)
