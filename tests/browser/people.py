@@ -48,6 +48,12 @@ class Person:
         """Its visible text."""
         return self.reply.locator(".text")
 
+    async def another_tab(self) -> "Person":
+        """The same conversation in another tab."""
+        other = Person(await self.page.context.new_page())
+        await other.page.goto(self.page.url)
+        return other
+
     async def say(self, text: str) -> None:
         """Type a message and send it."""
         await self.message.fill(text)

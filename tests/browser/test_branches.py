@@ -206,8 +206,7 @@ async def test_what_another_tab_begins_does_not_end_an_edit(chromium: Browser, s
     async with somebody(chromium, server.url) as person:
         await person.say("one")
         await person.hears_the_end()
-        other = Person(await person.page.context.new_page())
-        await other.page.goto(person.page.url)
+        other = await person.another_tab()
         await other.hears("one")
         await other.sayings.first.get_by_role("button", name="Edit this message").click()
         box = other.page.get_by_role("textbox", name="Edited message")

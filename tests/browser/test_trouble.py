@@ -79,13 +79,11 @@ async def test_two_tabs_show_one_reply(chromium: Browser, server: LiveServer) ->
     async with somebody(chromium, server.url) as person:
         await person.say("hello")
         await person.hears_the_end()
-        other = Person(await person.page.context.new_page())
-        await other.page.goto(person.page.url)
+        other = await person.another_tab()
         await other.hears("hello")
         await person.say(_TALK)
         await other.hears("word5")
-        third = Person(await person.page.context.new_page())
-        await third.page.goto(person.page.url)
+        third = await person.another_tab()
         await third.hears("word9")
         for somewhere in (person, other, third):
             await _heard_exactly(somewhere)
