@@ -212,7 +212,7 @@ class Replies:
         await self._silence_elsewhere(principal, conversation_id)
         for reply_id in await self._store.delete(conversation_id, principal):
             self._shared.ask_to_cancel(reply_id)
-        await self._silence_again(conversation_id, principal)
+        await self._silence(conversation_id, principal, is_deleted=True)
         self._past.forget_conversations([conversation_id])
 
     async def delete_conversations(self, principal: Principal) -> None:
@@ -230,7 +230,7 @@ class Replies:
             for reply_id in running:
                 self._shared.ask_to_cancel(reply_id)
             for conversation_id in deleted:
-                await self._silence_again(conversation_id, principal)
+                await self._silence(conversation_id, principal, is_deleted=True)
             self._past.forget_conversations(frozenset(deleted))
 
     def leave(self, reply: RunningReply) -> None:
@@ -298,18 +298,15 @@ class Replies:
         reply = self._registry.with_id(reply_id) or self._past.find(reply_id) or self._remote.find(reply_id)
         return reply if reply is not None and reply.record.principal == principal else None
 
-    async def _silence(self, conversation_id: str, principal: Principal) -> None:
-        if (reply := self._registry.running_in(conversation_id, principal)) is not None:
-            await self._cancelled(reply, "deletion")
+    async def _silence(self, conversation_id: str, principal: Principal, *, is_deleted: bool = False) -> None:
+        """Stop the reply that runs in a conversation. If that `is_deleted`, it has started in the meantime.
 
-    async def _silence_again(self, conversation_id: str, principal: Principal) -> None:
-        """Stop a reply that has started while the conversation was being deleted, unless it began another one.
-
-        That one has the same id if it has the same alias.
+        Then it may have begun another conversation, which has the same id because it has the same alias: it goes on.
         """
         reply = self._registry.running_in(conversation_id, principal)
-        if reply is not None and (reply.record.alias is None or reply.record.position > 0):
-            await self._cancelled(reply, "deletion")
+        if reply is None or (is_deleted and reply.record.alias is not None and reply.record.position == 0):
+            return
+        await self._cancelled(reply, "deletion")
 
     async def _silence_elsewhere(self, principal: Principal, conversation_id: str | None = None) -> None:
         """Stop what other instances generate, which would tell of it for a moment after it has been deleted here.
