@@ -1,6 +1,5 @@
 """The AI SDK's UI message stream: `streamUiChat` and `resumeUiChat`."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from starlette.requests import Request
@@ -66,17 +65,20 @@ class UiRouter:
         """Stream the reply that is running, from its beginning."""
         name: str = request.scope["path_params"]["conversation_id"]
         grant = admission_of(request.scope).grant
-        status = request.scope["route"].status_code
-        for reply_id in await self._running(ids_of(name, grant.principal) if is_name(name) else (), grant.principal):
-            try:
-                if request.method == "HEAD":  # not a reader
-                    return head(status, await self.replies.look(reply_id, grant.principal))
-                reply = await self.replies.open(reply_id, grant.principal, by="address")
-            except ReplyNotFound:
-                break  # deleted meanwhile
-            return UiStream(Reading(self.replies, reply, grant), self.problems, self.pacing, is_again=True)
-        return Response(status_code=_NOTHING_RUNS)
+        reply_id = await self._running_in(name, grant.principal)
+        if reply_id is None:
+            return Response(status_code=_NOTHING_RUNS)
+        try:
+            if request.method == "HEAD":  # not a reader
+                status = request.scope["route"].status_code
+                return head(status, await self.replies.look(reply_id, grant.principal))
+            reply = await self.replies.open(reply_id, grant.principal, by="address")
+        except ReplyNotFound:  # deleted meanwhile
+            return Response(status_code=_NOTHING_RUNS)
+        return UiStream(Reading(self.replies, reply, grant), self.problems, self.pacing, is_again=True)
 
-    async def _running(self, conversation_ids: Sequence[str], principal: Principal) -> list[str]:
-        found = [await self.replies.running_in(each, principal) for each in conversation_ids]
-        return [reply_id for reply_id in found if reply_id]
+    async def _running_in(self, name: str, principal: Principal) -> str | None:
+        for conversation_id in ids_of(name, principal) if is_name(name) else ():
+            if reply_id := await self.replies.running_in(conversation_id, principal):
+                return reply_id
+        return None
