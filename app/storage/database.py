@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from types import TracebackType
 from typing import Any, Self
 
+import aiosqlite
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy import create_engine as create_sync_engine
 from sqlalchemy.engine import URL, ExceptionContext
@@ -168,7 +169,7 @@ def create_engine(address: Address, patience_seconds: float, connector: Connecto
     logging.getLogger("aiosqlite").setLevel(logging.WARNING)  # at debug it would log what people said
     if isinstance(address, SqliteFile):
         url = URL.create("sqlite+aiosqlite", database=str(address.path))
-        engine = create_async_engine(url, **_sqlite_options(patience_seconds))
+        engine = create_async_engine(url, **_sqlite_options(patience_seconds, async_creator_fn=_opened_file))
         _set_up(engine.sync_engine)
         return engine
     connector = connector or Connector(address, patience_seconds)
@@ -212,6 +213,18 @@ def _sqlite_options(patience_seconds: float, **connect_args: object) -> dict[str
     # Who waits for a lock gives up a bit before all patience is lost, so that it can say so in good order.
     timeouts = {"pool_timeout": patience_seconds, "connect_args": {"timeout": 0.9 * patience_seconds, **connect_args}}
     return {"pool_size": _CONNECTIONS, **timeouts}
+
+
+async def _opened_file(*arguments: Any, **options: Any) -> aiosqlite.Connection:  # noqa: ANN401 - SQLAlchemy's
+    """A connection and its thread, which must have ended if this fails: it reports to the event loop when it does."""
+    connection = aiosqlite.connect(*arguments, **options)
+    thread = connection._thread  # noqa: SLF001 - as SQLAlchemy does
+    thread.daemon = True
+    try:
+        return await connection
+    except BaseException:
+        await asyncio.to_thread(thread.join)
+        raise
 
 
 def _set_up(engine: Engine) -> None:

@@ -6,18 +6,20 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import anyio.to_thread
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from app.chat.errors import CannotStart
 from app.operators import conversations, keys
 from app.settings import Settings
 from app.storage.address import database_url as parsed
-from app.storage.database import Database
+from app.storage.database import Database, create_engine
 from tests.support.databases import Postgres, run_sql, sqlite_file
 from tests.support.talk import service
 
@@ -209,6 +211,19 @@ def test_the_service_tells_the_same(tmp_path: Path) -> None:
     assert ended.stdout == ""
     (line,) = ended.stderr.splitlines()
     assert line.startswith(f"CHAT_DATABASE_URL: no server listens on a socket at {tmp_path}. Next: ")
+
+
+async def test_what_cannot_be_opened_leaves_no_thread_behind(tmp_path: Path) -> None:
+    """One that reports to an event loop that has been closed would print a traceback."""
+    engine = create_engine(parsed(f"sqlite:///{tmp_path}"), 1)
+    for _ in range(50):
+        before = set(threading.enumerate())
+        with pytest.raises(OperationalError):
+            async with engine.connect():
+                pass
+        left = [thread.name for thread in set(threading.enumerate()) - before if "asyncio" not in thread.name]
+        assert left == []
+    await engine.dispose()
 
 
 async def test_commands_tell_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
