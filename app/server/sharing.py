@@ -8,7 +8,7 @@ connections, gets no more of the new ones than the others. So each process publi
 one at a time, and leaves the next one for a moment to those that have fewer: 20 came as 11 and 9, 200 as 100 and 100,
 whether at once or one by one.
 
-One that has fewer and does not come, because it is busy or frozen, delays each connection by `_MOMENT_SECONDS`.
+One that has fewer and does not come, because it is busy or frozen, delays each connection by `MOMENT_SECONDS`.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ import struct
 import tempfile
 from collections.abc import Callable
 
-_MOMENT_SECONDS = 0.002
+MOMENT_SECONDS = 0.002
 _PAUSE_SECONDS = 1.0
 """Where the process has no file descriptor left."""
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
@@ -66,11 +66,14 @@ class Counts:
 class Share:
     """A process's share of the connections. They come between `open` and `close`."""
 
-    def __init__(self, listeners: list[socket.socket], counts: Counts, process: int) -> None:
-        """`process` is this one's number in the `counts`."""
+    def __init__(
+        self, listeners: list[socket.socket], counts: Counts, process: int, moment_seconds: float = MOMENT_SECONDS
+    ) -> None:
+        """`process` is this one's number in the `counts`; the others have a moment to take what is due to them."""
         self._listeners = listeners
         self._counts = counts
         self._process = process
+        self._moment_seconds = moment_seconds
         self._connected: Callable[[], int] = int
         self._factory: Callable[[], asyncio.Protocol] = asyncio.Protocol
         self._accepting: set[asyncio.Task[object]] = set()
@@ -117,7 +120,7 @@ class Share:
     def _come(self, listener: socket.socket) -> None:
         fewest = self._counts.fewest(besides=self._process)
         if fewest is not None and self.publish() > fewest:
-            self._pause(listener, _MOMENT_SECONDS)
+            self._pause(listener, self._moment_seconds)
         else:
             self._accept(listener)
 

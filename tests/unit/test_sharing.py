@@ -11,8 +11,10 @@ import pytest
 from app.server.sharing import Counts, Share, shared_counts
 
 _PATIENCE_SECONDS = 30.0
+_MOMENT_SECONDS = 0.1
+"""Fifty times what is usual: the machine may not stand still for longer, or one takes what is due to another."""
 _ABOUT = 2
-"""A busy machine may wake one too late for its turn."""
+"""Such a standstill costs one or two."""
 
 
 class _Process:
@@ -20,7 +22,7 @@ class _Process:
 
     def __init__(self, listener: socket.socket, descriptor: int, number: int) -> None:
         self.connections: set[asyncio.BaseTransport] = set()
-        self.share = Share([listener.dup()], Counts(descriptor, 3), number)
+        self.share = Share([listener.dup()], Counts(descriptor, 3), number, _MOMENT_SECONDS)
         self.share.connect(lambda: _Protocol(self.connections), lambda: len(self.connections))
 
     def close(self) -> None:
