@@ -32,6 +32,7 @@ from app.http.middleware import EveryRequest
 from app.http.problems import Problems
 from app.http.sse import Pacing
 from app.observation import Observation
+from app.routers.agui import AgUiRouter
 from app.routers.chat import ChatRouter, request_model
 from app.routers.conversations import ConversationsRouter
 from app.routers.documents import document_routes
@@ -199,7 +200,14 @@ def _foreign(settings: Settings, chat: ChatRouter, openai_problems: OpenAIProble
     wording = Wording(openai_problems, model_name(settings) or settings.bot)
     openai = OpenAIRouter(chat.replies, chat.bodies, wording, chat.pacing, chat.limits)
     ui = UiRouter(chat.replies, chat.bodies, chat.model, chat.problems, chat.pacing, chat.limits)
-    return [openai.create_chat_completion, openai.list_models, ui.stream_ui_chat, ui.resume_ui_chat]
+    agui = AgUiRouter(chat.replies, chat.bodies, chat.model, chat.problems, chat.pacing, chat.limits)
+    return [
+        openai.create_chat_completion,
+        openai.list_models,
+        ui.stream_ui_chat,
+        ui.resume_ui_chat,
+        agui.run_agent,
+    ]
 
 
 @cache
