@@ -5,22 +5,18 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from typing import Protocol
 
 from app.chat.access import Principal
-from app.chat.model import (
-    Conversation,
-    End,
+from app.chat.model import Conversation, End, Finish, Usage
+from app.chat.requests import Place, Where
+from app.chat.stored import (
     ExportedMessage,
     Feedback,
-    Finish,
     KeyedReply,
     ListPosition,
     MessagesPage,
     Page,
-    Place,
     ReplyRecord,
     StoredConversation,
     StoredMessage,
-    Usage,
-    Where,
 )
 
 Deltas = AsyncGenerator[str | Usage | Finish, None]

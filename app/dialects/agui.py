@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import MISSING
 from starlette.types import Scope
 
-from app.chat.model import Behind
+from app.chat.requests import Behind
 from app.chat.text import WHITE_SPACE
 from app.dialects.shown import Shown, behind, check_text
 from app.http.parameters import header

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 from starlette.types import Scope
 
 from app.chat.aliases import is_id, is_name
-from app.chat.model import ListPosition, MessagesPage
+from app.chat.stored import ListPosition, MessagesPage
 from app.http.problems import RequestError
 
 MAX_PAGE = 100

@@ -8,8 +8,8 @@ from starlette.responses import Response
 from app.access.gate import admission_of
 from app.access.limits import Limits
 from app.chat.aliases import first_found
-from app.chat.model import ReplyRequest
 from app.chat.replies import Replies
+from app.chat.requests import ReplyRequest
 from app.chat.running import RunningReply
 from app.dialects.agui import asked_in, position_in, prepare
 from app.dialects.agui_stream import Run, RunStream
