@@ -1,8 +1,6 @@
 """AG-UI says the same as our own protocol, and its clients get our branches, our resume and our retries."""
 
-import itertools
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass, field
 
 import anyio
 import pytest
@@ -13,15 +11,14 @@ from app.chat.errors import BotFailed
 from app.chat.model import Conversation, Finish, Usage
 from app.main import create_app
 from tests.support.addresses import CHAT, asked, cancel_of
-from tests.support.agui import AG_UI, RunSaid, agui_asked, assistants, check_run, checked, users
+from tests.support.agui import AG_UI, RunSaid, agui_asked, assistants, check_run, rest_of, users
 from tests.support.asgi import Client
 from tests.support.bots import GatedBot, ScriptedBot
 from tests.support.databases import fresh_database_url
 from tests.support.keys import bearer, made_key
 from tests.support.settings import Settings
-from tests.support.stream import Event, Parser
 from tests.support.talk import Echo, got, messages, problem, replied, service
-from tests.support.texts import foul_texts, normalised, texts
+from tests.support.texts import normalised, texts
 
 _THREAD = "/api/conversations/trip-to-lisbon"
 
@@ -35,13 +32,6 @@ async def said(client: Client, run_id: str, *shown: Mapping[str, object], **fiel
     assert told.reply_id == answer.headers["reply-id"]
     assert told.conversation_id == answer.headers["conversation-id"]
     return told
-
-
-async def rest(client: Client, body: dict[str, object], last_id: str) -> RunSaid:
-    """What follows an event."""
-    answer = await client.request("POST", AG_UI, json=body, headers={"last-event-id": last_id})
-    assert answer.status == 200, answer.content
-    return check_run(answer.content, last_id.partition(":")[2])
 
 
 @settings(settings.get_profile("laws"))
@@ -166,14 +156,14 @@ async def test_a_failure_after_the_beginning_is_an_event_however_often_it_is_ask
             assert (told.code, told.outcome, told.usage) == ("bot-failed", None, usage)
             assert told.text.startswith(words)
             for last_id in told.ids:
-                again = await rest(client, body, last_id)
+                again = await rest_of(client, body, last_id)
                 assert (again.code, again.usage) == ("bot-failed", usage)
 
 
 async def test_a_cancelled_reply_is_an_outcome_and_usage_is_told() -> None:
     """Also of a reply that was abandoned, which its client reads later."""
     bot = GatedBot()
-    async with Client(create_app(Settings(resume_window_seconds=60), bot)) as client:
+    async with Client(create_app(Settings(first_word_seconds=0.01), bot)) as client:
         async with client.stream("POST", AG_UI, json=agui_asked(users("go"))) as response:
             bot.let_through(3)
             assert (await client.request("POST", cancel_of(response.headers["reply-id"]))).status == 204
@@ -188,81 +178,6 @@ async def test_a_cancelled_reply_is_an_outcome_and_usage_is_told() -> None:
         told = await said(client, "r1", users("go"))
         usage = {"inputTokens": 7, "outputTokens": 1, "totalTokens": 8}
         assert (told.outcome, told.finish_reason, told.usage) == ("success", "length", usage)
-
-
-@dataclass(slots=True)
-class _Resumable:
-    """An application whose bot says what a test wants."""
-
-    client: Client
-    bot: ScriptedBot
-    threads: "itertools.count[int]" = field(default_factory=itertools.count)
-
-
-@pytest.fixture(scope="module", params=[60, 0], ids=["from memory", "from the store"])
-async def resumable(request: pytest.FixtureRequest) -> AsyncGenerator[_Resumable, None]:
-    """One application for all examples; where the rest of a reply comes from, once it has ended."""
-
-    async def silent(_: Conversation) -> AsyncGenerator[str | Finish, None]:
-        yield ""
-
-    bot = ScriptedBot(silent)
-    known = Settings(resume_window_seconds=3600, retention_seconds=request.param)
-    async with Client(create_app(known, bot)) as client:
-        yield _Resumable(client, bot)
-
-
-@settings(settings.get_profile("laws"))
-@given(st.lists(foul_texts, max_size=4), st.lists(st.integers(0, 1500), max_size=6))
-async def test_a_run_that_is_cut_anywhere_is_whole_when_it_is_resumed(
-    resumable: _Resumable, deltas: list[str], cuts: list[int]
-) -> None:
-    """Each event comes once, whatever the client has received of it; nothing is generated twice."""
-    asked_for = 0
-
-    async def script(_: Conversation) -> AsyncGenerator[str | Finish, None]:
-        nonlocal asked_for
-        asked_for += 1
-        for delta in deltas:
-            yield delta
-            await anyio.lowlevel.checkpoint()
-
-    resumable.bot.script = script
-    body = agui_asked(users("go"), threadId=f"thread-{next(resumable.threads)}")
-    events: list[Event] = []
-    for cut in [*cuts, None]:
-        headers = {"last-event-id": events[-1].last_event_id} if events else {}
-        parser = Parser()
-        async with resumable.client.open("POST", AG_UI, json=body, headers=headers) as response:
-            assert (await response.head()).status == 200
-            left = 2**20 if cut is None else cut
-            async for chunk in response.chunks():
-                events += parser.feed(chunk[:left])
-                left -= len(chunk)
-                if left <= 0:
-                    break
-        if events and events[-1].id is None:
-            break
-    told = checked(events)
-    assert (told.text, told.outcome) == (normalised("".join(deltas)), "success")
-    assert asked_for == 1
-    assert len(set(told.ids)) == len(told.ids)
-
-
-async def test_every_event_of_a_whole_run_can_be_resumed_after() -> None:
-    """From memory and from the store. A position that no event had continues behind the words that it names."""
-    for retention_seconds in (60, 0):
-        async with service(fresh_database_url(), retention_seconds=retention_seconds) as (client, _):
-            body = agui_asked(users("/simulate pace_ms=1\none two three"))
-            whole = check_run((await client.request("POST", AG_UI, json=body)).content)
-            lengths = [len((await rest(client, body, last_id)).ids) for last_id in whole.ids]
-            assert lengths[-1] == 0
-            assert lengths == sorted(lengths, reverse=True)
-            assert (await rest(client, body, f"{whole.reply_id}:1")).text == "two three"
-            answer = await client.request(
-                "POST", AG_UI, json=body, headers={"last-event-id": f"{whole.reply_id}:1:end"}
-            )
-            assert check_run(answer.content, "1").text == "two three"
 
 
 async def test_a_new_run_cancels_the_reply_that_its_client_has_left() -> None:
@@ -291,11 +206,3 @@ async def test_runs_are_each_principals_own(place: str) -> None:
         theirs = check_run((await client.request("POST", AG_UI, json=body, headers=two)).content)
         assert theirs.reply_id != mine.reply_id
         assert theirs.conversation_id != mine.conversation_id
-
-
-@pytest.mark.parametrize("value", ["start", ":start", "{id}:end", "{id}:start:end", "{id}:01", "{id}:1:", "{id}:1:End"])
-async def test_a_position_of_another_form_is_refused(client: Client, value: str) -> None:
-    """Before anything starts."""
-    headers = {"last-event-id": value.replace("{id}", "a" * 32)}
-    answer = await client.request("POST", AG_UI, json=agui_asked(users("hello")), headers=headers)
-    assert problem(answer) == (400, "malformed-cursor")

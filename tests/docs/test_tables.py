@@ -105,7 +105,7 @@ def test_every_setting_that_is_named_exists(page: Page) -> None:
 @ALL_PAGES
 def test_every_operation_that_is_named_exists(page: Page) -> None:
     """With its method."""
-    named = re.findall(r"`((?:GET|HEAD|POST|PUT|DELETE) /[\w/{}]*)", page.prose)
+    named = re.findall(r"`((?:GET|HEAD|POST|PUT|PATCH|DELETE) /[\w/{}-]*)", page.prose)
     assert [operation for operation in named if operation not in map(" ".join, PLACES.values())] == []
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tests.support.asgi import Client
 from tests.support.closed import check_shape
 from tests.support.stream import Event, Parser
 
@@ -98,6 +99,13 @@ def checked(events: Sequence[Event], after: str = "") -> RunSaid:
         value["usage"][0] if "usage" in value else None,
         ids,
     )
+
+
+async def rest_of(client: Client, body: dict[str, Any], last_id: str) -> RunSaid:
+    """What follows an event of a run, whose request is sent again."""
+    answer = await client.request("POST", AG_UI, json=body, headers={"last-event-id": last_id})
+    assert answer.status == 200, answer.content
+    return check_run(answer.content, last_id.partition(":")[2])
 
 
 def _value(event: Event) -> dict[str, Any]:
