@@ -109,6 +109,16 @@ def _bundle(url: str) -> Path:
     return folder / path
 
 
+async def _told(service: LiveServer) -> list[dict[str, str]]:
+    """The messages of the newest conversation."""
+    async with httpx.AsyncClient(base_url=service.url) as client:
+        newest = (await client.get("/api/conversations")).json()["conversations"][0]
+        messages: list[dict[str, str]] = (await client.get(conversation_at(newest["conversation_id"]))).json()[
+            "messages"
+        ]
+    return messages
+
+
 @pytest.mark.parametrize("name", _PAGES)
 async def test_a_page_shows_each_word_once_through_cuts(
     name: str, chromium: Browser, site: str, service: LiveServer
@@ -122,8 +132,7 @@ async def test_a_page_shows_each_word_once_through_cuts(
         await guest.say("hello")
         await expect(guest.replies).to_have_count(2)
         await expect(guest.replies.last).to_have_text(_GREETING)
-    newest = httpx.get(f"{service.url}/api/conversations").json()["conversations"][0]
-    told = httpx.get(service.url + conversation_at(newest["conversation_id"])).json()["messages"]
+    told = await _told(service)
     assert [message["text"] for message in told] == ["hello", _GREETING, "hello", _GREETING]
 
 
@@ -137,8 +146,7 @@ async def test_a_page_stops_a_reply(name: str, chromium: Browser, site: str, ser
         await guest.say("hello")
         await expect(guest.replies).to_have_count(2)
         await expect(guest.replies.last).to_have_text(_GREETING)
-    newest = httpx.get(f"{service.url}/api/conversations").json()["conversations"][0]
-    told = httpx.get(service.url + conversation_at(newest["conversation_id"])).json()["messages"]
+    told = await _told(service)
     assert [message.get("state") for message in told] == [None, "cancelled", None, "completed"]
 
 
