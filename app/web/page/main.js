@@ -1,7 +1,7 @@
 // The page: connects what the user does to the open conversation, the list and the menu.
 import { key } from "./client.js";
 import "./colours.js";
-import { focusBox, isComposing, listen } from "./composer.js";
+import { focusBox, isComposing, keepFocus, listen } from "./composer.js";
 import { edit, openConversation, regenerate, send, showBranch, stop } from "./conversation.js";
 import { introduce } from "./introduction.js";
 import { listenToMenu } from "./menu.js";
@@ -12,7 +12,10 @@ import { closeSidebar, showName, showRunning } from "./view.js";
 /** @returns {any} */
 const byId = (/** @type {string} */ id) => document.getElementById(id);
 
-byId("stop").addEventListener("click", stop);
+byId("stop").addEventListener("click", () => {
+  keepFocus(byId("stop"));
+  stop();
+});
 byId("new").addEventListener("click", () => {
   begin();
   closeSidebar();
