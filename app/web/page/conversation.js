@@ -55,11 +55,12 @@ export async function openConversation(id, place = null) {
   }
 }
 
-function storedReply(message, /** @type {UserTurn} */ to, isLast) {
+async function storedReply(message, /** @type {UserTurn} */ to, isLast) {
   const { text, state, finish_reason: finishReason, branches } = message;
   const turn = new ReplyTurn(to);
   turn.branches.show(branches);
   turn.add(text);
+  await turn.drawn();
   const again = sent.as(to.text, open.id);
   const isOurs = isLast && !finishReason && again.key === sent.get()?.key; // then it is replaced, without a branch
   turn.end(finishReason ?? state, message, isOurs ? () => send(again, { to, instead: turn }) : undefined);
@@ -143,9 +144,13 @@ async function follow(news, said, { to, replyId = "", instead = null, cut = [], 
   keepEndInSight();
   let failure = null;
   try {
-    for await (const item of news) show(item, here, turn, said);
+    for await (const item of news) {
+      if (item.kind === "done" || item.kind === "failed") await turn.drawn();
+      show(item, here, turn, said);
+    }
   } catch (error) {
     failure = error;
+    await turn.drawn();
   }
   const known = here.replyId;
   Object.assign(here, { turn: null, replyId: "", isStopping: false });

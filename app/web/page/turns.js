@@ -7,6 +7,9 @@ import { GrowingText } from "./markdown.js";
 import { opinion } from "./opinion.js";
 
 const WAIT_MS = 4_000;
+const SLICE_MS = 8; // of a frame, which has sixteen
+const SLICE = 1_000; // characters
+const PAUSE_MS = 2_000; // without a word
 
 /** The note at the end of a reply. `how`: a finish reason, or the state of a stored reply. */
 export const ending = (/** @type {string} */ how) => hasText(`end.${how}`) ? t(/** @type {any} */ (`end.${how}`)) : "";
@@ -16,6 +19,7 @@ export class ReplyTurn {
   #text;
   #waiting = "";
   #frame = 0;
+  #pause = 0;
   #note = make("p", "note");
   #tools = make("div", "tools");
   #body = make("div", "text");
@@ -42,10 +46,22 @@ export class ReplyTurn {
     return this.#text.text + this.#waiting;
   }
 
-  /** Add words, which are drawn once per frame. */
+  /** Add words, which are drawn once per frame, and in several frames if they are many. */
   add(/** @type {string} */ words) {
     this.#waiting += words;
     if (!this.#frame) this.#frame = requestAnimationFrame(() => this.#draw());
+    clearTimeout(this.#pause);
+    this.element.classList.remove("pausing");
+    this.#pause = setTimeout(() => this.element.classList.add("pausing"), PAUSE_MS);
+  }
+
+  /** Resolves when all words that have come are drawn. In a tab that is not shown, they are drawn at once. */
+  async drawn() {
+    for (;;) {
+      this.#draw(document.hidden ? Infinity : SLICE_MS);
+      if (!this.#waiting) return;
+      await new Promise((resolve) => setTimeout(resolve));
+    }
   }
 
   tell(/** @type {string} */ note) {
@@ -85,19 +101,26 @@ export class ReplyTurn {
   }
 
   #settle() {
-    this.#draw();
+    clearTimeout(this.#pause);
+    this.#draw(Infinity);
     this.#text.finish();
     this.element.setAttribute("aria-busy", "false");
     if (!this.#text.text) this.#tools.querySelector("[data-copies]")?.remove();
   }
 
-  #draw() {
+  /** Draw what waits, for about this long. */
+  #draw(milliseconds = SLICE_MS) {
     cancelAnimationFrame(this.#frame);
     this.#frame = 0;
     if (!this.#waiting) return;
-    this.#text.append(this.#waiting);
-    this.#waiting = "";
+    const end = performance.now() + milliseconds;
+    do {
+      const length = this.#waiting.length > SLICE ? this.#waiting.lastIndexOf(" ", SLICE) + 1 || SLICE : SLICE;
+      this.#text.append(this.#waiting.slice(0, length));
+      this.#waiting = this.#waiting.slice(length);
+    } while (this.#waiting && performance.now() < end);
     this.onGrown();
+    if (this.#waiting) this.#frame = requestAnimationFrame(() => this.#draw());
   }
 
   #copyButton() {
