@@ -1,4 +1,5 @@
 // The open conversation: showing it, sending, following its running reply, and what helps when that fails.
+import { announce } from "./announce.js";
 import { focusStep, switcherOf } from "./branches.js";
 import { Problem, Unreachable, updateConversation } from "./client.js";
 import { focusBox, giveBack, sent } from "./composer.js";
@@ -9,7 +10,7 @@ import { endOf, loadUntil } from "./past.js";
 import { cancel, newMessage, reread, talk } from "./replies.js";
 import { UserTurn } from "./said.js";
 import { ending, ReplyTurn } from "./turns.js";
-import { announce, goToEnd, holdAt, keepEndInSight, notify, showRunning } from "./view.js";
+import { goToEnd, holdAt, keepEndInSight, notify, showRunning } from "./view.js";
 
 /** @typedef {import("./replies.js").Said} Said */
 

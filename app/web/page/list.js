@@ -42,6 +42,15 @@ export class List {
     for (const link of byId("conversations").querySelectorAll("a")) this.#mark(link);
   }
 
+  /** Open the conversation that is so many places below the open one. */
+  step(/** @type {number} */ by) {
+    const links = [...byId("conversations").querySelectorAll("a")];
+    const place = links.findIndex((link) => link.ariaCurrent);
+    const next = links[place < 0 ? Math.min(0, by) : place + by];
+    next?.scrollIntoView({ block: "nearest" });
+    next?.click();
+  }
+
   /** Show another title of a conversation. */
   rename(/** @type {string} */ id, /** @type {string} */ title) {
     const item = this.#itemOf(id);

@@ -1,5 +1,6 @@
 // A reply as an element, while it is generated and afterwards. To regenerate it is the wish "regenerate".
 import { Switcher } from "./branches.js";
+import { copyText } from "./copying.js";
 import { details } from "./details.js";
 import { button, iconButton, make, wish } from "./elements.js";
 import { hasText, locale, t } from "./language.js";
@@ -174,24 +175,4 @@ function askToWait(/** @type {HTMLButtonElement} */ button) {
     if (isIcon) label.remove();
     button.classList.toggle("icon", isIcon);
   }, WAIT_MS);
-}
-
-/** Copy a text, and show the result on the button. */
-export async function copyText(/** @type {HTMLButtonElement} */ shown, /** @type {string} */ text) {
-  const label = shown.querySelector("span") ?? shown;
-  const before = label.textContent;
-  const isCopied = await navigator.clipboard?.writeText(text).then(() => true, () => false);
-  label.textContent = isCopied ?? copiesTheOldWay(text) ? t("copied") : t("copy.failed");
-  setTimeout(() => (label.textContent = before), 1500);
-}
-
-/** The clipboard API requires a secure context; this works without one. */
-function copiesTheOldWay(text) {
-  const field = make("textarea", "unseen");
-  field.value = text;
-  document.body.append(field);
-  field.select();
-  const isCopied = document.execCommand("copy");
-  field.remove();
-  return isCopied;
 }

@@ -1,7 +1,7 @@
 // The frame around a conversation: scrolling, buttons, and announcements for screen readers.
 import { key } from "./client.js";
 import { isolated, line, t } from "./language.js";
-import { copyText } from "./turns.js";
+import { copyText } from "./copying.js";
 
 const NEAR_END_PIXELS = 60;
 const FRAMES_UNTIL_DRAWN = 5; // heights are estimates until then
@@ -92,17 +92,16 @@ export function showRunning(isRunning) {
   byId("forget-key").hidden = !key.get();
 }
 
-/** Announce a text to screen readers. */
-export function announce(text) {
-  byId("announcer").textContent = "";
-  requestAnimationFrame(() => (byId("announcer").textContent = text));
-}
-
 /** On narrow screens, the list covers the conversation. Returns whether it did. */
 export function closeSidebar() {
   const wasOpen = sidebar.classList.contains("open");
   if (wasOpen) toggleSidebar(false);
   return wasOpen;
+}
+
+/** Show the list, if it is covered. */
+export function openSidebar() {
+  if (byId("open-sidebar").checkVisibility() && !sidebar.classList.contains("open")) toggleSidebar(true);
 }
 
 function toggleSidebar(isOpen) {
