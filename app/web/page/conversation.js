@@ -3,6 +3,7 @@ import { announce } from "./announce.js";
 import { focusStep, switcherOf } from "./branches.js";
 import { Problem, Unreachable, updateConversation } from "./client.js";
 import { focusBox, giveBack, sent } from "./composer.js";
+import { nameDays } from "./days.js";
 import { askForKey, withKey } from "./dialogs.js";
 import { beginning, t } from "./language.js";
 import { begin, isReady, list, log, open, others, showOpen } from "./open.js";
@@ -34,6 +35,7 @@ export async function openConversation(id, place = null) {
     Object.assign(here, { title, isLoading: false });
     showOpen();
     log.replaceChildren(...turns);
+    nameDays(log);
     goToEnd();
     if (running) {
       const { reply_id: replyId, branches } = running;
@@ -93,6 +95,7 @@ export function send(said, { to = new UserTurn(said.text), instead = null, cut =
   if (!isReady()) return false;
   if (!open.id) open.title = beginning(said.text.slice(0, 4_000).replace(/\s+/g, " ").trim(), 80);
   if (!to.element.isConnected) log.append(to.element);
+  nameDays(log);
   sent.keep(said, open.id, false);
   goToEnd();
   void follow(talk(said, open.id, open.left.signal), said, { to, instead, cut });

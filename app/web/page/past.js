@@ -42,7 +42,7 @@ export async function endOf(id, signal, replyTurn) {
     for (const message of messages) {
       const isLast = isEnd && message === messages.at(-1);
       if (message.role === "user") {
-        to = new UserTurn(message.text);
+        to = new UserTurn(message.text, message.created_at);
         to.branches.show(message.branches);
         turns.push(to.element);
       } else {
