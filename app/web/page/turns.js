@@ -3,6 +3,7 @@ import { Switcher } from "./branches.js";
 import { copyText } from "./copying.js";
 import { details } from "./details.js";
 import { button, iconButton, make, wish } from "./elements.js";
+import { highlight } from "./highlight.js";
 import { hasText, locale, t } from "./language.js";
 import { GrowingText } from "./markdown.js";
 import { opinion } from "./opinion.js";
@@ -39,7 +40,7 @@ export class ReplyTurn {
     this.onGrown = onGrown;
     this.#foot.append(this.branches.element, this.#tools, this.#note);
     this.element.append(this.#body, this.#foot);
-    this.#text = new GrowingText(this.#body);
+    this.#text = new GrowingText(this.#body, highlight);
     this.#tools.append(this.#copyButton());
   }
 
