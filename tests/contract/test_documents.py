@@ -32,6 +32,7 @@ TYPES = {
     "/page/chat.css": "text/css; charset=utf-8",
     "/page/icon.svg": "image/svg+xml",
     "/vendor/marked.js": "text/javascript; charset=utf-8",
+    "/vendor/modes/python.js": "text/javascript; charset=utf-8",
 }
 TAGGED = ["/openapi.yaml", "/openapi.json", "/openapi-3.1.json", "/page/main.js", "/vendor/marked.js"]
 
@@ -172,7 +173,7 @@ def test_other_peoples_code_is_what_its_list_says() -> None:
     rows = re.findall(
         r"^\| `([^`]+)` .*see `([^`]+)` \| `([0-9a-f]{64})` \|$", (folder / "README.md").read_text(), re.MULTILINE
     )
-    assert {name for name, _, _ in rows} == {file.name for file in folder.glob("*.js")}
+    assert {name for name, _, _ in rows} == {str(file.relative_to(folder)) for file in folder.rglob("*.js")}
     for name, licence, digest in rows:
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
         assert "Permission is hereby granted" in (folder / licence).read_text()
