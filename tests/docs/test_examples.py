@@ -44,8 +44,10 @@ def site() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def service(site: str) -> Iterator[LiveServer]:
     """It allows that site."""
-    known = {"bot": "greeter", "greeter_pace_ms": 200, "max_message_characters": _LONGEST}
-    with LiveServer(allowed_origins=json.dumps([site]), resume_window_seconds=30, **known) as server:
+    allowed = json.dumps([site])
+    with LiveServer(
+        allowed_origins=allowed, bot="greeter", greeter_pace_ms=200, max_message_characters=_LONGEST
+    ) as server:
         yield server
 
 
