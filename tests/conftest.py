@@ -93,6 +93,7 @@ _LONG = [
         "docs/test_recipes.py",
         "verify/test_faults.py",
         "browser/test_docs.py",
+        "browser/test_firefox.py",
         "sdk/test_retries.py",
         "browser/test_accessible.py",
         "contract/test_statuses.py",

@@ -1,5 +1,6 @@
 """The document itself, as served by the service."""
 
+import gzip
 import hashlib
 import json
 import re
@@ -16,12 +17,13 @@ from tests.support.asgi import Whole
 from tests.support.server import LiveServer
 from tests.support.ui import UI
 
+VIEWER = "/docs/scalar.js"
 TYPES = {
     "/openapi.yaml": "application/yaml",
     "/openapi.json": "application/json",
     "/openapi-3.1.json": "application/json",
     "/docs": "text/html; charset=utf-8",
-    "/docs/scalar.js": "text/javascript; charset=utf-8",
+    VIEWER: "text/javascript; charset=utf-8",
     "/docs/styles.js": "text/javascript; charset=utf-8",
     "/docs/servers.js": "text/javascript; charset=utf-8",
     "/docs/header.css": "text/css; charset=utf-8",
@@ -30,6 +32,7 @@ TYPES = {
     "/page/chat.css": "text/css; charset=utf-8",
     "/page/icon.svg": "image/svg+xml",
     "/vendor/marked.js": "text/javascript; charset=utf-8",
+    "/vendor/modes/python.js": "text/javascript; charset=utf-8",
 }
 TAGGED = ["/openapi.yaml", "/openapi.json", "/openapi-3.1.json", "/page/main.js", "/vendor/marked.js"]
 
@@ -83,6 +86,28 @@ def test_who_has_it_already_is_told_so(path: str, server: LiveServer) -> None:
         assert (answer.status, answer.content, answer.headers["etag"]) == (304, b"", tag)
     stale = get(server, path, 'If-None-Match: "another"')
     assert (stale.status, stale.content) == (200, fresh.content)
+
+
+@pytest.mark.parametrize(
+    ("taken", "sent"),
+    [
+        ("gzip, deflate, br", "gzip"),
+        ("br, GZIP;q=0.5", "gzip"),
+        ("gzip; q=0, *", "identity"),
+        ("identity", "identity"),
+        ("", "identity"),
+    ],
+)
+def test_the_viewer_is_sent_in_the_coding_that_is_taken(taken: str, sent: str, server: LiveServer) -> None:
+    """It is large, so it is sent compressed, and only once."""
+    answer = get(server, VIEWER, f"Accept-Encoding: {taken}")
+    assert answer.headers.get("content-encoding", "identity") == sent
+    assert answer.headers["vary"] == "Accept-Encoding"
+    assert len(answer.content) == int(answer.headers["content-length"])
+    content = gzip.decompress(answer.content) if sent == "gzip" else answer.content
+    assert content == (ROOT / "app" / "web" / "vendor" / "scalar.js").read_bytes()
+    again = get(server, VIEWER, f"Accept-Encoding: {taken}", f"If-None-Match: {answer.headers['etag']}")
+    assert (again.status, again.content) == (304, b"")
 
 
 def test_the_document_is_valid_openapi_3_2(server: LiveServer) -> None:
@@ -148,7 +173,7 @@ def test_other_peoples_code_is_what_its_list_says() -> None:
     rows = re.findall(
         r"^\| `([^`]+)` .*see `([^`]+)` \| `([0-9a-f]{64})` \|$", (folder / "README.md").read_text(), re.MULTILINE
     )
-    assert {name for name, _, _ in rows} == {file.name for file in folder.glob("*.js")}
+    assert {name for name, _, _ in rows} == {str(file.relative_to(folder)) for file in folder.rglob("*.js")}
     for name, licence, digest in rows:
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
         assert "Permission is hereby granted" in (folder / licence).read_text()

@@ -7,12 +7,11 @@ from typing import Any
 
 import httpx
 import pytest
+from ag_ui_validate import transport
 
 from tests.support.addresses import cancel_of
 from tests.support.agui import AG_UI, agui_asked, users
 from tests.support.server import LiveServer
-
-ours = pytest.importorskip("ag_ui_validate.transport", reason="ag-ui-validate is not installed")
 
 _RUNS = {
     "words": "/simulate pace_ms=5 repeat=20\none two ",
@@ -42,8 +41,8 @@ async def test_a_run_has_no_findings(what: str, server: LiveServer) -> None:
                 threading.Thread(target=httpx.post, args=[server.url + cancel_of(event["messageId"])]).start()
 
     asked = agui_asked(users(_RUNS[what]), threadId=what.replace(" ", "-"))
-    options = ours.TransportOptions(input=asked, on_event=on_event, timeout_ms=60_000)
-    result = await ours.validate_endpoint(f"{server.url}{AG_UI}", options)
+    options = transport.TransportOptions(input=asked, on_event=on_event, timeout_ms=60_000)
+    result = await transport.validate_endpoint(f"{server.url}{AG_UI}", options)
     assert result.report.diagnostics == []
     assert result.report.internal_errors == []
     assert result.report.features["agentic-chat"] == "exercised"
