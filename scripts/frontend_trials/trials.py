@@ -116,6 +116,11 @@ def left(seen: Seen) -> str:
     return "stops" if seen.stopped_before else "**goes on**"
 
 
+def back(seen: Seen) -> str:
+    """Loading the page again in the middle."""
+    return "goes on" if seen.text == LOST_TEXT and not seen.error else f"**{seen.error or 'another text'}**"
+
+
 TRIALS: dict[str, Callable[[Seen], str]] = {
     "whole": whole,
     "stream": whole,
@@ -123,6 +128,7 @@ TRIALS: dict[str, Callable[[Seen], str]] = {
     "late": late,
     "lost": lost,
     "stop": left,
+    "back": back,
 }
 HEADS = {
     "whole": "in one piece",
@@ -131,4 +137,5 @@ HEADS = {
     "late": "failure after the first word",
     "lost": "connection lost after some words",
     "stop": "stopped by the client",
+    "back": "page loaded again in the middle",
 }

@@ -1,12 +1,12 @@
 // The page: connects what the user does to the open conversation, the list and the menu.
 import { key } from "./client.js";
-import "./colours.js";
 import { focusBox, isComposing, keepFocus, listen } from "./composer.js";
 import { edit, openConversation, regenerate, send, showBranch, stop } from "./conversation.js";
 import { introduce } from "./introduction.js";
 import { listenToMenu } from "./menu.js";
 import { begin, list, open, others, rename } from "./open.js";
 import { newMessage } from "./replies.js";
+import "./settings.js";
 import { listenToKeys } from "./shortcuts.js";
 import { closeSidebar, openSidebar, showName, showRunning } from "./view.js";
 
