@@ -3,35 +3,28 @@
 `uvicorn app.main:app` works; importing this module does no work, the application is made when it is first asked for.
 """
 
-import math
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import cache
-from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
-from limits import RateLimitItemPerMinute
 
-from app import logs
+from app import logs, parts
 from app.access.budgets import WordBudgets
 from app.access.gate import Gate
-from app.access.grants import Verifier
 from app.access.hosts import Hosts
 from app.access.keys import KeyRing
-from app.access.limits import Allowance, Limits
+from app.access.limits import Limits
 from app.access.origins import Origins
 from app.access.proxies import Proxies
-from app.bot_choice import chosen_bot, model_name, own_proxy, suggestions
-from app.chat.bounds import Bounds, ReplyBounds
-from app.chat.ports import Bot, SharedLogs
+from app.bot_choice import chosen_bot, model_name, suggestions
+from app.chat.ports import Bot
 from app.chat.replies import Replies
-from app.chat.watching import Measures
 from app.contract import Contract, Handler
 from app.dialects.completions import Wording
 from app.dialects.openai import OpenAIProblems
 from app.eventlog.memory import MemoryReplyLog
-from app.eventlog.unshared import Unshared
 from app.http.application import Application
 from app.http.body import BodyReader
 from app.http.joining import Joining
@@ -39,6 +32,7 @@ from app.http.middleware import EveryRequest
 from app.http.problems import Problems
 from app.http.sse import Pacing
 from app.observation import Observation
+from app.routers.agui import AgUiRouter
 from app.routers.chat import ChatRouter, request_model
 from app.routers.conversations import ConversationsRouter
 from app.routers.documents import document_routes
@@ -50,13 +44,9 @@ from app.routers.service import ServiceRouter
 from app.routers.ui import UiRouter
 from app.settings import Settings
 from app.start_errors import exit_status, lines, tell
-from app.storage.address import Address, PostgresServers, SqliteFile, database_url
+from app.storage.address import database_url
 from app.storage.database import Database
 from app.telemetry.counting import ALONE, Block
-
-if TYPE_CHECKING:
-    from app.access.shared import SharedCounts
-    from app.eventlog.server import ValkeyServer
 
 
 def create_app(settings: Settings | None = None, bot: Bot | None = None, block: Block = ALONE) -> FastAPI:
@@ -76,11 +66,11 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None, block: 
     bot = bot or chosen_bot(settings, measures, observation.calls)
     keys = KeyRing(database.keys)
     budgets = WordBudgets(settings.words_per_day, database.budgets) if settings.words_per_day else None
-    valkey = _valkey(settings, address)
-    counts = _shared_counts(settings, valkey)
-    limits = Limits(_allowance(settings, budgets), counts)
+    valkey = parts.valkey_server(settings, address)
+    counts = parts.shared_counts(settings, valkey)
+    limits = Limits(parts.allowance(settings, budgets), counts)
     origins = Origins(settings.allowed_origins)
-    gate = Gate(keys, _verifier(settings), limits, origins)
+    gate = Gate(keys, parts.verifier(settings), limits, origins)
     proxies = Proxies(settings.trusted_proxies)
     hosts = Hosts(
         settings.allowed_hosts,
@@ -92,10 +82,10 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None, block: 
             if not operation.is_guarded or (operation.has_own_key and settings.metrics_key)
         },
     )
-    shared = _shared_logs(settings, valkey, measures)
+    shared = parts.shared_logs(settings, valkey, measures)
     replies = Replies(
         bot,
-        _bounds(settings, address),
+        parts.bounds(settings, address),
         database.store,
         new_log=MemoryReplyLog,
         shared=shared,
@@ -105,12 +95,21 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None, block: 
     database.generated = replies.peers
     shared.on_cancel = replies.peers.cancel_all
 
-    parts = (*observation.parts, database, keys, budgets, counts, shared, bot, replies)  # the first one is closed last
+    managed = (
+        *observation.parts,
+        database,
+        keys,
+        budgets,
+        counts,
+        shared,
+        bot,
+        replies,
+    )  # the first one is closed last
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            for part in parts:
+            for part in managed:
                 if isinstance(part, AbstractAsyncContextManager):
                     await stack.enter_async_context(part)
             yield
@@ -129,7 +128,7 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None, block: 
     app.state.problems = problems
     app.state.measures = measures
     app.state.exposition = observation.exposition
-    app.state.database = _place(address)
+    app.state.database = parts.place(address)
     pacing = Pacing(settings.first_word_seconds, settings.heartbeat_seconds, Joining(settings.join_seconds))
     bodies = BodyReader(settings.max_body_bytes, settings.request_seconds)
     chat = ChatRouter(
@@ -201,83 +200,14 @@ def _foreign(settings: Settings, chat: ChatRouter, openai_problems: OpenAIProble
     wording = Wording(openai_problems, model_name(settings) or settings.bot)
     openai = OpenAIRouter(chat.replies, chat.bodies, wording, chat.pacing, chat.limits)
     ui = UiRouter(chat.replies, chat.bodies, chat.model, chat.problems, chat.pacing, chat.limits)
-    return [openai.create_chat_completion, openai.list_models, ui.stream_ui_chat, ui.resume_ui_chat]
-
-
-def _place(address: Address) -> dict[str, str]:
-    """What to call the database, without what is secret."""
-    match address:
-        case SqliteFile():
-            return {"kind": "SQLite", "file": str(address.path.absolute())}
-        case PostgresServers():
-            return {"kind": "PostgreSQL", "servers": address.shown, "name": address.database or ""}
-
-
-def _valkey(settings: Settings, address: Address) -> "ValkeyServer | None":
-    """The server that instances share, if several are possible."""
-    if settings.valkey_url is None:
-        return None
-    from app.eventlog.server import valkey_url  # noqa: PLC0415 - a tenth of a second that most do not need
-
-    server = valkey_url(settings.valkey_url)
-    return server if isinstance(address, PostgresServers) else None
-
-
-def _shared_logs(settings: Settings, server: "ValkeyServer | None", measures: Measures) -> SharedLogs:
-    if server is None:
-        return Unshared()
-    from app.eventlog.valkey import ValkeyLogs  # noqa: PLC0415 - as above
-
-    return ValkeyLogs(server, settings.valkey_prefix, measures)
-
-
-def _shared_counts(settings: Settings, server: "ValkeyServer | None") -> "SharedCounts | None":
-    """What is counted for several instances together, if anything is."""
-    if server is None or not (settings.requests_per_minute or settings.streams_per_client):
-        return None
-    from app.access.shared import PATIENCE_SECONDS, SharedCounts  # noqa: PLC0415 - as above
-
-    return SharedCounts(server.client(PATIENCE_SECONDS), settings.valkey_prefix)
-
-
-def _verifier(settings: Settings) -> Verifier | None:
-    if settings.jwt_issuer is None or settings.jwt_audience is None:
-        return None
-    from app.access.issuers import Issuer  # noqa: PLC0415 - as below
-    from app.access.tokens import TokenVerifier  # noqa: PLC0415 - a tenth of a second that most do not need
-
-    url = str(settings.jwt_keys_url)
-    return TokenVerifier(
-        Issuer(settings.jwt_issuer, settings.jwt_audience, url, settings.jwt_algorithms, proxy=own_proxy(url))
-    )
-
-
-def _allowance(settings: Settings, words: WordBudgets | None) -> Allowance:
-    return Allowance(
-        requests=RateLimitItemPerMinute(settings.requests_per_minute) if settings.requests_per_minute else None,
-        streams=settings.streams_per_client,
-        words=words,
-    )
-
-
-def _bounds(settings: Settings, address: Address) -> Bounds:
-    return Bounds(
-        reply=ReplyBounds(
-            characters=settings.max_reply_characters,
-            silence_seconds=settings.bot_silence_seconds,
-            seconds=settings.reply_seconds,
-        ),
-        is_shared=isinstance(address, PostgresServers),
-        lease_seconds=settings.lease_seconds if isinstance(address, PostgresServers) else math.inf,
-        open_streams=settings.max_open_streams,
-        resume_window_seconds=settings.resume_window_seconds,
-        unread_seconds=settings.unread_seconds,
-        # Another instance may delete or replace what has ended here, so only the database knows what there is.
-        retention_seconds=0 if isinstance(address, PostgresServers) else settings.retention_seconds,
-        save_every_seconds=settings.save_every_seconds,
-        history_messages=settings.history_messages,
-        history_characters=settings.history_characters,
-    )
+    agui = AgUiRouter(chat.replies, chat.bodies, chat.model, chat.problems, chat.pacing, chat.limits)
+    return [
+        openai.create_chat_completion,
+        openai.list_models,
+        ui.stream_ui_chat,
+        ui.resume_ui_chat,
+        agui.run_agent,
+    ]
 
 
 @cache

@@ -16,7 +16,8 @@ from sqlalchemy import Connection, insert
 
 from app.chat.access import Principal
 from app.chat.branches import ROOT
-from app.chat.model import MessagesPage, Where
+from app.chat.requests import Where
+from app.chat.stored import MessagesPage
 from app.storage.address import database_url
 from app.storage.database import Database, create_engine
 from app.storage.schema import conversations, messages

@@ -1,6 +1,5 @@
 """What all tests share: asyncio as the only event loop, a database, and the number of examples for each law."""
 
-import gc
 import os
 from collections.abc import Generator
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from app import logs
+from app import garbage, logs
 from app.environment.variables import PREFIX
 from tests.support import forks, laws
 from tests.support.databases import KINDS, fresh_database_url, remove_all, use
@@ -96,6 +95,7 @@ _LONG = [
         "docs/test_recipes.py",
         "verify/test_faults.py",
         "browser/test_docs.py",
+        "browser/test_firefox.py",
         "sdk/test_retries.py",
         "browser/test_accessible.py",
         "contract/test_statuses.py",
@@ -165,12 +165,8 @@ def pytest_unconfigure() -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
     """Spare the garbage collector the hundreds of thousands of objects that are collected, and stay."""
-    gc.disable()
-    try:
+    with garbage.imports():
         return (yield)
-    finally:
-        gc.enable()
-        gc.freeze()
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

@@ -13,12 +13,14 @@ from functools import partial
 from app.chat.bounds import Bounds
 from app.chat.errors import ConversationNotFound, ReplyElsewhere
 from app.chat.ids import new_id
-from app.chat.model import Beside, Conversation, KeyedReply, Message, Place, ReplyRecord, ReplyRequest, Where
+from app.chat.model import Conversation, Message
 from app.chat.ports import Bot, ReplyLog, SharedLogs, Store
 from app.chat.production import BotSays, produce
 from app.chat.pulse import Pulse
 from app.chat.registry import Registry
+from app.chat.requests import Beside, Place, ReplyRequest, Where
 from app.chat.running import RunningReply
+from app.chat.stored import KeyedReply, ReplyRecord
 from app.chat.watching import ReplyObserver
 
 _NEWS_SECONDS = 4.0

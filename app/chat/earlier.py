@@ -4,11 +4,13 @@ import asyncio
 from weakref import WeakValueDictionary
 
 from app.chat.errors import IdempotencyKeyReused
-from app.chat.model import Failed, KeyedReply, ReplyRequest
+from app.chat.model import Failed
 from app.chat.past import PastReplies
 from app.chat.ports import Store
 from app.chat.registry import Registry
+from app.chat.requests import ReplyRequest
 from app.chat.running import RunningReply
+from app.chat.stored import KeyedReply
 
 
 class EarlierReplies:
@@ -41,6 +43,11 @@ class EarlierReplies:
         if earlier is not None and not earlier.answers(request):
             raise IdempotencyKeyReused
         return earlier
+
+    async def is_found(self, request: ReplyRequest, key: str, reply_id: str) -> bool:
+        """Whether that is the reply. Raises what `find` raises."""
+        earlier = await self.find(request, key)
+        return earlier is not None and earlier.reply_id == reply_id
 
 
 def _keyed(reply: RunningReply) -> KeyedReply | None:

@@ -5,9 +5,10 @@ from collections.abc import Callable, Collection
 
 from app.chat.access import Principal
 from app.chat.errors import ReplyInterrupted, ReplyNotFound, error_with_code
-from app.chat.model import Done, End, Failed, ReplyRecord, Snapshot, StoredMessage
+from app.chat.model import Done, End, Failed, Snapshot
 from app.chat.ports import ReplyLog, Store
 from app.chat.running import RunningReply
+from app.chat.stored import ReplyRecord, StoredMessage
 from app.chat.words import WordSplitter
 
 _MOST_REPLIES = 1_000

@@ -1,4 +1,4 @@
-"""All replies of this process: starts, finds, cancels and drains them, and attaches readers.
+"""All replies of this process: starts and drains them, and attaches readers.
 
 A reply does not live inside its HTTP response, which may end at any time. A task owned by the application's lifespan
 generates it into a log; readers come and go. If no reader returns within the resume window after the last one has left,
@@ -15,23 +15,20 @@ from app.chat.access import Principal
 from app.chat.beginning import Beginning
 from app.chat.bounds import Bounds
 from app.chat.earlier import EarlierReplies
+from app.chat.ended import EndedReplies
 from app.chat.errors import ConversationBusy, Draining, ReplyElsewhere, ReplyNotFound, TooManyStreams
-from app.chat.model import Failed, ReplyRequest, Snapshot, UnstoredRequest
+from app.chat.known import KnownReplies
 from app.chat.past import PastReplies
 from app.chat.peers import Peers
 from app.chat.ports import Bot, Meter, ReplyLog, SharedLogs, Store
 from app.chat.pulse import Pulse
 from app.chat.registry import Registry
 from app.chat.remote import RemoteReplies
+from app.chat.requests import ReplyRequest, UnstoredRequest
 from app.chat.running import RunningReply
-from app.chat.unsaved import UnsavedEnds
+from app.chat.stopping import Cancellations, Deletions
 from app.chat.unstored import UnstoredReplies
-from app.chat.watching import UNMEASURED, UNOBSERVED, Attachment, Canceller, Measures, ReplyObserver
-
-_CANCEL_SECONDS = 10.0
-"""How long to wait for a cancelled reply: a bot may ignore its cancellation, and the store may be slow."""
-_CANCEL_ELSEWHERE_SECONDS = 5.0
-"""The same for a reply of another instance, which looks every two seconds."""
+from app.chat.watching import UNMEASURED, UNOBSERVED, Attachment, Measures, ReplyObserver
 
 _ATTEMPTS = 3
 """To begin a reply, when other requests in the same conversation are faster, or are to be cancelled."""
@@ -55,12 +52,11 @@ class Replies:
         self.accepting = False
         self._bounds = bounds
         self._store = store
-        self._observer = observer
         self.measures = measures
         self._registry = Registry(measures)
         self._past = PastReplies(store, new_log, bounds.retention_seconds)
         self._earlier = EarlierReplies(self._registry, self._past, store)
-        self._shared = shared
+        self._ended = EndedReplies(self._registry, self._past, store, observer, measures)
         self._pulse = Pulse(bounds.lease_seconds)
         self._beginning = Beginning(
             bot,
@@ -73,11 +69,15 @@ class Replies:
             observer=observer,
         )
         self._remote = RemoteReplies(store, bounds.save_every_seconds, shared)
-        self.peers = Peers(self._registry, store, shared, measures)
-        self._unsaved = UnsavedEnds(store)
         self._unstored = UnstoredReplies(
-            bot, bounds, new_log=new_log, registry=self._registry, observer=observer, on_end=self._observe_end
+            bot, bounds, new_log=new_log, registry=self._registry, observer=observer, on_end=self._ended.tell
         )
+        self.known = KnownReplies(self._registry, self._past, self._remote, store)
+        self.cancellations = Cancellations(self.known, self._remote, measures)
+        self.deletions = Deletions(
+            self._registry, self._past, store, shared, self.cancellations, is_shared=bounds.is_shared
+        )
+        self.peers = Peers(self._registry, store, shared, measures)
         self._tasks: asyncio.TaskGroup
         self._helpers: list[asyncio.Task[None]]
         self._loop: asyncio.AbstractEventLoop
@@ -125,12 +125,12 @@ class Replies:
                 except ReplyElsewhere:
                     pass  # another instance was faster: now there is something to attach to, or to refuse
                 except ConversationBusy as busy:
-                    if key and await self._is_for(request, key, busy.reply_id):
+                    if key and await self._earlier.is_found(request, key, busy.reply_id):
                         continue  # the same request, at another instance
                     if not request.cancels_running:
                         raise
                     with suppress(ReplyNotFound):
-                        await self.cancel(busy.reply_id, request.principal, by="message")
+                        await self.cancellations.cancel(busy.reply_id, request.principal, by="message")
             return await self._start(request, key, meter)
 
     async def answer(self, request: UnstoredRequest, meter: Meter | None = None) -> RunningReply:
@@ -159,7 +159,7 @@ class Replies:
         One that another instance generates is followed as that saves it. Raises `ReplyNotFound`, `CursorAhead`,
         `CursorExpired`, `TooManyStreams` and `StorageUnavailable`.
         """
-        is_here = self._find(reply_id, principal) is not None
+        is_here = self.known.find(reply_id, principal) is not None
         if not is_here and len(self._registry) >= self._bounds.open_streams:
             raise TooManyStreams
         reply = await self.look(reply_id, principal, after)
@@ -176,62 +176,9 @@ class Replies:
 
         Raises what `open` raises, except `TooManyStreams`.
         """
-        reply = self._find(reply_id, principal) or await self._past.read_back(reply_id, principal)
+        reply = await self.known.read(reply_id, principal)
         reply.check_cursor(after)
         return reply
-
-    async def running_in(self, conversation_id: str, principal: Principal) -> str | None:
-        """The id of the reply that runs in a principal's conversation, at any instance. Raises `StorageUnavailable`."""
-        if (reply := self._registry.running_in(conversation_id, principal)) is not None:
-            return reply.reply_id
-        return next(iter(await self._store.running(principal, conversation_id)), None)
-
-    async def snapshot(self, reply_id: str, principal: Principal) -> Snapshot:
-        """The current state of a principal's reply. Raises `ReplyNotFound` and `StorageUnavailable`."""
-        reply = self._find(reply_id, principal)
-        return await self._past.snapshot(reply_id, principal) if reply is None else reply.snapshot()
-
-    async def cancel(self, reply_id: str, principal: Principal, by: Canceller = "client") -> None:
-        """Stop a principal's reply and wait for its end; does nothing if it has ended.
-
-        Raises `ReplyNotFound`, `StorageUnavailable`, and `ReplyElsewhere` if the instance that generates it does not
-        cancel it in time.
-        """
-        reply = self._find(reply_id, principal) or await self._past.read_back(reply_id, principal)
-        if not reply.is_remote:
-            await self._cancelled(reply, by)
-        elif reply.log.end is None:
-            await self._remote.cancel(reply_id, principal, _CANCEL_ELSEWHERE_SECONDS)
-
-    async def delete_conversation(self, conversation_id: str, principal: Principal) -> None:
-        """Stop the reply running in a principal's conversation, and delete the conversation.
-
-        Raises `ConversationNotFound` and `StorageUnavailable`.
-        """
-        await self._silence(conversation_id, principal)
-        await self._silence_elsewhere(principal, conversation_id)
-        for reply_id in await self._store.delete(conversation_id, principal):
-            self._shared.ask_to_cancel(reply_id)
-        await self._silence(conversation_id, principal, is_deleted=True)
-        self._past.forget_conversations([conversation_id])
-
-    async def delete_conversations(self, principal: Principal) -> None:
-        """Delete all conversations of a principal, and stop the replies running in them.
-
-        Raises `StorageUnavailable`; some may have been deleted then.
-        """
-        theirs = [reply for reply in self._registry.running if reply.record.principal == principal]
-        await asyncio.gather(*(self._cancelled(reply, "deletion") for reply in theirs))
-        await self._silence_elsewhere(principal)
-        while True:
-            deleted, running = await self._store.delete_some(principal)
-            if not deleted:
-                return
-            for reply_id in running:
-                self._shared.ask_to_cancel(reply_id)
-            for conversation_id in deleted:
-                await self._silence(conversation_id, principal, is_deleted=True)
-            self._past.forget_conversations(frozenset(deleted))
 
     def leave(self, reply: RunningReply) -> None:
         """Remove a reader. After the last one, the reply stops unless a reader returns in time."""
@@ -271,7 +218,7 @@ class Replies:
         await self._admit(meter)
         if earlier is not None:
             self._past.forget(earlier.reply_id)
-        reply = await self._beginning.begin(request, earlier, self._tasks, self._ended)
+        reply = await self._beginning.begin(request, earlier, self._tasks, self._ended.add)
         _charge(meter, reply)
         return self._attach(reply)
 
@@ -284,72 +231,9 @@ class Replies:
         if len(self._registry) >= self._bounds.open_streams:
             raise TooManyStreams
 
-    async def _is_for(self, request: ReplyRequest, key: str, reply_id: str) -> bool:
-        """Whether the reply answers this request, with this key."""
-        earlier = await self._earlier.find(request, key)
-        return earlier is not None and earlier.reply_id == reply_id
-
     def _attach(self, reply: RunningReply) -> RunningReply:
         self._registry.attach(reply)
         return reply
-
-    def _find(self, reply_id: str, principal: Principal) -> RunningReply | None:
-        """A principal's reply in memory; another principal's is `None`, as if it did not exist."""
-        reply = self._registry.with_id(reply_id) or self._past.find(reply_id) or self._remote.find(reply_id)
-        return reply if reply is not None and reply.record.principal == principal else None
-
-    async def _silence(self, conversation_id: str, principal: Principal, *, is_deleted: bool = False) -> None:
-        """Stop the reply that runs in a conversation. If that `is_deleted`, it has started in the meantime.
-
-        Then it may have begun another conversation, which has the same id because it has the same alias: it goes on.
-        """
-        reply = self._registry.running_in(conversation_id, principal)
-        if reply is None or (is_deleted and reply.record.alias is not None and reply.record.position == 0):
-            return
-        await self._cancelled(reply, "deletion")
-
-    async def _silence_elsewhere(self, principal: Principal, conversation_id: str | None = None) -> None:
-        """Stop what other instances generate, which would tell of it for a moment after it has been deleted here.
-
-        One that does not stop in time, because it is dead perhaps, finds later that there is nothing to store it in.
-        """
-
-        async def stop(reply_id: str) -> None:
-            with suppress(ReplyNotFound, ReplyElsewhere):
-                await self.cancel(reply_id, principal)
-
-        if self._bounds.is_shared:
-            await asyncio.gather(*map(stop, await self._store.running(principal, conversation_id)))
-
-    async def _cancelled(self, reply: RunningReply, by: Canceller) -> None:
-        if reply.task is not None:
-            if reply.stop("cancelled"):
-                self.measures.cancelled(by)
-            await asyncio.wait([reply.task], timeout=_CANCEL_SECONDS)
-
-    def _ended(self, reply: RunningReply) -> None:
-        """Clean up after the task."""
-        reply.forget_timers()
-        self._registry.end(reply)
-        if reply.log.end is None:  # the event loop is shutting down
-            reply.log.close(Failed(Draining()))
-        elif reply.stored:
-            self._past.remember(reply)
-        else:
-            self._unsaved.keep(reply)
-        reply.task = None
-        self._registry.discard_if_over(reply)
-        self._observe_end(reply)
-
-    def _observe_end(self, reply: RunningReply) -> None:
-        if (end := reply.log.end) is None:
-            return
-        ending = reply.ending(end)
-        if isinstance(ending.error, ReplyElsewhere):
-            return  # another instance was faster, and nobody has seen this one
-        if ending.outcome == "abandoned":
-            self.measures.cancelled("leaving")
-        self._observer.ended(reply.record, ending)
 
     async def _keep_saving(self) -> None:
         """Periodically save the progress of running replies, retry failed saves, and drop old replies from memory."""
@@ -361,7 +245,7 @@ class Replies:
         """A separate frame, so that its locals do not keep replies alive during the sleep."""
         for reply in self._registry.running:
             reply.save_progress(self._store)
-        await self._unsaved.save()
+        await self._ended.save()
         self._past.forget_old()
         self._unstored.forget_old()
 

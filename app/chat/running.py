@@ -15,8 +15,9 @@ from app.chat.errors import (
     ReplyInterrupted,
     StorageUnavailable,
 )
-from app.chat.model import Done, End, Failed, ReplyRecord, ReplyState, Snapshot
+from app.chat.model import Done, End, Failed, ReplyState, Snapshot
 from app.chat.ports import ReplyLog, Store
+from app.chat.stored import ReplyRecord
 from app.chat.watching import Ending, ReplyObserver, outcome_of
 
 STOPPED = {"cancelled", "abandoned"}

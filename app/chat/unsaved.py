@@ -3,9 +3,9 @@
 import asyncio
 
 from app.chat.errors import StorageUnavailable
-from app.chat.model import ReplyRecord
 from app.chat.ports import Store
 from app.chat.running import RunningReply
+from app.chat.stored import ReplyRecord
 
 _MOST_IN_DOUBT = 1_000
 """At most this many replies whose start the store may or may not have are corrected when it is back."""

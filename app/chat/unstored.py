@@ -16,12 +16,14 @@ from app.chat.errors import Draining, IdempotencyKeyReused
 from app.chat.history import alternating, newest
 from app.chat.ids import new_id
 from app.chat.limiting import limited
-from app.chat.model import Conversation, Done, Failed, Message, ReplyRecord, UnstoredRequest
+from app.chat.model import Conversation, Done, Failed, Message
 from app.chat.ports import Bot, Deltas, ReplyLog
 from app.chat.production import produce
 from app.chat.pulse import Pulse
 from app.chat.registry import Registry
+from app.chat.requests import UnstoredRequest
 from app.chat.running import STOPPED, RunningReply
+from app.chat.stored import ReplyRecord
 from app.chat.watching import ReplyObserver
 
 _MOST_KEPT = 1_000

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from app.chat.errors import ChatError, ReplyInterrupted
-from app.chat.model import Done, End, ReplyRecord, Usage
+from app.chat.model import Done, End, Usage
+from app.chat.stored import ReplyRecord
 
 Outcome = Literal["completed", "cancelled", "abandoned", "failed", "interrupted"]
 """Of a reply: as its state, but with what was stopped because nobody read it apart from what was cancelled."""

@@ -10,7 +10,7 @@ from annotated_types import MaxLen
 from pydantic import ValidationError
 
 from app.chat.aliases import is_id
-from app.chat.model import Behind
+from app.chat.requests import Behind
 from app.http.problems import RequestError
 from generated.models import ChatRequest, FieldError
 

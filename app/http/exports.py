@@ -3,8 +3,8 @@
 from collections.abc import AsyncGenerator, AsyncIterator
 
 from app.chat.access import Principal
-from app.chat.model import ExportedMessage, StoredConversation, StoredMessage
 from app.chat.ports import Store
+from app.chat.stored import ExportedMessage, StoredConversation, StoredMessage
 from app.http.shapes import exported_shape, summary_shape, time_text
 
 _PAGE = 100

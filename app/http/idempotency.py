@@ -3,7 +3,7 @@
 import hashlib
 
 from app.chat.access import Principal
-from app.chat.model import Idempotency
+from app.chat.requests import Idempotency
 
 
 def idempotency(key: str | None, principal: Principal, content: str) -> Idempotency | None:

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.access.origins import SECURITY, Headers, Origins
 from app.chat.errors import ChatError
 from app.chat.ids import new_id
-from app.chat.model import Origin
+from app.chat.requests import Origin
 from app.http.problems import Problems, RequestError
 
 _Log = structlog.typing.FilteringBoundLogger

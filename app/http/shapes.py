@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from pydantic import MISSING
 
 import generated.models
-from app.chat import model
-from app.chat.model import ExportedMessage, ListPosition, Page, Snapshot, StoredConversation, StoredMessage
+from app.chat import model, stored
+from app.chat.model import Snapshot
+from app.chat.stored import ExportedMessage, ListPosition, Page, StoredConversation, StoredMessage
 from app.http.problems import Problems
 from generated.models import (
     Branches,
@@ -110,5 +111,5 @@ def exported_shape(exported: ExportedMessage) -> generated.models.ExportedMessag
     )
 
 
-def _feedback_shape(given: model.Feedback | None) -> Feedback | MISSING:
+def _feedback_shape(given: stored.Feedback | None) -> Feedback | MISSING:
     return Feedback(rating=given.rating, note=given.note or MISSING) if given else MISSING

@@ -7,7 +7,7 @@ import sys
 import time
 
 from app.chat.errors import ConversationNotFound
-from app.chat.model import RatedReply
+from app.chat.stored import RatedReply
 from app.http.exports import as_json, as_markdown, pages_of
 from app.http.shapes import time_text
 from app.operators.arguments import Parser

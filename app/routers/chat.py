@@ -13,8 +13,8 @@ from starlette.responses import Response
 from app.access.gate import admission_of
 from app.access.limits import Limits
 from app.chat.aliases import first_found, is_id
-from app.chat.model import Beside, ReplyRequest
 from app.chat.replies import Replies
+from app.chat.requests import Beside, ReplyRequest
 from app.chat.watching import ReaderKind
 from app.http.accept import EVENT_STREAM, JSON, require_acceptable
 from app.http.body import BodyReader

@@ -85,13 +85,13 @@ class ConversationsRouter:
     async def delete_conversations(self, request: Request) -> Response:
         """Delete all of the caller's conversations."""
         refuse_query(request.scope)
-        await self.replies.delete_conversations(_principal(request))
+        await self.replies.deletions.delete_all(_principal(request))
         return Response(status_code=request.scope["route"].status_code)
 
     async def delete_conversation(self, request: Request) -> Response:
         """Delete a conversation."""
         principal = _principal(request)
-        await first_found(_name(request), principal, lambda found: self.replies.delete_conversation(found, principal))
+        await first_found(_name(request), principal, lambda found: self.replies.deletions.delete(found, principal))
         return Response(status_code=request.scope["route"].status_code)
 
 

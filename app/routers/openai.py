@@ -8,8 +8,8 @@ from starlette.responses import Response
 
 from app.access.gate import admission_of
 from app.access.limits import Limits
-from app.chat.model import UnstoredRequest
 from app.chat.replies import Replies
+from app.chat.requests import UnstoredRequest
 from app.dialects.completions import CompletionStream, FinishedCompletion, Wording
 from app.dialects.openai import conversation_of, prepare, wants_usage
 from app.http.accept import JSON

@@ -10,9 +10,9 @@ from starlette.responses import Response
 
 from app.access.gate import admission_of
 from app.chat.errors import ReplyNotFound
-from app.chat.model import Feedback
 from app.chat.ports import Store
 from app.chat.replies import Replies
+from app.chat.stored import Feedback
 from app.chat.watching import Attachment
 from app.http.accept import EVENT_STREAM, JSON, require_acceptable
 from app.http.body import BodyReader
@@ -38,7 +38,7 @@ class RepliesRouter:
     async def get_reply(self, request: Request) -> Response:
         """The current state of the reply."""
         require_acceptable(request.scope, JSON)
-        reply = await self.replies.snapshot(_reply_id(request), admission_of(request.scope).principal)
+        reply = await self.replies.known.snapshot(_reply_id(request), admission_of(request.scope).principal)
         body = reply_shape(reply, self.problems).model_dump_json()
         return Response(body, request.scope["route"].status_code, {"Cache-Control": "no-store"}, JSON)
 
@@ -76,7 +76,7 @@ class RepliesRouter:
 
     async def cancel_reply(self, request: Request) -> Response:
         """Stop generating."""
-        await self.replies.cancel(_reply_id(request), admission_of(request.scope).principal)
+        await self.replies.cancellations.cancel(_reply_id(request), admission_of(request.scope).principal)
         return Response(status_code=request.scope["route"].status_code)
 
 

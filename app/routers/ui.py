@@ -10,8 +10,8 @@ from app.access.limits import Limits
 from app.chat.access import Principal
 from app.chat.aliases import first_found, ids_of, is_name
 from app.chat.errors import ReplyNotFound
-from app.chat.model import ReplyRequest
 from app.chat.replies import Replies
+from app.chat.requests import ReplyRequest
 from app.chat.running import RunningReply
 from app.dialects.ui import asked_in, prepare
 from app.dialects.ui_stream import UiStream, head
@@ -79,6 +79,6 @@ class UiRouter:
 
     async def _running_in(self, name: str, principal: Principal) -> str | None:
         for conversation_id in ids_of(name, principal) if is_name(name) else ():
-            if reply_id := await self.replies.running_in(conversation_id, principal):
+            if reply_id := await self.replies.known.running_in(conversation_id, principal):
                 return reply_id
         return None

@@ -7,6 +7,8 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 
+from app import garbage
+
 
 class Lifespan:
     """What uvicorn calls before it accepts connections and after it has closed them, in one task."""
@@ -37,6 +39,7 @@ class Lifespan:
             self._check()
             for each in self._beside:
                 await self._exits.enter_async_context(each)
+            garbage.keep()
             self._begin()
         except BaseException:
             await self.shutdown()  # in good order: within the application, the error would come out in a group

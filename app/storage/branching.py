@@ -10,7 +10,8 @@ from app.chat.access import Principal
 from app.chat.branches import ROOT, Branches, last
 from app.chat.errors import ConversationBusy, ConversationNotFound, ReplyElsewhere, ReplyNotFound
 from app.chat.history import Said, remembered
-from app.chat.model import Behind, Beside, Fork, Place, Where
+from app.chat.requests import Behind, Beside, Place, Where
+from app.chat.stored import Fork
 from app.storage.schema import BEGINS_BRANCH, conversations, messages
 
 _AT_ONCE = 500

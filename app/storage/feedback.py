@@ -7,7 +7,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from app.chat.access import Principal
 from app.chat.errors import ReplyNotFound
-from app.chat.model import Feedback, RatedReply
+from app.chat.stored import Feedback, RatedReply
 from app.storage.schema import conversations, feedback, messages
 
 

@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from app.chat.model import ReplyRecord
+from app.chat.stored import ReplyRecord
 from app.chat.titles import title_of
 from app.storage.instances import fence
 from app.storage.owner import Owner

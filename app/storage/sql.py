@@ -1,7 +1,7 @@
 """The store, in SQL: what SQLite and PostgreSQL both understand."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -9,47 +9,38 @@ from time import perf_counter
 from typing import TypeVar
 
 from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
     Connection,
-    String,
     and_,
+    case,
     delete,
     func,
-    literal,
     select,
-    tuple_,
     update,
 )
-from sqlalchemy.engine import RowMapping
 
 from app.chat.access import EVERYBODY, Principal
-from app.chat.branches import ROOT
-from app.chat.branches import page as positions_of
 from app.chat.errors import ConversationNotFound, StorageUnavailable
-from app.chat.model import (
+from app.chat.requests import Place, Where
+from app.chat.stored import (
     ExportedMessage,
     Feedback,
-    Fork,
     KeyedReply,
     ListPosition,
     MessagesPage,
     Page,
-    Place,
     RatedReply,
     ReplyRecord,
     StoredConversation,
     StoredMessage,
-    Usage,
-    Where,
 )
 from app.chat.terms import query_of
 from app.chat.watching import UNMEASURED, Measures, StorageOperation
 from app.storage import branching
-from app.storage.feedback import give, on_replies, rated
+from app.storage.feedback import give, rated
 from app.storage.forgetting import forget, forget_some, purge_step, request_cancellation, tell_owners
+from app.storage.pages import conversation_of, conversations_page, everything_page, message_of, messages_page
 from app.storage.schema import RUNNING, conversations, idempotency_keys, messages, readings
-from app.storage.searching import SearchIndex, matching
+from app.storage.searching import SearchIndex
 from app.storage.transactions import Transactions, answered
 from app.storage.writability import Writability
 from app.storage.writer import GroupWriter
@@ -60,7 +51,7 @@ _FAILED = {"failed", "interrupted"}
 
 
 class SqlStore:
-    """`app.chat.model.Store`."""
+    """`app.chat.ports.Store`."""
 
     def __init__(
         self,
@@ -105,7 +96,7 @@ class SqlStore:
             of_theirs = (messages.c.reply_id == reply_id, conversations.c.principal == principal.name)
             found = connection.execute(select(messages).join(conversations).where(*of_theirs))
             row = found.mappings().one_or_none()
-            return (row["conversation_id"], _message(row)) if row else None
+            return (row["conversation_id"], message_of(row)) if row else None
 
         return await self._connected(read)
 
@@ -140,16 +131,18 @@ class SqlStore:
 
         await self._connected(write, "write")
 
-    async def restore(self, reply_id: str, words: list[str]) -> None:
-        """Give an interrupted reply these words, if it has fewer."""
-        is_shorter = and_(
-            messages.c.reply_id == reply_id,
-            messages.c.state == "interrupted",
-            func.coalesce(messages.c.words, 0) < len(words),
-        )
+    async def end_interrupted(self, reply_id: str, words: list[str]) -> None:
+        """End a dead instance's reply as interrupted, with these words if it has fewer."""
+        is_shorter = func.coalesce(messages.c.words, 0) < len(words)
+        is_over = and_(messages.c.reply_id == reply_id, messages.c.state.in_(("running", "interrupted")))
+        end = {
+            "state": "interrupted",
+            "text": case((is_shorter, "".join(words)), else_=messages.c.text),
+            "words": case((is_shorter, len(words)), else_=messages.c.words),
+        }
 
         def write(connection: Connection) -> None:
-            connection.execute(update(messages).where(is_shorter).values(text="".join(words), words=len(words)))
+            connection.execute(update(messages).where(is_over).values(end))
 
         await self._connected(write, "write")
 
@@ -180,63 +173,23 @@ class SqlStore:
         if wanted is not None:
             with suppress(StorageUnavailable):  # what is indexed can be found even if the database takes no writes
                 await self.search_index.catch_up(principal)
-        columns = conversations.c
-        newest_first = select(conversations).where(columns.principal == principal.name)
-        newest_first = newest_first.order_by(columns.updated_ms.desc(), columns.id.desc())
-        if cursor is not None:
-            position = tuple_(literal(cursor.updated_ms, BigInteger), literal(cursor.conversation_id, String))
-            newest_first = newest_first.where(tuple_(columns.updated_ms, columns.id) < position)
-
-        def read(connection: Connection) -> Page[StoredConversation, ListPosition]:
-            query = newest_first
-            if wanted is not None:
-                found = matching(principal, wanted, connection.dialect.name)
-                query = query.join(found, found.c.conversation_id == columns.id)
-            rows = connection.execute(query.limit(limit + 1)).mappings().all()
-            items = tuple(_conversation(row) for row in rows[:limit])
-            more = len(rows) > limit
-            return Page(items, ListPosition(items[-1].updated_ms, items[-1].conversation_id) if more else None)
-
-        return await self._connected(read)
+        return await self._connected(
+            lambda connection: conversations_page(connection, principal, limit, cursor, wanted)
+        )
 
     async def messages(
         self, conversation_id: str, principal: Principal | None, page: MessagesPage
     ) -> tuple[StoredConversation, Page[StoredMessage, int]]:
         """A conversation and a page of a branch's messages; the cursor is the position of the first one."""
-
-        def read(connection: Connection) -> tuple[StoredConversation, Page[StoredMessage, int]]:
-            known = branching.tree(connection, conversation_id, principal)
-            path = known.path(connection, page.branch)
-            found = positions_of(path, page.cursor, page.limit + 1, newest_first=page.newest_first)
-            positions = found[: page.limit]
-            query = select(messages).where(messages.c.conversation_id == conversation_id, branching.at(positions))
-            rows = {row["position"]: row for row in connection.execute(query).mappings()} if positions else {}
-            items = tuple(_messages(connection, known, [rows[place] for place in positions if place in rows]))
-            return _conversation(known.row), Page(items, found[page.limit] if len(found) > page.limit else None)
-
-        return await self._connected(read)
+        return await self._connected(lambda connection: messages_page(connection, conversation_id, principal, page))
 
     async def everything(
         self, conversation_id: str, principal: Principal | None, limit: int, cursor: int
     ) -> tuple[StoredConversation, Page[ExportedMessage, int]]:
         """A conversation and a page of the messages of all branches."""
-        columns = messages.c
-        there = select(messages).where(columns.conversation_id == conversation_id, columns.position >= cursor)
-
-        def read(connection: Connection) -> tuple[StoredConversation, Page[ExportedMessage, int]]:
-            known = branching.tree(connection, conversation_id, principal)
-            chosen = known.path(connection)
-            rows = connection.execute(there.order_by(columns.position).limit(limit + 1)).mappings().all()
-            items: list[ExportedMessage] = []
-            for row, message in zip(rows, _messages(connection, known, rows[:limit]), strict=False):
-                position = row["position"]
-                parent = known.branches.parent(position)
-                is_chosen = any(position in run for run in chosen)
-                items.append(ExportedMessage(position, None if parent == ROOT else parent, is_chosen, message))
-            next_cursor = rows[limit]["position"] if len(rows) > limit else None
-            return _conversation(known.row), Page(tuple(items), next_cursor)
-
-        return await self._connected(read)
+        return await self._connected(
+            lambda connection: everything_page(connection, conversation_id, principal, limit, cursor)
+        )
 
     async def give_feedback(self, reply_id: str, principal: Principal, feedback: Feedback | None, now_ms: int) -> None:
         """Store feedback, or withdraw it."""
@@ -254,7 +207,7 @@ class SqlStore:
         def write(connection: Connection) -> StoredConversation:
             known = branching.tree(connection, conversation_id, principal)
             changed: dict[str, object] = {} if branch is None else {**known.choice(connection, branch)}
-            conversation = _conversation(known.row)
+            conversation = conversation_of(known.row)
             if title is not None:
                 conversation = replace(conversation, title=title)
                 changed |= {"title": title, "searched_ms": -1}
@@ -293,11 +246,9 @@ class SqlStore:
 
     async def forget_keys(self, older_than_ms: int) -> None:
         """Drop idempotency keys that are too old to be repeated."""
-        await self._deleted(idempotency_keys.c.created_ms < older_than_ms)
 
-    async def _deleted(self, which: ColumnElement[bool]) -> None:
         def write(connection: Connection) -> None:
-            connection.execute(delete(idempotency_keys).where(which))
+            connection.execute(delete(idempotency_keys).where(idempotency_keys.c.created_ms < older_than_ms))
 
         await self._connected(write, "write")
 
@@ -307,22 +258,3 @@ class SqlStore:
             return await answered(self._transactions, work)
         finally:
             self._measures.stored(operation, perf_counter() - began_at)
-
-
-def _conversation(row: RowMapping) -> StoredConversation:
-    return StoredConversation(row["id"], row["title"], row["created_ms"], row["updated_ms"], row["alias"])
-
-
-def _messages(connection: Connection, known: branching.Tree, rows: Sequence[RowMapping]) -> Iterator[StoredMessage]:
-    """With their forks and feedback."""
-    forks = known.forks(connection, [row["position"] for row in rows])
-    ratings = on_replies(connection, [row["reply_id"] for row in rows if row["reply_id"]])
-    for row in rows:
-        yield _message(row, forks.get(row["position"]), ratings.get(row["reply_id"]))
-
-
-def _message(row: RowMapping, fork: Fork | None = None, feedback: Feedback | None = None) -> StoredMessage:
-    names = ("role", "text", "created_ms", "reply_id", "state", "finish_reason", "error_code", "words")
-    prompt_tokens, completion_tokens = row["prompt_tokens"], row["completion_tokens"]
-    usage = None if prompt_tokens is None else Usage(prompt_tokens, completion_tokens)
-    return StoredMessage(**{name: row[name] for name in names}, usage=usage, fork=fork, feedback=feedback)

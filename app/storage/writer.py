@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from app.chat.errors import ChatError, ReplyElsewhere, StorageUnavailable
-from app.chat.model import ReplyRecord
+from app.chat.stored import ReplyRecord
 from app.chat.watching import UNMEASURED, Measures
 from app.storage.failures import may_be_one_rows_fault
 from app.storage.transactions import Transactions

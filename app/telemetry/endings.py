@@ -4,7 +4,7 @@ from typing import Any
 
 import structlog
 
-from app.chat.model import ReplyRecord
+from app.chat.stored import ReplyRecord
 from app.chat.watching import Ending
 
 _Log = structlog.typing.FilteringBoundLogger

@@ -9,7 +9,7 @@ import time
 from bisect import bisect_left
 from collections.abc import Callable
 
-from app.chat.model import ReplyRecord
+from app.chat.stored import ReplyRecord
 from app.chat.watching import (
     OUTCOMES,
     Attachment,

@@ -21,7 +21,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import SpanKind, StatusCode, format_trace_id, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from app.chat.model import ReplyRecord
+from app.chat.stored import ReplyRecord
 from app.chat.watching import Ending, UpstreamCall, UpstreamOutcome
 
 _NAME = "chat-backend"

@@ -3,6 +3,8 @@
 import signal
 import sys
 
+from app import garbage
+
 
 def main() -> int:
     """Serve until the parent says so, or ends. Returns the exit status."""
@@ -10,7 +12,8 @@ def main() -> int:
         # Until it serves, only the parent ends it: it is told of the same signal, and would count two.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
-        from app.workers.worker import work  # noqa: PLC0415 - it takes a second
+        with garbage.imports():
+            from app.workers.worker import work  # noqa: PLC0415 - it takes a second
 
         return work(int(sys.argv[1]))
     sys.stderr.write("A worker is not started by hand. Next: python -m app --workers N\n")

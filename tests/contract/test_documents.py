@@ -1,5 +1,6 @@
 """The document itself, as served by the service."""
 
+import gzip
 import hashlib
 import json
 import re
@@ -11,16 +12,18 @@ from openapi_spec_validator import OpenAPIV31SpecValidator, OpenAPIV32SpecValida
 
 from tests.contract.document import DOCUMENT, ROOT
 from tests.contract.wire import exchange, request
+from tests.support.agui import AG_UI
 from tests.support.asgi import Whole
 from tests.support.server import LiveServer
 from tests.support.ui import UI
 
+VIEWER = "/docs/scalar.js"
 TYPES = {
     "/openapi.yaml": "application/yaml",
     "/openapi.json": "application/json",
     "/openapi-3.1.json": "application/json",
     "/docs": "text/html; charset=utf-8",
-    "/docs/scalar.js": "text/javascript; charset=utf-8",
+    VIEWER: "text/javascript; charset=utf-8",
     "/docs/styles.js": "text/javascript; charset=utf-8",
     "/docs/servers.js": "text/javascript; charset=utf-8",
     "/docs/header.css": "text/css; charset=utf-8",
@@ -41,7 +44,7 @@ def server() -> Iterator[LiveServer]:
         yield server
 
 
-FOREIGN = r"\bUi[A-Z]|ChatCompletion|OpenAI|^Model|CompletionUsage|CreatedSeconds"
+FOREIGN = r"\b(Ag)?Ui[A-Z]|ChatCompletion|OpenAI|^Model|CompletionUsage|CreatedSeconds"
 """Names of schemas of other protocols."""
 
 
@@ -85,6 +88,28 @@ def test_who_has_it_already_is_told_so(path: str, server: LiveServer) -> None:
     assert (stale.status, stale.content) == (200, fresh.content)
 
 
+@pytest.mark.parametrize(
+    ("taken", "sent"),
+    [
+        ("gzip, deflate, br", "gzip"),
+        ("br, GZIP;q=0.5", "gzip"),
+        ("gzip; q=0, *", "identity"),
+        ("identity", "identity"),
+        ("", "identity"),
+    ],
+)
+def test_the_viewer_is_sent_in_the_coding_that_is_taken(taken: str, sent: str, server: LiveServer) -> None:
+    """It is large, so it is sent compressed, and only once."""
+    answer = get(server, VIEWER, f"Accept-Encoding: {taken}")
+    assert answer.headers.get("content-encoding", "identity") == sent
+    assert answer.headers["vary"] == "Accept-Encoding"
+    assert len(answer.content) == int(answer.headers["content-length"])
+    content = gzip.decompress(answer.content) if sent == "gzip" else answer.content
+    assert content == (ROOT / "app" / "web" / "vendor" / "scalar.js").read_bytes()
+    again = get(server, VIEWER, f"Accept-Encoding: {taken}", f"If-None-Match: {answer.headers['etag']}")
+    assert (again.status, again.content) == (304, b"")
+
+
 def test_the_document_is_valid_openapi_3_2(server: LiveServer) -> None:
     """By a third-party validator."""
     document = yaml.safe_load(get(server, "/openapi.yaml").content)
@@ -100,7 +125,7 @@ def test_the_derived_document_is_valid_openapi_3_1(server: LiveServer) -> None:
     derived = json.loads(get(server, "/openapi-3.1.json").content)
     assert derived["openapi"] == "3.1.1"
     validate(derived, cls=OpenAPIV31SpecValidator)
-    assert derived["paths"].keys() == {path for path in DOCUMENT["paths"] if not path.startswith(("/v1/", UI))}
+    assert derived["paths"].keys() == {path for path in DOCUMENT["paths"] if not path.startswith(("/v1/", UI, AG_UI))}
     names = DOCUMENT["components"]["schemas"].keys() - {"ReplyStream"}
     schemas = {name for name in names if not re.search(FOREIGN, name)} | {"KnownProblemType"}
     assert derived["components"]["schemas"].keys() == schemas

@@ -12,9 +12,10 @@ from starlette.types import Message, Scope
 
 from app.access.grants import Grant
 from app.chat.access import EVERYBODY
-from app.chat.model import Done, ReplyRecord
+from app.chat.model import Done
 from app.chat.replies import Replies
 from app.chat.running import RunningReply
+from app.chat.stored import ReplyRecord
 from app.chat.watching import UNMEASURED
 from app.eventlog.memory import MemoryReplyLog
 from app.http.immediate import offering

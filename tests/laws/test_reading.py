@@ -63,7 +63,7 @@ async def test_no_word_is_shown_before_its_message_is_stored() -> None:
             with anyio.fail_after(60):
                 await said.wait()
             (reply,) = replies._registry.running  # noqa: SLF001 - no client knows its id yet
-            snapshot = await replies.snapshot(reply.reply_id, EVERYBODY)
+            snapshot = await replies.known.snapshot(reply.reply_id, EVERYBODY)
             assert (snapshot.state, snapshot.text, snapshot.words) == ("running", "", 0)
             assert response.status == 0
         await response.head()

@@ -255,7 +255,7 @@ _WITHOUT_PACKAGES = """
 import sys
 sys.modules["opentelemetry.sdk"] = None
 sys.argv = ["app", "--port", "0"]
-from app.__main__ import main
+from app.command import main
 sys.exit(main())
 """
 

@@ -11,7 +11,7 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import logs
-from app.__main__ import flagged_settings
+from app.command import flagged_settings
 from app.main import create_app
 from app.serving import serve
 

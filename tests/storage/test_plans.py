@@ -19,7 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.access.keys import new_key
 from app.chat.access import Principal
 from app.chat.branches import ROOT
-from app.chat.model import Beside, Feedback, Idempotency, MessagesPage, ReplyRecord, Where
+from app.chat.requests import Beside, Idempotency, Where
+from app.chat.stored import Feedback, MessagesPage, ReplyRecord
 from app.storage.address import database_url as parsed
 from app.storage.database import Database, create_engine, transactions_on
 from app.storage.instances import enter, leave, others, seal

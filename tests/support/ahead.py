@@ -3,7 +3,7 @@
 import sys
 import time
 
-from app.__main__ import main
+from app.command import main
 
 AHEAD = ("-m", "tests.support.ahead")
 """`LiveServer(program=AHEAD)`."""

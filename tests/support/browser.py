@@ -1,4 +1,4 @@
-"""A real browser: headless Chromium."""
+"""Real browsers without a window: Chromium, and Firefox as distributions ship it."""
 
 import asyncio
 import os
@@ -12,6 +12,9 @@ import anyio
 import pytest
 from playwright.async_api import Browser, Page, async_playwright
 
+from tests.support import bidi
+from tests.support.folder import folder
+
 _PATIENCE_SECONDS = 60.0
 _PAUSES_SECONDS = (0.05, 0.1, 0.2, 0.4)
 """Between looks at a page; the last one is repeated. To look costs time, in which the page cannot go on."""
@@ -23,6 +26,13 @@ _FEATURES_OFF = (
     *("HttpsFirstBalancedModeAutoEnable", "MediaRouter", "OptimizationHints", "PaintHolding", "PreconnectToSearch"),
     *("ThirdPartyStoragePartitioning", "AvoidCorsURLLoaderRestartOnRedirect", "NetworkTimeServiceQuerying"),
 )
+_OLDEST_FIREFOX = 153
+"""In older ones, the pages' policy also applies to the scripts of tests."""
+_AS_ELSEWHERE: dict[str, str | float | bool] = {
+    "layout.css.field-sizing.enabled": False,  # in older versions
+    "accessibility.mouse_focuses_formcontrol": 0,  # on macOS: a button that is clicked has no focus
+}
+"""What other browsers have in common with this one, and Chromium has no switch for."""
 _NOTE_VIOLATIONS = """
     window.violations = [];
     document.addEventListener("securitypolicyviolation", (event) =>
@@ -32,7 +42,7 @@ _NOTE_VIOLATIONS = """
 
 @asynccontextmanager
 async def browser() -> AsyncIterator[Browser]:
-    """A fresh browser."""
+    """A fresh Chromium."""
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if program is None:
         pytest.skip("the pages are tested with Chromium, which is not installed on this machine")
@@ -41,6 +51,26 @@ async def browser() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         launched = await playwright.chromium.launch(executable_path=program, args=options)
         try:
+            yield launched
+        finally:
+            await launched.close()
+
+
+@asynccontextmanager
+async def firefox() -> AsyncIterator[Browser]:
+    """A fresh Firefox, driven with WebDriver BiDi: Playwright's other protocol needs a build of its own."""
+    program = shutil.which("firefox-esr") or shutil.which("firefox")
+    if program is None:
+        pytest.skip("the pages are also tested with Firefox, which is not installed on this machine")
+    async with async_playwright() as playwright:
+        launched = await playwright.firefox.launch(
+            channel="moz-firefox",
+            executable_path=bidi.program(folder(), program),
+            firefox_user_prefs=_AS_ELSEWHERE,
+        )
+        try:
+            if int(launched.version.partition(".")[0]) < _OLDEST_FIREFOX:
+                pytest.skip(f"under the pages' policy, Firefox {_OLDEST_FIREFOX} or newer can be driven")
             yield launched
         finally:
             await launched.close()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tests.support.passing import PIECE_BYTES, Proxy, pass_on
 
-_EVENT = re.compile(rb"(?<=[\r\n]\n)(?=data: |event: )")
+_EVENT = re.compile(rb"(?<=[\r\n]\n)(?=data: |event: |id: )")
 """Where an event begins: after an empty line, or after the line with a chunk's size."""
 
 

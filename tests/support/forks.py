@@ -7,7 +7,6 @@ fuzzer has its own forking process.
 """
 
 import contextlib
-import gc
 import importlib
 import json
 import os
@@ -23,12 +22,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
+from app import garbage
+
 _ROOT = Path(__file__).parent.parent.parent
 SERVICE = (
     "aiosqlite",
     "alembic.command",
     "alembic.config",
-    "app.__main__",
+    "app.command",
     "asyncpg",
     "encodings.idna",
     "mako.template",
@@ -236,10 +237,7 @@ def main() -> None:
     """Import the modules, and fork until the tests end."""
     for name in sys.argv[2:]:
         importlib.import_module(name)
-        if name.endswith("__main__"):
-            del sys.modules[name]  # each fork runs its own
-    gc.collect()
-    gc.freeze()
+    garbage.keep()
     if module := _serve(socket.socket(fileno=int(sys.argv[1]))):
         runpy.run_module(module, run_name="__main__", alter_sys=True)
 

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from app.chat.access import EVERYBODY
 from app.chat.errors import BotTimeout
-from app.chat.model import Done, End, Failed, ReplyRecord
+from app.chat.model import Done, End, Failed
 from app.chat.running import RunningReply
+from app.chat.stored import ReplyRecord
 from app.chat.words import WordSplitter
 from app.contract import Contract
 from app.eventlog.memory import MemoryReplyLog

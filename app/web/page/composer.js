@@ -40,6 +40,7 @@ export function listen(/** @type {(said: Said) => boolean} */ onSend) {
     event.preventDefault();
     const text = box.value;
     if (!text.trim() || countOf(text) > longest) return;
+    keepFocus(event.submitter);
     const isLast = last && !last.isStored && !last.edits && sent.get()?.key === last.key && last.text === text;
     if (onSend(isLast ? { text, key: last.key } : newMessage(text))) write("");
   });
@@ -50,6 +51,7 @@ export function listen(/** @type {(said: Said) => boolean} */ onSend) {
     form.requestSubmit();
   });
   box.addEventListener("input", change);
+  addEventListener("resize", () => fit(box));
 }
 
 /** Put a text back into the box, before its current text. */
@@ -62,6 +64,11 @@ export function allow(/** @type {number} */ characters) {
 }
 
 export const focusBox = () => box.focus();
+
+/** Focus a button that was clicked: on macOS, most browsers do not, and take the focus from where it was. */
+export function keepFocus(/** @type {HTMLElement | null} */ clicked) {
+  if (document.activeElement === document.body) clicked?.focus();
+}
 
 /** Whether a key event belongs to an input method; some browsers signal this only with the code 229. */
 export const isComposing = (/** @type {KeyboardEvent} */ event) => event.isComposing || event.keyCode === 229;
@@ -79,7 +86,14 @@ function change() {
   hint.hidden = isTooLong;
   sendButton.disabled = isTooLong;
   box.setAttribute("aria-invalid", String(isTooLong));
-  if (!CSS.supports("field-sizing: content")) box.rows = Math.min(8, box.value.split("\n").length);
+  fit(box);
+}
+
+/** Make a box as high as its text, where the browser does not do that by itself. */
+export function fit(/** @type {HTMLTextAreaElement} */ box) {
+  if (CSS.supports("field-sizing: content")) return;
+  box.style.height = "auto";
+  box.style.height = `${box.scrollHeight}px`;
 }
 
 /** What is wrong with a text that is too long for a message; empty otherwise. */

@@ -21,11 +21,13 @@ export async function copyText(/** @type {HTMLButtonElement} */ shown, /** @type
 
 /** The clipboard API requires a secure context; this works without one. */
 function copiesTheOldWay(text) {
+  const focused = /** @type {HTMLElement | null} */ (document.activeElement);
   const field = make("textarea", "unseen");
   field.value = text;
   document.body.append(field);
   field.select();
   const isCopied = document.execCommand("copy");
   field.remove();
+  focused?.focus({ preventScroll: true });
   return isCopied;
 }

@@ -1,6 +1,6 @@
 // The page: connects what the user does to the open conversation, the list and the menu.
 import { key } from "./client.js";
-import { focusBox, isComposing, listen } from "./composer.js";
+import { focusBox, isComposing, keepFocus, listen } from "./composer.js";
 import { edit, openConversation, regenerate, send, showBranch, stop } from "./conversation.js";
 import { introduce } from "./introduction.js";
 import { listenToMenu } from "./menu.js";
@@ -13,7 +13,10 @@ import { closeSidebar, openSidebar, showName, showRunning } from "./view.js";
 /** @returns {any} */
 const byId = (/** @type {string} */ id) => document.getElementById(id);
 
-byId("stop").addEventListener("click", stop);
+byId("stop").addEventListener("click", () => {
+  keepFocus(byId("stop"));
+  stop();
+});
 byId("new").addEventListener("click", () => {
   begin();
   closeSidebar();

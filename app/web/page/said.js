@@ -1,7 +1,7 @@
 // A message of the user, which can be edited where it stands. To send it edited is the wish "edit",
 // to leave it as it is the wish "leave".
 import { Switcher } from "./branches.js";
-import { excess, isComposing } from "./composer.js";
+import { excess, fit, isComposing } from "./composer.js";
 import { iconButton, make, wish } from "./elements.js";
 import { t } from "./language.js";
 
@@ -32,7 +32,7 @@ export class UserTurn {
     const box = make("textarea");
     const told = make("p", "bad");
     const [cancel, send] = [t("cancel"), t("send")].map((label) => Object.assign(make("button"), { textContent: label }));
-    Object.assign(box, { value: this.text, dir: "auto", rows: Math.min(8, this.text.split("\n").length + 1) });
+    Object.assign(box, { value: this.text, dir: "auto", rows: 1 });
     box.setAttribute("aria-label", t("edit.box"));
     told.setAttribute("role", "alert");
     cancel.type = "button";
@@ -47,6 +47,7 @@ export class UserTurn {
     };
     cancel.addEventListener("click", end);
     box.addEventListener("input", () => {
+      fit(box);
       told.textContent = excess(box.value);
       send.disabled = Boolean(told.textContent) || !box.value.trim();
     });
@@ -67,6 +68,7 @@ export class UserTurn {
     });
     this.#said.remove();
     this.#foot.replaceWith(form);
+    fit(box);
     box.focus();
   }
 }

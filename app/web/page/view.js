@@ -126,8 +126,10 @@ scroller.addEventListener("scroll", () => {
   byId("latest").hidden = follows || pixelsToEnd() < NEAR_END_PIXELS;
 });
 // Smooth scrolling moves in small steps, and is interrupted when scrollTop is set: so the intent to scroll up counts, too.
-scroller.addEventListener("wheel", ({ deltaY }) => deltaY < 0 && letGo(), { passive: true });
-scroller.addEventListener("keydown", ({ key }) => ["ArrowUp", "PageUp", "Home"].includes(key) && letGo());
+scroller.addEventListener("wheel", ({ deltaY, ctrlKey }) => deltaY < 0 && !ctrlKey && letGo(), { passive: true });
+scroller.addEventListener("keydown", ({ key, shiftKey }) => {
+  if (["ArrowUp", "PageUp", "Home"].includes(key) || (key === " " && shiftKey)) letGo();
+});
 
 function letGo() {
   if (scroller.scrollTop > 0) follows = false;

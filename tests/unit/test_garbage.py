@@ -1,0 +1,34 @@
+"""The garbage collector leaves alone what stays to the end of the process."""
+
+import gc
+import importlib
+from contextlib import suppress
+
+from app import garbage
+from app.main import create_app
+from app.server.lifespan import Lifespan
+from tests.support.settings import Settings
+
+
+async def test_what_the_service_has_made_when_it_starts_is_not_looked_at(database_url: str) -> None:
+    """So a collection while it streams takes as long as its streams have objects."""
+    app = create_app(Settings(database_url=database_url))
+    lifespan = Lifespan(app, lambda: None, lambda: None)
+    before = gc.get_freeze_count()
+    await lifespan.startup()
+    try:
+        kept = {id(each) for each in gc.get_objects()}
+        assert gc.get_freeze_count() > before
+        assert id(app.__dict__) not in kept
+    finally:
+        await lifespan.shutdown()
+
+
+def test_imports_are_not_looked_at_and_the_rest_is_collected() -> None:
+    """Also when an import has failed."""
+    with suppress(ImportError), garbage.imports():
+        assert not gc.isenabled()
+        stays: list[object] = [[]]
+        importlib.import_module("app.nothing")
+    assert gc.isenabled()
+    assert not any(each is stays for each in gc.get_objects())
