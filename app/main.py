@@ -10,7 +10,7 @@ from functools import cache
 
 from fastapi import FastAPI
 
-from app import logs, parts
+from app import garbage, logs, parts
 from app.access.budgets import WordBudgets
 from app.access.gate import Gate
 from app.access.hosts import Hosts
@@ -216,10 +216,12 @@ def _app() -> FastAPI:
         settings = Settings()
         logs.configure(settings.log_level, settings.log_format)
         logs.take_over_uvicorns()
-        return create_app(settings)
+        app = create_app(settings)
     except Exception as error:  # noqa: BLE001 - whatever it is, a server would print a traceback
         tell(error)
         sys.exit(exit_status(error))
+    garbage.keep()
+    return app
 
 
 def __getattr__(name: str) -> FastAPI:
