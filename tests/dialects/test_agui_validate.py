@@ -32,17 +32,23 @@ def server() -> Iterator[LiveServer]:
 async def test_a_run_has_no_findings(what: str, server: LiveServer) -> None:
     """Neither errors nor warnings nor remarks, as it comes from the service."""
     types: list[str] = []
+    cancelling: list[threading.Thread] = []
 
     def on_event(raw: str, _: object) -> None:
         event: dict[str, Any] = json.loads(raw)
         if event["type"] not in types:
             types.append(event["type"])
             if what == "a cancelled reply" and event["type"] == "TEXT_MESSAGE_CONTENT":
-                threading.Thread(target=httpx.post, args=[server.url + cancel_of(event["messageId"])]).start()
+                cancelling.append(
+                    threading.Thread(target=httpx.post, args=[server.url + cancel_of(event["messageId"])])
+                )
+                cancelling[0].start()
 
     asked = agui_asked(users(_RUNS[what]), threadId=what.replace(" ", "-"))
     options = transport.TransportOptions(input=asked, on_event=on_event, timeout_ms=60_000)
     result = await transport.validate_endpoint(f"{server.url}{AG_UI}", options)
+    for thread in cancelling:
+        thread.join()
     assert result.report.diagnostics == []
     assert result.report.internal_errors == []
     assert result.report.features["agentic-chat"] == "exercised"
