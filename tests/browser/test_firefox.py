@@ -310,3 +310,14 @@ async def test_the_api_reference_works(firefox: Browser, server: LiveServer) -> 
     async with _page(firefox, server.url, "/docs") as page:
         await until(page, "document.body.innerText.includes('Send a message and stream the reply')")
         await until(page, "document.body.innerText.includes('ReplyStream')")
+
+
+async def test_code_is_coloured_and_shortcuts_work(firefox: Browser, server: LiveServer) -> None:
+    """And the day is named."""
+    async with _somebody(firefox, server.url) as person:
+        await person.say("```py\nprint('a')\n```")
+        await person.hears_the_end()
+        await expect(person.text.locator("pre .string")).to_have_text("'a'")
+        await expect(person.page.locator("#log > .day")).to_have_text("Today")
+        await person.page.keyboard.press("Alt+Shift+H")
+        await expect(person.page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
