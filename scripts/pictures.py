@@ -112,6 +112,7 @@ async def take(page: Page, talk: Talk, picture: Path) -> None:
         await page.locator(".reply button", has=page.locator("use[href='#icon-again']")).click()
         await expect(page.locator(".reply .text")).to_contain_text(talk.seen)
         await expect(page.locator("#conversations li")).to_have_count(len(talk.earlier) + 1)
+        await expect(page.locator("pre .keyword").first).to_be_visible()  # code is coloured when the browser is idle
         await page.screenshot(path=picture)
 
 

@@ -7,6 +7,17 @@ from playwright.async_api import Browser, expect
 from tests.browser.people import somebody
 from tests.support.server import LiveServer
 
+_IS_KEPT = """async () => {
+    const log = document.querySelector("#log");
+    const day = log.querySelector(".day");
+    let isSame = true;
+    new MutationObserver(() => (isSame = false)).observe(day, { childList: true, characterData: true, subtree: true });
+    log.append(log.lastElementChild);
+    await new Promise(requestAnimationFrame);
+    return isSame && day.isConnected;
+}"""
+"""Whether a change of the conversation leaves the name of a day alone: screen readers announce what changes there."""
+
 
 async def test_messages_are_under_their_days(chromium: Browser, server: LiveServer) -> None:
     """Today, yesterday, or the date; each day once, and none without a message."""
@@ -20,6 +31,7 @@ async def test_messages_are_under_their_days(chromium: Browser, server: LiveServ
         await expect(person.replies).to_have_count(2)
         await person.hears_the_end()
         await expect(days).to_have_text(["Today"])
+        assert await page.evaluate(_IS_KEPT)
         await page.clock.set_fixed_time(now + timedelta(days=1))
         await page.reload()
         await expect(days).to_have_text(["Yesterday"])

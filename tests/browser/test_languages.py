@@ -111,6 +111,7 @@ async def test_the_page_is_in_the_browsers_language(chromium: Browser, server: L
     async with somebody(chromium, server.url, locale="ar-EG") as person:
         await expect(person.page.locator("html")).to_have_attribute("dir", "rtl")
         await expect(person.page.locator("html")).to_have_attribute("lang", "ar")
+        assert [await _flows(person.page, box) for box in ("#message", "#search")] == ["rtl", "rtl"]
         await person.page.get_by_role("textbox", name="الرسالة").fill("hello")
         await person.page.get_by_role("button", name="إرسال").click()
         assert await person.hears_the_end() == "hello"

@@ -20,9 +20,10 @@ export function nameDays(/** @type {Element} */ log) {
     const date = new Date(message.dataset.at);
     const day = date.toDateString();
     const heading = message.previousElementSibling?.matches(".day") ? message.previousElementSibling : null;
+    const name = longName(date);
     if (day === last) heading?.remove();
-    else if (heading) heading.textContent = longName(date);
-    else message.before(dayHeading(date, longName(date)));
+    else if (!heading) message.before(dayHeading(date, name));
+    else if (heading.textContent !== name) heading.replaceWith(dayHeading(date, name)); // otherwise it is not announced again
     last = day;
   }
 }
