@@ -10,7 +10,7 @@ from functools import cache
 
 from fastapi import FastAPI
 
-from app import logs, parts
+from app import garbage, logs, parts
 from app.access.budgets import WordBudgets
 from app.access.gate import Gate
 from app.access.hosts import Hosts
@@ -32,6 +32,7 @@ from app.http.middleware import EveryRequest
 from app.http.problems import Problems
 from app.http.sse import Pacing
 from app.observation import Observation
+from app.routers.agui import AgUiRouter
 from app.routers.chat import ChatRouter, request_model
 from app.routers.conversations import ConversationsRouter
 from app.routers.documents import document_routes
@@ -199,7 +200,14 @@ def _foreign(settings: Settings, chat: ChatRouter, openai_problems: OpenAIProble
     wording = Wording(openai_problems, model_name(settings) or settings.bot)
     openai = OpenAIRouter(chat.replies, chat.bodies, wording, chat.pacing, chat.limits)
     ui = UiRouter(chat.replies, chat.bodies, chat.model, chat.problems, chat.pacing, chat.limits)
-    return [openai.create_chat_completion, openai.list_models, ui.stream_ui_chat, ui.resume_ui_chat]
+    agui = AgUiRouter(chat.replies, chat.bodies, chat.model, chat.problems, chat.pacing, chat.limits)
+    return [
+        openai.create_chat_completion,
+        openai.list_models,
+        ui.stream_ui_chat,
+        ui.resume_ui_chat,
+        agui.run_agent,
+    ]
 
 
 @cache
@@ -208,10 +216,12 @@ def _app() -> FastAPI:
         settings = Settings()
         logs.configure(settings.log_level, settings.log_format)
         logs.take_over_uvicorns()
-        return create_app(settings)
+        app = create_app(settings)
     except Exception as error:  # noqa: BLE001 - whatever it is, a server would print a traceback
         tell(error)
         sys.exit(exit_status(error))
+    garbage.keep()
+    return app
 
 
 def __getattr__(name: str) -> FastAPI:

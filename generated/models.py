@@ -251,6 +251,124 @@ class FieldError(BaseModel):
     detail: Annotated[str, Field(description="What is wrong there.")]
 
 
+AgUiText = TypeAliasType("AgUiText", Annotated[str, Field(description="A text.", pattern="^[^\\u0000]*$")])
+
+
+class AgUiPart(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    type: Annotated[str, Field(description="What kind of part it is.")]
+    text: Annotated[str | MISSING, Field(description="A text.", pattern="^[^\\u0000]*$")] = MISSING
+
+
+class AgUiReplyIds(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    reply_id: Annotated[
+        str,
+        Field(
+            description="The id of a reply, 32 hexadecimal digits.",
+            examples=["5f0c2ab4e1d94c0f8a36b7d2c9e4f1a0"],
+            pattern="^[0-9a-f]{32}$",
+        ),
+    ]
+    conversation_id: Annotated[
+        str, Field(description="The id of a conversation, 32 hexadecimal digits.", pattern="^[0-9a-f]{32}$")
+    ]
+
+
+class AgUiTextContent(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    type: Literal["TEXT_MESSAGE_CONTENT"] = "TEXT_MESSAGE_CONTENT"
+    message_id: Annotated[
+        str,
+        Field(
+            alias="messageId",
+            description="The id of a reply, 32 hexadecimal digits.",
+            examples=["5f0c2ab4e1d94c0f8a36b7d2c9e4f1a0"],
+            pattern="^[0-9a-f]{32}$",
+        ),
+    ]
+    delta: Annotated[str, Field(description="The text.", min_length=1)]
+
+
+class AgUiReplyEnd(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    finish_reason: Annotated[
+        Literal["stop", "length", "content_filter", "cancelled", "abandoned"] | str,
+        Field(
+            description="Why a reply ended: `stop` (the bot was done), `length` (a limit on the reply's length was reached),\n`content_filter` (a filter of the model ended it), `cancelled` (somebody cancelled it), `abandoned` (nobody read\nit any more). Later versions may add reasons.\n"
+        ),
+    ]
+
+
+class AgUiOutcome(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    type: Annotated[
+        Literal["success", "cancelled"], Field(description="`cancelled` is a reply that was cancelled or abandoned.")
+    ]
+
+
+class AgUiUsage(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    input_tokens: Annotated[
+        int,
+        Field(
+            alias="inputTokens", description="Tokens of the messages that the bot received.", ge=0, le=9007199254740991
+        ),
+    ]
+    output_tokens: Annotated[
+        int, Field(alias="outputTokens", description="Tokens of the reply.", ge=0, le=9007199254740991)
+    ]
+    total_tokens: Annotated[int, Field(alias="totalTokens", description="The sum of both.", ge=0, le=9007199254740991)]
+
+
+class AgUiStreamEvent(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    event: Literal["message"] | MISSING = MISSING
+    id: Annotated[
+        str | MISSING,
+        Field(
+            description="Where the event is in the run: `<reply_id>:start` is `RUN_STARTED`, `<reply_id>:0` is `TEXT_MESSAGE_START`,\n`<reply_id>:<n>` is the `TEXT_MESSAGE_CONTENT` whose last word is the nth one, and `<reply_id>:<n>:end` is the\n`TEXT_MESSAGE_END` of a reply with n words. `RUN_FINISHED` and `RUN_ERROR` have none: nothing follows them. The id\nis sent before the data.\n",
+            pattern="^[0-9a-f]{32}:(start|(0|[1-9][0-9]{0,9})(:end)?)$",
+        ),
+    ] = MISSING
+    data: Annotated[
+        str,
+        Field(
+            description="The event.",
+            json_schema_extra={
+                "contentMediaType": "application/json",
+                "contentSchema": {"$ref": "#/components/schemas/AgUiEvent"},
+            },
+            pattern='^\\{"type":"',
+        ),
+    ]
+
+
+AgUiStream = TypeAliasType(
+    "AgUiStream",
+    Annotated[
+        list[AgUiStreamEvent],
+        Field(
+            description="A whole stream: events, and exactly one of them is `RUN_FINISHED` or `RUN_ERROR`. (JSON Schema cannot say that it is\nthe last one; the contract's tests check it.)\n"
+        ),
+    ],
+)
+
+
 class UiPart(BaseModel):
     model_config = ConfigDict(
         validate_by_name=True,
@@ -773,6 +891,73 @@ class Problem(BaseModel):
     usage: Usage | MISSING = MISSING
 
 
+class AgUiMessage(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    id: Annotated[
+        str | MISSING | None,
+        Field(
+            description="The message's id. A reply's is the `messageId` that `TEXT_MESSAGE_START` had.", max_length=1000
+        ),
+    ] = MISSING
+    role: Annotated[str, Field(description="Who wrote it, `user` or `assistant` for instance.")]
+    content: Annotated[
+        AgUiText | list[AgUiPart] | dict[str, Any] | MISSING | None,
+        Field(description="What was said. Only that of the user's last message is used."),
+    ] = MISSING
+
+
+class AgUiRunStarted(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    type: Literal["RUN_STARTED"] = "RUN_STARTED"
+    thread_id: Annotated[str, Field(alias="threadId", description="The request's.")]
+    run_id: Annotated[str, Field(alias="runId", description="The request's.")]
+    protocol_version: Annotated[
+        str, Field(alias="protocolVersion", description="The version of the protocol.", pattern="^1\\.[0-9]+$")
+    ]
+    timestamp: Annotated[
+        int, Field(description="When the reply began, in milliseconds since 1970, UTC.", ge=0, le=9007199254740991)
+    ]
+
+
+class AgUiTextStart(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    type: Literal["TEXT_MESSAGE_START"] = "TEXT_MESSAGE_START"
+    message_id: Annotated[
+        str,
+        Field(
+            alias="messageId",
+            description="The id of a reply, 32 hexadecimal digits.",
+            examples=["5f0c2ab4e1d94c0f8a36b7d2c9e4f1a0"],
+            pattern="^[0-9a-f]{32}$",
+        ),
+    ]
+    role: Literal["assistant"] = "assistant"
+    metadata: AgUiReplyIds
+
+
+class AgUiTextEnd(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    type: Literal["TEXT_MESSAGE_END"] = "TEXT_MESSAGE_END"
+    message_id: Annotated[
+        str,
+        Field(
+            alias="messageId",
+            description="The id of a reply, 32 hexadecimal digits.",
+            examples=["5f0c2ab4e1d94c0f8a36b7d2c9e4f1a0"],
+            pattern="^[0-9a-f]{32}$",
+        ),
+    ]
+    metadata: AgUiReplyEnd
+
+
 class UiMessage(BaseModel):
     model_config = ConfigDict(
         validate_by_name=True,
@@ -1002,6 +1187,86 @@ class ConversationExport(BaseModel):
     messages: Annotated[
         list[ExportedMessage], Field(description="The messages of all branches, in the order in which they were sent.")
     ]
+
+
+class AgUiRunRequest(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    thread_id: Annotated[
+        str,
+        Field(
+            alias="threadId",
+            description='The id of a conversation, or its alias: a name that the client chose (see "Aliases"), 1 to 128 characters out of\n`A-Z a-z 0-9 _ . : @ ~ -`, the first one a letter, a digit or `_`. With a message: the conversation to continue. An\nalias that no conversation has starts one with this alias; leave it out to start one without.\n',
+            examples=["c41d0b7e9a2f4d8ab6e3f50c7d219e84", "trip-to-lisbon"],
+            pattern="^[A-Za-z0-9_][A-Za-z0-9_.:@~-]{0,127}$",
+        ),
+    ]
+    run_id: Annotated[
+        str,
+        Field(
+            alias="runId",
+            description="The client's id for this run. A request with the same one repeats this one.",
+            max_length=1000,
+            min_length=1,
+        ),
+    ]
+    messages: Annotated[
+        list[AgUiMessage],
+        Field(
+            description="The messages that the client shows. The last one of the user's that has text is answered; it is bounded as\n`user_message` of `streamChat`.\n",
+            min_length=1,
+        ),
+    ]
+    resume: Annotated[
+        list[Any] | MISSING | None,
+        Field(description="Answers to interrupts, of which the service has none.", max_length=0),
+    ] = MISSING
+    protocol_version: Annotated[Any | MISSING, Field(alias="protocolVersion", description="Ignored.")] = MISSING
+    tools: Annotated[Any | MISSING, Field(description="Ignored, as the bot calls none.")] = MISSING
+    context: Annotated[Any | MISSING, Field(description="Ignored.")] = MISSING
+    state: Annotated[Any | MISSING, Field(description="Ignored; the client's stays as it is.")] = MISSING
+    forwarded_props: Annotated[Any | MISSING, Field(alias="forwardedProps", description="Ignored.")] = MISSING
+
+
+class AgUiRunFinished(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    type: Literal["RUN_FINISHED"] = "RUN_FINISHED"
+    thread_id: Annotated[str, Field(alias="threadId", description="The request's.")]
+    run_id: Annotated[str, Field(alias="runId", description="The request's.")]
+    outcome: AgUiOutcome
+    usage: Annotated[
+        list[AgUiUsage] | MISSING,
+        Field(
+            description="What the reply has cost. Absent if the bot does not count tokens.", max_length=1, min_length=1
+        ),
+    ] = MISSING
+
+
+class AgUiRunError(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    type: Literal["RUN_ERROR"] = "RUN_ERROR"
+    message: Annotated[str, Field(description="What happened, and what to do next.")]
+    code: Annotated[str, Field(description="A problem's type, without `urn:problem:`.", pattern="^[a-z]+(-[a-z]+)*$")]
+    usage: Annotated[
+        list[AgUiUsage] | MISSING,
+        Field(
+            description="What the reply has cost. Absent if the bot does not count tokens.", max_length=1, min_length=1
+        ),
+    ] = MISSING
+
+
+AgUiEvent = TypeAliasType(
+    "AgUiEvent",
+    Annotated[
+        AgUiRunStarted | AgUiTextStart | AgUiTextContent | AgUiTextEnd | AgUiRunFinished | AgUiRunError,
+        Field(description="An event of AG-UI."),
+    ],
+)
 
 
 class UiChatRequest(BaseModel):

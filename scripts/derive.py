@@ -31,7 +31,7 @@ TARGET = ROOT / "generated" / "openapi-3.1.json"
 
 STREAM = "text/event-stream"
 
-_FOREIGN = {"openai", "protocol-ai-sdk"}
+_FOREIGN = {"openai", "protocol-ag-ui", "protocol-ai-sdk"}
 """Tags of other protocols."""
 
 _KNOWN = {"ProblemType": "KnownProblemType"}

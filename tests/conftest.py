@@ -90,6 +90,8 @@ _LONG = [
         "browser/test_chat.py",
         "browser/test_branches.py",
         "browser/test_organising.py",
+        "browser/test_growing.py",
+        "browser/test_memory.py",
         "docs/test_recipes.py",
         "verify/test_faults.py",
         "browser/test_docs.py",

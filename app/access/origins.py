@@ -38,6 +38,7 @@ _PREFLIGHT = {
     "Access-Control-Allow-Headers": (
         "Authorization, Cache-Control, Content-Type, Idempotency-Key, Last-Event-ID, Pragma, Traceparent, "
         "User-Agent, "  # the AI SDK adds its version
+        "X-Run-Id, "  # of TanStack's client for AG-UI
         # What OpenAI's SDK for JavaScript says of itself:
         "OpenAI-Organization, OpenAI-Project, X-Stainless-Arch, X-Stainless-Helper-Method, X-Stainless-Lang, "
         "X-Stainless-OS, X-Stainless-Package-Version, X-Stainless-Retry-Count, X-Stainless-Runtime, "

@@ -11,6 +11,8 @@ from app.chat.watching import Measures
 
 _AT_ONCE = 4
 """So many replies are recovered at the same time. Each needs a connection to the store."""
+_RETRY_SECONDS = 0.5
+"""While the store is unavailable."""
 
 _logger = logging.getLogger(__name__)
 
@@ -25,6 +27,7 @@ class Peers:
         self._store = store
         self._shared = shared
         self._is_suspended = False
+        self.recovers = shared.keeps_words
         self._dead: asyncio.Queue[str] = asyncio.Queue()
 
     def cancel_all(self, reply_ids: Iterable[str]) -> None:
@@ -60,7 +63,7 @@ class Peers:
                 reply.wait_for_reader(asyncio.get_running_loop())
 
     def recover(self, reply_ids: Iterable[str]) -> None:
-        """These replies of a dead instance are `interrupted`: store what it had shared and not saved; tell readers."""
+        """End these replies of a dead instance: store what it had shared and not saved; tell readers."""
         for reply_id in reply_ids:
             self._dead.put_nowait(reply_id)
 
@@ -73,12 +76,22 @@ class Peers:
     async def _recover_one_after_another(self) -> None:
         while True:
             reply_id = await self._dead.get()
+            words: list[str] = []
             try:
                 words = await self._shared.fence(reply_id)
-                if words:
-                    await self._store.restore(reply_id, words)
-                self._shared.end_interrupted(reply_id, len(words))
-            except StorageUnavailable:
-                pass  # what it had saved stays
-            except Exception as error:  # noqa: BLE001 - the other replies are still to come
+            except Exception as error:  # noqa: BLE001 - what it had saved stays
                 _logger.error("recovering a reply failed: %s", type(error).__qualname__)  # noqa: TRY400
+            if self.recovers:
+                await self._end(reply_id, words)
+            self._shared.end_interrupted(reply_id, len(words))
+
+    async def _end(self, reply_id: str, words: list[str]) -> None:
+        """Until then it runs, as one of this instance's."""
+        while True:
+            try:
+                return await self._store.end_interrupted(reply_id, words)
+            except StorageUnavailable:
+                await asyncio.sleep(_RETRY_SECONDS)
+            except Exception as error:  # noqa: BLE001 - the other replies are still to come
+                _logger.error("ending a reply failed: %s", type(error).__qualname__)  # noqa: TRY400
+                return None

@@ -99,6 +99,8 @@ class SharedLogs(Protocol):
     If it holds resources, it is also an async context manager, as a bot.
     """
 
+    keeps_words: bool
+    """Whether the words of a dead instance's replies may be here."""
     on_cancel: Callable[[Iterable[str]], None]
     """To be set: called with the ids of replies, of any instance, that others were asked to cancel."""
 
@@ -170,8 +172,8 @@ class Store(Saver, Protocol):
         """Tell the instances that generate these replies that they are read here."""
         ...
 
-    async def restore(self, reply_id: str, words: list[str]) -> None:
-        """Give an interrupted reply these words, if it has fewer."""
+    async def end_interrupted(self, reply_id: str, words: list[str]) -> None:
+        """End a dead instance's reply as interrupted, with these words if it has fewer."""
         ...
 
     async def reply_for(self, key: str) -> KeyedReply | None:

@@ -51,6 +51,8 @@ class Behind:
     reply_id: str | None
     """`None` is the beginning of the conversation. One that is not in it stands for the chosen branch."""
     message: str
+    if_alone: bool = False
+    """Whether to go on with the chosen branch instead, unless it is this message and its reply, and nothing more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import MISSING
 
 from app.chat.requests import Behind
+from app.chat.text import WHITE_SPACE
 from app.dialects.shown import Shown, behind, check_text
 from app.http.problems import RequestError
 from generated.models import ChatRequest, FieldError, UiChatRequest, UiMessage
@@ -37,7 +38,9 @@ def prepare(value: Any) -> None:  # noqa: ANN401 - any JSON
 
 def asked_in(body: UiChatRequest, model: type[ChatRequest]) -> UiAsked:
     """What a request asks; `model` bounds its message. Raises `RequestError`."""
-    with_text = [index for index, each in enumerate(body.messages) if each.role == "user" and _text(each).strip()]
+    with_text = [
+        index for index, each in enumerate(body.messages) if each.role == "user" and _text(each).strip(WHITE_SPACE)
+    ]
     if not with_text:
         detail = "No message is a user's with text."
         raise RequestError("invalid-body", errors=[FieldError(pointer="/messages", detail=detail)])

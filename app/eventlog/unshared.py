@@ -8,6 +8,8 @@ from app.chat.ports import ReplyLog
 class Unshared:
     """Does nothing."""
 
+    keeps_words = False
+
     def __init__(self) -> None:
         """Nobody calls it."""
         self.on_cancel: Callable[[Iterable[str]], None] = lambda _: None

@@ -22,6 +22,8 @@ _SLACK_SECONDS = 2.0
 class ValkeyLogs:
     """Connections and tasks of this instance. An async context manager."""
 
+    keeps_words = True
+
     def __init__(self, server: ValkeyServer, prefix: str, measures: Measures = UNMEASURED) -> None:
         """All keys begin with `prefix`."""
         self._measures = measures

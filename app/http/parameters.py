@@ -63,7 +63,7 @@ def last_event_id(scope: Scope, *, in_query: bool = False) -> Cursor | None:
 
     Raises `RequestError` if it does not have the form of an event's id.
     """
-    value = _header(scope, b"last-event-id")
+    value = header(scope, b"last-event-id")
     if in_query and scope["query_string"]:
         in_its_place = _query(scope, "lastEventId").get("lastEventId", "").encode("latin-1")
         value = value or in_its_place
@@ -80,7 +80,7 @@ def idempotency_key(scope: Scope) -> str | None:
 
     Raises `RequestError` if it does not have the contract's form.
     """
-    value = _header(scope, b"idempotency-key")
+    value = header(scope, b"idempotency-key")
     if value is None:
         return None
     if _IDEMPOTENCY_KEY.fullmatch(value) is None:
@@ -149,6 +149,7 @@ def _cursor(query: dict[str, str], form: re.Pattern[str]) -> re.Match[str] | Non
     return match
 
 
-def _header(scope: Scope, wanted: bytes) -> bytes | None:
+def header(scope: Scope, wanted: bytes) -> bytes | None:
+    """The value of a header; repeated lines are joined into a list."""
     values = [value.strip(b" \t") for name, value in scope["headers"] if name == wanted]  # not every server strips them
     return b", ".join(values) if values else None

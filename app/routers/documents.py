@@ -35,11 +35,15 @@ _MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg
 def document_routes(contract: Contract) -> list[Route]:
     """Routes for `/` and what it loads, `/openapi.yaml`, `/openapi.json`, `/openapi-3.1.json` and `/docs`."""
     chat = [file for file in sorted((_WEB / "page").iterdir()) if file.suffix in _MEDIA_TYPES]
-    vendored = [_WEB / "vendor" / "eventsource-parser.js", _WEB / "vendor" / "marked.js"]
+    vendor = _WEB / "vendor"
+    vendored = [vendor / "eventsource-parser.js", vendor / "marked.js", *sorted((vendor / "modes").iterdir())]
     return [
         _page("/", _WEB / "page" / "index.html", _CHAT_POLICY),
         *[_document(f"/page/{file.name}", file.read_text("utf-8"), _MEDIA_TYPES[file.suffix]) for file in chat],
-        *[_document(f"/vendor/{file.name}", file.read_text("utf-8"), "text/javascript") for file in vendored],
+        *[
+            _document(f"/vendor/{file.relative_to(vendor)}", file.read_text("utf-8"), "text/javascript")
+            for file in vendored
+        ],
         _document("/openapi.yaml", contract.text, "application/yaml"),
         _document("/openapi.json", contract.json, "application/json"),
         _document("/openapi-3.1.json", contract.derived_json, "application/json"),

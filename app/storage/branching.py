@@ -14,6 +14,8 @@ from app.chat.requests import Behind, Beside, Place, Where
 from app.chat.stored import Fork
 from app.storage.schema import BEGINS_BRANCH, conversations, messages
 
+_A_TURN = 2
+"""A message and its reply."""
 _AT_ONCE = 500
 """Positions in one statement: a database has a bound on its parameters."""
 
@@ -178,7 +180,7 @@ def _turn(
 
 
 def _behind(connection: Connection, known: Tree, turn: Place, behind: Behind) -> tuple[Place, int] | None:
-    """As `_turn`, behind a reply; `None` if it is not in the conversation."""
+    """As `_turn`, behind a reply; `None` if the chosen branch goes on."""
     try:
         before = ROOT if behind.reply_id is None else known.position(connection, behind.reply_id)
     except ReplyNotFound:
@@ -187,9 +189,15 @@ def _behind(connection: Connection, known: Tree, turn: Place, behind: Behind) ->
     in_it = messages.c.conversation_id == turn.conversation_id
     the_same = select(func.max(messages.c.position)).where(in_it, there, messages.c.text == behind.message)
     asked: int | None = connection.scalar(the_same)
+    if behind.if_alone and (asked is None or not _is_one_turn(known)):
+        return None
     if asked is not None:
         return replace(turn, answers=asked, message=behind.message), before
     return (turn if before == known.branches.newest else replace(turn, follows=before)), before
+
+
+def _is_one_turn(known: Tree) -> bool:
+    return sum(map(len, known.branches.path(known.leaf))) <= _A_TURN
 
 
 def _found(connection: Connection, where: Where, beside: Beside) -> tuple[str, int]:

@@ -148,6 +148,8 @@ class Database:
 class _Nothing:
     """Of a process that generates no replies."""
 
+    recovers = False
+
     def interrupt(self) -> None:
         """Nothing is there to be ended."""
 

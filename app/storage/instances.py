@@ -117,8 +117,12 @@ def others(connection: Connection, owner: str, lease_seconds: float) -> list[Oth
     return known + [Other((name, 0), lease_seconds, (now_ms - started_ms) / 1000) for name in nameless]
 
 
-def seal(connection: Connection, suspects: Sequence[Stamp]) -> list[str]:
-    """Mark `interrupted` what instances generate that have not touched their rows since. Returns the replies' ids."""
+def seal(connection: Connection, suspects: Sequence[Stamp], heir: str | None = None) -> list[str]:
+    """Mark `interrupted` what instances generate that have not touched their rows since. Returns the replies' ids.
+
+    With an `heir`, they run on as that instance's, which looks for their last words before it ends them: a reply that
+    readers have been told to be over does not grow.
+    """
     unchanged = or_(*(and_(instances.c.owner == name, instances.c.seen_ms == seen_ms) for name, seen_ms in suspects))
     # One that is writing at this moment is no dead one.
     dead = select(instances.c.owner).where(unchanged).with_for_update(skip_locked=True)
@@ -129,7 +133,8 @@ def seal(connection: Connection, suspects: Sequence[Stamp]) -> list[str]:
     names = [*connection.scalars(gone).all(), *(name for name in nameless if _is_free(connection, name))]
     for table in (cancellations, readings):
         connection.execute(delete(table).where(table.c.owner.in_(names)))
-    sealed = update(messages).where(RUNNING, messages.c.owner.in_(names)).values(state="interrupted")
+    left = {"state": "interrupted"} if heir is None else {"owner": heir}
+    sealed = update(messages).where(RUNNING, messages.c.owner.in_(names)).values(left)
     return list(connection.scalars(sealed.returning(messages.c.reply_id)).all()) if names else []
 
 

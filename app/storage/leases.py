@@ -53,6 +53,9 @@ _logger = logging.getLogger(__name__)
 class Generated(Protocol):
     """The replies that this instance generates."""
 
+    recovers: bool
+    """Whether a dead instance may have shared more of the words of its replies than it saved."""
+
     def interrupt(self) -> None:
         """End them all: this instance was declared dead, and readers elsewhere were told that they are interrupted."""
         ...
@@ -70,7 +73,7 @@ class Generated(Protocol):
         ...
 
     def recover(self, reply_ids: Iterable[str]) -> None:
-        """These of a dead instance are `interrupted` now. It may have shared more of their words than it saved."""
+        """End these of a dead instance, with all the words that it shared, if `recovers`; else they are ended."""
         ...
 
 
@@ -179,7 +182,8 @@ class Lease:
         if suspects and now >= self._trusts_at:
             if await connection.run_sync(end_transactions, [name for name, _ in suspects]):
                 await asyncio.sleep(_ENDING_SECONDS)
-            sealed = await connection.run_sync(seal, suspects)
+            heir = self._owner.name if self._generated.recovers else None
+            sealed = await connection.run_sync(seal, suspects, heir)
             told_of(len(sealed))
         await connection.commit()
         if sealed:

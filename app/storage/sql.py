@@ -11,6 +11,7 @@ from typing import TypeVar
 from sqlalchemy import (
     Connection,
     and_,
+    case,
     delete,
     func,
     select,
@@ -130,16 +131,18 @@ class SqlStore:
 
         await self._connected(write, "write")
 
-    async def restore(self, reply_id: str, words: list[str]) -> None:
-        """Give an interrupted reply these words, if it has fewer."""
-        is_shorter = and_(
-            messages.c.reply_id == reply_id,
-            messages.c.state == "interrupted",
-            func.coalesce(messages.c.words, 0) < len(words),
-        )
+    async def end_interrupted(self, reply_id: str, words: list[str]) -> None:
+        """End a dead instance's reply as interrupted, with these words if it has fewer."""
+        is_shorter = func.coalesce(messages.c.words, 0) < len(words)
+        is_over = and_(messages.c.reply_id == reply_id, messages.c.state.in_(("running", "interrupted")))
+        end = {
+            "state": "interrupted",
+            "text": case((is_shorter, "".join(words)), else_=messages.c.text),
+            "words": case((is_shorter, len(words)), else_=messages.c.words),
+        }
 
         def write(connection: Connection) -> None:
-            connection.execute(update(messages).where(is_shorter).values(text="".join(words), words=len(words)))
+            connection.execute(update(messages).where(is_over).values(end))
 
         await self._connected(write, "write")
 

@@ -64,11 +64,14 @@ def written() -> str:
 def tried(client: Client) -> Result:
     """The version of a client, the date, and what came of each trial."""
     place = PLACE / client.name
-    command, version = (of_npm if client.is_node else of_pip)(client, place)
+    command, version = (of_page if client.is_page else of_npm if client.is_node else of_pip)(client, place)
     result: Result = {"version": version, "date": datetime.now(UTC).date().isoformat()}
     for name, told in TRIALS.items():
         if name == "whole" and client.only_streams:
             result[name] = "only streams"
+            continue
+        if name == "back" and not client.is_page:
+            result[name] = "no page"
             continue
         try:
             result[name] = told(run(command, name, environment(), client))
@@ -93,7 +96,23 @@ def of_pip(client: Client, place: Path) -> tuple[list[str], str]:
 
 
 def of_npm(client: Client, place: Path) -> tuple[list[str], str]:
-    """The same in Node. The program is copied next to its packages: that is where Node looks for them."""
+    """The same in Node."""
+    version = with_packages(client, place)
+    return ["node", str(place / client.program)], version
+
+
+def of_page(client: Client, place: Path) -> tuple[list[str], str]:
+    """The same in a browser."""
+    version = with_packages(client, place)
+    bundle = place / "page.js"
+    options = ["--bundle", "--jsx=automatic", '--define:process.env.NODE_ENV="production"', f"--outfile={bundle}"]
+    command = ["node_modules/.bin/esbuild", client.program, "--log-level=error", *options]
+    subprocess.run(command, check=True, cwd=place)
+    return [sys.executable, str(HERE / "programs" / "in_chromium.py"), str(bundle)], version
+
+
+def with_packages(client: Client, place: Path) -> str:
+    """Install, and copy the program next to its packages, where Node looks for them. Returns the client's version."""
     installed = place / "node_modules" / client.versioned / "package.json"
     if not installed.exists():
         say(f"{client.name}: installs {', '.join(client.packages)}")
@@ -102,7 +121,7 @@ def of_npm(client: Client, place: Path) -> tuple[list[str], str]:
         subprocess.run(["npm", "install", "--silent", "--ignore-scripts", *client.packages], check=True, cwd=place)
     program = place / client.program
     program.write_text((HERE / "programs" / client.program).read_text("utf-8"), "utf-8")
-    return ["node", str(program)], str(json.loads(installed.read_text("utf-8"))["version"])
+    return str(json.loads(installed.read_text("utf-8"))["version"])
 
 
 def environment() -> dict[str, str]:

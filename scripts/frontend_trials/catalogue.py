@@ -26,6 +26,11 @@ class Client:
         """Whether it runs in Node."""
         return self.program.endswith(".mjs")
 
+    @property
+    def is_page(self) -> bool:
+        """Whether it runs in a browser."""
+        return self.program.endswith(".jsx")
+
 
 CLIENTS = (
     Client("openai-python", "`openai` (Python)", ("openai",), "openai", "openai_python.py"),
@@ -41,12 +46,42 @@ CLIENTS = (
     Client("litellm", "LiteLLM proxy", ("litellm[proxy]",), "litellm", "litellm_proxy.py"),
     Client(
         "ai-sdk",
-        "AI SDK `useChat`",
+        "AI SDK `Chat`, of `useChat`",
         ("ai", "@ai-sdk/react", "react"),
         "ai",
         "ai_sdk.mjs",
         base="/api/ui",
         asks_at="/api/ui/chat",
+        only_streams=True,
+    ),
+    Client(
+        "use-chat",
+        "AI SDK `useChat`, in Chromium",
+        ("ai", "@ai-sdk/react", "react", "react-dom", "esbuild"),
+        "@ai-sdk/react",
+        "use_chat.jsx",
+        base="/api/ui",
+        asks_at="/api/ui/chat",
+        only_streams=True,
+    ),
+    Client(
+        "ag-ui",
+        "AG-UI `HttpAgent`",
+        ("@ag-ui/client",),
+        "@ag-ui/client",
+        "ag_ui.mjs",
+        base="/api",
+        asks_at="/api/ag-ui",
+        only_streams=True,
+    ),
+    Client(
+        "tanstack-ai",
+        "TanStack AI `ChatClient`",
+        ("@tanstack/ai-client",),
+        "@tanstack/ai-client",
+        "tanstack_ai.mjs",
+        base="/api",
+        asks_at="/api/ag-ui",
         only_streams=True,
     ),
     Client("gradio", "Gradio `load_chat`", ("gradio", "openai"), "gradio", "gradio_chat.py"),

@@ -7,15 +7,23 @@ in its log, which has one line for each request, at its end.
 import json
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+import anyio
+from anyio.from_thread import start_blocking_portal
+
+from tests.support.cutting import Cut, CuttingProxy
 from tests.support.server import LiveServer
 
 from .catalogue import Client
 
 TEXT = "Hello  there,\n\nmy \u2028 world! \u65e5\u672c [DONE]"
+LOST_TEXT = "one two three four five six"
 PROGRAM_SECONDS = 120
+_LOST = Cut(5, 20)
+"""Within an event with some of the text. Before the text come one or two others, or none."""
 _LEFT_SECONDS = 3.0
 """A program that has left a reply goes on for so long, so that the end of its process closes nothing."""
 
@@ -37,9 +45,9 @@ class Seen:
 
 def run(command: Sequence[str], trial: str, environment: dict[str, str], client: Client) -> Seen:
     """Run a client's program against a service of its own. Raises `RuntimeError` with the end of its output."""
-    with LiveServer(first_word_seconds=0.5) as server:
+    with LiveServer(first_word_seconds=0.5) as server, _address(server, trial) as url:
         process = subprocess.Popen(
-            [*command, f"{server.url}{client.base}", trial],
+            [*command, f"{url}{client.base}", trial],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             stdin=subprocess.DEVNULL,
@@ -58,6 +66,21 @@ def run(command: Sequence[str], trial: str, environment: dict[str, str], client:
             raise RuntimeError(errors[-800:] or "it said nothing")
         said = json.loads(lines[-1])
         return Seen(said.get("text") or "", said.get("error") or "", _asked(server, client.asks_at), over > 0)
+
+
+@contextmanager
+def _address(server: LiveServer, trial: str) -> Iterator[str]:
+    """Where a program finds the service. In the trial `lost`, the first reply is cut off."""
+    if trial != "lost":
+        yield server.url
+        return
+
+    async def once_it_is_read(_: int) -> None:
+        await anyio.sleep(0.1)
+
+    proxy = CuttingProxy(server.port, [_LOST], once_it_is_read, b"POST")
+    with start_blocking_portal() as portal, portal.wrap_async_context_manager(proxy):
+        yield proxy.url
 
 
 def _asked(server: LiveServer, path: str) -> int:
@@ -80,9 +103,22 @@ def late(seen: Seen) -> str:
     return f"{seen.error or '**taken for whole**'}, {kept}"
 
 
+def lost(seen: Seen) -> str:
+    """Losing the connection after some words."""
+    if seen.text == LOST_TEXT and not seen.error:
+        return f"goes on, {seen.requests} requests"
+    kept = "the text so far" if LOST_TEXT.startswith(seen.text) and seen.text else "no text"
+    return f"{seen.error or '**taken for whole**'}, {kept}"
+
+
 def left(seen: Seen) -> str:
     """Leaving in the middle."""
     return "stops" if seen.stopped_before else "**goes on**"
+
+
+def back(seen: Seen) -> str:
+    """Loading the page again in the middle."""
+    return "goes on" if seen.text == LOST_TEXT and not seen.error else f"**{seen.error or 'another text'}**"
 
 
 TRIALS: dict[str, Callable[[Seen], str]] = {
@@ -90,12 +126,16 @@ TRIALS: dict[str, Callable[[Seen], str]] = {
     "stream": whole,
     "early": early,
     "late": late,
+    "lost": lost,
     "stop": left,
+    "back": back,
 }
 HEADS = {
     "whole": "in one piece",
     "stream": "stream",
     "early": "503 before the first word",
     "late": "failure after the first word",
+    "lost": "connection lost after some words",
     "stop": "stopped by the client",
+    "back": "page loaded again in the middle",
 }

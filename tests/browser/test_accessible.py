@@ -69,6 +69,14 @@ async def test_a_checker_finds_nothing(scheme: str, screen: str, chromium: Brows
         await person.page.get_by_role("searchbox").fill("")
         await person.page.get_by_role("button", name="Delete “").first.click()
         assert await _flaws(person) == []
+        await person.page.keyboard.press("Escape")
+        await person.page.keyboard.press("Alt+Shift+H")
+        await expect(person.page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
+        assert await _flaws(person) == []
+        await person.page.keyboard.press("Escape")
+        await person.page.locator("#settings").evaluate("(button) => button.click()")  # on a phone, the list covers it
+        await expect(person.page.get_by_role("dialog", name="Settings")).to_be_visible()
+        assert await _flaws(person) == []
 
 
 async def test_everything_can_be_reached_with_the_keyboard(chromium: Browser, server: LiveServer) -> None:

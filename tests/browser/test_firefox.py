@@ -86,7 +86,6 @@ async def test_a_reply_goes_on_after_cuts_and_a_reload(firefox: Browser, server:
         cable.shake()
         await person.hears("word9")
         await person.page.reload()
-        await expect(person.reply).to_have_attribute("aria-busy", "true")
         assert (await person.hears_the_end()).split() == _WORDS
         await expect(person.note).to_be_hidden()
         await expect(person.sayings).to_have_count(1)
@@ -299,3 +298,14 @@ async def test_the_api_reference_works(firefox: Browser, server: LiveServer) -> 
     async with _page(firefox, server.url, "/docs") as page:
         await until(page, "document.body.innerText.includes('Send a message and stream the reply')")
         await until(page, "document.body.innerText.includes('ReplyStream')")
+
+
+async def test_code_is_coloured_and_shortcuts_work(firefox: Browser, server: LiveServer) -> None:
+    """And the day is named."""
+    async with _somebody(firefox, server.url) as person:
+        await person.say("```py\nprint('a')\n```")
+        await person.hears_the_end()
+        await expect(person.text.locator("pre .string")).to_have_text("'a'")
+        await expect(person.page.locator("#log > .day")).to_have_text("Today")
+        await person.page.keyboard.press("Alt+Shift+H")
+        await expect(person.page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()

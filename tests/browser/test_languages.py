@@ -189,3 +189,28 @@ async def test_a_title_turns_nothing_around_it(chromium: Browser, server: LiveSe
         title = await person.page.locator("#title").text_content()
         assert title is not None
         assert title.replace("👩‍👩‍👧‍👦", "") in {"", "…"}
+
+
+_SEEN = """(title) => {
+    const first = document.createRange();
+    first.setStart(title.firstChild, 0);
+    first.setEnd(title.firstChild, 1);
+    const [letter, box] = [first, title.closest("a, h1")].map((part) => part.getBoundingClientRect());
+    return letter.left >= box.left && letter.right <= box.right;
+}"""
+"""Whether the first letter of a title is within what is shown of it."""
+
+
+@pytest.mark.parametrize("locale", ["en-US", "ar"])
+@pytest.mark.parametrize("title", ["a long title " * 6, "عنوان طويل جدا " * 6])
+async def test_a_title_that_is_too_long_is_cut_at_its_end(
+    locale: str, title: str, chromium: Browser, server: LiveServer
+) -> None:
+    """Where its own script ends, whatever the direction of the page."""
+    async with somebody(chromium, server.url, locale=locale, viewport={"width": 800, "height": 600}) as person:
+        await person.page.locator("#message").fill(title)
+        await person.page.locator("#send").click()
+        await person.hears_the_end()
+        await expect(person.conversations.first.locator("bdi")).to_contain_text(title[:10])
+        assert await person.conversations.first.locator("bdi").evaluate(_SEEN)
+        assert await person.page.locator("#title").evaluate(_SEEN)

@@ -184,6 +184,7 @@ async def test_where_a_key_is_asked_for_people_are_asked_for_it(chromium: Browse
             await person.page.get_by_label("Remember it on this device").check()
             await person.page.keyboard.press("Enter")
             await expect(person.page.get_by_role("dialog")).to_be_hidden()
+            assert await person.hears_the_end() == "let me in"  # the conversation is loaded: messages can be sent
             await person.say("/simulate stall_after=3\nsome words that stay unsaid")
             await person.hears("some words")
             await revoke(url, key_id)

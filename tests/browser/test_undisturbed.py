@@ -3,6 +3,7 @@
 import asyncio
 import re
 
+import pytest
 from playwright.async_api import Browser, Route, expect
 
 from tests.browser.people import FILL, somebody
@@ -139,3 +140,24 @@ async def test_nothing_is_sent_to_a_conversation_before_it_is_shown(chromium: Br
         await expect(person.replies).to_have_count(2)
         assert await person.hears_the_end() == "one two three"
         await expect(person.sayings).to_have_count(2)
+
+
+_SIGN = "(tools) => [getComputedStyle(tools, '::before').content, getComputedStyle(tools, '::before').animationName]"
+
+
+@pytest.mark.parametrize("motion", ["no-preference", "reduce"])
+async def test_a_pause_in_a_reply_shows_that_it_goes_on(motion: str, chromium: Browser, server: LiveServer) -> None:
+    """After a while without a word, in room that is there already; it is drawn only, so nothing is announced."""
+    async with somebody(chromium, server.url, reduced_motion=motion) as person:
+        await person.say("/simulate stall_after=3\nsome words that stay unsaid")
+        await person.hears("some words")
+        place = await person.reply.bounding_box()
+        tools = person.reply.locator(".tools")
+        assert await tools.evaluate(_SIGN) == ["none", "none"]
+        await expect(person.reply).to_have_class(re.compile(r"\bpausing\b"))
+        assert await tools.evaluate(_SIGN) == ['""', "breathe" if motion == "no-preference" else "none"]
+        assert await person.reply.bounding_box() == place
+        await expect(person.page.locator("#announcer")).to_be_empty()
+        await person.stop.click()
+        await person.hears_the_end()
+        assert await tools.evaluate(_SIGN) == ["none", "none"]

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from tests.contract.wire import request
+from tests.support.agui import AG_UI, agui_asked, users
 from tests.support.ui import UI, ui_asked, user
 
 CANARY = "cAnArY7f3"
@@ -110,6 +111,16 @@ def ui(text: str) -> Request:
 def ui_body(content: str, content_type: str = _JSON["content-type"]) -> Request:
     """Any body to `streamUiChat`."""
     return Request("POST", UI, {"content-type": content_type}, content)
+
+
+def run(text: str, **headers: str) -> Request:
+    """The same message to `runAgent`."""
+    return run_body(json.dumps(agui_asked(users(text))), **headers)
+
+
+def run_body(content: str, content_type: str = _JSON["content-type"], **headers: str) -> Request:
+    """Any body to `runAgent`."""
+    return Request("POST", AG_UI, {"content-type": content_type} | _named(headers), content)
 
 
 def branch(way: str, reply_id: str = "{reply_id}", **fields: str) -> Request:

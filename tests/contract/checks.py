@@ -13,6 +13,7 @@ import schemathesis
 
 from tests.contract.document import OPENAI, PLACES, body_of, check_error, check_problem
 from tests.contract.wire import exchange, request
+from tests.support.agui import AG_UI, check_run
 from tests.support.asgi import Whole
 from tests.support.chunks import check_completion
 from tests.support.keys import bearer
@@ -42,7 +43,10 @@ def stream_obeys_its_grammar(
         if case.path.startswith(UI):
             check_ui(response.content)
             return
-        _, _, after = str(response.request.headers.get("Last-Event-ID", "")).partition(":")
+        reply_id, _, after = str(response.request.headers.get("Last-Event-ID", "")).partition(":")
+        if case.path.startswith(AG_UI):
+            check_run(response.content, after if reply_id or after != "0" else "")
+            return
         check_stream(response.content, int(after or 0))
 
 

@@ -12,6 +12,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator, OpenAPIV32SpecValida
 
 from tests.contract.document import DOCUMENT, ROOT
 from tests.contract.wire import exchange, request
+from tests.support.agui import AG_UI
 from tests.support.asgi import Whole
 from tests.support.server import LiveServer
 from tests.support.ui import UI
@@ -31,6 +32,7 @@ TYPES = {
     "/page/chat.css": "text/css; charset=utf-8",
     "/page/icon.svg": "image/svg+xml",
     "/vendor/marked.js": "text/javascript; charset=utf-8",
+    "/vendor/modes/python.js": "text/javascript; charset=utf-8",
 }
 TAGGED = ["/openapi.yaml", "/openapi.json", "/openapi-3.1.json", "/page/main.js", "/vendor/marked.js"]
 
@@ -42,7 +44,7 @@ def server() -> Iterator[LiveServer]:
         yield server
 
 
-FOREIGN = r"\bUi[A-Z]|ChatCompletion|OpenAI|^Model|CompletionUsage|CreatedSeconds"
+FOREIGN = r"\b(Ag)?Ui[A-Z]|ChatCompletion|OpenAI|^Model|CompletionUsage|CreatedSeconds"
 """Names of schemas of other protocols."""
 
 
@@ -123,7 +125,7 @@ def test_the_derived_document_is_valid_openapi_3_1(server: LiveServer) -> None:
     derived = json.loads(get(server, "/openapi-3.1.json").content)
     assert derived["openapi"] == "3.1.1"
     validate(derived, cls=OpenAPIV31SpecValidator)
-    assert derived["paths"].keys() == {path for path in DOCUMENT["paths"] if not path.startswith(("/v1/", UI))}
+    assert derived["paths"].keys() == {path for path in DOCUMENT["paths"] if not path.startswith(("/v1/", UI, AG_UI))}
     names = DOCUMENT["components"]["schemas"].keys() - {"ReplyStream"}
     schemas = {name for name in names if not re.search(FOREIGN, name)} | {"KnownProblemType"}
     assert derived["components"]["schemas"].keys() == schemas
@@ -171,7 +173,7 @@ def test_other_peoples_code_is_what_its_list_says() -> None:
     rows = re.findall(
         r"^\| `([^`]+)` .*see `([^`]+)` \| `([0-9a-f]{64})` \|$", (folder / "README.md").read_text(), re.MULTILINE
     )
-    assert {name for name, _, _ in rows} == {file.name for file in folder.glob("*.js")}
+    assert {name for name, _, _ in rows} == {str(file.relative_to(folder)) for file in folder.rglob("*.js")}
     for name, licence, digest in rows:
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
         assert "Permission is hereby granted" in (folder / licence).read_text()

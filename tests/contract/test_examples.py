@@ -14,10 +14,11 @@ import generated.models
 from app.dialects.openai import OpenAIProblems
 from app.main import create_app
 from generated.models import FieldError, Problem
-from tests.contract.asking import Request, chat, completion, get, patch, ui
+from tests.contract.asking import Request, chat, completion, get, patch, run, ui
 from tests.contract.document import CLOSED, DOCUMENT, OPERATIONS, PLACES, PROBLEM_TYPE, PROBLEMS
 from tests.contract.provocations import Provocation, after, during, fresh
 from tests.contract.stage import Stage
+from tests.support.agui import check_run
 from tests.support.asgi import Client
 from tests.support.chunks import check_completion
 from tests.support.settings import Settings
@@ -29,10 +30,11 @@ CHECKS: dict[str, Callable[[bytes], object]] = {
     "ReplyStream": check_stream,
     "ChatCompletionStream": check_completion,
     "UiMessageStream": check_ui,
+    "AgUiStream": check_run,
 }
 WITHOUT_SCHEMA = {"application/openmetrics-text", "text/markdown"}
 """No tool can tell whether a text is in one of these formats by a schema."""
-ITS_OWN = re.compile("[0-9a-f]{32}|\\b1[0-9]{9}\\b|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z")
+ITS_OWN = re.compile("[0-9a-f]{32}|\\b1[0-9]{9}(?:[0-9]{3})?\\b|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +150,10 @@ def test_a_stream_on_the_wire_is_the_stream_as_data(example: Example) -> None:
         ("completion_failure", "simulator", completion("/simulate fail_after=1\nHi there!")),
         ("ui_hello", "greeter", ui("hello")),
         ("ui_failure", "simulator", ui("/simulate fail_after=1\nHi there!")),
+        ("run_hello", "greeter", run("hello")),
+        ("run_failure", "simulator", run("/simulate fail_after=1\nHi there!")),
     ],
-    ids=["hello", "failure", "completion", "completion_failure", "ui_hello", "ui_failure"],
+    ids=["hello", "failure", "completion", "completion_failure", "ui_hello", "ui_failure", "run_hello", "run_failure"],
 )
 async def test_a_stream_is_what_the_service_sends(name: str, bot: str, asked: Request) -> None:
     """Byte for byte, except for the ids."""

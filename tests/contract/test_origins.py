@@ -29,6 +29,8 @@ OF_OPENAI = {
     *(f"x-stainless-{name}" for name in ("runtime", "runtime-version", "timeout")),
 }
 """Sent by OpenAI's SDK for JavaScript."""
+OF_OTHERS = {"user-agent", "x-run-id"}
+"""Sent by the AI SDK, and by TanStack's client for AG-UI."""
 FOR_PROXIES = {"x-accel-buffering"}
 SAFELISTED_METHODS = {"get", "head", "post"}
 """Always allowed (https://fetch.spec.whatwg.org/#cors-safelisted-method)."""
@@ -71,7 +73,7 @@ async def test_a_browser_is_told_what_a_page_may_send(operation_id: str, origin:
     assert answer.content == b""
     assert answer.headers["access-control-allow-origin"] == origin
     assert method.lower() in listed(answer.headers["access-control-allow-methods"]) | SAFELISTED_METHODS
-    wanted = header_parameters() | {"authorization", "content-type"} | FOR_CACHES | OF_OPENAI | {"user-agent"}
+    wanted = header_parameters() | {"authorization", "content-type"} | FOR_CACHES | OF_OPENAI | OF_OTHERS
     assert listed(answer.headers["access-control-allow-headers"]) == wanted
     assert "access-control-allow-credentials" not in answer.headers
     assert int(answer.headers["access-control-max-age"]) > 0

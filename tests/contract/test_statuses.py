@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.contract.agui import RUNNING_AGENTS
 from tests.contract.asking import CANARY
 from tests.contract.completing import COMPLETING, REFUSED
 from tests.contract.document import OPENAI, PLACES, PROBLEMS, STATUSES, check_error, check_response
@@ -16,12 +17,13 @@ from tests.contract.sending import SENDING
 from tests.contract.stage import Stage
 from tests.contract.ui import CHATTING_UI
 from tests.contract.way import Way
+from tests.support.agui import AG_UI, check_run
 from tests.support.asgi import Whole
 from tests.support.chunks import check_completion
 from tests.support.stream import check_stream
 from tests.support.ui import UI, check_ui
 
-ALL = [*SENDING, *READING, *COMPLETING, *CHATTING_UI, *REFUSALS]
+ALL = [*SENDING, *READING, *COMPLETING, *CHATTING_UI, *RUNNING_AGENTS, *REFUSALS]
 OF_OPEN_STREAMS = {"too-many-streams", "stream-limit-reached"}
 OF_ONE_REQUEST = {"date", "x-request-id", "ratelimit", "retry-after"}
 OF_A_BODY = {"content-length", "transfer-encoding"}
@@ -66,6 +68,8 @@ def failure(answer: Whole, way: Way) -> str:
     if way.provocation.asked.path.startswith(UI):
         said = check_ui(answer.content).error
         return next(code for code, problem in PROBLEMS.items() if problem["detail"] == said)
+    if way.provocation.asked.path.startswith(AG_UI):
+        return str(check_run(answer.content).code)
     return check_stream(answer.content, way.read).problem.type.removeprefix("urn:problem:")
 
 

@@ -23,6 +23,8 @@ PROBLEM = "Custom check failed: `error_is_a_problem_of_the_document`"
 REQUEST_ID = "Custom check failed: `response_names_its_request`"
 SCHEMA = "SSE stream violates schema"
 EVENT = "SSE event violates schema"
+PAYLOAD = "SSE event payload violates content schema"
+"""Where there is one kind of event."""
 JSON_SCHEMA = "Response violates schema"
 STATUS = "Undocumented status code"
 HEADERS = "Missing required response headers"
@@ -37,7 +39,7 @@ HELLO = {"user_message": "hello there"}
 
 FUZZED: dict[str, set[str]] = {
     "second-done": {GRAMMAR, SCHEMA},
-    "other-field": {GRAMMAR, EVENT, SCHEMA, JSON_SCHEMA},
+    "other-field": {GRAMMAR, EVENT, PAYLOAD, SCHEMA, JSON_SCHEMA},
     "undocumented-status": {STATUS},
     "no-allow": {NO_ALLOW},
     "deaf-delete": {NOT_DELETED},

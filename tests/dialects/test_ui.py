@@ -50,6 +50,8 @@ async def test_the_chat_is_a_conversation_whose_bot_hears_what_is_stored() -> No
         conversation = await got(client, "/api/conversations/chat")
         assert conversation["conversation_id"] == two.metadata["conversation_id"]
         assert await said(client, user("one"), reply(one.message_id), user("two", "u2")) == two  # sent again
+        blank = (user("one"), reply(one.message_id), user("two", "u2"), user("\ufeff", "u3"))  # which is white space
+        assert await said(client, *blank) == two
 
 
 async def test_a_conversation_of_ours_goes_on_by_its_id() -> None:

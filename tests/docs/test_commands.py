@@ -6,21 +6,27 @@ option that makes it short.
 """
 
 import re
+import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+import httpx
 import pytest
 
 from generated.models import Usage
+from scripts.ports import free_port
 from tests.deploy.test_backups import backup_blocks
 from tests.docs.machine import Machine, Service
 from tests.docs.pages import PAGES, ROOT, Block, Command, Page
 from tests.docs.reading import Reader
 from tests.support.completions import answer, speaks
 from tests.support.engine import FakeEngine, engine_beside
+from tests.support.waiting import wait_until
 
 GREETING = "Hi there! How can I help you today?"
 
@@ -145,6 +151,24 @@ def fuzzes(command: Command, reader: Reader) -> None:
     assert re.search(r"^ +([0-9]+) generated, \1 passed$", printed, re.MULTILINE)
 
 
+def _is_listening(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+def serves_examples(command: Command, reader: Reader) -> None:
+    """At some port; what the pages do is in `test_examples`."""
+    port = free_port()
+    arguments = command.text.replace("python3", sys.executable).replace("8001", str(port)).split()
+    with subprocess.Popen(arguments, cwd=reader.folder, stderr=subprocess.DEVNULL) as process:
+        try:
+            wait_until(lambda: _is_listening(port))
+            for name in ("plain.html", "deep-chat.html", "ask.js"):
+                assert httpx.get(f"http://127.0.0.1:{port}/{name}").is_success
+        finally:
+            process.kill()
+
+
 def loads(command: Command, reader: Reader) -> None:
     """One instance, for a moment."""
     service = reader.serve("scripts/serve --bot simulator")
@@ -175,6 +199,7 @@ RULES: dict[str, Callable[[Command, Reader], None]] = {
     r"([A-Z_]+=\S+ )*scripts/test (?!.* -k )(?!--fast).*": collects_tests,
     r"\.venv/bin/schemathesis .*": fuzzes,
     r"scripts/((bench|cluster|engines|frontends|sdk|soak)( .*)?|release)": tells_its_options,
+    r"python3 -m http\.server .*": serves_examples,
     r"scripts/load http\S+ .*": loads,
     r"scripts/verify http\S+": verifies,
 }

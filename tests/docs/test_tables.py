@@ -105,7 +105,7 @@ def test_every_setting_that_is_named_exists(page: Page) -> None:
 @ALL_PAGES
 def test_every_operation_that_is_named_exists(page: Page) -> None:
     """With its method."""
-    named = re.findall(r"`((?:GET|HEAD|POST|PUT|DELETE) /[\w/{}]*)", page.prose)
+    named = re.findall(r"`((?:GET|HEAD|POST|PUT|PATCH|DELETE) /[\w/{}-]*)", page.prose)
     assert [operation for operation in named if operation not in map(" ".join, PLACES.values())] == []
 
 
@@ -195,6 +195,6 @@ async def test_the_section_that_the_greeter_names_is_there() -> None:
 
 def test_the_page_that_the_command_line_names_has_the_settings() -> None:
     """In its help, and where it says that a setting is wrong."""
-    program = (ROOT / "app" / "__main__.py").read_text("utf-8")
+    program = (ROOT / "app" / "command.py").read_text("utf-8")
     assert set(re.findall(r"docs/[\w.]+", program)) == {"docs/operators.md"}
     assert "Settings" in OPERATORS.headings

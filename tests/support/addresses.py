@@ -3,6 +3,7 @@
 import secrets
 from typing import Any
 
+from tests.support.agui import AG_UI, agui_asked, users
 from tests.support.ui import UI, ui_asked, user
 
 CHAT = "/api/chat"
@@ -12,7 +13,7 @@ WHOLE = "/api/replies"
 BOTH = (CHAT, WHOLE)
 COMPLETED = "/v1/chat/completions"
 """`createChatCompletion`."""
-EACH = (*BOTH, COMPLETED, UI)
+EACH = (*BOTH, COMPLETED, UI, AG_UI)
 
 
 def asked(message: str, path: str = CHAT) -> dict[str, Any]:
@@ -21,6 +22,8 @@ def asked(message: str, path: str = CHAT) -> dict[str, Any]:
         return {"messages": [{"role": "user", "content": message}], "stream": True}
     if path == UI:
         return ui_asked(user(message), chat_id=secrets.token_hex(8))
+    if path == AG_UI:
+        return agui_asked(users(message), threadId=secrets.token_hex(8))
     return {"user_message": message}
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tests.support.passing import PIECE_BYTES, Proxy, pass_on
 
-_EVENT = re.compile(rb"(?<=[\r\n]\n)(?=data: |event: )")
+_EVENT = re.compile(rb"(?<=[\r\n]\n)(?=data: |event: |id: )")
 """Where an event begins: after an empty line, or after the line with a chunk's size."""
 
 
@@ -41,14 +41,22 @@ class CuttingProxy(Proxy):
     Each cut is for one connection, in order of arrival; later connections are left alone.
     """
 
-    def __init__(self, port: int, cuts: Sequence[Cut], before_hanging_up: Callable[[int], Awaitable[object]]) -> None:
+    def __init__(
+        self,
+        port: int,
+        cuts: Sequence[Cut],
+        before_hanging_up: Callable[[int], Awaitable[object]],
+        method: bytes = b"",
+    ) -> None:
         """`before_hanging_up` gets the number of complete events passed on so far, over all connections.
 
-        It may wait until the client has read them: a client may discard unread data when the connection ends.
+        It may wait until the client has read them: a client may discard unread data when the connection ends. A
+        connection that begins with a request of another `method`, if that is given, is left alone, and for one request.
         """
         super().__init__(port)
         self._cuts = list(cuts)
         self._before_hanging_up = before_hanging_up
+        self._method = method
         self._events = 0
         self.requests: list[Mapping[str, str]] = []
         """The headers of each connection's first request, by lower-case name."""
@@ -59,11 +67,13 @@ class CuttingProxy(Proxy):
         except asyncio.IncompleteReadError:  # Node opens connections that it does not use
             to_client.close()
             return
-        cut = self._cuts.pop(0) if self._cuts else None
+        counts = head.startswith(self._method)
+        cut = self._cuts.pop(0) if self._cuts and counts else None
         from_server, to_server = await asyncio.open_connection("127.0.0.1", self._port)
         try:
             self.requests.append(_headers(head))
-            to_server.write(head.replace(b"HTTP/1.1", b"HTTP/1.0", 1) if cut and cut.cleanly else head)
+            is_last = cut.cleanly if cut else not counts
+            to_server.write(head.replace(b"HTTP/1.1", b"HTTP/1.0", 1) if is_last else head)
             async with asyncio.TaskGroup() as group:
                 requests = group.create_task(pass_on(from_client, to_server))
                 await (self._cut_off(cut, from_server, to_client) if cut else pass_on(from_server, to_client))

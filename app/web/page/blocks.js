@@ -58,6 +58,8 @@ function inline(tokens) {
         return token.tokens ? fragment(inline(token.tokens)) : plain(decoded(token.text));
       case "escape":
         return plain(token.text);
+      case "checkbox":
+        return checkbox(token.checked);
       default:
         return plain(token.raw);
     }
@@ -97,11 +99,11 @@ function list(block) {
   return made;
 }
 
-function listItem(item, isLoose) {
+/** The element for an item. In a loose list, the text of items is in paragraphs. */
+export function listItem(item, /** @type {boolean} */ isLoose) {
   const made = make(
     "li",
-    item.tokens.map((token) => {
-      if (token.type === "checkbox") return checkbox(token.checked);
+    withCheckbox(item.tokens).map((token) => {
       return token.type === "text" && !isLoose ? fragment(inline(token.tokens ?? [token])) : inner(token);
     }),
   );
@@ -109,10 +111,17 @@ function listItem(item, isLoose) {
   return made;
 }
 
+/** An item's tokens, with the checkbox in the text before which it is. */
+function withCheckbox([first, ...rest]) {
+  if (first?.type !== "checkbox") return first ? [first, ...rest] : [];
+  const [text, ...others] = ["text", "paragraph"].includes(rest[0]?.type) ? rest : [{ type: "text", tokens: [] }, ...rest];
+  return [{ ...text, tokens: [first, ...(text.tokens ?? [text])] }, ...others];
+}
+
 function checkbox(isChecked) {
   const box = make("input");
   box.type = "checkbox";
-  box.checked = isChecked;
+  box.defaultChecked = isChecked;
   box.disabled = true;
   return fragment([box, plain(" ")]);
 }

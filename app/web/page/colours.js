@@ -9,17 +9,23 @@ const system = matchMedia("(prefers-color-scheme: dark)");
 
 const isDark = () => (root.dataset.theme ?? (system.matches ? "dark" : "light")) === "dark";
 
-function choose(/** @type {"dark" | "light"} */ theme) {
-  root.dataset.theme = theme;
-  device.set(CHOICE, theme);
-  tell();
-}
+/** What the user chose: `dark`, `light`, or empty for what the system has. */
+export const colours = {
+  get: () => root.dataset.theme ?? "",
+  set(/** @type {string} */ theme) {
+    if (theme) root.dataset.theme = theme;
+    else delete root.dataset.theme;
+    if (theme) device.set(CHOICE, theme);
+    else device.remove(CHOICE);
+    tell();
+  },
+};
 
 function tell() {
   button.setAttribute("aria-label", t(isDark() ? "theme.light" : "theme.dark"));
   button.querySelector("use").setAttribute("href", isDark() ? "#icon-light" : "#icon-dark");
 }
 
-button.addEventListener("click", () => choose(isDark() ? "light" : "dark"));
+button.addEventListener("click", () => colours.set(isDark() ? "light" : "dark"));
 system.addEventListener("change", tell);
 tell();

@@ -11,7 +11,7 @@ let longest = 16_000; // characters, as the contract counts them
 
 /** @returns {any} */
 const byId = (/** @type {string} */ id) => document.getElementById(id);
-const [form, box, hint, tooLong, sendButton] = ["composer", "message", "keys", "too-long", "send"].map(byId);
+const [form, box, hint, tooLong, sendButton] = ["composer", "message", "hints", "too-long", "send"].map(byId);
 
 /** The last message sent, until its reply is complete. */
 export const sent = {

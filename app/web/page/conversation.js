@@ -1,7 +1,9 @@
 // The open conversation: showing it, sending, following its running reply, and what helps when that fails.
+import { announce } from "./announce.js";
 import { focusStep, switcherOf } from "./branches.js";
 import { Problem, Unreachable, updateConversation } from "./client.js";
 import { focusBox, giveBack, sent } from "./composer.js";
+import { nameDays } from "./days.js";
 import { askForKey, withKey } from "./dialogs.js";
 import { beginning, t } from "./language.js";
 import { begin, isReady, list, log, open, others, showOpen } from "./open.js";
@@ -9,7 +11,7 @@ import { endOf, loadUntil } from "./past.js";
 import { cancel, newMessage, reread, talk } from "./replies.js";
 import { UserTurn } from "./said.js";
 import { ending, ReplyTurn } from "./turns.js";
-import { announce, goToEnd, holdAt, keepEndInSight, notify, showRunning } from "./view.js";
+import { goToEnd, holdAt, keepEndInSight, notify, showRunning } from "./view.js";
 
 /** @typedef {import("./replies.js").Said} Said */
 
@@ -33,6 +35,7 @@ export async function openConversation(id, place = null) {
     Object.assign(here, { title, isLoading: false });
     showOpen();
     log.replaceChildren(...turns);
+    nameDays(log);
     goToEnd();
     if (running) {
       const { reply_id: replyId, branches } = running;
@@ -55,11 +58,12 @@ export async function openConversation(id, place = null) {
   }
 }
 
-function storedReply(message, /** @type {UserTurn} */ to, isLast) {
+async function storedReply(message, /** @type {UserTurn} */ to, isLast) {
   const { text, state, finish_reason: finishReason, branches } = message;
   const turn = new ReplyTurn(to);
   turn.branches.show(branches);
   turn.add(text);
+  await turn.drawn();
   const again = sent.as(to.text, open.id);
   const isOurs = isLast && !finishReason && again.key === sent.get()?.key; // then it is replaced, without a branch
   turn.end(finishReason ?? state, message, isOurs ? () => send(again, { to, instead: turn }) : undefined);
@@ -91,6 +95,7 @@ export function send(said, { to = new UserTurn(said.text), instead = null, cut =
   if (!isReady()) return false;
   if (!open.id) open.title = beginning(said.text.slice(0, 4_000).replace(/\s+/g, " ").trim(), 80);
   if (!to.element.isConnected) log.append(to.element);
+  nameDays(log);
   sent.keep(said, open.id, false);
   goToEnd();
   void follow(talk(said, open.id, open.left.signal), said, { to, instead, cut });
@@ -143,9 +148,13 @@ async function follow(news, said, { to, replyId = "", instead = null, cut = [], 
   keepEndInSight();
   let failure = null;
   try {
-    for await (const item of news) show(item, here, turn, said);
+    for await (const item of news) {
+      if (item.kind === "done" || item.kind === "failed") await turn.drawn();
+      show(item, here, turn, said);
+    }
   } catch (error) {
     failure = error;
+    await turn.drawn();
   }
   const known = here.replyId;
   Object.assign(here, { turn: null, replyId: "", isStopping: false });

@@ -1,6 +1,21 @@
 // What a reply has cost, shown when somebody asks for it.
 import { iconButton, make } from "./elements.js";
 import { locale, t } from "./language.js";
+import { device } from "./memory.js";
+
+const CHOICE = "chat.details";
+
+/** Whether each reply shows its details, until somebody hides them. */
+export const detailsShown = {
+  get: () => device.get(CHOICE) === "shown",
+  set(/** @type {boolean} */ areShown) {
+    if (areShown) device.set(CHOICE, "shown");
+    else device.remove(CHOICE);
+    for (const button of document.querySelectorAll(`[data-shows=details][aria-expanded="${!areShown}"]`)) {
+      /** @type {HTMLElement} */ (button).click();
+    }
+  },
+};
 
 /**
  * A button, and the line that it shows and hides.
@@ -9,13 +24,14 @@ import { locale, t } from "./language.js";
 export function details(reply) {
   const line = make("p", "details");
   const shown = iconButton("info", t("details"));
-  line.hidden = true;
-  shown.setAttribute("aria-expanded", "false");
-  shown.addEventListener("click", () => {
-    line.hidden = !line.hidden;
-    line.textContent ||= told(reply);
-    shown.setAttribute("aria-expanded", String(!line.hidden));
-  });
+  const show = (/** @type {boolean} */ isShown) => {
+    line.hidden = !isShown;
+    if (isShown) line.textContent ||= told(reply);
+    shown.setAttribute("aria-expanded", String(isShown));
+  };
+  shown.dataset.shows = "details";
+  shown.addEventListener("click", () => show(line.hidden));
+  show(detailsShown.get());
   return [shown, line];
 }
 

@@ -1,12 +1,15 @@
-// The language of the page: the browser's, or English. Each language has all its texts in one file. Elements of
+// The language of the page: the one that the user chose, the browser's, or English. Each language has all its texts in one file. Elements of
 // index.html name their texts in `data-t` (content), `data-t-label` and `data-t-placeholder`.
 import ar from "./strings.ar.js";
+import { device } from "./memory.js";
 import en from "./strings.en.js";
 
-/** The languages with their directions. */
+const CHOICE = "chat.language";
+
+/** The languages with their directions, and what they are called in themselves. */
 const LANGUAGES = {
-  en: { dir: "ltr", texts: en },
-  ar: { dir: "rtl", texts: ar },
+  en: { dir: "ltr", texts: en, name: "English" },
+  ar: { dir: "rtl", texts: ar, name: "العربية" },
 };
 
 /** @typedef {keyof typeof en} Name */
@@ -14,11 +17,20 @@ const LANGUAGES = {
 const base = (/** @type {string} */ tag) => tag.split("-")[0];
 const isKnown = (/** @type {string} */ code) => Object.hasOwn(LANGUAGES, code);
 
-const code = navigator.languages.map(base).find(isKnown) || "en";
+const code = [device.get(CHOICE) ?? "", ...navigator.languages].map(base).find(isKnown) || "en";
 const { dir, texts } = LANGUAGES[code];
 
 /** The locale for numbers and dates: the browser's variant of the language, if it has one. */
 export const locale = navigator.languages.find((tag) => base(tag) === code) ?? code;
+
+/** The languages that can be chosen: code and name. */
+export const languages = Object.entries(LANGUAGES).map(([known, { name }]) => [known, name]);
+
+/** The language that the user chose; empty for the browser's. The page has another one after a reload. */
+export const chosenLanguage = {
+  get: () => device.get(CHOICE) ?? "",
+  set: (/** @type {string} */ chosen) => (chosen ? device.set(CHOICE, chosen) : device.remove(CHOICE)),
+};
 
 /** A text with its values. */
 export function t(/** @type {Name} */ name, /** @type {Record<string, string | number>} */ values = {}) {

@@ -1,10 +1,13 @@
 // The list of conversations: shows it, searches in it, and opens and deletes conversations.
 import { conversations, deleteConversation, Problem } from "./client.js";
 import { isComposing } from "./composer.js";
+import { dayHeading, dayName } from "./days.js";
 import { askToDelete, withKey } from "./dialogs.js";
 import { icon } from "./elements.js";
 import { isolated, line, locale, t } from "./language.js";
 
+/** @type {Intl.DateTimeFormatOptions} */
+const MONTH = { month: "long", year: "numeric" };
 const TYPING_MS = 250; // after a key, before the search
 
 /** @returns {any} */
@@ -42,15 +45,26 @@ export class List {
     for (const link of byId("conversations").querySelectorAll("a")) this.#mark(link);
   }
 
+  /** Open the conversation that is so many places below the open one. */
+  step(/** @type {number} */ by) {
+    const links = [...byId("conversations").querySelectorAll("a")];
+    const place = links.findIndex((link) => link.ariaCurrent);
+    const next = links[place < 0 ? Math.min(0, by) : place + by];
+    next?.scrollIntoView({ block: "nearest" });
+    next?.click();
+  }
+
   /** Show another title of a conversation. */
   rename(/** @type {string} */ id, /** @type {string} */ title) {
     const item = this.#itemOf(id);
     item?.replaceWith(this.#item({ conversation_id: id, title, updated_at: item.dataset.updatedAt }));
+    this.#nameDays();
   }
 
   /** A conversation was deleted. */
   remove(/** @type {string} */ id) {
     this.#itemOf(id)?.remove();
+    this.#nameDays();
   }
 
   /** @returns {HTMLElement | null} */
@@ -80,6 +94,7 @@ export class List {
       this.#listed = this.#search;
       if (cursor) this.#extend(page);
       else this.#renew(page);
+      this.#nameDays();
       const shown = page.conversations.find(({ conversation_id: id }) => id === this.#shown);
       if (shown) this.onTitle(this.#shown, shown.title);
       told.hidden = true;
@@ -116,6 +131,18 @@ export class List {
     shown.replaceChildren(...page.conversations.map((summary) => this.#item(summary)), ...older);
     const again = [...shown.children].find((item) => item.dataset.id === id);
     if (id) again?.querySelector(focused.localName)?.focus();
+  }
+
+  /** Name the day, or the month, above the first conversation of each; not for what was found, in no such order. */
+  #nameDays() {
+    let last = "";
+    for (const item of byId("conversations").children) {
+      const date = new Date(item.dataset.updatedAt);
+      const name = this.#listed ? "" : dayName(date, MONTH);
+      item.querySelector(".day")?.remove();
+      if (name !== last) item.prepend(dayHeading(date, name));
+      last = name;
+    }
   }
 
   #item({ conversation_id: id, title, updated_at: updatedAt }) {

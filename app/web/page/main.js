@@ -1,13 +1,14 @@
 // The page: connects what the user does to the open conversation, the list and the menu.
 import { key } from "./client.js";
-import "./colours.js";
 import { focusBox, isComposing, keepFocus, listen } from "./composer.js";
 import { edit, openConversation, regenerate, send, showBranch, stop } from "./conversation.js";
 import { introduce } from "./introduction.js";
 import { listenToMenu } from "./menu.js";
 import { begin, list, open, others, rename } from "./open.js";
 import { newMessage } from "./replies.js";
-import { closeSidebar, showName, showRunning } from "./view.js";
+import "./settings.js";
+import { listenToKeys } from "./shortcuts.js";
+import { closeSidebar, openSidebar, showName, showRunning } from "./view.js";
 
 /** @returns {any} */
 const byId = (/** @type {string} */ id) => document.getElementById(id);
@@ -47,6 +48,25 @@ byId("forget-key").addEventListener("click", () => {
   key.forget();
   location.reload();
 });
+
+listenToKeys({
+  new: () => byId("new").click(),
+  search() {
+    openSidebar();
+    byId("search").select();
+  },
+  above: () => list.step(-1),
+  below: () => list.step(1),
+  message: focusBox,
+  reply: () => copyLast("reply"),
+  code: () => copyLast("code"),
+});
+
+function copyLast(/** @type {string} */ what) {
+  const button = [...byId("log").querySelectorAll(`[data-copies=${what}]`)].at(-1);
+  button?.scrollIntoView({ block: "nearest" });
+  button?.click();
+}
 
 addEventListener("keydown", (event) => {
   if (event.key !== "Escape" || isComposing(event) || document.querySelector("dialog[open], :popover-open")) return;

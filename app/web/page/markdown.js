@@ -1,40 +1,45 @@
 // A text that grows word by word and is formatted as Markdown incrementally, in time proportional to what is new.
 //
-// In Markdown, new text can change only the last block (and a list, if the last line may become its next item). So all
-// blocks before it are settled and never parsed again. The last one is reformatted for each addition while it is short;
-// once it is long, words are appended as plain text, and it is reformatted when it has grown by a tenth: in total, that
-// costs no more than ten times its length. For adversarial texts the parser takes quadratic time in a block's length, so
-// a block has a maximum length, after which it continues as a new block.
-import { element } from "./blocks.js";
+// In Markdown, new text can change only the last block (and the one before it, until the line between them is complete).
+// So all blocks before are settled and never parsed again; and neither are the parts of the last one that cannot change
+// any more, see unsettled.js. The rest is reformatted for each addition while it is short; once it is long, words are
+// appended as plain text, and it is reformatted when it has grown by a tenth: in total, that costs no more than ten times
+// its length. For adversarial texts the parser takes quadratic time in a block's length, so a block, or a part of it, has
+// a maximum length, after which it continues as a new block.
 import { blocksOf } from "./dialect.js";
+import { Unsettled } from "./unsettled.js";
 
 const SHORT = 2_000;
 const GROWTH = 1.1;
 const LONGEST = 10_000;
-/** Of blocks that have many parts, each of which is short. */
-const LONGEST_OF_PARTS = { code: Infinity, list: 40_000, table: 100_000 };
+const LONGEST_ITEM = 40_000; // it may have items of its own
 const PIECE = 4_000;
 const FENCE = /```|~~~/;
-const BLANK_LINE = /\n\s*\n/;
+const BLANK_LINE = /\n[ \t]*\n/;
+const BLANK_LINES = /^(?:[ \t]*\n)+/;
+const LINE = /\S.*\n/;
+const TWO_LINES = /\S.*\n.*\n/;
 const LINE_ENDS = /\n*$/;
-/** The last line may yet become an item of the list before it. */
-const MARKER_BEGINS = /^ *(?:\d{1,9}|[-*+])?$/;
 
 export class GrowingText {
   #root;
+  #onSettled;
   /** @type {string[]} */
   #pieces = [];
   #tail = "";
   #formattedLength = 0;
-  /** The element of the last block. @type {HTMLElement | null} */
-  #open = null;
+  /** The last blocks, as far as later text may change them. @type {Unsettled[]} */
+  #open = [];
   /** Receives words that are not formatted yet. @type {Text | null} */
   #tip = null;
-  /** Whether the last line waits for more, because it may belong to the list before it. */
-  #isHeld = false;
 
-  constructor(/** @type {HTMLElement} */ root) {
+  /**
+   * @param {HTMLElement} root
+   * @param {(block: HTMLElement) => void} onSettled called with each element that later text does not change
+   */
+  constructor(root, onSettled = () => {}) {
     this.#root = root;
+    this.#onSettled = onSettled;
   }
 
   /** The whole source text. */
@@ -61,82 +66,103 @@ export class GrowingText {
     else this.#format(true);
   }
 
-  /** Whether the user has selected a part of the last block, which is kept as it is for so long. */
+  /** Whether the user has selected something that would be redrawn, which is kept as it is for so long. */
   #isSelected() {
     const selection = getSelection();
-    return !selection.isCollapsed && [selection.anchorNode, selection.focusNode].some((end) => this.#open?.contains(end));
+    const ends = [selection.anchorNode, selection.focusNode];
+    return !selection.isCollapsed && this.#open.some((block) => ends.some((end) => block.mayChange(end)));
   }
 
   #isDue(text) {
-    if (this.#isHeld || this.#tail.length < SHORT || this.#tail.length > this.#formattedLength * GROWTH) return true;
-    return FENCE.test(text) || (this.#open?.tagName === "P" && BLANK_LINE.test(text));
+    if (this.#tail.length < SHORT || this.#tail.length > this.#formattedLength * GROWTH || FENCE.test(text)) return true;
+    if (this.#open.length > 1) return text.includes("\n");
+    return this.#open[0]?.element.tagName === "P" && BLANK_LINE.test(text);
   }
 
   #format(isEnd = false) {
-    const left = sideways(this.#open)?.scrollLeft;
-    this.#open?.remove();
-    this.#open = null;
     this.#tip = null;
-    this.#isHeld = false;
     let blocks = blocksOf(this.#tail);
-    for (let n = 0; n < blocks.length; n += 1) {
-      const [block, ...rest] = blocks.slice(n, n + 3);
-      const longest = LONGEST_OF_PARTS[block.type] ?? LONGEST;
-      if (block.raw.length > longest) {
-        const cut = block.raw.lastIndexOf("\n", longest) + 1 || beforeHalf(block.raw, longest);
-        this.#settle(blocksOf(block.raw.slice(0, cut)), cut);
-        blocks = blocksOf(this.#tail);
-        n = -1;
-      } else if (!isEnd && block.type === "list" && mayGoOn(blocks.slice(n + 1))) {
-        this.#isHeld = true;
-        this.#open = element(block);
-        this.#root.append(this.#open);
-        break;
-      } else if (rest.length > 1 || (rest.length && rest[0].type !== "space")) {
-        this.#settle([block], block.raw.length);
-      } else if (rest.length && endsWithBlankLine(block)) {
-        this.#settle([block], block.raw.length + rest[0].raw.lastIndexOf("\n") + 1); // a new line may have begun after it
-        break;
-      } else {
-        this.#open = element(block);
-        if (this.#open) this.#root.append(this.#open);
-        break;
-      }
+    for (let cut = placeToCut(blocks); cut; cut = placeToCut(blocks)) {
+      this.#show(blocksOf(this.#tail.slice(0, cut)), true);
+      this.#tail = this.#tail.slice(cut);
+      blocks = blocksOf(this.#tail);
+    }
+    const settled = this.#show(blocks, isEnd);
+    this.#tail = this.#tail.slice(settled).replace(BLANK_LINES, "");
+    if (this.#open.length) {
+      const [from, to] = this.#open[0].settle(blocks.filter(isVisible).at(-this.#open.length));
+      this.#tail = this.#tail.slice(0, from) + this.#tail.slice(to);
     }
     this.#formattedLength = this.#tail.length;
-    if (left && this.#open) Object.assign(sideways(this.#open) ?? {}, { scrollLeft: left });
   }
 
-  /** Settle blocks that cover `length` characters: later text does not change them. */
-  #settle(blocks, length) {
-    this.#root.append(...blocks.map(element).filter(Boolean));
-    this.#tail = this.#tail.slice(length);
+  /** Show blocks in place of those that were open. Returns the length of those that are settled. */
+  #show(blocks, /** @type {boolean} */ areFinal) {
+    const visible = blocks.filter(isVisible);
+    visible.forEach((block, n) => (this.#open[n] ??= new Unsettled()).show(block, this.#root));
+    for (const { element } of this.#open.splice(visible.length)) element.remove();
+    let end = 0;
+    let settled = 0;
+    for (const [n, block] of blocks.entries()) {
+      end += block.raw.length;
+      if (!isVisible(block)) continue;
+      if (!areFinal && !isFinal(block, blocks.slice(n + 1, n + 3), this.#tail.slice(end))) break;
+      const { element } = this.#open[0];
+      this.#open.shift().close(block);
+      this.#onSettled(element);
+      settled = end;
+    }
+    return settled;
   }
 
   #write(text) {
     if (!this.#tip) {
       this.#tip = document.createTextNode(LINE_ENDS.exec(this.#tail.slice(0, -text.length))?.[0] ?? "");
-      endOf(this.#open ?? this.#root).append(this.#tip);
+      endOf(this.#open.at(-1)?.element ?? this.#root).append(this.#tip);
     }
     this.#tip.appendData(text);
   }
 }
 
-/** Whether what comes after a list may be the beginning of its next item. */
-function mayGoOn(blocks) {
-  const following = blocks.filter((block) => block.type !== "space");
-  return following.length === 1 && MARKER_BEGINS.test(following[0].raw);
+const isVisible = (block) => block.type !== "space";
+
+/** Whether later text cannot change a block: it is followed by a complete line that is not its own, or by a blank line. */
+function isFinal(block, /** @type {any[]} */ following, /** @type {string} */ after) {
+  const [next] = following;
+  if (next?.type === "space" && endsWithBlankLine(block) && BLANK_LINE.test(next.raw)) return true;
+  const isTable = following.find(isVisible)?.type === "table"; // its second line tells that it is one
+  return (isTable ? TWO_LINES : LINE).test(after);
 }
-
-/** What scrolls sideways in a block: a table, or code. */
-const sideways = (block) => (block?.classList.contains("wide-content") ? block : block?.querySelector("pre, .wide-content"));
-
-/** A place to cut that is not within a character of two code units. */
-const beforeHalf = (text, place) => (/[\udc00-\udfff]/.test(text[place]) ? place - 1 : place);
 
 /** Whether a blank line ends the block: lists, quotations and indented code may contain some. */
 const endsWithBlankLine = (block) =>
   ["paragraph", "heading", "hr"].includes(block.type) || (block.type === "code" && block.codeBlockStyle !== "indented");
+
+/** Where a block is to be cut because it, or one of its parts, is too long; 0 if none is. */
+function placeToCut(blocks) {
+  let start = 0;
+  for (const { type, raw, items } of blocks) {
+    const longest = type === "list" ? LONGEST_ITEM : LONGEST;
+    let part = 0;
+    for (const length of lengthsOfParts(type, raw, items)) {
+      const line = raw.lastIndexOf("\n", part + longest) + 1;
+      if (length > longest) return start + (line > part ? line : beforeHalf(raw, part + longest));
+      part += length;
+    }
+    start += raw.length;
+  }
+  return 0;
+}
+
+/** The lengths of the parts that are parsed one by one. */
+function lengthsOfParts(type, raw, items) {
+  if (type === "code" || type === "space") return [];
+  if (type === "list") return items.map((item) => item.raw.length);
+  return type === "table" ? raw.split("\n").map((line) => line.length + 1) : [raw.length];
+}
+
+/** A place to cut that is not within a character of two code units. */
+const beforeHalf = (text, place) => (/[\udc00-\udfff]/.test(text[place]) ? place - 1 : place);
 
 /** The element in which a block continues: the code of a code block, the last item of a list. */
 function endOf(block) {

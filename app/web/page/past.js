@@ -28,7 +28,7 @@ export async function loadUntil(/** @type {() => boolean} */ isThere) {
  * The end of a conversation. Throws `Problem` or `Unreachable`.
  * @param {string} id
  * @param {AbortSignal} signal stops everything: another conversation is shown
- * @param {(message: any, to: UserTurn, isLast: boolean) => HTMLElement} replyTurn for a stored reply to this message
+ * @param {(message: any, to: UserTurn, isLast: boolean) => Promise<HTMLElement>} replyTurn for a stored reply to this message
  */
 export async function endOf(id, signal, replyTurn) {
   let cursor = "";
@@ -42,12 +42,12 @@ export async function endOf(id, signal, replyTurn) {
     for (const message of messages) {
       const isLast = isEnd && message === messages.at(-1);
       if (message.role === "user") {
-        to = new UserTurn(message.text);
+        to = new UserTurn(message.text, message.created_at);
         to.branches.show(message.branches);
         turns.push(to.element);
       } else {
         to.replyId = message.reply_id;
-        if (message.state !== "running") turns.push(replyTurn(message, to, isLast));
+        if (message.state !== "running") turns.push(await replyTurn(message, to, isLast));
       }
     }
     const last = messages.at(-1);

@@ -13,9 +13,11 @@ export class UserTurn {
   #foot = make("div", "foot");
   #pen = iconButton("edit", t("edit.message"));
 
-  constructor(/** @type {string} */ text) {
+  /** `at`: when it was sent, as the API has it. */
+  constructor(/** @type {string} */ text, at = new Date().toISOString()) {
     this.text = text;
     this.element = make("article", "message user");
+    this.element.dataset.at = at;
     this.element.setAttribute("aria-label", t("said"));
     this.#said.textContent = text;
     this.#said.dir = "auto";

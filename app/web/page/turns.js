@@ -1,12 +1,17 @@
 // A reply as an element, while it is generated and afterwards. To regenerate it is the wish "regenerate".
 import { Switcher } from "./branches.js";
+import { copyText } from "./copying.js";
 import { details } from "./details.js";
 import { button, iconButton, make, wish } from "./elements.js";
+import { highlight } from "./highlight.js";
 import { hasText, locale, t } from "./language.js";
 import { GrowingText } from "./markdown.js";
 import { opinion } from "./opinion.js";
 
 const WAIT_MS = 4_000;
+const SLICE_MS = 8; // of a frame, which has sixteen
+const SLICE = 1_000; // characters
+const PAUSE_MS = 2_000; // without a word
 
 /** The note at the end of a reply. `how`: a finish reason, or the state of a stored reply. */
 export const ending = (/** @type {string} */ how) => hasText(`end.${how}`) ? t(/** @type {any} */ (`end.${how}`)) : "";
@@ -16,6 +21,7 @@ export class ReplyTurn {
   #text;
   #waiting = "";
   #frame = 0;
+  #pause = 0;
   #note = make("p", "note");
   #tools = make("div", "tools");
   #body = make("div", "text");
@@ -34,7 +40,7 @@ export class ReplyTurn {
     this.onGrown = onGrown;
     this.#foot.append(this.branches.element, this.#tools, this.#note);
     this.element.append(this.#body, this.#foot);
-    this.#text = new GrowingText(this.#body);
+    this.#text = new GrowingText(this.#body, highlight);
     this.#tools.append(this.#copyButton());
   }
 
@@ -42,10 +48,22 @@ export class ReplyTurn {
     return this.#text.text + this.#waiting;
   }
 
-  /** Add words, which are drawn once per frame. */
+  /** Add words, which are drawn once per frame, and in several frames if they are many. */
   add(/** @type {string} */ words) {
     this.#waiting += words;
     if (!this.#frame) this.#frame = requestAnimationFrame(() => this.#draw());
+    clearTimeout(this.#pause);
+    this.element.classList.remove("pausing");
+    this.#pause = setTimeout(() => this.element.classList.add("pausing"), PAUSE_MS);
+  }
+
+  /** Resolves when all words that have come are drawn. In a tab that is not shown, they are drawn at once. */
+  async drawn() {
+    for (;;) {
+      this.#draw(document.hidden ? Infinity : SLICE_MS);
+      if (!this.#waiting) return;
+      await new Promise((resolve) => setTimeout(resolve));
+    }
   }
 
   tell(/** @type {string} */ note) {
@@ -85,19 +103,26 @@ export class ReplyTurn {
   }
 
   #settle() {
-    this.#draw();
+    clearTimeout(this.#pause);
+    this.#draw(Infinity);
     this.#text.finish();
     this.element.setAttribute("aria-busy", "false");
     if (!this.#text.text) this.#tools.querySelector("[data-copies]")?.remove();
   }
 
-  #draw() {
+  /** Draw what waits, for about this long. */
+  #draw(milliseconds = SLICE_MS) {
     cancelAnimationFrame(this.#frame);
     this.#frame = 0;
     if (!this.#waiting) return;
-    this.#text.append(this.#waiting);
-    this.#waiting = "";
+    const end = performance.now() + milliseconds;
+    do {
+      const length = this.#waiting.length > SLICE ? this.#waiting.lastIndexOf(" ", SLICE) + 1 || SLICE : SLICE;
+      this.#text.append(this.#waiting.slice(0, length));
+      this.#waiting = this.#waiting.slice(length);
+    } while (this.#waiting && performance.now() < end);
     this.onGrown();
+    if (this.#waiting) this.#frame = requestAnimationFrame(() => this.#draw());
   }
 
   #copyButton() {
@@ -151,26 +176,4 @@ function askToWait(/** @type {HTMLButtonElement} */ button) {
     if (isIcon) label.remove();
     button.classList.toggle("icon", isIcon);
   }, WAIT_MS);
-}
-
-/** Copy a text, and show the result on the button. */
-export async function copyText(/** @type {HTMLButtonElement} */ shown, /** @type {string} */ text) {
-  const label = shown.querySelector("span") ?? shown;
-  const before = label.textContent;
-  const isCopied = await navigator.clipboard?.writeText(text).then(() => true, () => false);
-  label.textContent = isCopied ?? copiesTheOldWay(text) ? t("copied") : t("copy.failed");
-  setTimeout(() => (label.textContent = before), 1500);
-}
-
-/** The clipboard API requires a secure context; this works without one. */
-function copiesTheOldWay(text) {
-  const focused = /** @type {HTMLElement | null} */ (document.activeElement);
-  const field = make("textarea", "unseen");
-  field.value = text;
-  document.body.append(field);
-  field.select();
-  const isCopied = document.execCommand("copy");
-  field.remove();
-  focused?.focus({ preventScroll: true });
-  return isCopied;
 }

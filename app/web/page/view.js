@@ -1,7 +1,8 @@
 // The frame around a conversation: scrolling, buttons, and announcements for screen readers.
 import { key } from "./client.js";
+import { nameDays } from "./days.js";
 import { isolated, line, t } from "./language.js";
-import { copyText } from "./turns.js";
+import { copyText } from "./copying.js";
 
 const NEAR_END_PIXELS = 60;
 const FRAMES_UNTIL_DRAWN = 5; // heights are estimates until then
@@ -33,12 +34,13 @@ const pixelsToEnd = () => scroller.scrollHeight - scroller.scrollTop - scroller.
 
 /** Prepend earlier messages without moving what is in view. */
 export function putBefore(/** @type {HTMLElement[]} */ turns) {
-  const first = log.firstElementChild;
+  const first = log.querySelector(".message");
   const place = first?.getBoundingClientRect().top;
   log.setAttribute("aria-busy", "true"); // not to be announced as new
   scroller.style.overflowAnchor = "none"; // otherwise the browser would scroll, too
   for (const turn of turns) turn.classList.add("new"); // with its real height, which the browser then remembers
   log.prepend(...turns);
+  nameDays(log);
   if (follows) keepEndInSight();
   else if (first) lastTop = scroller.scrollTop += first.getBoundingClientRect().top - place;
   const restore = () => {
@@ -92,17 +94,16 @@ export function showRunning(isRunning) {
   byId("forget-key").hidden = !key.get();
 }
 
-/** Announce a text to screen readers. */
-export function announce(text) {
-  byId("announcer").textContent = "";
-  requestAnimationFrame(() => (byId("announcer").textContent = text));
-}
-
 /** On narrow screens, the list covers the conversation. Returns whether it did. */
 export function closeSidebar() {
   const wasOpen = sidebar.classList.contains("open");
   if (wasOpen) toggleSidebar(false);
   return wasOpen;
+}
+
+/** Show the list, if it is covered. */
+export function openSidebar() {
+  if (byId("open-sidebar").checkVisibility() && !sidebar.classList.contains("open")) toggleSidebar(true);
 }
 
 function toggleSidebar(isOpen) {
@@ -142,6 +143,7 @@ byId("skip").addEventListener("click", (event) => {
   event.preventDefault(); // the URL's hash is reserved for the conversation
   message.focus();
 });
+new MutationObserver(() => nameDays(log)).observe(log, { childList: true });
 new ResizeObserver(keepEndInSight).observe(scroller);
 
 log.addEventListener("click", (event) => {

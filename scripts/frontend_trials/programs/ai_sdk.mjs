@@ -7,6 +7,7 @@ const messages = {
   stream: "Hello  there,\n\nmy \u2028 world! \u65e5\u672c [DONE]",
   early: "/simulate status=503\n",
   late: "/simulate fail_after=2 pace_ms=20\none two three",
+  lost: "/simulate pace_ms=20\none two three four five six",
   stop: "/simulate pace_ms=20 repeat=1000\none two three ",
 };
 const chat = new Chat({ transport: new DefaultChatTransport({ api: `${baseURL}/chat` }) });

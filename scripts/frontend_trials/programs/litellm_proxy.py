@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -14,6 +15,9 @@ import httpx
 import openai
 from openai_sdk import ask
 from said import BASE_URL
+
+KEY = f"sk-{secrets.token_hex(32)}"
+"""The proxy does not start without one."""
 
 with socket.socket() as probe:
     probe.bind(("127.0.0.1", 0))
@@ -35,7 +39,7 @@ proxy = subprocess.Popen(
         "--port",
         str(port),
     ],
-    env=os.environ | {"LITELLM_LOCAL_MODEL_COST_MAP": "True"},
+    env=os.environ | {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_MASTER_KEY": KEY},
     stdout=subprocess.DEVNULL,
     stderr=subprocess.DEVNULL,
     start_new_session=True,
@@ -47,6 +51,6 @@ try:
             if httpx.get(f"http://127.0.0.1:{port}/health/liveliness").status_code == 200:  # noqa: PLR2004 - OK
                 break
         time.sleep(0.3)
-    ask(openai.OpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key="any", max_retries=0))
+    ask(openai.OpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key=KEY, max_retries=0))
 finally:
     os.killpg(proxy.pid, signal.SIGKILL)

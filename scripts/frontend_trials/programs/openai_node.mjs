@@ -8,6 +8,7 @@ const messages = {
   stream: text,
   early: "/simulate status=503\n",
   late: "/simulate fail_after=2 pace_ms=20\none two three",
+  lost: "/simulate pace_ms=20\none two three four five six",
   stop: "/simulate pace_ms=20 repeat=1000\none two three ",
 };
 const client = new OpenAI({ baseURL, apiKey: "any" });
