@@ -12,7 +12,7 @@ from app.chat.watching import Measures
 _AT_ONCE = 4
 """So many replies are recovered at the same time. Each needs a connection to the store."""
 _RETRY_SECONDS = 0.5
-"""While the store is unavailable."""
+"""After a failure. Until then it runs, as one of this instance's."""
 
 _logger = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ class Peers:
         self._shared = shared
         self._is_suspended = False
         self.recovers = shared.keeps_words
-        self._dead: asyncio.Queue[str] = asyncio.Queue()
+        self._dead: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
 
     def cancel_all(self, reply_ids: Iterable[str]) -> None:
         """Cancel those of these replies that are generated here: clients have asked other instances to."""
@@ -62,10 +62,10 @@ class Peers:
                 reply.leaving.cancel()
                 reply.wait_for_reader(asyncio.get_running_loop())
 
-    def recover(self, reply_ids: Iterable[str]) -> None:
-        """End these replies of a dead instance: store what it had shared and not saved; tell readers."""
+    def recover(self, reply_ids: Iterable[str], heir: str) -> None:
+        """End these replies of a dead instance, which run on as the heir's: store what it had shared; tell readers."""
         for reply_id in reply_ids:
-            self._dead.put_nowait(reply_id)
+            self._dead.put_nowait((reply_id, heir))
 
     async def keep_recovering(self) -> None:
         """Never returns."""
@@ -75,23 +75,21 @@ class Peers:
 
     async def _recover_one_after_another(self) -> None:
         while True:
-            reply_id = await self._dead.get()
-            words: list[str] = []
-            try:
-                words = await self._shared.fence(reply_id)
-            except Exception as error:  # noqa: BLE001 - what it had saved stays
-                _logger.error("recovering a reply failed: %s", type(error).__qualname__)  # noqa: TRY400
-            if self.recovers:
-                await self._end(reply_id, words)
-            self._shared.end_interrupted(reply_id, len(words))
-
-    async def _end(self, reply_id: str, words: list[str]) -> None:
-        """Until then it runs, as one of this instance's."""
-        while True:
-            try:
-                return await self._store.end_interrupted(reply_id, words)
-            except StorageUnavailable:
+            reply_id, heir = await self._dead.get()
+            with_words = True
+            while True:
+                try:
+                    await self._recover(reply_id, heir, with_words=with_words)
+                    break
+                except StorageUnavailable:
+                    pass
+                except Exception as error:  # noqa: BLE001 - at least its end, with what it had saved
+                    with_words = False
+                    _logger.error("recovering a reply failed: %s", type(error).__qualname__)  # noqa: TRY400
                 await asyncio.sleep(_RETRY_SECONDS)
-            except Exception as error:  # noqa: BLE001 - the other replies are still to come
-                _logger.error("ending a reply failed: %s", type(error).__qualname__)  # noqa: TRY400
-                return None
+
+    async def _recover(self, reply_id: str, heir: str, *, with_words: bool) -> None:
+        if await self._store.is_left_to(heir, reply_id):
+            words = await self._shared.fence(reply_id) if with_words else []
+            await self._store.end_interrupted(reply_id, words)
+            self._shared.end_interrupted(reply_id, len(words))

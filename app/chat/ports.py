@@ -172,6 +172,10 @@ class Store(Saver, Protocol):
         """Tell the instances that generate these replies that they are read here."""
         ...
 
+    async def is_left_to(self, heir: str, reply_id: str) -> bool:
+        """Whether a dead instance's reply runs on as this one's."""
+        ...
+
     async def end_interrupted(self, reply_id: str, words: list[str]) -> None:
         """End a dead instance's reply as interrupted, with these words if it has fewer."""
         ...

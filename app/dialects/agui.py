@@ -16,7 +16,7 @@ from generated.models import AgUiMessage, AgUiRunRequest, ChatRequest, FieldErro
 
 _BETWEEN_PARTS = "\n"
 _TURNS = {"user", "assistant"}
-_MEDIA = {"image", "audio", "video", "document", "binary"}
+_MEDIA = ("image", "audio", "video", "document", "binary")
 """Types of parts; `binary` is of versions before 1.0."""
 _POSITION = re.compile(rb"([0-9a-f]{32}):(?:(start)|(0|[1-9][0-9]{0,9})(:end)?)")
 
@@ -60,13 +60,16 @@ def prepare(value: Any) -> None:  # noqa: ANN401 - any JSON
         raise _unsupported("/resume", "The service interrupts no run, so there is nothing to answer. Leave it out.")
     messages = value.get("messages")
     for index, message in reversed([*enumerate(messages if isinstance(messages, list) else ())]):
-        if isinstance(message, dict) and message.get("role") == "user":
-            content = message.get("content")
-            for number, part in enumerate(content if isinstance(content, list) else ()):
-                if isinstance(part, dict) and part.get("type") in _MEDIA:
-                    place = f"/messages/{index}/content/{number}"
-                    raise _unsupported(place, "The service takes text and nothing else. Leave it out.")
-            return
+        if not isinstance(message, dict) or message.get("role") != "user":
+            continue
+        content = message.get("content")
+        parts = content if isinstance(content, list) else [{"text": content}]
+        for number, part in enumerate(parts):
+            if isinstance(part, dict) and part.get("type") in _MEDIA:
+                place = f"/messages/{index}/content/{number}"
+                raise _unsupported(place, "The service takes text and nothing else. Leave it out.")
+        if any(isinstance(part, dict) and _has_text(part.get("text")) for part in parts):
+            return  # this is what is answered
 
 
 def asked_in(body: AgUiRunRequest, model: type[ChatRequest]) -> RunAsked:
@@ -87,6 +90,10 @@ def asked_in(body: AgUiRunRequest, model: type[ChatRequest]) -> RunAsked:
     if len(shown) == 1 and is_new:  # nothing tells a new message from the first one, which is answered anew
         place = Behind(None, message, if_alone=True)
     return RunAsked(message, place)
+
+
+def _has_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip(WHITE_SPACE))
 
 
 def _unsupported(place: str, detail: str) -> RequestError:

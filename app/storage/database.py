@@ -162,7 +162,7 @@ class _Nothing:
     def keep_all(self, reply_ids: Iterable[str]) -> None:
         """As above."""
 
-    def recover(self, reply_ids: Iterable[str]) -> None:
+    def recover(self, reply_ids: Iterable[str], heir: str) -> None:
         """As above."""
 
 

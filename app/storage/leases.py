@@ -1,7 +1,8 @@
 """Which instances live, where several share a PostgreSQL database; and the end of what dead ones have left behind.
 
 Each instance has a row that it touches a few times in the length of its lease. One that has not done so for a whole
-lease is dead: any other instance deletes the row and marks its replies `interrupted`, in one transaction. Who writes
+lease is dead: any other instance deletes the row and marks its replies `interrupted`, in one transaction; or takes them
+over, and ends them when it has found their last words. Who writes
 replies locks its own row first, so that a dead instance that comes back changes nothing: it finds no row, ends what it
 generates, and goes on under a new name.
 
@@ -72,8 +73,8 @@ class Generated(Protocol):
         """These are read at other instances."""
         ...
 
-    def recover(self, reply_ids: Iterable[str]) -> None:
-        """End these of a dead instance, with all the words that it shared, if `recovers`; else they are ended."""
+    def recover(self, reply_ids: Iterable[str], heir: str) -> None:
+        """End these of a dead instance with all the words that it shared, if they are the heir's, and run."""
         ...
 
 
@@ -178,14 +179,16 @@ class Lease:
             # By the database's clock, and while we looked: that a clock jumps is nobody's death.
             if other.silent_seconds > other.lease_seconds and now - self._since[other.stamp] >= other.lease_seconds / 2
         ]
-        sealed: list[str] = []
-        if suspects and now >= self._trusts_at:
-            if await connection.run_sync(end_transactions, [name for name, _ in suspects]):
-                await asyncio.sleep(_ENDING_SECONDS)
-            heir = self._owner.name if self._generated.recovers else None
-            sealed = await connection.run_sync(seal, suspects, heir)
-            told_of(len(sealed))
-        await connection.commit()
-        if sealed:
-            self._measures.sealed(len(sealed))
-            self._generated.recover(sealed)
+        if not suspects or now < self._trusts_at:
+            await connection.commit()
+            return
+        if await connection.run_sync(end_transactions, [name for name, _ in suspects]):
+            await asyncio.sleep(_ENDING_SECONDS)
+        heir = self._owner.name if self._generated.recovers else None
+        left = await connection.run_sync(seal, suspects, heir)
+        try:
+            await connection.commit()
+        finally:  # if only the answer is lost, they are ours
+            if heir is not None:
+                self._generated.recover(left, heir)
+        self._measures.sealed(told_of(len(left)))

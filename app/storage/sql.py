@@ -131,10 +131,15 @@ class SqlStore:
 
         await self._connected(write, "write")
 
+    async def is_left_to(self, heir: str, reply_id: str) -> bool:
+        """Whether a dead instance's reply runs on as this one's."""
+        found = select(messages.c.reply_id).where(RUNNING, messages.c.reply_id == reply_id, messages.c.owner == heir)
+        return await self._connected(lambda connection: connection.scalar(found) is not None)
+
     async def end_interrupted(self, reply_id: str, words: list[str]) -> None:
         """End a dead instance's reply as interrupted, with these words if it has fewer."""
         is_shorter = func.coalesce(messages.c.words, 0) < len(words)
-        is_over = and_(messages.c.reply_id == reply_id, messages.c.state.in_(("running", "interrupted")))
+        is_over = and_(messages.c.reply_id == reply_id, RUNNING)
         end = {
             "state": "interrupted",
             "text": case((is_shorter, "".join(words)), else_=messages.c.text),

@@ -1,8 +1,10 @@
-// Asks the service, and yields the words of its reply as they come: across lost connections, and across a restart.
+// Asks the service, and yields the words of its reply as they come: across lost connections.
 // `chat` is an object of the page's: what is asked next with the same one continues the same conversation.
 
 const SERVICE = "http://127.0.0.1:8000";
 const KEY = ""; // a key of the service, if it requires one
+
+const TRIES = 5; // in a row, a second apart
 
 const headers = { "Content-Type": "application/json", ...(KEY && { Authorization: `Bearer ${KEY}` }) };
 
@@ -10,12 +12,12 @@ export async function* ask(message, chat) {
   const body = JSON.stringify({ user_message: message, conversation_id: chat.conversation });
   Object.assign(chat, { reply: undefined, isStopped: false });
   const again = { "Idempotency-Key": crypto.randomUUID() }; // a repetition gets the same reply
-  for (;;) {
+  for (let tries = 0; ; tries += 1) {
     try {
       const response = await fetch(`${SERVICE}/api/chat`, { method: "POST", headers: { ...headers, ...again }, body });
-      if ([502, 503, 504].includes(response.status)) throw new TypeError("not now");
+      if ([502, 503, 504].includes(response.status) && tries < TRIES) throw new TypeError("not now");
       if (!response.ok) {
-        const { detail, errors } = await response.json();
+        const { detail, errors } = await response.json().catch(() => ({ detail: `status ${response.status}` }));
         throw new Error(errors?.[0].detail ?? detail);
       }
       chat.conversation = response.headers.get("Conversation-Id");
@@ -33,12 +35,13 @@ export async function* ask(message, chat) {
           if (of("event")[0] === "failed") throw new Error(JSON.parse(data).detail);
           if (data) {
             again["Last-Event-ID"] = of("id")[0];
+            tries = 0;
             yield data;
           }
         }
       }
     } catch (error) {
-      if (!(error instanceof TypeError)) throw error; // fetch throws one if the connection is lost
+      if (!(error instanceof TypeError) || tries >= TRIES) throw error; // fetch throws one if the connection is lost
     }
     await new Promise((resolve) => setTimeout(resolve, 1000));
   }

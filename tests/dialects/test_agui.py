@@ -128,6 +128,13 @@ async def test_parts_of_text_are_one_message_and_what_a_bot_cannot_do_is_ignored
             answer = await client.request("POST", AG_UI, json=agui_asked(seen, parts | {"content": content}))
             assert problem(answer) == (400, "unsupported-parameter")
             assert answer.json()["errors"][0]["pointer"] == "/messages/1/content/1"
+            blank = await client.request("POST", AG_UI, json=agui_asked(parts | {"content": content}, users(" ")))
+            assert problem(blank) == (400, "unsupported-parameter"), "a blank message is none"
+        kinds: list[object] = [[], {}, None, 1]
+        for strange in kinds:
+            odd = parts | {"content": [{"type": strange, "text": "one"}]}
+            answer = await client.request("POST", AG_UI, json=agui_asked(odd))
+            assert problem(answer) == (422, "invalid-body")
 
 
 async def test_what_failed_before_its_first_word_is_a_problem_and_the_same_run_gets_another_answer() -> None:

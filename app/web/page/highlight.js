@@ -54,7 +54,7 @@ const languageOf = (/** @type {Element} */ box) => box.querySelector(".language"
 
 async function colourAll() {
   isBusy = true;
-  for (let box = waiting.shift(); box; box = waiting.shift()) {
+  for (let box = next(); box; box = next()) {
     try {
       await colour(box.querySelector("code"), await modeOf(languageOf(box))());
     } catch {
@@ -62,6 +62,12 @@ async function colourAll() {
     }
   }
   isBusy = false;
+}
+
+/** What is selected comes last: it has to wait until it is not. */
+function next() {
+  const at = waiting.findIndex((box) => !isSelected(box));
+  return at < 0 ? waiting.shift() : waiting.splice(at, 1)[0];
 }
 
 /** Replace the text by the same text with elements, slice by slice. */

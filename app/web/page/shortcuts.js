@@ -1,7 +1,8 @@
 // Keyboard shortcuts, and the dialog that lists them. Each has two modifiers: single keys are text, or a screen reader's;
 // Ctrl or Cmd with a letter is the browser's; Ctrl+Alt writes characters on many keyboards. On Apple's keyboards Option
 // writes characters, and with Control it is VoiceOver's. No letter is one that an input method takes with these modifiers
-// (Japanese ones take J and K on a Mac), and none is taken by a browser.
+// (Japanese ones take J and K on a Mac), and none is taken by a browser on Windows,
+// macOS or Linux.
 import { isComposing } from "./composer.js";
 import { make } from "./elements.js";
 import { t } from "./language.js";
