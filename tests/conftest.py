@@ -121,7 +121,7 @@ _LONG = [
     )
 ]
 """The slowest files. With parallel workers they start first, so that none of them runs last."""
-_LAWS, _LAWS_FAST = 60, 25
+_LAWS, _LAWS_FAST = 40, 25
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -19,7 +19,7 @@ from tests.support.forks import fork
 from tests.support.keys import bearer
 
 SEED = int(os.environ.get("CONTRACT_SEED", random.SystemRandom().randrange(2**32)))
-MAX_EXAMPLES = int(os.environ.get("CONTRACT_MAX_EXAMPLES", "16"))
+MAX_EXAMPLES = int(os.environ.get("CONTRACT_MAX_EXAMPLES", "10"))
 
 _TOOL = (
     "schemathesis.cli.commands.run",
