@@ -5,6 +5,7 @@ import logging
 import traceback
 from collections.abc import Callable
 from contextlib import aclosing
+from dataclasses import replace
 
 from app.chat.bounds import ReplyBounds
 from app.chat.errors import BotBroken, BotTimeout, ChatError, MessageRefused, ReplyElsewhere, ReplyInterrupted
@@ -57,6 +58,7 @@ async def _pump(reply: RunningReply, bot_says: BotSays, bounds: ReplyBounds, pul
     now = asyncio.get_running_loop().time
     clean, split = normaliser.feed, splitter.feed
     room = bounds.characters
+    finish = _SAID_ALL
     turns = 0
     try:
         async with aclosing(bot_says()) as deltas:
@@ -68,7 +70,8 @@ async def _pump(reply: RunningReply, bot_says: BotSays, bounds: ReplyBounds, pul
                     break  # the bot ignored its cancellation
                 if not isinstance(delta, str):
                     if isinstance(delta, Finish):
-                        return delta
+                        finish = delta
+                        break
                     if isinstance(delta, Usage):
                         reply.record.usage = delta
                         continue
@@ -77,7 +80,8 @@ async def _pump(reply: RunningReply, bot_says: BotSays, bounds: ReplyBounds, pul
                 if room < 0:
                     reply.emit(_fitting(splitter.feed(text), bounds.characters - len(reply.text())))
                     normaliser, splitter = Normaliser(), WordSplitter()  # what they still buffer does not fit
-                    return Finish("length")
+                    finish = Finish("length")
+                    break
                 words = split(text)
                 if words:
                     reply.emit(words)
@@ -85,19 +89,25 @@ async def _pump(reply: RunningReply, bot_says: BotSays, bounds: ReplyBounds, pul
                 if turns % _DELTAS_A_TURN == 0:
                     await asyncio.sleep(0)
     finally:
-        _emit_rest(reply, normaliser, splitter)
-    return _SAID_ALL
+        is_whole = _emit_rest(reply, normaliser, splitter, max(room, 0))
+    return finish if is_whole else replace(finish, reason="length")
 
 
-def _emit_rest(reply: RunningReply, normaliser: Normaliser, splitter: WordSplitter) -> None:
-    """Also when the bot breaks off: readers get all that it generated, unless others have told them the end."""
+def _emit_rest(reply: RunningReply, normaliser: Normaliser, splitter: WordSplitter, room: int) -> bool:
+    """Also when the bot breaks off: readers get all that it generated, unless others have told them the end.
+
+    Returns whether there was room for it.
+    """
     if isinstance(reply.verdict, ReplyInterrupted):
-        return
+        return True
     rest = normaliser.flush()
+    is_whole = len(rest) <= room
     words = splitter.feed(rest) if rest else []
-    words += splitter.flush()
+    if is_whole:  # else the last word does not fit
+        words += splitter.flush()
     if words:
         reply.emit(words)
+    return is_whole
 
 
 async def _finish(reply: RunningReply, finish: Finish, error: ChatError | None, store: Saver) -> None:

@@ -209,7 +209,7 @@ def families(bot: str, statuses: Mapping[str, int]) -> Sequence[Family]:
         Family(
             "chat_orphans_sealed",
             "counter",
-            "Replies of dead instances that were marked as interrupted here.",
+            "Replies of dead instances that were ended here as interrupted.",
         ),
         Family(
             "chat_event_loop_lag_seconds",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import anyio
 import pytest
 from fastapi import FastAPI
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.chat.errors import BotFailed, BotRateLimited, BotTimeout, BotUnavailable, ChatError, MessageRefused
@@ -235,6 +235,8 @@ async def bounded() -> AsyncGenerator[dict[int, _Service], None]:
 
 @settings(settings.get_profile("laws"))
 @given(_DELTAS, st.sampled_from(_BOUNDS))
+@example(["0\r"], 1)  # what becomes of a CR at the end, only the end tells
+@example(["0 \ud800"], 2)
 async def test_a_reply_that_grows_too_long_is_done_with_length(
     service: _Service, bounded: dict[int, _Service], deltas: list[str], bound: int
 ) -> None:
