@@ -9,24 +9,15 @@ from starlette.types import Scope
 
 from app.chat.requests import Behind
 from app.chat.text import WHITE_SPACE
-from app.dialects.shown import Shown, behind, check_text
+from app.dialects.shown import BETWEEN_PARTS, Asked, Shown, behind, check_text, no_message, unsupported
 from app.http.parameters import header
 from app.http.problems import RequestError
-from generated.models import AgUiMessage, AgUiRunRequest, ChatRequest, FieldError
+from generated.models import AgUiMessage, AgUiRunRequest, ChatRequest
 
-_BETWEEN_PARTS = "\n"
 _TURNS = {"user", "assistant"}
 _MEDIA = ("image", "audio", "video", "document", "binary")
 """Types of parts; `binary` is of versions before 1.0."""
 _POSITION = re.compile(rb"([0-9a-f]{32}):(?:(start)|(0|[1-9][0-9]{0,9})(:end)?)")
-
-
-@dataclass(frozen=True, slots=True)
-class RunAsked:
-    """A message, and where it goes."""
-
-    message: str
-    behind: Behind | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +48,7 @@ def prepare(value: Any) -> None:  # noqa: ANN401 - any JSON
     if not isinstance(value, dict):
         return
     if value.get("resume") not in (None, []):
-        raise _unsupported("/resume", "The service interrupts no run, so there is nothing to answer. Leave it out.")
+        raise unsupported("/resume", "The service interrupts no run, so there is nothing to answer. Leave it out.")
     messages = value.get("messages")
     for index, message in reversed([*enumerate(messages if isinstance(messages, list) else ())]):
         if not isinstance(message, dict) or message.get("role") != "user":
@@ -67,20 +58,19 @@ def prepare(value: Any) -> None:  # noqa: ANN401 - any JSON
         for number, part in enumerate(parts):
             if isinstance(part, dict) and part.get("type") in _MEDIA:
                 place = f"/messages/{index}/content/{number}"
-                raise _unsupported(place, "The service takes text and nothing else. Leave it out.")
+                raise unsupported(place, "The service takes text and nothing else. Leave it out.")
         if any(isinstance(part, dict) and _has_text(part.get("text")) for part in parts):
             return  # this is what is answered
 
 
-def asked_in(body: AgUiRunRequest, model: type[ChatRequest]) -> RunAsked:
+def asked_in(body: AgUiRunRequest, model: type[ChatRequest]) -> Asked:
     """What a run asks; `model` bounds its message. Raises `RequestError`."""
     turns = [(index, each) for index, each in enumerate(body.messages) if each.role in _TURNS]
     with_text = [
         number for number, (_, each) in enumerate(turns) if each.role == "user" and _text(each).strip(WHITE_SPACE)
     ]
     if not with_text:
-        detail = "No message is a user's with text."
-        raise RequestError("invalid-body", errors=[FieldError(pointer="/messages", detail=detail)])
+        raise no_message()
     last = with_text[-1]
     index, message = turns[last][0], _text(turns[last][1])
     check_text(message, f"/messages/{index}/content", model)
@@ -89,15 +79,11 @@ def asked_in(body: AgUiRunRequest, model: type[ChatRequest]) -> RunAsked:
     place = behind(shown, message, is_new=is_new)
     if len(shown) == 1 and is_new:  # nothing tells a new message from the first one, which is answered anew
         place = Behind(None, message, if_alone=True)
-    return RunAsked(message, place)
+    return Asked(body.thread_id, message, place, f"ag-ui\0{body.thread_id}\0{body.run_id}")
 
 
 def _has_text(value: object) -> bool:
     return isinstance(value, str) and bool(value.strip(WHITE_SPACE))
-
-
-def _unsupported(place: str, detail: str) -> RequestError:
-    return RequestError("unsupported-parameter", errors=[FieldError(pointer=place, detail=detail)])
 
 
 def _id(message: AgUiMessage) -> str:
@@ -109,6 +95,6 @@ def _text(message: AgUiMessage) -> str:
         case str() as text:
             return text
         case list() as parts:
-            return _BETWEEN_PARTS.join(part.text for part in parts if part.type == "text" and part.text is not MISSING)
+            return BETWEEN_PARTS.join(part.text for part in parts if part.type == "text" and part.text is not MISSING)
         case _:
             return ""

@@ -14,13 +14,13 @@ from typing import Any
 from starlette.responses import Response
 
 from app.chat import model
-from app.chat.errors import AccessEnded, ReplyElsewhere
+from app.chat.errors import AccessEnded
 from app.chat.model import Done, End, Failed
 from app.chat.running import STOPPED
 from app.dialects.agui import Position
 from app.http.problems import Problems
 from app.http.reader import Frame, Reading
-from app.http.sse import STREAM_HEADERS, EventStream, Pacing, id_headers
+from app.http.sse import EventStream, Pacing, id_headers
 
 _VERSION = "1.0"
 
@@ -88,12 +88,7 @@ class RunStream(EventStream):
 
     def refusal(self, error: Exception) -> Response:
         """A client that has the beginning of the run gets the event that ends it."""
-        end = self._reply.log.end
-        if self._position is None or end is None or isinstance(error, AccessEnded | ReplyElsewhere):
-            return super().refusal(error)
-        response = Response(self.begin_frame() + self.end_frame(end))
-        response.raw_headers = [*STREAM_HEADERS, *self.own_headers()]
-        return response
+        return super().refusal(error) if self._position is None else self.whole(error)
 
     def _text_end(self, end: Done) -> bytes:
         words = len(self._reply.log)

@@ -14,6 +14,21 @@ from app.chat.requests import Behind
 from app.http.problems import RequestError
 from generated.models import ChatRequest, FieldError
 
+BETWEEN_PARTS = "\n"
+"""What joins the parts of a message's text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A message, and where it goes."""
+
+    name: str
+    """The conversation's id, or an alias."""
+    message: str
+    behind: Behind | None
+    key: str | None
+    """An idempotency key; `None` if it is asked for as often as it is sent."""
+
 
 @dataclass(frozen=True, slots=True)
 class Shown:
@@ -35,6 +50,17 @@ def behind(shown: Sequence[Shown], message: str, *, is_new: bool) -> Behind | No
         if is_id(earlier.message_id):
             return Behind(earlier.message_id, message)
     return None if is_new else Behind(None, message)
+
+
+def no_message() -> RequestError:
+    """Nothing is asked."""
+    detail = "No message is a user's with text."
+    return RequestError("invalid-body", errors=[FieldError(pointer="/messages", detail=detail)])
+
+
+def unsupported(pointer: str, detail: str) -> RequestError:
+    """The service does not do this."""
+    return RequestError("unsupported-parameter", errors=[FieldError(pointer=pointer, detail=detail)])
 
 
 def check_text(text: str, pointer: str, model: type[ChatRequest]) -> None:

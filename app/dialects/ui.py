@@ -1,27 +1,12 @@
 """The AI SDK's UI message stream, on the way in: what `useChat` asks. The stream is in `app.dialects.ui_stream`."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from pydantic import MISSING
 
-from app.chat.requests import Behind
 from app.chat.text import WHITE_SPACE
-from app.dialects.shown import Shown, behind, check_text
-from app.http.problems import RequestError
-from generated.models import ChatRequest, FieldError, UiChatRequest, UiMessage
-
-_BETWEEN_PARTS = "\n"
-
-
-@dataclass(frozen=True, slots=True)
-class UiAsked:
-    """A message, and where it goes."""
-
-    message: str
-    behind: Behind | None
-    key: str | None
-    """An idempotency key: what is edited or regenerated is asked for as often as it is sent."""
+from app.dialects.shown import BETWEEN_PARTS, Asked, Shown, behind, check_text, no_message, unsupported
+from generated.models import ChatRequest, UiChatRequest, UiMessage
 
 
 def prepare(value: Any) -> None:  # noqa: ANN401 - any JSON
@@ -31,19 +16,17 @@ def prepare(value: Any) -> None:  # noqa: ANN401 - any JSON
     parts = last.get("parts") if isinstance(last, dict) else None
     for number, part in enumerate(parts if isinstance(parts, list) else ()):
         if isinstance(part, dict) and part.get("type") == "file":
-            detail = "The service takes no files. Leave it out."
             place = f"/messages/{len(messages or ()) - 1}/parts/{number}"
-            raise RequestError("unsupported-parameter", errors=[FieldError(pointer=place, detail=detail)])
+            raise unsupported(place, "The service takes no files. Leave it out.")
 
 
-def asked_in(body: UiChatRequest, model: type[ChatRequest]) -> UiAsked:
+def asked_in(body: UiChatRequest, model: type[ChatRequest]) -> Asked:
     """What a request asks; `model` bounds its message. Raises `RequestError`."""
     with_text = [
         index for index, each in enumerate(body.messages) if each.role == "user" and _text(each).strip(WHITE_SPACE)
     ]
     if not with_text:
-        detail = "No message is a user's with text."
-        raise RequestError("invalid-body", errors=[FieldError(pointer="/messages", detail=detail)])
+        raise no_message()
     index = with_text[-1]
     last = body.messages[index]
     message = _text(last)
@@ -52,7 +35,8 @@ def asked_in(body: UiChatRequest, model: type[ChatRequest]) -> UiAsked:
     shown = [
         Shown(_id(each) or "", each.role == "user") for each in body.messages[: index + 1] if each.role != "system"
     ]
-    return UiAsked(message, behind(shown, message, is_new=is_new), _id(last) if is_new else None)
+    key = _id(last) if is_new else None  # what is edited or regenerated is asked for as often as it is sent
+    return Asked(body.id, message, behind(shown, message, is_new=is_new), key and f"ui\0{body.id}\0{key}")
 
 
 def _id(message: UiMessage) -> str | None:
@@ -61,4 +45,4 @@ def _id(message: UiMessage) -> str | None:
 
 def _text(message: UiMessage) -> str:
     texts = [part.text for part in message.parts if part.type == "text" and part.text is not MISSING]
-    return _BETWEEN_PARTS.join(texts)
+    return BETWEEN_PARTS.join(texts)

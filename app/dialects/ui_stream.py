@@ -11,7 +11,6 @@ from typing import Any
 
 from starlette.responses import Response
 
-from app.chat.errors import AccessEnded, ReplyElsewhere
 from app.chat.model import Done, End, Failed
 from app.chat.running import RunningReply
 from app.http.problems import Problems
@@ -65,12 +64,7 @@ class UiStream(EventStream):
 
     def refusal(self, error: Exception) -> Response:
         """A page that is loaded again is shown what became of its message; its chat is not in error for that."""
-        end = self._reply.log.end
-        if not self._is_again or end is None or isinstance(error, AccessEnded | ReplyElsewhere):
-            return super().refusal(error)
-        response = Response(self.begin_frame() + self.end_frame(end))
-        response.raw_headers = [*STREAM_HEADERS, *self.own_headers()]
-        return response
+        return self.whole(error) if self._is_again else super().refusal(error)
 
 
 def head(status: int, reply: RunningReply) -> Response:

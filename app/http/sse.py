@@ -159,6 +159,15 @@ class EventStream(Response):
         """The response for a reply that failed before its first word."""
         return early_failure(self._reading.reply, error, self._problems)
 
+    def whole(self, error: Exception) -> Response:
+        """The response for a reply that has failed to a client that is to see its end as one of a stream."""
+        end = self._reading.reply.log.end
+        if end is None or isinstance(error, AccessEnded | ReplyElsewhere):
+            return early_failure(self._reading.reply, error, self._problems)
+        response = Response(self.begin_frame() + self.end_frame(end))
+        response.raw_headers = [*STREAM_HEADERS, *self.own_headers()]
+        return response
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Wait for the first word, an early failure, or the time limit; then commit to a status and stream."""
         try:

@@ -1,6 +1,6 @@
 """The AI SDK's UI message stream: `streamUiChat` and `resumeUiChat`."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -8,19 +8,16 @@ from starlette.responses import Response
 from app.access.gate import admission_of
 from app.access.limits import Limits
 from app.chat.access import Principal
-from app.chat.aliases import first_found, ids_of, is_name
+from app.chat.aliases import ids_of, is_name
 from app.chat.errors import ReplyNotFound
 from app.chat.replies import Replies
-from app.chat.requests import ReplyRequest
-from app.chat.running import RunningReply
 from app.dialects.ui import asked_in, prepare
 from app.dialects.ui_stream import UiStream, head
 from app.http.body import BodyReader
-from app.http.idempotency import idempotency
-from app.http.middleware import origin_of
 from app.http.problems import Problems
 from app.http.reader import Reading
 from app.http.sse import Pacing
+from app.routers.shown import started
 from generated.models import ChatRequest, UiChatRequest
 
 _NOTHING_RUNS = 204
@@ -40,26 +37,9 @@ class UiRouter:
     async def stream_ui_chat(self, request: Request) -> Response:
         """Start a reply to the last message, and stream it."""
         body = await self.bodies.read(request, UiChatRequest, prepare=prepare)
-        asked = asked_in(body, self.model)
-        admission = admission_of(request.scope)
-        name, principal = body.id, admission.principal
-        key = asked.key and f"ui\0{name}\0{asked.key}"
-        wanted = ReplyRequest(
-            message=asked.message,
-            principal=principal,
-            behind=asked.behind,
-            idempotency=idempotency(key, principal, f"{asked.message}\0{asked.behind and asked.behind.reply_id}"),
-            cancels_running=True,
-            origin=origin_of(request.scope),
-        )
-        meter = self.limits.meter(admission.client, admission.refusal)
-
-        async def started(conversation_id: str) -> RunningReply:
-            alias = None if conversation_id == name else name
-            return await self.replies.start(replace(wanted, conversation_id=conversation_id, alias=alias), meter)
-
-        reply = await first_found(name, principal, started)
-        return UiStream(Reading(self.replies, reply, admission.grant), self.problems, self.pacing)
+        reply = await started(request, asked_in(body, self.model), self.replies, self.limits)
+        grant = admission_of(request.scope).grant
+        return UiStream(Reading(self.replies, reply, grant), self.problems, self.pacing)
 
     async def resume_ui_chat(self, request: Request) -> Response:
         """Stream the reply that is running, from its beginning."""
