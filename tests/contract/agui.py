@@ -2,15 +2,12 @@
 
 import json
 
-from app.chat.errors import BotBusy, BotMisconfigured, BotSaidNothing
+from tests.contract.anyhow import anyhow
 from tests.contract.asking import CANARY, NOBODY, Request, chat, run, run_body
 from tests.contract.provocations import (
     Provocation,
-    Raising,
     after,
     crashed,
-    draining,
-    during,
     fresh,
     revoked,
     slowly,
@@ -59,18 +56,6 @@ RUNNING_AGENTS = [
     _way("a long message", "invalid-body", fresh(run("a" * 11), max_message_characters=10)),
     _way("a message of the bot's", "invalid-body", fresh(asking(messages=[assistants("a", "hello")]))),
     _way("a word that is not there", "cursor-ahead", after(HELLO, run("hello", Last_Event_ID="{reply_id}:2"))),
-    _way("a wrong directive", "message-refused", fresh(run(f"/simulate {CANARY}\nhello"))),
-    _way("a rate limit", "bot-rate-limited", fresh(run("/simulate status=429\n"))),
-    _way("as many streams as one may", "stream-limit-reached", during(HELLO, streams_per_client=1)),
-    _way("a word too many", "word-limit-reached", after(chat("a b"), HELLO, words_per_day=2)),
-    _way("a bot with a defect", "internal", fresh(HELLO, Raising(RuntimeError(CANARY)))),
-    _way("a bot that fails", "bot-failed", fresh(run("/simulate status=502\n"))),
-    _way("a bot that is down", "bot-unavailable", fresh(run("/simulate status=503\n"))),
-    _way("a bot with a wrong key", "bot-misconfigured", fresh(HELLO, Raising(BotMisconfigured()))),
-    _way("a bot without a word", "bot-said-nothing", fresh(HELLO, Raising(BotSaidNothing()))),
-    _way("a bot that too many wait for", "bot-busy", fresh(HELLO, Raising(BotBusy()))),
-    _way("as many streams as may be", "too-many-streams", during(HELLO, running=3, max_open_streams=3)),
-    _way("a message while draining", "draining", draining(HELLO)),
+    *(_way(*row) for row in anyhow(run)),
     _way("no database", "storage-unavailable", without_database(HELLO)),
-    _way("a bot that times out", "bot-timeout", fresh(run("/simulate status=504\n"))),
 ]

@@ -2,9 +2,9 @@
 
 import json
 
-from app.chat.errors import BotBusy, BotMisconfigured, BotSaidNothing
-from tests.contract.asking import CANARY, Request, chat, completion, completion_body, get
-from tests.contract.provocations import Raising, after, draining, during, fresh, revoked, slowly, without_database
+from tests.contract.anyhow import anyhow
+from tests.contract.asking import CANARY, Request, completion, completion_body, get
+from tests.contract.provocations import after, fresh, revoked, slowly, without_database
 from tests.contract.stage import STALLED
 from tests.contract.way import Way, completed
 
@@ -40,20 +40,8 @@ ALIKE = [
     completed("a long body", "body-too-large", fresh(completion_body(" " * 11), max_body_bytes=10)),
     completed("a form", "unsupported-media-type", fresh(completion_body("a=b", "application/x-www-form-urlencoded"))),
     completed("no message", "invalid-body", fresh(completion_body("{}"))),
-    completed("a wrong directive", "message-refused", fresh(completion(f"/simulate {CANARY}\nhello"))),
-    completed("a rate limit", "bot-rate-limited", fresh(completion("/simulate status=429\n"))),
-    completed("as many streams as one may", "stream-limit-reached", during(HELLO, streams_per_client=1)),
-    completed("a word too many", "word-limit-reached", after(chat("a b"), HELLO, words_per_day=2)),
-    completed("a bot with a defect", "internal", fresh(HELLO, Raising(RuntimeError(CANARY)))),
-    completed("a bot that fails", "bot-failed", fresh(completion("/simulate status=502\n"))),
-    completed("a bot that is down", "bot-unavailable", fresh(completion("/simulate status=503\n"))),
-    completed("a bot with a wrong key", "bot-misconfigured", fresh(HELLO, Raising(BotMisconfigured()))),
-    completed("a bot without a word", "bot-said-nothing", fresh(HELLO, Raising(BotSaidNothing()))),
-    completed("a bot that too many wait for", "bot-busy", fresh(HELLO, Raising(BotBusy()))),
-    completed("as many streams as may be", "too-many-streams", during(HELLO, running=3, max_open_streams=3)),
-    completed("a message while draining", "draining", draining(HELLO)),
+    *(completed(*row) for row in anyhow(completion)),
     completed("no database is needed", None, without_database(HELLO)),
-    completed("a bot that times out", "bot-timeout", fresh(completion("/simulate status=504\n"))),
     completed("a silent bot", "bot-timeout", fresh(completion("/simulate stall_after=0\na"), bot_silence_seconds=0.1)),
     completed("a key that is revoked", None, revoked(completion(STALLED)), failed="access-ended"),
 ]

@@ -1,12 +1,12 @@
 """The table of the fifth law for operations with a message: how to provoke each of their problems."""
 
-from app.chat.errors import BotBusy, BotMisconfigured, BotRateLimited, BotSaidNothing, BotUnavailable
+from app.chat.errors import BotRateLimited, BotUnavailable
+from tests.contract.anyhow import anyhow
 from tests.contract.asking import CANARY, NOBODY, body, branch, chat
 from tests.contract.provocations import (
     Raising,
     after,
     crashed,
-    draining,
     during,
     elsewhere,
     fresh,
@@ -51,22 +51,10 @@ ALIKE = [
     both("a long body", "body-too-large", fresh(body(" " * 11), max_body_bytes=10)),
     both("a form", "unsupported-media-type", fresh(body("a=b", FORM))),
     both("no message", "invalid-body", fresh(body("{}"))),
-    both("a wrong directive", "message-refused", fresh(chat(f"/simulate {CANARY}\nhello"))),
-    both("a rate limit", "bot-rate-limited", fresh(chat("/simulate status=429\n"))),
+    *(both(*row) for row in anyhow(chat)),
     both("a rate limit of a model", "bot-rate-limited", fresh(HELLO, Raising(BotRateLimited()))),
-    both("as many streams as one may", "stream-limit-reached", during(HELLO, streams_per_client=1)),
-    both("a word too many", "word-limit-reached", after(chat("a b"), HELLO, words_per_day=2)),
-    both("a bot with a defect", "internal", fresh(HELLO, Raising(RuntimeError(CANARY)))),
-    both("a bot that fails", "bot-failed", fresh(chat("/simulate status=502\n"))),
-    both("a bot that is down", "bot-unavailable", fresh(chat("/simulate status=503\n"))),
     both("a bot that is down for long", "bot-unavailable", fresh(HELLO, Raising(BotUnavailable()))),
-    both("a bot with a wrong key", "bot-misconfigured", fresh(HELLO, Raising(BotMisconfigured()))),
-    both("a bot without a word", "bot-said-nothing", fresh(HELLO, Raising(BotSaidNothing()))),
-    both("a bot that too many wait for", "bot-busy", fresh(HELLO, Raising(BotBusy()))),
-    both("as many streams as may be", "too-many-streams", during(HELLO, running=3, max_open_streams=3)),
-    both("a message while draining", "draining", draining(HELLO)),
     both("no database", "storage-unavailable", without_database(HELLO)),
-    both("a bot that times out", "bot-timeout", fresh(chat("/simulate status=504\n"))),
     both("a silent bot", "bot-timeout", fresh(chat("/simulate stall_after=0\na"), bot_silence_seconds=0.1)),
     both("a key that is revoked", None, revoked(chat(STALLED)), failed="access-ended"),
 ]

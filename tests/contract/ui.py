@@ -3,13 +3,11 @@
 import json
 from dataclasses import replace
 
-from app.chat.errors import BotBusy, BotMisconfigured, BotSaidNothing
-from tests.contract.asking import CANARY, Request, chat, get, ui, ui_body
+from tests.contract.anyhow import anyhow
+from tests.contract.asking import CANARY, Request, get, ui, ui_body
 from tests.contract.provocations import (
     Provocation,
-    Raising,
     after,
-    draining,
     during,
     fresh,
     revoked,
@@ -58,20 +56,8 @@ CHATTING = [
         "unsupported-parameter",
         fresh(asking(messages=[user("a") | {"parts": [{"type": "file", "url": f"data:,{CANARY}"}]}])),
     ),
-    _way("a wrong directive", "message-refused", fresh(ui(f"/simulate {CANARY}\nhello"))),
-    _way("a rate limit", "bot-rate-limited", fresh(ui("/simulate status=429\n"))),
-    _way("as many streams as one may", "stream-limit-reached", during(HELLO, streams_per_client=1)),
-    _way("a word too many", "word-limit-reached", after(chat("a b"), HELLO, words_per_day=2)),
-    _way("a bot with a defect", "internal", fresh(HELLO, Raising(RuntimeError(CANARY)))),
-    _way("a bot that fails", "bot-failed", fresh(ui("/simulate status=502\n"))),
-    _way("a bot that is down", "bot-unavailable", fresh(ui("/simulate status=503\n"))),
-    _way("a bot with a wrong key", "bot-misconfigured", fresh(HELLO, Raising(BotMisconfigured()))),
-    _way("a bot without a word", "bot-said-nothing", fresh(HELLO, Raising(BotSaidNothing()))),
-    _way("a bot that too many wait for", "bot-busy", fresh(HELLO, Raising(BotBusy()))),
-    _way("as many streams as may be", "too-many-streams", during(HELLO, running=3, max_open_streams=3)),
-    _way("a message while draining", "draining", draining(HELLO)),
+    *(_way(*row) for row in anyhow(ui)),
     _way("no database", "storage-unavailable", without_database(HELLO)),
-    _way("a bot that times out", "bot-timeout", fresh(ui("/simulate status=504\n"))),
 ]
 
 RESUMING = [
