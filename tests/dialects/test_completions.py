@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from app.chat.errors import BotFailed
 from app.chat.model import Conversation, Finish, Message, Sampling, Usage
 from app.main import create_app
+from tests.dialects.text import of_any_text, said_by_us
 from tests.support.addresses import CHAT, COMPLETED, asked
 from tests.support.asgi import Client, Whole
 from tests.support.bots import GatedBot, ScriptedBot, no_open_reply
@@ -33,18 +34,14 @@ def read(answer: Whole) -> Completion:
     return (check_completion if is_stream else check_body)(answer.content)
 
 
-@settings(settings.get_profile("laws"))
-@given(texts, st.integers(1, 30))
-@example("[DONE]\n\ndata: x", 1)
-@example("\u2028\u2029\x85", 2)
+@of_any_text
 async def test_the_text_is_that_of_our_own_stream(client: Client, text: str, chunk: int) -> None:
     """For any text in deltas of any size: joined, in one piece, and at `/api/chat`."""
-    message = f"/simulate chunk={chunk}\n{text}"
-    ours = (await client.request("POST", CHAT, json=asked(message))).transcript()
+    message, ours = await said_by_us(client, text, chunk)
     streamed = await complete(client, message)
-    assert streamed.text == ours.text == normalised(text)
+    assert streamed.text == ours
     assert streamed.reason == "stop"
-    assert (await complete(client, message, stream=False)).text == ours.text
+    assert (await complete(client, message, stream=False)).text == ours
 
 
 @settings(settings.get_profile("laws"))

@@ -1,18 +1,16 @@
 """The AI SDK's protocol says the same as ours, and its clients get our branches, our resume and our retries."""
 
 import anyio
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
 
 from app.main import create_app
-from tests.support.addresses import CHAT, asked, cancel_of
+from tests.dialects.text import of_any_text, said_by_us
+from tests.support.addresses import cancel_of
 from tests.support.asgi import Client
 from tests.support.bots import GatedBot
 from tests.support.databases import fresh_database_url
 from tests.support.keys import bearer, made_key
 from tests.support.settings import Settings
 from tests.support.talk import Echo, got, messages, problem, replied, service
-from tests.support.texts import normalised, texts
 from tests.support.ui import UI, UiSaid, again_at, check_ui, reply, ui_asked, user
 
 
@@ -27,16 +25,12 @@ async def said(client: Client, *shown: dict[str, object], **fields: object) -> U
     return told
 
 
-@settings(settings.get_profile("laws"))
-@given(texts, st.integers(1, 30))
-@example("[DONE]\n\ndata: x", 1)
-@example("\u2028\u2029\x85", 2)
+@of_any_text
 async def test_the_text_is_that_of_our_own_stream(client: Client, text: str, chunk: int) -> None:
     """For any text in deltas of any size."""
-    message = f"/simulate chunk={chunk}\n{text}"
-    ours = (await client.request("POST", CHAT, json=asked(message))).transcript()
+    message, ours = await said_by_us(client, text, chunk)
     await client.request("DELETE", "/api/conversations/chat")
-    assert (await said(client, user(message))).text == ours.text == normalised(text)
+    assert (await said(client, user(message))).text == ours
 
 
 async def test_the_chat_is_a_conversation_whose_bot_hears_what_is_stored() -> None:
