@@ -96,3 +96,16 @@ async def somebody(browser: Browser, url: str, **options: Any) -> AsyncIterator[
     async with visitor(browser, **options) as page:
         await page.goto(f"{url}/")
         yield Person(page)
+
+
+async def talks_in_arabic(person: Person) -> None:
+    """The page is in that language, and from right to left."""
+    await person.page.get_by_role("textbox", name="الرسالة").fill("hello")
+    await person.page.get_by_role("button", name="إرسال").click()
+    assert await person.hears_the_end() == "hello"
+    sidebar, main = [
+        await person.page.locator(part).evaluate("(part) => part.getBoundingClientRect().x")
+        for part in ("#sidebar", "main")
+    ]
+    assert sidebar > main
+    assert await person.page.evaluate("document.documentElement.scrollWidth <= innerWidth")

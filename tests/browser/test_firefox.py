@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, ConsoleMessage, Page, expect
 
-from tests.browser.people import Person
+from tests.browser.people import Person, talks_in_arabic
 from tests.support import browser
 from tests.support.browser import until, visitor
 from tests.support.cable import Cable
@@ -283,15 +283,7 @@ async def test_where_a_key_is_asked_for_people_are_asked_for_it(firefox: Browser
 async def test_the_page_is_in_the_browsers_language(firefox: Browser, server: LiveServer) -> None:
     """From right to left if that is its direction."""
     async with _somebody(firefox, server.url, locale="ar-EG") as person:
-        await person.page.get_by_role("textbox", name="الرسالة").fill("hello")
-        await person.page.get_by_role("button", name="إرسال").click()
-        assert await person.hears_the_end() == "hello"
-        sidebar, main = [
-            await person.page.locator(part).evaluate("(part) => part.getBoundingClientRect().x")
-            for part in ("#sidebar", "main")
-        ]
-        assert sidebar > main
-        assert await person.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        await talks_in_arabic(person)
 
 
 async def test_the_api_reference_works(firefox: Browser, server: LiveServer) -> None:

@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Browser, Route, expect
 
 from app.contract import Contract
-from tests.browser.people import PHONE, Person, somebody
+from tests.browser.people import PHONE, Person, somebody, talks_in_arabic
 from tests.support.browser import visitor
 from tests.support.server import LiveServer
 
@@ -112,15 +112,7 @@ async def test_the_page_is_in_the_browsers_language(chromium: Browser, server: L
         await expect(person.page.locator("html")).to_have_attribute("dir", "rtl")
         await expect(person.page.locator("html")).to_have_attribute("lang", "ar")
         assert [await _flows(person.page, box) for box in ("#message", "#search")] == ["rtl", "rtl"]
-        await person.page.get_by_role("textbox", name="الرسالة").fill("hello")
-        await person.page.get_by_role("button", name="إرسال").click()
-        assert await person.hears_the_end() == "hello"
-        sidebar, main = [
-            await person.page.locator(part).evaluate("(part) => part.getBoundingClientRect().x")
-            for part in ("#sidebar", "main")
-        ]
-        assert sidebar > main
-        assert await person.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        await talks_in_arabic(person)
     async with somebody(chromium, server.url, locale="ar", **PHONE) as person:
         await person.page.get_by_role("button", name="فتح قائمة المحادثات").click()
         await expect(person.page.locator("#new")).to_be_in_viewport()
