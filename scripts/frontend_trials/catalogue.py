@@ -14,7 +14,7 @@ class Client:
     versioned: str
     """The package whose version is shown."""
     program: str
-    """Below `programs`. It gets the service's base URL and the name of a trial."""
+    """Below `programs`. It gets the service's base URL, and a trial's name and message."""
     base: str = "/v1"
     """The base URL, without the service's own."""
     asks_at: str = "/v1/chat/completions"

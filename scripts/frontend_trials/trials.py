@@ -21,6 +21,16 @@ from .catalogue import Client
 
 TEXT = "Hello  there,\n\nmy \u2028 world! \u65e5\u672c [DONE]"
 LOST_TEXT = "one two three four five six"
+MESSAGES = {
+    "whole": TEXT,
+    "stream": TEXT,
+    "early": "/simulate status=503\n",
+    "late": "/simulate fail_after=2 pace_ms=20\none two three",
+    "lost": f"/simulate pace_ms=20\n{LOST_TEXT}",
+    "stop": "/simulate pace_ms=20 repeat=1000\none two three ",
+    "back": f"/simulate pace_ms=300\n{LOST_TEXT}",
+}
+"""What is asked in each trial."""
 PROGRAM_SECONDS = 120
 _LOST = Cut(5, 20)
 """Within an event with some of the text. Before the text come one or two others, or none."""
@@ -47,7 +57,7 @@ def run(command: Sequence[str], trial: str, environment: dict[str, str], client:
     """Run a client's program against a service of its own. Raises `RuntimeError` with the end of its output."""
     with LiveServer(first_word_seconds=0.5) as server, _address(server, trial) as url:
         process = subprocess.Popen(
-            [*command, f"{url}{client.base}", trial],
+            [*command, f"{url}{client.base}", trial, MESSAGES[trial]],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             stdin=subprocess.DEVNULL,

@@ -1,16 +1,9 @@
 // AG-UI's own client.
 import { HttpAgent } from "@ag-ui/client";
 
-const [baseURL, trial] = process.argv.slice(2);
-const messages = {
-  stream: "Hello  there,\n\nmy \u2028 world! \u65e5\u672c [DONE]",
-  early: "/simulate status=503\n",
-  late: "/simulate fail_after=2 pace_ms=20\none two three",
-  lost: "/simulate pace_ms=20\none two three four five six",
-  stop: "/simulate pace_ms=20 repeat=1000\none two three ",
-};
+const [baseURL, trial, message] = process.argv.slice(2);
 const agent = new HttpAgent({ url: `${baseURL}/ag-ui` });
-agent.addMessage({ id: crypto.randomUUID(), role: "user", content: messages[trial] });
+agent.addMessage({ id: crypto.randomUUID(), role: "user", content: message });
 const text = () => {
   const last = agent.messages.at(-1);
   return last.role === "assistant" ? last.content : "";

@@ -1,4 +1,4 @@
-"""Runs the page of a client in Chromium, on the service's own site: `in_chromium.py BUNDLE URL TRIAL`."""
+"""Runs the page of a client in Chromium, on the service's own site: `in_chromium.py BUNDLE URL TRIAL MESSAGE`."""
 
 import asyncio
 import json

@@ -1,18 +1,9 @@
 // OpenAI's SDK for JavaScript.
 import OpenAI from "openai";
 
-const [baseURL, trial] = process.argv.slice(2);
-const text = "Hello  there,\n\nmy \u2028 world! \u65e5\u672c [DONE]";
-const messages = {
-  whole: text,
-  stream: text,
-  early: "/simulate status=503\n",
-  late: "/simulate fail_after=2 pace_ms=20\none two three",
-  lost: "/simulate pace_ms=20\none two three four five six",
-  stop: "/simulate pace_ms=20 repeat=1000\none two three ",
-};
+const [baseURL, trial, message] = process.argv.slice(2);
 const client = new OpenAI({ baseURL, apiKey: "any" });
-const asked = { model: "any", messages: [{ role: "user", content: messages[trial] }] };
+const asked = { model: "any", messages: [{ role: "user", content: message }] };
 const said = { text: "", error: "" };
 try {
   if (trial === "whole" || trial === "early") {

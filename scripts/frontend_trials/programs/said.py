@@ -1,23 +1,12 @@
-"""What all programs share: the messages of the trials, and how to tell what came of them."""
+"""What all programs share: what they are asked for, and how to tell what came of it."""
 
 import json
 import sys
 import time
 from collections.abc import Callable, Iterator
 
-BASE_URL, TRIAL = sys.argv[-2:]
-TEXT = "Hello  there,\n\nmy \u2028 world! \u65e5\u672c [DONE]"
-MESSAGES = {
-    "whole": TEXT,
-    "stream": TEXT,
-    "early": "/simulate status=503\n",
-    "late": "/simulate fail_after=2 pace_ms=20\none two three",
-    "lost": "/simulate pace_ms=20\none two three four five six",
-    "stop": "/simulate pace_ms=20 repeat=1000\none two three ",
-    "back": "/simulate pace_ms=300\none two three four five six",
-}
+BASE_URL, TRIAL, MESSAGE = sys.argv[-3:]
 STOP_SECONDS = 3
-MESSAGE = MESSAGES[TRIAL]
 
 
 def tell(
