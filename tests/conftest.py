@@ -3,6 +3,7 @@
 import os
 from collections.abc import Generator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
@@ -13,6 +14,9 @@ from tests.support import forks, laws
 from tests.support.databases import KINDS, fresh_database_url, remove_all, use
 from tests.support.progress import Progress
 from tests.support.valkey import remove_shared
+
+if TYPE_CHECKING:
+    from xdist.workermanage import WorkerController
 
 _HERE = Path(__file__).parent
 _SLOW = {
@@ -122,6 +126,7 @@ _LONG = [
 ]
 """The slowest files. With parallel workers they start first, so that none of them runs last."""
 _LAWS, _LAWS_FAST = 40, 25
+_DIED = pytest.StashKey[bool]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -153,6 +158,18 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     option = session.config.option
     if terminal is not None and option.verbose == 0 and not option.collectonly:
         session.config.pluginmanager.register(Progress(terminal))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: "WorkerController", error: object) -> None:
+    """A worker process has ended; `error` says why if it was not asked to."""
+    node.config.stash[_DIED] = node.config.stash.get(_DIED, default=False) or error is not None
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """If a worker died, some tests may never have run, so that it is not enough to repeat those that failed."""
+    if session.config.stash.get(_DIED, default=False):
+        session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
 
 
 def pytest_unconfigure() -> None:

@@ -32,7 +32,7 @@ class Threads:
         self._open += 1
         self._calls.put((outcome, function))
         if len(self._threads) < min(self._open, self._most):
-            thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+            thread = threading.Thread(target=self._run, args=(self._calls,), name=self._name, daemon=True)
             self._threads.append(thread)
             thread.start()
 
@@ -44,8 +44,7 @@ class Threads:
             calls.put(None)
         await asyncio.to_thread(_join, threads)
 
-    def _run(self) -> None:
-        calls = self._calls
+    def _run(self, calls: "SimpleQueue[_Call | None]") -> None:
         while (call := calls.get()) is not None:
             outcome, function = call
             result = error = None

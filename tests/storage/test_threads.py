@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -60,3 +61,19 @@ async def test_closing_waits_for_the_calls_also_for_those_that_nobody_waits_for(
     assert "closing" not in {thread.name for thread in threading.enumerate()}
     assert await _call(threads, lambda: "again") == "again"
     await threads.close()
+
+
+async def test_closing_ends_a_thread_that_has_not_run_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system may take its time to run it, and it runs the call all the same."""
+
+    class Late(threading.Thread):
+        def run(self) -> None:
+            time.sleep(0.05)
+            super().run()
+
+    monkeypatch.setattr(threading, "Thread", Late)
+    threads = Threads(1, "late")
+    call = _call(threads, lambda: "done")
+    await asyncio.wait_for(threads.close(), _PATIENCE_SECONDS)
+    assert await call == "done"
+    assert "late" not in {thread.name for thread in threading.enumerate()}
