@@ -92,8 +92,12 @@ TARGETS = (
     Target("gateway-streams", "first_p50_ms", "direct", 2, "first word of 200 streams, p50", sub, "ms"),
     Target("protocol-burst", "cpu_us_a_word", "ours", 1.3, "CPU per word in OpenAI's, at full speed", of="openai"),
     Target("protocol-streams", "cpu_us_a_word", "ours", 1.3, "CPU per word in OpenAI's, 500 streams", of="openai"),
-    # Two cores make 1.8 times as many replies as one if each costs up to 2 / 1.8 as much.
-    Target("workers", "cpu_us_a_reply", "one-worker", 1.11, "CPU per reply of two workers", of="two-workers"),
+    Target("workers", "replies_a_second", "one-worker", 1.8, "replies of two workers", of="two-workers", is_floor=True),
+    Target(
+        "long", "replies_a_second", "one-worker", 1.8, "long replies of two workers", of="two-workers", is_floor=True
+    ),
+    Target("sharing", "cpu_us_an_event", "database-alone", 1.3, "CPU per event with Valkey", of="with-valkey"),
+    Target("first", "first_p50_ms", "database-alone", 3, "first event with Valkey, p50", sub, "ms", of="with-valkey"),
 )
 
 
