@@ -9,7 +9,16 @@ from starlette.types import Scope
 
 from app.chat.requests import Behind
 from app.chat.text import WHITE_SPACE
-from app.dialects.shown import BETWEEN_PARTS, Asked, Shown, behind, check_text, no_message, unsupported
+from app.dialects.shown import (
+    BETWEEN_PARTS,
+    Asked,
+    Shown,
+    behind,
+    check_text,
+    no_message,
+    refuse_parts,
+    unsupported,
+)
 from app.http.parameters import header
 from app.http.problems import RequestError
 from generated.models import AgUiMessage, AgUiRunRequest, ChatRequest
@@ -49,18 +58,7 @@ def prepare(value: Any) -> None:  # noqa: ANN401 - any JSON
         return
     if value.get("resume") not in (None, []):
         raise unsupported("/resume", "The service interrupts no run, so there is nothing to answer. Leave it out.")
-    messages = value.get("messages")
-    for index, message in reversed([*enumerate(messages if isinstance(messages, list) else ())]):
-        if not isinstance(message, dict) or message.get("role") != "user":
-            continue
-        content = message.get("content")
-        parts = content if isinstance(content, list) else [{"text": content}]
-        for number, part in enumerate(parts):
-            if isinstance(part, dict) and part.get("type") in _MEDIA:
-                place = f"/messages/{index}/content/{number}"
-                raise unsupported(place, "The service takes text and nothing else. Leave it out.")
-        if any(isinstance(part, dict) and _has_text(part.get("text")) for part in parts):
-            return  # this is what is answered
+    refuse_parts(value.get("messages"), "content", _MEDIA, "The service takes text and nothing else. Leave it out.")
 
 
 def asked_in(body: AgUiRunRequest, model: type[ChatRequest]) -> Asked:
@@ -80,10 +78,6 @@ def asked_in(body: AgUiRunRequest, model: type[ChatRequest]) -> Asked:
     if len(shown) == 1 and is_new:  # nothing tells a new message from the first one, which is answered anew
         place = Behind(None, message, if_alone=True)
     return Asked(body.thread_id, message, place, f"ag-ui\0{body.thread_id}\0{body.run_id}")
-
-
-def _has_text(value: object) -> bool:
-    return isinstance(value, str) and bool(value.strip(WHITE_SPACE))
 
 
 def _id(message: AgUiMessage) -> str:

@@ -3,7 +3,7 @@
 Only the last message is new. Where it goes is told by the reply before it, which the client knows by our id.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from annotated_types import MaxLen
@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from app.chat.aliases import is_id
 from app.chat.requests import Behind
+from app.chat.text import WHITE_SPACE
 from app.http.problems import RequestError
 from generated.models import ChatRequest, FieldError
 
@@ -50,6 +51,27 @@ def behind(shown: Sequence[Shown], message: str, *, is_new: bool) -> Behind | No
         if is_id(earlier.message_id):
             return Behind(earlier.message_id, message)
     return None if is_new else Behind(None, message)
+
+
+def refuse_parts(messages: object, name: str, types: Collection[str], detail: str) -> None:
+    """Refuse parts of these types in the message that is answered, and in those behind it, which have no text.
+
+    A message has its parts, or only a text, under this `name`. Raises `RequestError`.
+    """
+    for index, message in reversed([*enumerate(messages if isinstance(messages, list) else ())]):
+        if not isinstance(message, dict) or message.get("role") != "user":
+            continue
+        content = message.get(name)
+        parts = content if isinstance(content, list) else [{"type": "text", "text": content}]
+        has_text = False
+        for number, part in enumerate(parts):
+            if isinstance(part, dict):
+                kind, text = part.get("type"), part.get("text")
+                if kind in types:
+                    raise unsupported(f"/messages/{index}/{name}/{number}", detail)
+                has_text = has_text or (kind == "text" and isinstance(text, str) and bool(text.strip(WHITE_SPACE)))
+        if has_text:
+            return  # this is what is answered
 
 
 def no_message() -> RequestError:

@@ -5,19 +5,14 @@ from typing import Any
 from pydantic import MISSING
 
 from app.chat.text import WHITE_SPACE
-from app.dialects.shown import BETWEEN_PARTS, Asked, Shown, behind, check_text, no_message, unsupported
+from app.dialects.shown import BETWEEN_PARTS, Asked, Shown, behind, check_text, no_message, refuse_parts
 from generated.models import ChatRequest, UiChatRequest, UiMessage
 
 
 def prepare(value: Any) -> None:  # noqa: ANN401 - any JSON
-    """Refuse files in the message that is sent. Raises `RequestError`."""
+    """Refuse files in what is sent. Raises `RequestError`."""
     messages = value.get("messages") if isinstance(value, dict) else None
-    last = messages[-1] if isinstance(messages, list) and messages else None
-    parts = last.get("parts") if isinstance(last, dict) else None
-    for number, part in enumerate(parts if isinstance(parts, list) else ()):
-        if isinstance(part, dict) and part.get("type") == "file":
-            place = f"/messages/{len(messages or ()) - 1}/parts/{number}"
-            raise unsupported(place, "The service takes no files. Leave it out.")
+    refuse_parts(messages, "parts", ("file",), "The service takes no files. Leave it out.")
 
 
 def asked_in(body: UiChatRequest, model: type[ChatRequest]) -> Asked:

@@ -84,6 +84,18 @@ async def test_an_edited_message_and_a_new_answer_begin_branches() -> None:
         assert (await messages(client, "chat"))[0]["branches"]["reply_ids"] == [one.message_id, first.message_id]
 
 
+async def test_files_are_refused_in_what_is_answered_and_nowhere_else() -> None:
+    """Clients send all that they show: a file that was refused once must not end the chat."""
+    file = {"type": "file", "mediaType": "image/png", "url": "data:,"}
+    with_file = user("see", "u2") | {"parts": [*user("see")["parts"], file]}
+    async with service(fresh_database_url()) as (client, _):
+        for behind in ([], [user("\ufeff", "u3")]):  # which is white space
+            answer = await client.request("POST", UI, json=ui_asked(user("one"), with_file, *behind))
+            assert problem(answer) == (400, "unsupported-parameter")
+            assert answer.json()["errors"][0]["pointer"] == "/messages/1/parts/1"
+        assert (await said(client, with_file, user("one"))).text == "one"
+
+
 async def test_what_failed_is_answered_anew() -> None:
     """As a client offers it after an error, which leaves no reply to name."""
     async with service(fresh_database_url()) as (client, _):
