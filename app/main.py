@@ -19,8 +19,10 @@ from app.access.limits import Limits
 from app.access.origins import Origins
 from app.access.proxies import Proxies
 from app.bot_choice import chosen_bot, model_name, suggestions
+from app.chat.naming import Naming
 from app.chat.ports import Bot
 from app.chat.replies import Replies
+from app.chat.watching import ReplyObservers
 from app.contract import Contract, Handler
 from app.dialects.completions import Wording
 from app.dialects.openai import OpenAIProblems
@@ -83,13 +85,14 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None, block: 
         },
     )
     shared = parts.shared_logs(settings, valkey, measures)
+    naming = Naming(bot, database.store) if settings.bot_titles else None
     replies = Replies(
         bot,
         parts.bounds(settings, address),
         database.store,
         new_log=MemoryReplyLog,
         shared=shared,
-        observer=observation.replies,
+        observer=ReplyObservers([observation.replies, naming]) if naming else observation.replies,
         measures=measures,
     )
     database.generated = replies.peers
@@ -103,6 +106,7 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None, block: 
         counts,
         shared,
         bot,
+        naming,
         replies,
     )  # the first one is closed last
 
@@ -151,6 +155,7 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None, block: 
         bot=settings.bot,
         model=model_name(settings),
         suggestions=suggestions(settings),
+        titles="bot" if settings.bot_titles else "message",
         message_characters=settings.max_message_characters,
         reply_characters=settings.max_reply_characters,
     )

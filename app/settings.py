@@ -77,6 +77,11 @@ class Settings(EnvironmentSettings):
         description="Messages to begin a conversation with, as a JSON list; unset, those of the bot `greeter`, and "
         "none of other bots",
     )
+    bot_titles: bool = Field(
+        default=False,
+        description="Ask the bot for the title of each new conversation, when its first reply is complete; otherwise "
+        "the title is the beginning of the message",
+    )
     greeter_pace_ms: Milliseconds = Field(60, description="Pause of the greeter between two words, in milliseconds")
     system_prompt: str | None = Field(None, description="Instructions that a model receives before the conversation")
     temperature: float | None = Field(

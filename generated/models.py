@@ -153,7 +153,7 @@ class ConversationSummary(BaseModel):
     title: Annotated[
         str,
         Field(
-            description="What the conversation is called: as it was renamed, or else the beginning of the first message, on one line and\nwithout Markdown's marks.\n",
+            description="What the conversation is called: as it was renamed, or else the beginning of the first message, or what the bot\nhas made of that; on one line and without Markdown's marks.\n",
             max_length=80,
         ),
     ]
@@ -804,6 +804,12 @@ class Service(BaseModel):
         str | MISSING, Field(description="The model behind the bot. Absent if there is none, or if it is not known.")
     ] = MISSING
     suggestions: Annotated[list[str], Field(description="Messages to begin a conversation with.", max_length=20)]
+    titles: Annotated[
+        Literal["message", "bot"] | str | MISSING,
+        Field(
+            description="Where the title of a new conversation comes from: `message` is the beginning of its first message, which\nwith `bot` the bot replaces soon after its first reply. Later versions may add values.\n"
+        ),
+    ] = MISSING
     limits: ServiceLimits
 
 
@@ -1119,7 +1125,7 @@ class Conversation(BaseModel):
     title: Annotated[
         str,
         Field(
-            description="What the conversation is called: as it was renamed, or else the beginning of the first message, on one line and\nwithout Markdown's marks.\n",
+            description="What the conversation is called: as it was renamed, or else the beginning of the first message, or what the bot\nhas made of that; on one line and without Markdown's marks.\n",
             max_length=80,
         ),
     ]
@@ -1166,7 +1172,7 @@ class ConversationExport(BaseModel):
     title: Annotated[
         str,
         Field(
-            description="What the conversation is called: as it was renamed, or else the beginning of the first message, on one line and\nwithout Markdown's marks.\n",
+            description="What the conversation is called: as it was renamed, or else the beginning of the first message, or what the bot\nhas made of that; on one line and without Markdown's marks.\n",
             max_length=80,
         ),
     ]

@@ -213,10 +213,17 @@ class Store(Saver, Protocol):
         ...
 
     async def update(
-        self, conversation_id: str, principal: Principal, *, title: str | None = None, branch: str | None = None
+        self,
+        conversation_id: str,
+        principal: Principal,
+        *,
+        title: str | None = None,
+        instead_of: str | None = None,
+        branch: str | None = None,
     ) -> StoredConversation:
         """Rename a principal's conversation, and choose its branch that has the reply `branch`.
 
+        With `instead_of`, it is renamed only if that is its title.
         Raises `ConversationNotFound`, and `ReplyNotFound` if that reply is not there.
         """
         ...

@@ -18,6 +18,7 @@ class ServiceRouter:
     bot: str
     model: str | None
     suggestions: list[str]
+    titles: str
     message_characters: int
     reply_characters: int
 
@@ -30,6 +31,7 @@ class ServiceRouter:
             bot=self.bot,
             model=self.model or MISSING,
             suggestions=self.suggestions,
+            titles=self.titles,
             limits=limits,
         )
         body = service.model_dump_json()

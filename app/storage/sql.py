@@ -205,7 +205,13 @@ class SqlStore:
         return await self._connected(lambda connection: rated(connection, after, limit))
 
     async def update(
-        self, conversation_id: str, principal: Principal, *, title: str | None = None, branch: str | None = None
+        self,
+        conversation_id: str,
+        principal: Principal,
+        *,
+        title: str | None = None,
+        instead_of: str | None = None,
+        branch: str | None = None,
     ) -> StoredConversation:
         """Rename a conversation, and choose its branch."""
 
@@ -213,10 +219,11 @@ class SqlStore:
             known = branching.tree(connection, conversation_id, principal)
             changed: dict[str, object] = {} if branch is None else {**known.choice(connection, branch)}
             conversation = conversation_of(known.row)
-            if title is not None:
+            if title is not None and instead_of in (None, conversation.title):
                 conversation = replace(conversation, title=title)
                 changed |= {"title": title, "searched_ms": -1}
-            connection.execute(update(conversations).where(conversations.c.id == conversation_id).values(changed))
+            if changed:
+                connection.execute(update(conversations).where(conversations.c.id == conversation_id).values(changed))
             return conversation
 
         return await self._connected(write, "write")

@@ -1,5 +1,7 @@
 """The page says of who answers what the service says, and nothing of its own."""
 
+import re
+
 from playwright.async_api import Browser, expect
 
 from app.bots.greeter import SUGGESTIONS
@@ -26,3 +28,13 @@ async def test_another_bot_has_its_own_and_its_own_limit(chromium: Browser) -> N
             await person.message.fill("12345")
             await expect(person.page.get_by_role("alert")).to_be_hidden()
             await expect(person.page.get_by_role("group", name="Suggestions").get_by_role("button")).to_have_count(0)
+
+
+async def test_a_title_of_the_bot_s_is_shown_without_a_reload(chromium: Browser) -> None:
+    """The simulator says what it is asked, so that its title is the question for it."""
+    with LiveServer("simulator", bot_titles=True) as server:
+        async with somebody(chromium, server.url) as person:
+            await person.say("hello")
+            await person.hears_the_end()
+            await expect(person.conversations).to_have_text([re.compile("^Write a title")])
+            await expect(person.page).to_have_title(re.compile("^Write a title"))

@@ -10,6 +10,7 @@ import { begin, isReady, list, log, open, others, showOpen } from "./open.js";
 import { endOf, loadUntil } from "./past.js";
 import { cancel, newMessage, reread, talk } from "./replies.js";
 import { UserTurn } from "./said.js";
+import { lookForTitle } from "./titles.js";
 import { ending, ReplyTurn } from "./turns.js";
 import { goToEnd, holdAt, keepEndInSight, notify, showRunning } from "./view.js";
 
@@ -194,6 +195,7 @@ function show(item, here, /** @type {ReplyTurn} */ turn, /** @type {Said} */ sai
       sent.forget(said);
       turn.end(item.reply.finish_reason, item.reply);
       if (here === open) announce(ending(item.reply.finish_reason) || t("complete"));
+      if (here === open && here.isNew) void lookForTitle(here);
       break;
     case "failed":
       turn.fail(item.problem, t("again"), () => send(said, { to: turn.to, instead: turn }));

@@ -3,6 +3,7 @@ import { service } from "./client.js";
 import { allow } from "./composer.js";
 import { withKey } from "./dialogs.js";
 import { make } from "./elements.js";
+import { titlesAreFrom } from "./titles.js";
 import { nameService } from "./view.js";
 
 /** @returns {any} */
@@ -10,7 +11,7 @@ const byId = (/** @type {string} */ id) => document.getElementById(id);
 
 /** Ask the service, and show its answer. Without one, nothing is suggested. `onChosen` gets a suggestion. */
 export async function introduce(/** @type {(text: string) => void} */ onChosen) {
-  const { name, bot, model, suggestions, limits } = await withKey(service);
+  const { name, bot, model, suggestions, titles, limits } = await withKey(service);
   nameService(name);
   byId("who").textContent = `${name} · ${model ?? bot}`;
   byId("suggestions").replaceChildren(
@@ -21,4 +22,5 @@ export async function introduce(/** @type {(text: string) => void} */ onChosen) 
     }),
   );
   allow(limits.message_characters);
+  titlesAreFrom(titles);
 }
