@@ -6,6 +6,9 @@ from typing import Any
 from sqlalchemy import Connection, Select, Table, delete, select
 from sqlalchemy.dialects import postgresql
 
+from app.chat.access import Principal
+from app.chat.errors import ConversationNotFound
+from app.storage.branching import is_of
 from app.storage.schema import RUNNING, cancellations, conversations, idempotency_keys, messages
 
 _AT_ONCE = 200
@@ -41,6 +44,15 @@ def forget(connection: Connection, conversation_ids: Sequence[str]) -> tuple[int
     return gone.rowcount, running
 
 
+def forget_one(connection: Connection, conversation_id: str, principal: Principal) -> list[str]:
+    """Forget a principal's conversation. Returns the replies that `forget` does; raises `ConversationNotFound`."""
+    found = connection.scalars(select(conversations.c.id).where(is_of(conversation_id, principal))).all()
+    forgotten, running = forget(connection, found) if found else (0, [])
+    if not forgotten:
+        raise ConversationNotFound
+    return running
+
+
 def forget_some(connection: Connection, principal: str) -> tuple[Sequence[str], list[str]]:
     """Forget some of a principal's conversations. Returns their ids, and what `forget` does."""
     theirs = select(conversations.c.id).where(conversations.c.principal == principal)
@@ -58,3 +70,8 @@ def purge_step(connection: Connection, older_than_ms: int, principal: str) -> tu
         return len(found), principal
     others = select(conversations.c.principal).where(conversations.c.principal > principal)
     return 0, connection.scalar(others.order_by(conversations.c.principal).limit(1))
+
+
+def forget_keys(connection: Connection, older_than_ms: int) -> None:
+    """Drop idempotency keys that are older."""
+    connection.execute(delete(idempotency_keys).where(idempotency_keys.c.created_ms < older_than_ms))

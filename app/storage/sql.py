@@ -12,14 +12,13 @@ from sqlalchemy import (
     Connection,
     and_,
     case,
-    delete,
     func,
     select,
     update,
 )
 
 from app.chat.access import EVERYBODY, Principal
-from app.chat.errors import ConversationNotFound, StorageUnavailable
+from app.chat.errors import StorageUnavailable
 from app.chat.requests import Place, Where
 from app.chat.stored import (
     ExportedMessage,
@@ -37,7 +36,14 @@ from app.chat.terms import query_of
 from app.chat.watching import UNMEASURED, Measures, StorageOperation
 from app.storage import branching
 from app.storage.feedback import give, rated
-from app.storage.forgetting import forget, forget_some, purge_step, request_cancellation, tell_owners
+from app.storage.forgetting import (
+    forget_keys,
+    forget_one,
+    forget_some,
+    purge_step,
+    request_cancellation,
+    tell_owners,
+)
 from app.storage.pages import conversation_of, conversations_page, everything_page, message_of, messages_page
 from app.storage.schema import RUNNING, conversations, idempotency_keys, messages, readings
 from app.storage.searching import SearchIndex
@@ -230,17 +236,8 @@ class SqlStore:
 
     async def delete(self, conversation_id: str, principal: Principal) -> list[str]:
         """Forget a conversation and all that was said in it."""
-
-        def write(connection: Connection) -> list[str]:
-            theirs = connection.scalars(
-                select(conversations.c.id).where(branching.is_of(conversation_id, principal))
-            ).all()
-            forgotten, running = forget(connection, theirs) if theirs else (0, [])
-            if not forgotten:
-                raise ConversationNotFound
-            return running
-
-        return await self._connected(write, "write")
+        step = partial(forget_one, conversation_id=conversation_id, principal=principal)
+        return await self._connected(step, "write")
 
     async def delete_some(self, principal: Principal) -> tuple[Sequence[str], list[str]]:
         """Forget some of a principal's conversations."""
@@ -258,11 +255,7 @@ class SqlStore:
 
     async def forget_keys(self, older_than_ms: int) -> None:
         """Drop idempotency keys that are too old to be repeated."""
-
-        def write(connection: Connection) -> None:
-            connection.execute(delete(idempotency_keys).where(idempotency_keys.c.created_ms < older_than_ms))
-
-        await self._connected(write, "write")
+        await self._connected(partial(forget_keys, older_than_ms=older_than_ms), "write")
 
     async def _connected(self, work: Callable[[Connection], Result], operation: StorageOperation = "read") -> Result:
         began_at = perf_counter()
