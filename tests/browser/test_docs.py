@@ -71,6 +71,16 @@ async def test_every_form_of_the_contract_is_offered(chromium: Browser, server: 
         assert versions == ["3.2", "3.2", "3.1"]
 
 
+async def test_errors_and_sdks_are_one_click_away(chromium: Browser, server: LiveServer) -> None:
+    """In the viewer, whose ids are its own."""
+    async with visitor(chromium, viewport={"width": 1400, "height": 1000}) as tab:
+        await tab.goto(f"{server.url}/docs")
+        await until(tab, "document.body.innerText.includes('ReplyStream')")
+        for name in ("Errors", "SDKs"):
+            await tab.get_by_role("navigation", name="Parts of the reference").get_by_role("link", name=name).click()
+            await expect(tab.get_by_role("heading", name=name, exact=True)).to_be_in_viewport()
+
+
 async def test_below_a_path_the_viewer_asks_below_it(chromium: Browser, server: LiveServer) -> None:
     """Its examples and its own requests use the URL of the page."""
     async with FaultyProxy(server.port, Fault(), prefix="/some/where") as proxy, visitor(chromium) as tab:
