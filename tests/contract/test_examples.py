@@ -190,6 +190,7 @@ BODIES = {
         openai_base_url="http://127.0.0.1:1/v1",
         openai_model="Qwen/Qwen3-8B",
         name="Helpdesk",
+        bot_titles=True,
     ),
     "getHealth 200 up": after(HELLO, get("/api/health"), **GREETER),
     "getReadiness 200 ready": after(HELLO, get("/api/ready"), **GREETER),
