@@ -1,5 +1,6 @@
 """The chat page when something goes wrong: nothing is lost or repeated, and the user is told what to do."""
 
+import httpx
 import pytest
 from playwright.async_api import Browser, expect
 
@@ -154,6 +155,26 @@ async def test_a_conversation_that_is_gone_is_said_to_be(chromium: Browser, serv
         await person.page.get_by_role("button", name="New chat").click()
         await person.say("hello")
         assert await person.hears_the_end() == "hello"
+
+
+async def test_a_reply_that_is_gone_does_not_end_an_edit(chromium: Browser, server: LiveServer) -> None:
+    """What was typed stays, and the page says what has become of the reply."""
+    async with Cable(server.port) as cable, somebody(chromium, cable.url) as person:
+        await person.say("one")
+        await person.hears_the_end()
+        await person.say(_TALK)
+        await person.hears("word3")
+        await person.sayings.first.hover()
+        await person.sayings.first.get_by_role("button", name="Edit").click()
+        editor = person.page.locator(".editing textarea")
+        await editor.fill("two")
+        conversation = person.page.url.partition("#")[2]
+        cable.cut()
+        async with httpx.AsyncClient(base_url=server.url) as client:
+            assert (await client.delete(f"/api/conversations/{conversation}")).status_code == 204
+        cable.join()
+        await expect(person.note).to_contain_text("no such reply")
+        await expect(editor).to_have_value("two")
 
 
 async def test_where_a_key_is_asked_for_people_are_asked_for_it(chromium: Browser) -> None:

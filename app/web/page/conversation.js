@@ -230,7 +230,9 @@ async function recover(error, here, replyId, /** @type {ReplyTurn} */ turn, /** 
     log.append(...cut); // an edited message with its editor
     /** @type {HTMLElement} */ (log.querySelector(".editing textarea") ?? byId("message")).focus();
   } else if (replyId) {
-    void openConversation(here.id); // it cannot be followed any more: show what is stored
+    // It cannot be followed any more: show what is stored, but not while a message is edited, whose text would be lost.
+    if (log.querySelector(".editing")) turn.fail(error, t("reconnect"), () => Boolean(openConversation(here.id)));
+    else void openConversation(here.id);
   } else {
     if (error.conversationId) sent.keep(said, error.conversationId, true);
     here.id ||= error.conversationId; // the message is stored there, and the next one belongs there, too
