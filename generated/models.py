@@ -1329,8 +1329,10 @@ class ChatCompletionRequest(BaseModel):
     ] = MISSING
     n: Annotated[int | MISSING | None, Field(description="The number of choices, which is 1.", ge=1, le=1)] = MISSING
     logprobs: Annotated[Literal[False] | MISSING | None, Field(description="Not supported.")] = MISSING
-    tools: Annotated[list[Any] | MISSING | None, Field(description="Not supported.", max_length=0)] = MISSING
-    functions: Annotated[list[Any] | MISSING | None, Field(description="Not supported.", max_length=0)] = MISSING
+    tool_choice: Annotated[
+        Literal["auto", "none"] | MISSING | None, Field(description="Whether a tool may be called. None is.")
+    ] = MISSING
+    function_call: Annotated[Literal["auto", "none"] | MISSING | None, Field(description="As `tool_choice`.")] = MISSING
     response_format: Annotated[
         ChatCompletionFormat | MISSING | None, Field(description="Text, and no other format.")
     ] = MISSING

@@ -16,15 +16,18 @@ from app.http.problems import Problems, RequestError
 from generated.models import ChatCompletionMessage, ChatCompletionRequest, FieldError, Problem
 
 _UNSUPPORTED: Mapping[str, Callable[[Any], bool]] = {
-    "tools": lambda value: value not in (None, []),
-    "functions": lambda value: value not in (None, []),
+    "tool_choice": lambda value: value not in (None, "auto", "none"),
+    "function_call": lambda value: value not in (None, "auto", "none"),
     "n": lambda value: value not in (None, 1),
     "logprobs": lambda value: value is not None and value is not False,  # 0 equals it
     "response_format": lambda value: value is not None and _type(value) != "text",
     "audio": lambda value: value is not None,
     "web_search_options": lambda value: value is not None,
 }
-"""Whether a field of a request asks for what the service does not do."""
+"""Whether a field of a request asks for what the service does not do.
+
+Tools that may be called are ignored, as a model may do that calls none: front ends offer theirs with every message.
+"""
 _INTEGERS = ("max_tokens", "max_completion_tokens", "n")
 _ROLES_OF_TOOLS = ("tool", "function")
 

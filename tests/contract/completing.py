@@ -48,8 +48,8 @@ ALIKE = [
 """As a stream and as JSON."""
 
 REFUSED: dict[str, dict[str, object]] = {
-    "tools": {"tools": [{"type": "function", "function": {"name": CANARY}}]},
-    "functions": {"functions": [{"name": CANARY}]},
+    "tool_choice": {"tools": [{"type": "function", "function": {"name": CANARY}}], "tool_choice": "required"},
+    "function_call": {"functions": [{"name": CANARY}], "function_call": {"name": CANARY}},
     "n": {"n": 2},
     "logprobs": {"logprobs": True},
     "response_format": {"response_format": {"type": "json_object"}},

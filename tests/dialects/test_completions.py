@@ -115,11 +115,13 @@ async def test_the_bot_gets_the_conversation_of_the_request_and_nothing_is_store
         {"role": "developer", "content": "Be kind."},
         {"role": "user", "content": "e"},
     ]
+    tools = [{"type": "function", "function": {"name": "search", "parameters": {"type": "object"}}}]  # Open WebUI's
     asks = {"temperature": 1, "stop": ["x", ""], "max_tokens": 9, "max_completion_tokens": 7, "user": "u", "seed": 1}
     async with Client(create_app(Settings(history_messages=2), ScriptedBot(script))) as client:
-        await complete(client, "", messages=messages, model="gpt-4o", tools=[], n=1, logprobs=False, **asks)
+        await complete(client, "", messages=messages, model="gpt-4o", tools=tools, n=1, logprobs=False, **asks)
         assert (await client.request("GET", "/api/conversations")).json() == {"conversations": []}
-        await complete(client, "", messages=[*messages, {"role": "assistant", "content": "f"}])
+        more = [*messages, {"role": "assistant", "content": "f"}]
+        await complete(client, "", messages=more, tools=tools, tool_choice="auto", function_call="none")
     expected = (Message("user", "a\n\nb\nc"), Message("assistant", "d"), Message("user", "e"))
     assert heard[0] == Conversation(expected, "Be brief.\n\nBe kind.", Sampling(1, 7, ("x",)))
     assert heard[1].messages == (*expected, Message("assistant", "f"))  # for a model to continue
