@@ -224,13 +224,14 @@ class SqlStore:
         def write(connection: Connection) -> StoredConversation:
             known = branching.tree(connection, conversation_id, principal)
             changed: dict[str, object] = {} if branch is None else {**known.choice(connection, branch)}
-            conversation = conversation_of(known.row)
-            if title is not None and instead_of in (None, conversation.title):
-                conversation = replace(conversation, title=title)
+            if title is not None:
                 changed |= {"title": title, "searched_ms": -1}
-            if changed:
-                connection.execute(update(conversations).where(conversations.c.id == conversation_id).values(changed))
-            return conversation
+            change = update(conversations).where(conversations.c.id == conversation_id).values(changed)
+            if instead_of is not None:  # others may be renaming it
+                change = change.where(conversations.c.title == instead_of)
+            is_changed = bool(changed) and connection.execute(change).rowcount > 0
+            conversation = conversation_of(known.row)
+            return replace(conversation, title=title) if title is not None and is_changed else conversation
 
         return await self._connected(write, "write")
 

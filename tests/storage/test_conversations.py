@@ -1,15 +1,22 @@
 """Stored conversations: what the bot sees of them, and how they are listed, read and deleted."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncGenerator
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
 
 import anyio
 import pytest
 
+from app.chat.access import EVERYBODY
 from app.chat.errors import BotFailed
 from app.chat.model import Conversation, Finish
+from app.chat.stored import ReplyRecord
+from app.storage.address import database_url as database_url_of
+from app.storage.database import Database
 from tests.support.addresses import BOTH, CHAT, WHOLE, cancel_of, conversation_at, events_of, reply_at
 from tests.support.asgi import Client, Whole
 from tests.support.bots import GatedBot, ScriptedBot
@@ -341,3 +348,20 @@ async def test_of_messages_sent_at_once_to_one_conversation_one_is_answered(data
         answers = await asyncio.gather(*(ask(client, f"{text}{n}", conversation_id) for n in range(10)))
         assert sorted(answer.status for answer in answers) == [200] + [409] * 9
         assert len(await messages(client, conversation_id)) == 4
+
+
+async def test_a_title_that_somebody_gives_at_the_same_moment_is_not_replaced(tmp_path: Path) -> None:
+    """Whoever replaces a title only if it is the old one has read the old one before theirs was committed."""
+    file = tmp_path / "chat.db"
+    async with Database(database_url_of(f"sqlite:///{file}"), 60) as database:
+        await database.store.save(ReplyRecord("1" * 32, "2" * 32, 0, "hello", 0, EVERYBODY))
+        with closing(sqlite3.connect(file, isolation_level=None)) as person:
+            person.execute("BEGIN IMMEDIATE")
+            person.execute("UPDATE conversations SET title = 'Mine'")
+            update = database.store.update("2" * 32, EVERYBODY, title="The bot's", instead_of="hello")
+            async with anyio.create_task_group() as group:
+                group.start_soon(lambda: update)
+                await anyio.sleep(0.3)
+                person.execute("COMMIT")
+        page = await database.store.conversations(EVERYBODY, 10, None)
+        assert [each.title for each in page.items] == ["Mine"]
