@@ -88,6 +88,7 @@ class RemoteReplies:
 
     async def keep_telling(self) -> None:
         """Let other instances know which of their replies are read here. Never returns."""
+        next_time: asyncio.TimerHandle | None = None
         while True:
             await self._news.wait()
             self._news.clear()
@@ -98,7 +99,9 @@ class RemoteReplies:
                 except Exception as error:  # noqa: BLE001 - what cannot be told now can be told next time
                     if not isinstance(error, StorageUnavailable):
                         _logger.error("telling of readers failed: %s", type(error).__qualname__)  # noqa: TRY400
-                asyncio.get_running_loop().call_later(_TELL_SECONDS, self._news.set)
+                if next_time is not None:  # news have come before it
+                    next_time.cancel()
+                next_time = asyncio.get_running_loop().call_later(_TELL_SECONDS, self._news.set)
             await asyncio.sleep(_TELL_AT_ONCE_SECONDS)
 
     async def cancel(self, reply_id: str, principal: Principal, patience_seconds: float) -> None:
