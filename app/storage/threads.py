@@ -28,13 +28,18 @@ class Threads:
         self._open = 0  # calls that wait or run
 
     def call(self, function: Callable[[], Result], outcome: "asyncio.Future[Result]") -> None:
-        """Call the function, even if nobody waits for its `outcome` any more."""
+        """Call the function, even if nobody waits for its `outcome` any more. Raises `OSError` without a thread."""
+        if len(self._threads) < min(self._open + 1, self._most):
+            thread = threading.Thread(target=self._run, args=(self._calls,), name=self._name, daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:  # the system has no more of them
+                if not self._threads:
+                    raise OSError(str(error)) from None
+            else:
+                self._threads.append(thread)
         self._open += 1
         self._calls.put((outcome, function))
-        if len(self._threads) < min(self._open, self._most):
-            thread = threading.Thread(target=self._run, args=(self._calls,), name=self._name, daemon=True)
-            self._threads.append(thread)
-            thread.start()
 
     async def close(self) -> None:
         """Wait for all calls, and end the threads. Later calls start new ones."""

@@ -77,3 +77,28 @@ async def test_closing_ends_a_thread_that_has_not_run_yet(monkeypatch: pytest.Mo
     await asyncio.wait_for(threads.close(), _PATIENCE_SECONDS)
     assert await call == "done"
     assert "late" not in {thread.name for thread in threading.enumerate()}
+
+
+async def test_a_thread_that_cannot_be_started_is_missed_only_as_long_as_that_lasts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With another one, calls wait for that; without any, they fail, and are not made later."""
+    threads = Threads(2, "scarce")
+    done: list[str] = []
+
+    def refuse(_: threading.Thread) -> None:
+        message = "can't start new thread"
+        raise RuntimeError(message)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        for _ in range(3):
+            with pytest.raises(OSError, match="thread"):
+                await _call(threads, lambda: done.append("failed"))
+    first = _call(threads, lambda: done.append("first"))
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        second = _call(threads, lambda: done.append("second"))
+        await asyncio.wait_for(asyncio.gather(first, second), _PATIENCE_SECONDS)
+    assert done == ["first", "second"]
+    await threads.close()
