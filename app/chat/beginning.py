@@ -41,8 +41,9 @@ class Beginning:
         registry: Registry,
         pulse: Pulse,
         observer: ReplyObserver,
+        admit: Callable[[], None],
     ) -> None:
-        """Replies are registered in `registry`, and end when the `pulse` is lost."""
+        """Replies are registered in `registry`, and end when the `pulse` is lost. `admit` raises if none may begin."""
         self._bot = bot
         self._bounds = bounds
         self._store = store
@@ -51,6 +52,7 @@ class Beginning:
         self._registry = registry
         self._pulse = pulse
         self._observer = observer
+        self._admit = admit
 
     async def begin(
         self,
@@ -75,6 +77,7 @@ class Beginning:
             place = await self._place(where, may_be_new=request.alias is not None)
             if conversation_id := place.conversation_id if place else conversation_id:
                 self._registry.refuse_if_busy(conversation_id, request.principal)  # another request was faster
+            self._admit()  # reading has taken its time
         now_ms = time.time_ns() // 1_000_000
         is_new = place is None
         place = place or Place(conversation_id or new_id(now_ms), 0)

@@ -67,6 +67,7 @@ class Replies:
             registry=self._registry,
             pulse=self._pulse,
             observer=observer,
+            admit=self._refuse_if_full,
         )
         self._remote = RemoteReplies(store, bounds.save_every_seconds, shared)
         self._unstored = UnstoredReplies(
@@ -108,6 +109,7 @@ class Replies:
         self._remote.stop()
         self._stop_all()
         await self._tasks.__aexit__(kind, error, trace)
+        await self._ended.save()  # what the store has not taken so far
 
     async def start(self, request: ReplyRequest, meter: Meter | None = None) -> RunningReply:
         """Start a reply, or attach to the one that an earlier attempt at the same request started.
@@ -226,6 +228,9 @@ class Replies:
         """Return if another reply may be started."""
         if meter is not None:
             await meter.allow()
+        self._refuse_if_full()
+
+    def _refuse_if_full(self) -> None:
         if not self.accepting:
             raise Draining
         if len(self._registry) >= self._bounds.open_streams:
