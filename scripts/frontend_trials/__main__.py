@@ -70,7 +70,7 @@ def tried(client: Client) -> Result:
         if name == "whole" and client.only_streams:
             result[name] = "only streams"
             continue
-        if name == "back" and not client.is_page:
+        if name == "back" and not client.can_be_reloaded:
             result[name] = "no page"
             continue
         try:

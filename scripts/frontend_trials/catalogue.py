@@ -20,6 +20,8 @@ class Client:
     asks_at: str = "/v1/chat/completions"
     """The path that it asks for replies."""
     only_streams: bool = False
+    has_page: bool = False
+    """Whether its program loads a page of its own."""
 
     @property
     def is_node(self) -> bool:
@@ -28,8 +30,13 @@ class Client:
 
     @property
     def is_page(self) -> bool:
-        """Whether it runs in a browser."""
+        """Whether it runs in a page of ours, in a browser."""
         return self.program.endswith(".jsx")
+
+    @property
+    def can_be_reloaded(self) -> bool:
+        """Whether there is a page that can be loaded again."""
+        return self.is_page or self.has_page
 
 
 CLIENTS = (
@@ -83,6 +90,15 @@ CLIENTS = (
         base="/api",
         asks_at="/api/ag-ui",
         only_streams=True,
+    ),
+    Client(
+        "open-webui",
+        "Open WebUI, in Chromium",
+        ("open-webui", "playwright"),
+        "open-webui",
+        "open_webui.py",
+        only_streams=True,
+        has_page=True,
     ),
     Client("gradio", "Gradio `load_chat`", ("gradio", "openai"), "gradio", "gradio_chat.py"),
 )

@@ -31,7 +31,7 @@ MESSAGES = {
     "back": f"/simulate pace_ms=300\n{LOST_TEXT}",
 }
 """What is asked in each trial."""
-PROGRAM_SECONDS = 120
+PROGRAM_SECONDS = 240
 _LOST = Cut(5, 20)
 """Within an event with some of the text. Before the text come one or two others, or none."""
 _LEFT_SECONDS = 3.0
