@@ -86,7 +86,9 @@ class WordBudgets:
                 async with asyncio.timeout(_GROUP_SECONDS):
                     await self._closing.wait()
             self._news.clear()
-            await self._save()
+            if not self._closing.is_set():
+                await self._save()
+        await self._save()  # also what was counted while the last ones were stored
 
     async def _save(self) -> None:
         if self._store is None or not self._unsaved:

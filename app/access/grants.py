@@ -13,7 +13,7 @@ from app.chat.access import Principal
 class Grant:
     """Lets requests of a principal in, until it ends."""
 
-    __slots__ = ("_ends_at", "_listeners", "_timer", "is_over", "principal")
+    __slots__ = ("__weakref__", "_ends_at", "_listeners", "_timer", "is_over", "principal")
 
     def __init__(self, principal: Principal, ends_at: float | None = None) -> None:
         """`ends_at`: seconds since 1970, for one that ends by itself."""

@@ -106,26 +106,25 @@ class SharedCounts:
         What is open is to be left.
         """
         member = f"{self._name}:{next(self._numbers)}"
-        self._open.setdefault(client, []).append(member)
         is_open: bool | None = False
         try:
             answer = await self._ask(_ENTER, self._key("streams", client), self._stream_ms, most, member)
             is_open = None if answer is None else bool(answer)
         finally:
             if is_open is False:
-                self._forget(client, member)
+                self._give_back(client, member)  # who is cancelled may have it all the same
+            else:  # not before: another stream that ends meanwhile would give it back as its own
+                self._open.setdefault(client, []).append(member)
         return is_open
 
     def leave(self, client: str) -> None:
         """A stream is over."""
         if members := self._open.get(client):
-            self._forget(client, members[-1])
+            self._give_back(client, members.pop())
+            if not members:
+                del self._open[client]
 
-    def _forget(self, client: str, member: str) -> None:
-        members = self._open[client]
-        members.remove(member)
-        if not members:
-            del self._open[client]
+    def _give_back(self, client: str, member: str) -> None:
         self._send(_Call(_LEAVE, self._key("streams", client), (member,)))
 
     def _key(self, kind: str, client: str) -> str:

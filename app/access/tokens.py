@@ -4,6 +4,7 @@ import hashlib
 import logging
 import time
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import jwt
 
@@ -47,7 +48,6 @@ class _Refused(Exception):
 
 class _Opened(NamedTuple):
     until: float
-    key: str
     grant: Grant
 
 
@@ -59,6 +59,9 @@ class TokenVerifier:
         self._issuer = issuer
         self._keys = IssuerKeys(issuer, self._forget)
         self._opened: dict[bytes, _Opened] = {}  # by digest of the token
+        # Those that something has let in, and the text of the key. A token may have several: two requests may wait for
+        # its key, and what is not among the last ones opened is verified anew.
+        self._keys_of: WeakKeyDictionary[Grant, str] = WeakKeyDictionary()
         self._seldom = Seldom()
 
     async def __call__(self, token: str) -> Grant | None:
@@ -102,7 +105,9 @@ class TokenVerifier:
             subject = hashlib.sha256(f"{self._issuer.name}\0{claims['sub']}".encode()).hexdigest()[:32]
         except _NOT_GOOD:
             raise _Refused("malformed") from None
-        return _Opened(ends_at, key.text, Grant(Principal(f"jwt:{subject}"), ends_at))
+        grant = Grant(Principal(f"jwt:{subject}"), ends_at)
+        self._keys_of[grant] = key.text
+        return _Opened(ends_at, grant)
 
     def _header(self, token: str) -> tuple[str | None, str]:
         """The key's name, if there is one, and the algorithm."""
@@ -147,10 +152,10 @@ class TokenVerifier:
     def _forget(self) -> None:
         """End the grants of keys that the issuer has withdrawn."""
         texts = self._keys.texts
-        for digest, opened in list(self._opened.items()):
-            if opened.key not in texts:
-                del self._opened[digest]
-                opened.grant.end()
+        for grant, key in list(self._keys_of.items()):
+            if key not in texts:
+                grant.end()
+        self._opened = {digest: opened for digest, opened in self._opened.items() if not opened.grant.is_over}
 
     def _tell(self, reason: str) -> None:
         """Nothing of the token is in it."""

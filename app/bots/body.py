@@ -73,6 +73,8 @@ class Body:
         if self._timer is None or self._deadline < self._armed_for:
             self._task = asyncio.current_task()
             self._arm(now)
+        if self._task is not None:
+            self._cancelling = self._task.cancelling()  # any cancellation after this but the own one is from outside
         self._is_reading = True
         try:
             return await self._content.readany()
@@ -115,7 +117,6 @@ class Body:
             self._content.set_exception(TimeoutError())
         elif now >= self._read_at + self._look_seconds:
             self._was_nudged = True  # interrupts the read like `asyncio.timeout` does
-            self._cancelling = self._task.cancelling()
             self._task.cancel()
         else:
             self._arm(now)

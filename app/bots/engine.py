@@ -128,6 +128,11 @@ class EngineClient:
         except TimeoutError:
             what = f"it did not start to respond within {seconds:g} s"
             raise Trouble(BotTimeout(), what, "raise CHAT_OPENAI_FIRST_BYTE_SECONDS") from None
+        except RuntimeError:
+            if not session.closed:
+                raise
+            # The bot has ended, as `local` does with its model's process: another request would find the same.
+            raise Trouble(BotUnavailable(), "the connections to it are closed") from None
         except (aiohttp.ClientError, ValueError) as error:
             what = f"its response is not HTTP: {type(error).__name__}"
             raise Trouble(BotFailed(), what, "check CHAT_OPENAI_BASE_URL") from None

@@ -41,14 +41,18 @@ def _rest(wire: Wire, begun: bytes) -> Answer:
 
 
 def test_a_model_that_is_killed_fails_its_reply_and_comes_back() -> None:
-    """The running reply fails, the next one is refused, and the one after that works without any intervention."""
-    with local_server(max_tokens=250) as server:
+    """The running reply fails, those that wait or come next are refused, and then it works without any intervention."""
+    with local_server(max_tokens=250, local_slots=1) as server:
         until_ready(server)
         model = model_process(server)
-        with Wire(server.port) as wire:
+        with Wire(server.port) as wire, Wire(server.port) as queued:
             begun = _first_words(wire)
+            queued.send(chat("hello"))
+            begun += wire.chunk()  # so that it has arrived
             model.kill()
             transcript = _rest(wire, begun).transcript()
+            answer = queued.answer()
+            assert (answer.status, answer.problem_code()) == (503, "bot-unavailable")
         assert transcript.words
         assert transcript.problem.type == "urn:problem:bot-failed"
         assert until_unready(server).problem_code() == "bot-unavailable"

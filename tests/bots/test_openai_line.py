@@ -7,6 +7,8 @@ import anyio
 import pytest
 
 from app.bots.line import Line
+from app.bots.openai import OpenAI
+from app.bots.request import Engine
 from app.chat.errors import BotBusy, BotUnavailable
 from app.chat.model import Conversation, Message
 from tests.bots.asking import HELLO, WHOLE, ask, asking
@@ -110,3 +112,21 @@ async def test_many_stale_connections_cost_one_more_request_each() -> None:
         before = len(engine.exchanges)
         assert (await ask(bot)).text == "Hi there!"
     assert len(engine.exchanges) - before == 2
+
+
+async def test_replies_that_wait_when_the_client_is_closed_are_unavailable(caplog: pytest.LogCaptureFixture) -> None:
+    """As when a local model's process dies: the one without a first byte asks once more, the others for the first time.
+
+    Also those that come too late, and those that ask for the list of models first.
+    """
+    async with FakeEngine(()) as engine:
+        bot = OpenAI(Engine(base_url=engine.url, model="m", connections=1, queue_seconds=60))
+        unnamed = OpenAI(Engine(base_url=engine.url))
+        async with bot, unnamed:
+            waiting = [asyncio.create_task(ask(bot)) for _ in range(3)]
+            await engine.asked()
+        waiting += [asyncio.create_task(ask(each)) for each in (bot, unnamed)]
+        for heard in await asyncio.gather(*waiting):
+            assert type(heard.error) is BotUnavailable
+            assert heard.error.retry_after_seconds == 1
+    assert len(caplog.messages) == len(waiting)

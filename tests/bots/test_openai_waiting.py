@@ -1,10 +1,14 @@
 """How long the bot waits: for a connection, the head, the next byte, and what may follow the end."""
 
+import asyncio
 import socket
+import time
 
 import anyio
 import pytest
 
+from app.bots.body import Patience
+from app.bots.engine import EngineClient
 from app.bots.openai import OpenAI
 from app.bots.request import Engine
 from app.chat.errors import BotUnavailable
@@ -49,3 +53,23 @@ async def test_a_host_that_does_not_answer_is_unavailable() -> None:
         finally:
             for filler in fillers:
                 filler.close()
+
+
+@pytest.mark.parametrize(
+    "anyio_backend", [("asyncio", {"use_uvloop": uses}) for uses in (False, True)], ids=["asyncio", "uvloop"]
+)
+@pytest.mark.parametrize("seconds", [0.1, 0.3], ids=["before", "behind"])
+async def test_a_reader_that_is_cancelled_as_it_is_woken_up_is_cancelled(seconds: float) -> None:
+    """The loop is late, so that both happen in one turn of it."""
+    async with (
+        FakeEngine(begun()) as engine,
+        EngineClient(Engine(base_url=engine.url, model="m", look_seconds=0.2)) as client,
+    ):
+        with client.body(await client.complete({}, {})) as body:
+            assert await body.read(Patience(60)) is None  # woken up and not cancelled
+            reading = asyncio.create_task(body.read(Patience(60)))
+            await asyncio.sleep(0)
+            asyncio.get_running_loop().call_later(seconds, reading.cancel)
+            time.sleep(0.5)  # noqa: ASYNC251 - the point of the test
+            with anyio.fail_after(60), pytest.raises(asyncio.CancelledError):
+                await reading

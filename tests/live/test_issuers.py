@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler
 import anyio
 import pytest
 
+from app.access import tokens
 from app.access.grants import Grant
 from app.access.issuers import Issuer as TrustedIssuer
 from app.access.tokens import TokenVerifier
@@ -78,6 +79,50 @@ async def test_a_key_that_is_withdrawn_opens_nothing_any_more() -> None:
             assert not kept.is_over
             assert await verify(other) is kept
             opened.unlisten(over.set)
+
+
+async def test_a_key_that_is_withdrawn_closes_what_waited_for_it() -> None:
+    """Of two requests with one token, both."""
+    reached, freed = threading.Event(), threading.Event()
+
+    with Issuer(rsa_key()) as issuer:
+
+        def hold(request: BaseHTTPRequestHandler) -> None:
+            reached.set()
+            freed.wait(20)
+            answer(json.dumps({"keys": [key.jwk for key in issuer.keys]}).encode())(request)
+
+        async with _verifier(issuer, keys_seconds=3600) as verify:
+            assert await _opens(verify, rsa_key())
+            issuer.keys.append(ec_key())
+            issuer.handler = hold
+            token = ec_key().token()
+            both = [asyncio.ensure_future(verify(token)) for _ in range(2)]
+            await asyncio.to_thread(reached.wait, 20)
+            freed.set()
+            one, other = await asyncio.gather(*both)
+            assert isinstance(one, Grant)
+            assert isinstance(other, Grant)
+            issuer.keys.remove(ec_key())
+            assert not await _opens(verify, ed25519_key())  # so the issuer is asked
+            assert one.is_over
+            assert other.is_over
+
+
+async def test_a_key_that_is_withdrawn_closes_what_many_others_have_come_after(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Not all tokens are remembered for as long as a stream is open."""
+    monkeypatch.setattr(tokens, "_MOST_TOKENS", 2)
+    with Issuer(rsa_key(), ec_key()) as issuer:
+        async with _verifier(issuer, keys_seconds=3600) as verify:
+            opened = await verify(rsa_key().token())
+            assert isinstance(opened, Grant)
+            others = [await verify(ec_key().token(good_claims(str(n)))) for n in range(3)]
+            issuer.keys.remove(rsa_key())
+            assert not await _opens(verify, ed25519_key())  # so the issuer is asked
+            assert opened.is_over
+            assert not any(other is None or other.is_over for other in others)
 
 
 async def test_another_key_under_an_old_name_is_another_key() -> None:

@@ -133,3 +133,23 @@ async def test_what_cannot_be_stored_is_stored_later(
         other.close()
     assert sum("cannot be stored now" in message for message in caplog.messages) == 1
     assert await run_sql(database_url, "SELECT words FROM word_budgets") == [(5,)]
+
+
+async def test_what_is_counted_while_others_are_stored_is_stored_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A drain ends many replies within a moment."""
+    database_url = fresh_database_url("sqlite")  # which one connection can lock
+    monkeypatch.setattr(budgets, "_GROUP_SECONDS", 0.01)
+    async with Database(parsed(database_url), 20) as database:
+        words = await WordBudgets(5, database.budgets).__aenter__()
+        with sqlite3.connect(sqlite_file(database_url), isolation_level=None) as other:
+            other.execute("BEGIN IMMEDIATE")
+            words.charge("client", 2)
+            while words._unsaved:  # noqa: SLF001 - then they are being stored
+                await asyncio.sleep(0.01)
+            words.charge("client", 1)
+            end = asyncio.create_task(words.__aexit__(None, None, None))
+            await asyncio.sleep(0)
+            other.execute("ROLLBACK")
+        other.close()
+        await end
+    assert await run_sql(database_url, "SELECT words FROM word_budgets") == [(3,)]

@@ -81,6 +81,36 @@ async def _one_more(client: Client) -> Whole:
     return await client.request("POST", CHAT, json={"user_message": "hello"})
 
 
+async def test_a_stream_that_ends_while_another_is_refused_is_given_back() -> None:
+    """The one that ends, not the one that is asked for."""
+    with Valkey() as server:
+        async with _counts(server, 30) as first, _counts(server, 30) as second:
+            assert await first.enter("client", 2)
+            assert await second.enter("client", 2)
+            refused = asyncio.create_task(first.enter("client", 2))
+            await asyncio.sleep(0)  # it waits for the answer
+            first.leave("client")
+            assert await refused is False
+            assert await first.enter("client", 2)
+            assert await first.enter("client", 2) is False
+        assert await keys(server) == []
+
+
+async def test_a_stream_that_ends_while_another_is_cancelled_is_given_back() -> None:
+    """Both are."""
+    with Valkey() as server:
+        async with _counts(server, 30) as counts:
+            assert await counts.enter("client", 2)
+            cancelled = asyncio.create_task(counts.enter("client", 2))
+            await asyncio.sleep(0)  # it waits for the answer
+            cancelled.cancel()
+            counts.leave("client")
+            with pytest.raises(asyncio.CancelledError):
+                await cancelled
+            assert await counts.enter("client", 1)
+        assert await keys(server) == []
+
+
 async def test_the_streams_of_a_dead_instance_are_given_back() -> None:
     """Those of a living one count for as long as they are open."""
     with Valkey() as server:
