@@ -54,6 +54,30 @@ async def test_a_conversation_is_renamed(chromium: Browser, server: LiveServer) 
         await expect(field).to_be_hidden()
 
 
+async def test_more_conversations_come_while_the_list_is_renewed(chromium: Browser) -> None:
+    """Which happens whenever a reply begins, here or in another tab."""
+    with LiveServer() as server:
+        async with somebody(chromium, server.url) as person:
+            await person.page.evaluate(FILL, 24)
+            await person.page.reload()
+            await expect(person.conversations).to_have_count(20)
+            asked, go = asyncio.Event(), asyncio.Event()
+
+            async def slowly(route: Route) -> None:
+                asked.set()
+                await go.wait()
+                await route.continue_()
+
+            await person.page.route(re.compile("cursor="), slowly)
+            await person.page.locator("#more-conversations").click()
+            await asked.wait()
+            await person.say("hello")
+            await person.hears_the_end()
+            await expect(person.conversations).to_have_count(21)
+            go.set()
+            await expect(person.conversations).to_have_count(25)
+
+
 async def test_conversations_are_searched(chromium: Browser) -> None:
     """In titles and texts, with one request for what is typed at once. If nothing is found, the page says so."""
     with LiveServer() as server:
@@ -129,7 +153,7 @@ async def test_older_conversations_are_renamed_and_deleted_in_the_list(chromium:
             for tab in (other, person):
                 await tab.page.bring_to_front()  # browsers draw rarely what is hidden, and clicks wait for that
                 await tab.page.goto(server.url)
-                await tab.page.get_by_role("button", name="Show more").click()
+                await tab.page.locator("#more-conversations").click()
                 await expect(tab.conversations).to_have_count(24)
             await person.page.get_by_role("button", name="Delete “number 0”").click()
             await person.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
@@ -174,7 +198,7 @@ async def test_a_search_that_failed_or_is_slow_mixes_nothing(chromium: Browser) 
             await person.page.route(re.compile("search="), hold)
             await box.fill("number 1")
             await asked.wait()
-            await person.page.get_by_role("button", name="Show more").click()
+            await person.page.locator("#more-conversations").click()
             holding.set()
             await expect(person.conversations).to_have_count(11)
             await expect(person.conversations.filter(has_text="number 1")).to_have_count(11)

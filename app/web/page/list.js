@@ -85,11 +85,12 @@ export class List {
   }
 
   async #load(cursor) {
-    const asked = (this.#asked += 1);
+    const search = this.#search;
+    const asked = cursor ? this.#asked : (this.#asked += 1);
     const told = byId("list-problem");
     try {
-      const page = await withKey(() => conversations(cursor, this.#search));
-      if (asked !== this.#asked) return; // superseded by a later request
+      const page = await withKey(() => conversations(cursor, search));
+      if (cursor ? search !== this.#listed || search !== this.#search : asked !== this.#asked) return; // superseded
       if (this.#listed !== this.#search) byId("conversations").replaceChildren(); // nothing of another search is kept
       this.#listed = this.#search;
       if (cursor) this.#extend(page);
