@@ -16,7 +16,7 @@ from typing import Self
 
 from app.access.counters import FlatCounters
 from app.chat.access import BudgetStore, Charge, Spent
-from app.chat.errors import StorageUnavailable, WordLimitReached
+from app.chat.errors import WordLimitReached
 
 _DAY_SECONDS = 24 * 3600.0
 _GROUP_SECONDS = 1.0
@@ -97,16 +97,20 @@ class WordBudgets:
         self._unsaved, self._anew = Counter(), set()
         charges = [Charge(client, words, begins_anew=client in anew) for client, words in unsaved.items()]
         try:
-            self._learn(await self._store.spend(charges, _now_ms(), int(self._window_seconds * 1000)))
-        except StorageUnavailable:
+            rows = await self._store.spend(charges, _now_ms(), int(self._window_seconds * 1000))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next time it may work
             self._unsaved.update(unsaved)  # twice is better than never, if it was committed all the same
             self._anew |= anew
             self._news.set()
             if not self._is_behind:
-                _logger.warning("the words that clients receive cannot be stored now; they are counted all the same")
+                kind = type(error).__qualname__  # its text may repeat what was sent
+                _logger.warning(
+                    "the words that clients receive cannot be stored now (%s); they are counted all the same", kind
+                )
             self._is_behind = True
         else:
             self._is_behind = False
+            self._learn(rows)
 
     def _learn(self, rows: Iterable[Spent]) -> None:
         """What is stored counts: other instances may have added to it."""

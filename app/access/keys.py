@@ -3,14 +3,15 @@
 import asyncio
 import hashlib
 import hmac
+import logging
 import re
 import secrets
 import time
-from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
 from app.access.grants import Grant
+from app.access.seldom import Seldom
 from app.chat.access import ApiKey, KeyStore, Principal
 from app.chat.errors import StorageUnavailable
 
@@ -19,6 +20,8 @@ _NAME = re.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _LOOK_EVERY_SECONDS = 2.0
 _NOBODY = hashlib.sha256(secrets.token_bytes()).hexdigest()
 """What the secret of a key that does not exist is compared with: that takes as long."""
+
+_logger = logging.getLogger(__name__)
 
 
 def new_key(name: str, expires_ms: int | None) -> tuple[str, ApiKey]:
@@ -42,6 +45,7 @@ class KeyRing:
         self._store = store
         self._keys: dict[str, ApiKey] = {}
         self._grants: dict[str, Grant] = {}
+        self._seldom = Seldom()
         self._task: asyncio.Task[None]
 
     async def __aenter__(self) -> Self:
@@ -60,8 +64,14 @@ class KeyRing:
     async def _keep_looking(self) -> None:
         while True:
             await asyncio.sleep(_LOOK_EVERY_SECONDS)
-            with suppress(StorageUnavailable):  # what was known is better than nothing; the next time it may be there
+            try:
                 await self.refresh()
+            except StorageUnavailable:
+                pass  # what was known is better than nothing; the next time it may be there
+            except Exception as problem:  # noqa: BLE001 - without this task, no key is revoked any more
+                kind = type(problem).__qualname__
+                if count := self._seldom.count(kind):
+                    _logger.error("changes of API keys were not read: %s (count=%d)", kind, count)  # noqa: TRY400
 
     @property
     def has_keys(self) -> bool:

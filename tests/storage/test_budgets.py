@@ -153,3 +153,21 @@ async def test_what_is_counted_while_others_are_stored_is_stored_at_the_end(monk
         other.close()
         await end
     assert await run_sql(database_url, "SELECT words FROM word_budgets") == [(3,)]
+
+
+async def test_words_are_stored_again_after_any_failure(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also one that is not the database's: here, of a clock that is far ahead."""
+    database_url = fresh_database_url("sqlite")  # whose driver refuses large numbers
+    monkeypatch.setattr(budgets, "_GROUP_SECONDS", 0.01)
+    caplog.set_level("WARNING")
+    async with _budgets(database_url) as (words,):
+        with monkeypatch.context() as ahead:
+            ahead.setattr(budgets, "_now_ms", lambda: 2**63)
+            words.charge("client", 5)
+            while not any("cannot be stored now" in message for message in caplog.messages):
+                await asyncio.sleep(0.01)
+        assert not _is_allowed(words)
+        while await run_sql(database_url, "SELECT words FROM word_budgets") != [(5,)]:
+            await asyncio.sleep(0.05)
