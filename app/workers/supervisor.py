@@ -205,7 +205,7 @@ class Supervisor:
         self._ending.set()
         if not self._signals:
             self._order_all(Order.DRAIN)
-            asyncio.get_running_loop().call_later(_GRACE_SECONDS, self._kill_all)
+            asyncio.get_running_loop().call_later(self._settings.drain_seconds + _GRACE_SECONDS, self._kill_all)
         await asyncio.gather(*(worker.ended() for worker in self._workers.values()))
 
     async def _ends_within(self, seconds: float) -> bool:

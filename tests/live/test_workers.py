@@ -16,6 +16,7 @@ import pytest
 
 from tests.support.addresses import events_of, reply_at
 from tests.support.databases import fresh_database_url
+from tests.support.defective import DEFECTIVE
 from tests.support.forks import fork
 from tests.support.server import LiveServer
 from tests.support.wire import Answer, Wire, cancel, get, post
@@ -243,6 +244,18 @@ def test_a_second_signal_stops_all_workers() -> None:
         assert server.wait(_PATIENCE_SECONDS) in {-signal.SIGINT, 130}
         assert _ended(_workers(server))
         assert "Traceback" not in server.log()
+
+
+def test_a_defect_of_the_parent_ends_no_reply() -> None:
+    """The workers have their time to drain before it ends them."""
+    with _two_workers(drain_seconds=60, program=DEFECTIVE) as server, ExitStack() as stack:
+        wire = _wire_to(server, 1, stack)
+        _begin(wire, "pace_ms=40")  # for longer than the parent waits on top of it
+        psutil.Process(_pid_of(server, 2)).kill()
+        assert b'"finish_reason":"stop"' in _rest(wire)
+        assert server.wait(_PATIENCE_SECONDS) == 3
+        assert _ended(_workers(server))
+        assert server.log().count("LookupError was raised. Next: ") == 1
 
 
 def test_without_their_parent_the_workers_drain_and_end() -> None:
