@@ -1,13 +1,23 @@
 """A worker as its parent sees it: a process, and the channel to it."""
 
 import asyncio
+import errno
 import signal
 import socket
 import sys
 from asyncio.subprocess import DEVNULL, Process, create_subprocess_exec
-from contextlib import suppress
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
 
+from app.chat.errors import CannotStart
 from app.workers.channel import Answer, Order, Task, answered, packed
+
+_NEXT: Mapping[int | None, str] = {
+    errno.EMFILE: "raise the limit on open files (ulimit -n)",
+    errno.ENFILE: "raise the system's limit on open files (sysctl fs.file-max)",
+    errno.EAGAIN: "raise the limit on processes and threads (ulimit -u, or the container's)",
+    errno.ENOMEM: "free memory, or lower CHAT_WORKERS",
+}
 
 
 class Worker:
@@ -76,10 +86,25 @@ class Worker:
 
 
 async def started(task: Task) -> Worker:
-    """Start a fresh process: a fork of this one would inherit what only works in one."""
+    """Start a fresh process: a fork of this one would inherit what only works in one.
+
+    Raises `CannotStart` if the system does not allow it, and leaves nothing behind.
+    """
+    try:
+        return await _started(task)
+    except OSError as error:
+        raise _cannot_start(error.strerror, error.errno) from error
+    except RuntimeError as error:  # asyncio waits for each process in a thread, which cannot be started
+        raise _cannot_start(str(error), errno.EAGAIN) from error
+
+
+async def _started(task: Task) -> Worker:
     ours, its = socket.socketpair()
     memory = () if task.metrics is None else (task.metrics,)
-    with its:
+    with its, ExitStack() as undo:
+        undo.callback(ours.close)
+        reader, writer = await asyncio.open_connection(sock=ours)
+        undo.callback(writer.close)  # a process that was started all the same ends with its channel
         process = await create_subprocess_exec(
             sys.executable,
             "-m",
@@ -89,10 +114,16 @@ async def started(task: Task) -> Worker:
             pass_fds=(its.fileno(), task.counts, *memory, *task.listeners),
             process_group=0,  # Ctrl-C is for the parent
         )
-    reader, writer = await asyncio.open_connection(sock=ours)
+        undo.pop_all()
     with suppress(OSError):
         writer.write(packed(task))
     return Worker(task.number, process, reader, writer)
+
+
+def _cannot_start(what: str | None, number: int | None) -> CannotStart:
+    return CannotStart(
+        f"a worker's process cannot be started: {what}. Next: {_NEXT.get(number, f'check that {sys.executable} runs')}"
+    )
 
 
 def told_of_end(status: int) -> str:

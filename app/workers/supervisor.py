@@ -72,7 +72,8 @@ class Supervisor:
     async def _start_all(self) -> bool:
         """Start all workers; false if a signal comes first."""
         numbers = range(1, self._settings.workers + 1)
-        await asyncio.gather(*map(self._started, numbers))
+        for number in numbers:
+            await self._started(number)
         if self._signals:
             return False
         first: Ready | None = None
@@ -136,7 +137,11 @@ class Supervisor:
         """A new worker, and the next pause; no worker if a signal comes first."""
         while not await self._ends_within(pause):
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
-            worker = await self._started(number)
+            try:
+                worker = await self._started(number)
+            except CannotStart as error:
+                _tell_why_not_replaced(number, [error], pause)
+                continue
             if not self._ending.is_set():
                 worker.order(Order.BEGIN)
             answer = await worker.answer()
@@ -149,8 +154,7 @@ class Supervisor:
                 break
             if not any(other.is_alive for other in self._workers.values()):
                 raise reason
-            told = [str(error) for error in reason.exceptions]
-            _log.error("a worker cannot be replaced", worker=number, reasons=told, again_in_seconds=pause)
+            _tell_why_not_replaced(number, reason.exceptions, pause)
         return None, pause
 
     async def _started(self, number: int) -> Worker:
@@ -201,7 +205,7 @@ class Supervisor:
         self._ending.set()
         if not self._signals:
             self._order_all(Order.DRAIN)
-            asyncio.get_running_loop().call_later(_GRACE_SECONDS, self._kill_all)
+            asyncio.get_running_loop().call_later(self._settings.drain_seconds + _GRACE_SECONDS, self._kill_all)
         await asyncio.gather(*(worker.ended() for worker in self._workers.values()))
 
     async def _ends_within(self, seconds: float) -> bool:
@@ -209,3 +213,7 @@ class Supervisor:
             async with asyncio.timeout(seconds):
                 await self._ending.wait()
         return self._ending.is_set()
+
+
+def _tell_why_not_replaced(number: int, reasons: Sequence[Exception], pause: float) -> None:
+    _log.error("a worker cannot be replaced", worker=number, reasons=list(map(str, reasons)), again_in_seconds=pause)

@@ -1,5 +1,6 @@
 """`python -m app --workers 2`: several processes, which start, serve, drain and end as one."""
 
+import itertools
 import json
 import os
 import signal
@@ -7,12 +8,15 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 from tests.support.addresses import events_of, reply_at
 from tests.support.databases import fresh_database_url
+from tests.support.defective import DEFECTIVE
 from tests.support.forks import fork
 from tests.support.server import LiveServer
 from tests.support.wire import Answer, Wire, cancel, get, post
@@ -152,6 +156,47 @@ def test_a_worker_that_stands_still_is_replaced(server: LiveServer) -> None:
     assert "Traceback" not in server.log()
 
 
+def test_a_worker_that_cannot_be_replaced_is_replaced_when_it_can(server: LiveServer) -> None:
+    """Its parent lacks descriptors: for the channel, and then for the process. Meanwhile the other worker serves."""
+    parent = psutil.Process(server.process.pid)
+    open_files, others, worker = parent.num_fds(), [_pid_of(server, 1)], _pid_of(server, 2)
+    limits = parent.rlimit(psutil.RLIMIT_NOFILE)
+    used = {int(entry.name) for entry in Path(f"/proc/{parent.pid}/fd").iterdir()}
+    unused = [number for number in range(1024) if number not in used]
+    try:
+        parent.rlimit(psutil.RLIMIT_NOFILE, (unused[0], limits[1]))
+        psutil.Process(worker).kill()  # which frees one
+        for attempt, more in enumerate((unused[2], limits[0]), 1):
+            entry = _failed_to_replace(server, attempt)
+            assert (entry["worker"], entry["level"]) == (2, "error")
+            (reason,) = entry["reasons"]
+            assert reason.endswith(": Too many open files. Next: raise the limit on open files (ulimit -n)")
+            assert parent.num_fds() == open_files - 1
+            assert [child.pid for child in parent.children()] == others
+            with Wire(server.port) as wire:
+                assert _asked(wire, post("hello")).status == 200
+            parent.rlimit(psutil.RLIMIT_NOFILE, (more, limits[1]))
+    finally:
+        parent.rlimit(psutil.RLIMIT_NOFILE, limits)
+    with ExitStack() as stack:
+        server.wait_for_log(
+            lambda line: "the worker is replaced" in line and '"worker":2' in line and f'"pid":{worker}' not in line,
+            _PATIENCE_SECONDS,
+        )
+        assert _asked(_wire_to(server, 2, stack), post("hello")).status == 200
+    assert "Traceback" not in server.log()
+
+
+def _failed_to_replace(server: LiveServer, times: int) -> dict[str, Any]:
+    """The line of the log that says so, once there are so many."""
+    count = itertools.count(1)
+    line = server.wait_for_log(
+        lambda line: "a worker cannot be replaced" in line and next(count) == times, _PATIENCE_SECONDS
+    )
+    entry: dict[str, Any] = json.loads(line)
+    return entry
+
+
 def test_a_worker_that_is_signalled_finishes_its_replies_and_is_replaced(server: LiveServer) -> None:
     """New connections go to the others meanwhile, however often it is signalled."""
     with ExitStack() as stack:
@@ -199,6 +244,18 @@ def test_a_second_signal_stops_all_workers() -> None:
         assert server.wait(_PATIENCE_SECONDS) in {-signal.SIGINT, 130}
         assert _ended(_workers(server))
         assert "Traceback" not in server.log()
+
+
+def test_a_defect_of_the_parent_ends_no_reply() -> None:
+    """The workers have their time to drain before it ends them."""
+    with _two_workers(drain_seconds=60, program=DEFECTIVE) as server, ExitStack() as stack:
+        wire = _wire_to(server, 1, stack)
+        _begin(wire, "pace_ms=40")  # for longer than the parent waits on top of it
+        psutil.Process(_pid_of(server, 2)).kill()
+        assert b'"finish_reason":"stop"' in _rest(wire)
+        assert server.wait(_PATIENCE_SECONDS) == 3
+        assert _ended(_workers(server))
+        assert server.log().count("LookupError was raised. Next: ") == 1
 
 
 def test_without_their_parent_the_workers_drain_and_end() -> None:
