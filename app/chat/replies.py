@@ -6,6 +6,7 @@ the task is cancelled, and the bot with it.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from types import TracebackType
@@ -32,6 +33,8 @@ from app.chat.watching import UNMEASURED, UNOBSERVED, Attachment, Measures, Repl
 
 _ATTEMPTS = 3
 """To begin a reply, when other requests in the same conversation are faster, or are to be cancelled."""
+
+_logger = logging.getLogger(__name__)
 
 
 class Replies:
@@ -248,11 +251,14 @@ class Replies:
 
     async def _save_and_forget(self) -> None:
         """A separate frame, so that its locals do not keep replies alive during the sleep."""
-        for reply in self._registry.running:
-            reply.save_progress(self._store)
-        await self._ended.save()
-        self._past.forget_old()
-        self._unstored.forget_old()
+        try:
+            for reply in self._registry.running:
+                reply.save_progress(self._store)
+            await self._ended.save()
+            self._past.forget_old()
+            self._unstored.forget_old()
+        except Exception as problem:  # noqa: BLE001 - it would end every reply that is running
+            _logger.error("the progress of replies was not saved: %s", type(problem).__qualname__)  # noqa: TRY400
 
 
 def _charge(meter: Meter | None, reply: RunningReply) -> None:

@@ -40,8 +40,10 @@ class Server(uvicorn.Server):
             self._draining = asyncio.get_running_loop().create_task(self._drain())
 
     async def _drain(self) -> None:
-        await self._replies.drain(self._drain_seconds)
-        self.should_exit = True
+        try:
+            await self._replies.drain(self._drain_seconds)
+        finally:
+            self.should_exit = True
 
     async def shutdown(self, sockets: list[Any] | None = None) -> None:
         """Wait for the drain, and close."""

@@ -125,8 +125,12 @@ class Lease:
 
     async def _live(self) -> None:
         while True:
-            with suppress(*_TROUBLE):
+            try:
                 await self._beat_while_it_works()
+            except _TROUBLE:
+                pass
+            except Exception as problem:  # noqa: BLE001 - without this task, others take this instance for dead
+                _logger.error("the lease was not renewed: %s", type(problem).__qualname__)  # noqa: TRY400
             # Others may not have reached the database either: it takes a whole lease to tell who is dead.
             self.is_held = False
             self._since.clear()

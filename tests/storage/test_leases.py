@@ -1,7 +1,7 @@
 """Which of several instances is dead: its replies end, within a bounded time; those of the living never do."""
 
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from app.chat.peers import Peers
 from app.storage.address import database_url as parsed
 from app.storage.database import create_engine
 from app.storage.instances import fence
@@ -218,3 +219,23 @@ async def _holding(url: str, number: int) -> AsyncIterator[None]:
             yield
     finally:
         await engine.dispose()
+
+
+async def test_an_instance_lives_on_after_a_defect(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise, others would end what it generates, while it took itself for alive."""
+    url = fresh_database_url("postgresql")
+    seen = "SELECT seen_ms FROM instances"
+    failed = anyio.Event()
+
+    def fail(_: Peers, reply_ids: Iterable[str]) -> None:
+        failed.set()
+        raise RuntimeError(len([*reply_ids]))
+
+    async with _instance(url) as (client, _):
+        with monkeypatch.context() as patched:
+            patched.setattr(Peers, "cancel_all", fail)
+            with anyio.fail_after(_PATIENCE_SECONDS):
+                await failed.wait()
+            ((before,),) = await run_sql(url, seen)
+        await _until(url, seen, lambda rows: rows[0][0] > before + 1000 * _LEASE_SECONDS)
+        assert (await replied(client, "hello")).text == "hello"
