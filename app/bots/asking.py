@@ -60,6 +60,12 @@ class Turn:
         """How many of the earliest messages are left out."""
         return len(self.talk) - len(self.messages)
 
+    def keep(self, messages: Sequence[Message]) -> bool:
+        """Send only these of the messages. Returns whether any is left out, so that another request is worth it."""
+        is_fewer = len(messages) < len(self.messages)
+        self.messages = messages
+        return is_fewer
+
     @property
     def fixed_bytes(self) -> int:
         """What is sent with any messages."""
@@ -115,9 +121,7 @@ class Asking:
 
     def shorten(self, turn: Turn) -> bool:
         """Drop the older half of the messages. Returns whether there was anything to drop."""
-        before = len(turn.messages)
-        turn.messages = shorter(turn.messages, math.inf)
-        return len(turn.messages) < before
+        return turn.keep(shorter(turn.messages, math.inf))
 
     async def _request(self, turn: Turn) -> dict[str, Any]:
         if self._model is None:
@@ -168,8 +172,8 @@ class Asking:
                 room = _sent_bytes(turn) * max(limit - (most or 0), 0) / given - turn.fixed_bytes
             elif self._window.room is not None:
                 room = self._window.room - turn.fixed_bytes
-            turn.messages = shorter(turn.messages, room)
-            return True
+            if turn.keep(shorter(turn.messages, room)):
+                return True
         if most is not None:
             turn.sends_max_tokens = False  # leave all the room to the message
             return True
