@@ -21,6 +21,7 @@ from app.bots.models import Model
 from app.bots.request import Engine, Manner, body
 from app.bots.trouble import Trouble
 from app.bots.window import Window, shorter, size
+from app.chat.history import newest
 from app.chat.model import Message, Usage
 
 _LONGEST_WAIT_SECONDS = 1
@@ -103,9 +104,9 @@ class Asking:
         match trouble.meaning:
             case (Meaning.TOO_LONG | Meaning.TOO_MANY_TOKENS) as meaning if trouble.said:
                 is_changed = self._make_room(turn, meaning, trouble.said)
-            case Meaning.FILTERED if len(turn.messages) > 1:
-                turn.messages = turn.messages[-1:]  # an earlier message may have triggered the filter
-                is_changed = True
+            case Meaning.FILTERED if turn.messages:
+                # An earlier message may have triggered the filter.
+                is_changed = turn.keep(newest(turn.messages, 0, size))
             case Meaning.MODEL | Meaning.ADDRESS:
                 is_changed = await self._list_again(turn)
             case Meaning.NO_SYSTEM_ROLE if not turn.engine.system_prompt:

@@ -52,6 +52,15 @@ async def test_what_is_too_long_is_asked_once_for_each_turn(
     assert roles == [[*_ROLES] * left for left in range(turns, 0, -1)]
 
 
+@pytest.mark.parametrize("turns", [1, 2, 3])
+async def test_what_a_filter_forbids_is_asked_once_more_with_its_question(turns: int) -> None:
+    """An answer without its question is no conversation: no engine has a use for it."""
+    refusal = answer(400, {"error": {"code": "content_filter"}})
+    failed, roles = await roles_sent(*[refusal] * min(turns, 2), WHOLE, conversation=beginning(turns))
+    assert type(failed) is MessageRefused
+    assert roles == [[*_ROLES] * turns, [*_ROLES]][: min(turns, 2)]
+
+
 @given(
     st.lists(st.sampled_from(_ROLES), max_size=12).map(lambda roles: ["user", *roles]),
     st.integers(0, 400) | st.just(math.inf),
