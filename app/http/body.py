@@ -8,19 +8,16 @@ import asyncio
 import json
 import re
 from collections.abc import Callable, Iterable
-from difflib import get_close_matches
 from typing import Any, Never, TypeVar
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
 from starlette.requests import Request
 
+from app.http.field_errors import MAX_ERRORS, field_errors
 from app.http.immediate import offered
 from app.http.problems import RequestError
 from generated.models import FieldError
 
-_MAX_ERRORS = 20
-_NAME = re.compile("[A-Za-z][A-Za-z0-9_-]{0,63}")
 _MOST_DIGITS = 310
 """The largest float has fewer digits, so a longer integer is infinite as a float, which no field accepts."""
 _AS_IT_IS = b"identity"
@@ -144,16 +141,6 @@ def _integer(digits: str) -> float:
 _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_constant, parse_int=_integer)
 
 
-def _unknown_field(name: str, model: type[BaseModel]) -> FieldError:
-    """The name is repeated only if it looks like a field name."""
-    known = ", ".join(model.model_fields)
-    if not _NAME.fullmatch(name):
-        return FieldError(pointer="", detail=f"There is an unknown field. The known fields are: {known}.")
-    near = get_close_matches(name.lower(), model.model_fields, n=1)
-    hint = f"Did you mean {near[0]}?" if near else f"The known fields are: {known}."
-    return FieldError(pointer=f"/{name}", detail=f"Unknown field. {hint}")
-
-
 def _validated(value: Any, model: type[Model], rule: Rule) -> Model:  # noqa: ANN401 - any JSON value
     errors = list(rule(value)) if isinstance(value, dict) else []
     try:
@@ -161,21 +148,5 @@ def _validated(value: Any, model: type[Model], rule: Rule) -> Model:  # noqa: AN
         if not errors:
             return valid
     except ValidationError as error:
-        details = error.errors(include_url=False, include_context=False, include_input=False)
-        errors += [_field_error(detail, model) for detail in details[:_MAX_ERRORS]]
-    raise RequestError("invalid-body", errors=errors[:_MAX_ERRORS])
-
-
-def _field_error(detail: ErrorDetails, model: type[BaseModel]) -> FieldError:
-    """Describe what is wrong, and where, without repeating a value."""
-    location = detail["loc"]
-    if detail["type"] == "extra_forbidden":
-        return _unknown_field(str(location[0]), model)
-    if not location:
-        return FieldError(pointer="", detail="The body should be a JSON object.")
-    pointer = "".join(f"/{part}" for part in location)
-    if detail["type"] == "string_pattern_mismatch":
-        field = model.model_fields.get(str(location[0]))
-        described = " ".join((field.description or "").split()) if field else ""
-        return FieldError(pointer=pointer, detail=f"Does not have the form that the contract describes: {described}")
-    return FieldError(pointer=pointer, detail=detail["msg"])
+        errors += field_errors(error, value, model)
+    raise RequestError("invalid-body", errors=errors[:MAX_ERRORS])
