@@ -258,5 +258,10 @@ export function stop() {
 }
 
 async function stopReply(here) {
-  await cancel(here.replyId).catch((error) => here.turn?.tell(t("stop.failed", { why: error.message })));
+  try {
+    await withKey(() => cancel(here.replyId));
+  } catch (error) {
+    here.isStopping = false; // it can be tried again
+    here.turn?.tell(t("stop.failed", { why: error.message }));
+  }
 }

@@ -2,6 +2,7 @@
 import { key } from "./client.js";
 import { focusBox, isComposing, keepFocus, listen } from "./composer.js";
 import { edit, openConversation, regenerate, send, showBranch, stop } from "./conversation.js";
+import { nameDays } from "./days.js";
 import { introduce } from "./introduction.js";
 import { listenToMenu } from "./menu.js";
 import { begin, list, open, others, rename } from "./open.js";
@@ -108,4 +109,18 @@ focusBox();
 showRunning(false);
 openWhatIsNamed();
 void list.refresh();
-void introduce((text) => send(newMessage(text))).catch(() => {});
+
+let isIntroduced = false;
+const introduceOnce = () => introduce((text) => send(newMessage(text))).then(() => (isIntroduced = true), () => {});
+void introduceOnce();
+
+/** Whoever comes back to the page sees what has changed meanwhile: the list, the days, and what could not be loaded. */
+function renew() {
+  if (document.hidden) return;
+  void list.refresh();
+  nameDays(byId("log"));
+  if (!isIntroduced) void introduceOnce();
+}
+addEventListener("online", renew);
+addEventListener("pageshow", ({ persisted }) => persisted && renew());
+document.addEventListener("visibilitychange", renew);
