@@ -40,7 +40,7 @@ export async function openConversation(id, place = null) {
     goToEnd();
     if (running) {
       const { reply_id: replyId, branches } = running;
-      void follow(reread(replyId, here.left.signal), sent.as(to.text, id), { replyId, branches, to });
+      void follow(reread(replyId, here.left.signal), saidIn(id, running, to.text), { replyId, branches, to });
     }
     if (!place) return;
     await loadUntil(() => here !== open || Boolean(switcherOf(log, place.replyId, place.author)));
@@ -57,6 +57,17 @@ export async function openConversation(id, place = null) {
     log.append(turn.element);
     turn.fail(error, t("again"), error.status === 404 ? undefined : () => Boolean(openConversation(id)));
   }
+}
+
+/**
+ * What sends a message again whose reply was begun earlier, if that fails. A message of another tab is there already, and
+ * its key is not known: it is answered anew, on a branch beside the failed reply.
+ * @returns {Said}
+ */
+function saidIn(conversationId, { reply_id: replyId, branches }, /** @type {string} */ text) {
+  const said = sent.as(text, conversationId);
+  if (said.key === sent.get()?.key) return said;
+  return { ...said, regenerates: replyId, beside: branches?.reply_ids ?? [replyId] };
 }
 
 async function storedReply(message, /** @type {UserTurn} */ to, isLast) {
@@ -208,6 +219,8 @@ async function recover(error, here, replyId, /** @type {ReplyTurn} */ turn, /** 
   const { to } = turn;
   const again = () => send(said, { to, instead: turn, cut });
   const left = said.edits ?? said.regenerates;
+  const following = { to, replyId, instead: turn, branches: turn.branches.shown };
+  const goOn = () => isReady() && Boolean(follow(reread(replyId, here.left.signal), said, following));
   const takeBack = () => {
     to.element.remove();
     turn.element.remove();
@@ -216,13 +229,15 @@ async function recover(error, here, replyId, /** @type {ReplyTurn} */ turn, /** 
     focusBox();
   };
   if (error instanceof Unreachable && replyId) {
-    const options = { to, replyId, instead: turn };
-    turn.fail(error, t("reconnect"), () => isReady() && Boolean(follow(reread(replyId, here.left.signal), said, options)));
+    turn.fail(error, t("reconnect"), goOn);
   } else if (!(error instanceof Problem)) {
     turn.fail(error, t("again"), again);
   } else if (error.status === 401) {
-    if (await askForKey(error)) return void again();
-    if (replyId || (left && !cut.length)) return turn.fail(error, t("again"), again);
+    const isAgreed = await askForKey(error);
+    if (here !== open) return;
+    if (isAgreed) return void (replyId ? goOn() : again());
+    if (replyId) return turn.fail(error, t("reconnect"), goOn);
+    if (left && !cut.length) return turn.fail(error, t("again"), again);
     if (!left) return takeBack();
     turn.element.remove();
     if (said.edits) to.element.remove();
