@@ -1,5 +1,6 @@
 """The chat page loses nothing: drafts, requests to stop, and it respects blocked site data."""
 
+import asyncio
 from dataclasses import replace
 
 from playwright.async_api import Browser, expect
@@ -50,6 +51,47 @@ async def test_a_message_that_did_not_arrive_survives_a_reload(chromium: Browser
         await expect(person.message).to_have_value("")
         await expect(person.sayings).to_have_count(1)
     assert len({asked.headers["idempotency-key"] for asked in refusing.asked}) == 1
+
+
+_SLOW_TO_BEGIN = "/simulate first_ms=3000\nonce"
+_COUNT = "async () => (await (await fetch('api/conversations?limit=100')).json()).conversations.length"
+_MESSAGES = "async (id) => (await (await fetch(`api/conversations/${id}`)).json()).messages.length"
+
+
+async def test_a_message_that_did_arrive_is_not_in_the_box(chromium: Browser, server: LiveServer) -> None:
+    """Also if the page was reloaded before the response began: the running reply shows that it arrived."""
+    async with somebody(chromium, server.url) as person:
+        await person.say("hello")
+        await person.hears_the_end()
+        await person.say(_SLOW_TO_BEGIN)
+        while await person.page.evaluate(_MESSAGES, await person.conversation_id()) < 4:
+            await asyncio.sleep(0.05)
+        await person.page.reload()
+        await expect(person.replies).to_have_count(2)
+        await expect(person.stop).to_be_visible()
+        await expect(person.message).to_have_value("")
+        assert await person.hears_the_end() == "once"
+        await expect(person.sayings).to_have_count(2)
+
+
+async def test_a_message_that_is_in_the_box_again_can_be_sent_elsewhere(chromium: Browser, server: LiveServer) -> None:
+    """After a reload, it is a new message in another conversation; and it is put into the box once."""
+    async with somebody(chromium, server.url) as person:
+        await person.say("somewhere else")
+        await person.hears_the_end()
+        before = await person.page.evaluate(_COUNT)
+        await person.page.get_by_role("button", name="New chat").click()
+        await person.say(_SLOW_TO_BEGIN)
+        while await person.page.evaluate(_COUNT) == before:
+            await asyncio.sleep(0.05)
+        for _ in range(2):
+            await person.page.reload()
+            await expect(person.message).to_have_value(_SLOW_TO_BEGIN)
+        await person.conversations.filter(has_text="somewhere else").click()
+        await person.hears("somewhere else")
+        await person.page.get_by_role("button", name="Send").click()
+        await expect(person.replies).to_have_count(2)
+        assert await person.hears_the_end() == "once"
 
 
 async def test_a_message_that_is_refused_can_be_edited(chromium: Browser, server: LiveServer) -> None:

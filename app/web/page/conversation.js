@@ -40,7 +40,9 @@ export async function openConversation(id, place = null) {
     goToEnd();
     if (running) {
       const { reply_id: replyId, branches } = running;
-      void follow(reread(replyId, here.left.signal), saidIn(id, running, to.text), { replyId, branches, to });
+      const said = saidIn(id, running, to.text);
+      sent.arrive(said, id);
+      void follow(reread(replyId, here.left.signal), said, { replyId, branches, to });
     }
     if (!place) return;
     await loadUntil(() => here !== open || Boolean(switcherOf(log, place.replyId, place.author)));

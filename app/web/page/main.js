@@ -103,7 +103,10 @@ function openWhatIsNamed() {
   else begin();
 }
 
-listen((said) => send(said));
+listen(
+  (said) => send(said),
+  () => open.id,
+);
 focusBox();
 showRunning(false);
 openWhatIsNamed();
