@@ -5,6 +5,7 @@ import { Problem, Unreachable, updateConversation } from "./client.js";
 import { focusBox, giveBack, sent } from "./composer.js";
 import { nameDays } from "./days.js";
 import { askForKey, withKey } from "./dialogs.js";
+import { wish } from "./elements.js";
 import { beginning, t } from "./language.js";
 import { begin, isReady, list, log, open, others, showOpen } from "./open.js";
 import { endOf, loadUntil } from "./past.js";
@@ -111,6 +112,7 @@ export function send(said, { to = new UserTurn(said.text), instead = null, cut =
   if (!to.element.isConnected) log.append(to.element);
   nameDays(log);
   sent.keep(said, open.id, false);
+  open.unsent.delete(said.key);
   goToEnd();
   void follow(talk(said, open.id, open.left.signal), said, { to, instead, cut });
   return true;
@@ -172,9 +174,13 @@ async function follow(news, said, { to, replyId = "", instead = null, cut = [], 
   }
   const known = here.replyId;
   Object.assign(here, { turn: null, replyId: "", isStopping: false });
+  const isUnsent = failure && !known && !failure.conversationId && !said.regenerates;
+  if (isUnsent && here !== open) tellElsewhere(said, failure);
   if (here !== open) return;
+  if (isUnsent) here.unsent.set(said.key, said.text);
   showRunning(false);
   if (failure) await recover(failure, here, known, turn, said, cut);
+  if (here === open) wish(log, "ended", turn);
 }
 
 function show(item, here, /** @type {ReplyTurn} */ turn, /** @type {Said} */ said) {
@@ -193,7 +199,7 @@ function show(item, here, /** @type {ReplyTurn} */ turn, /** @type {Said} */ sai
       else here.left.abort();
       if (here !== open && here.id === open.id && !open.turn) void openConversation(open.id);
       void list.refresh();
-      if (here.isNew) others.postMessage({ begun: here.id });
+      if (here.isNew) others.postMessage({ begun: here.id, replyId: item.replyId });
       break;
     case "words":
       turn.add(item.text);
@@ -216,6 +222,12 @@ function show(item, here, /** @type {ReplyTurn} */ turn, /** @type {Said} */ sai
   }
 }
 
+/** A message could not be sent, and the user has left its conversation meanwhile. */
+function tellElsewhere(/** @type {Said} */ said, error) {
+  giveBack(said.text);
+  notify([error.title && `${error.title}.`, error.message].filter(Boolean).join(" "));
+}
+
 /** Handle an error after which the reply cannot be followed. */
 async function recover(error, here, replyId, /** @type {ReplyTurn} */ turn, /** @type {Said} */ said, /** @type {Element[]} */ cut) {
   const { to } = turn;
@@ -224,11 +236,13 @@ async function recover(error, here, replyId, /** @type {ReplyTurn} */ turn, /** 
   const following = { to, replyId, instead: turn, branches: turn.branches.shown };
   const goOn = () => isReady() && Boolean(follow(reread(replyId, here.left.signal), said, following));
   const takeBack = () => {
+    here.unsent.delete(said.key);
     to.element.remove();
     turn.element.remove();
     if (left) void showBranch(left); // the branch that it began is not wanted
     if (!said.regenerates) giveBack(said.text);
     focusBox();
+    wish(log, "ended", turn);
   };
   if (error instanceof Unreachable && replyId) {
     turn.fail(error, t("reconnect"), goOn);
@@ -241,6 +255,7 @@ async function recover(error, here, replyId, /** @type {ReplyTurn} */ turn, /** 
     if (replyId) return turn.fail(error, t("reconnect"), goOn);
     if (left && !cut.length) return turn.fail(error, t("again"), again);
     if (!left) return takeBack();
+    here.unsent.delete(said.key);
     turn.element.remove();
     if (said.edits) to.element.remove();
     else sent.forget(said);
@@ -255,7 +270,11 @@ async function recover(error, here, replyId, /** @type {ReplyTurn} */ turn, /** 
     here.id ||= error.conversationId; // the message is stored there, and the next one belongs there, too
     showOpen();
     if (error.type === "conversation-not-found") {
-      turn.fail(error, t("new.send"), () => (begin(), send(newMessage(said.text))));
+      turn.fail(error, t("new.send"), () => {
+        here.unsent.delete(said.key);
+        begin();
+        return send(newMessage(said.text));
+      });
     } else if (error.type === "conversation-busy") {
       turn.fail(error, t("stop.others"), () => send({ ...said, stopsOthers: true }, { to, instead: turn, cut }));
     } else if ([413, 422].includes(error.status)) {
