@@ -91,6 +91,7 @@ export async function showBranch(/** @type {string} */ replyId, place = null) {
   here.isLoading = true;
   try {
     await withKey(() => updateConversation(here.id, { branch: replyId }));
+    others.postMessage({ begun: here.id });
     if (here === open) await openConversation(here.id, place);
   } catch (error) {
     here.isLoading = false;
