@@ -21,6 +21,7 @@ from app.bots.models import Model
 from app.bots.request import Engine, Manner, body
 from app.bots.trouble import Trouble
 from app.bots.window import Window, shorter, size
+from app.chat.history import newest
 from app.chat.model import Message, Usage
 
 _LONGEST_WAIT_SECONDS = 1
@@ -60,6 +61,12 @@ class Turn:
         """How many of the earliest messages are left out."""
         return len(self.talk) - len(self.messages)
 
+    def keep(self, messages: Sequence[Message]) -> bool:
+        """Send only these of the messages. Returns whether any is left out, so that another request is worth it."""
+        is_fewer = len(messages) < len(self.messages)
+        self.messages = messages
+        return is_fewer
+
     @property
     def fixed_bytes(self) -> int:
         """What is sent with any messages."""
@@ -97,9 +104,9 @@ class Asking:
         match trouble.meaning:
             case (Meaning.TOO_LONG | Meaning.TOO_MANY_TOKENS) as meaning if trouble.said:
                 is_changed = self._make_room(turn, meaning, trouble.said)
-            case Meaning.FILTERED if len(turn.messages) > 1:
-                turn.messages = turn.messages[-1:]  # an earlier message may have triggered the filter
-                is_changed = True
+            case Meaning.FILTERED if turn.messages:
+                # An earlier message may have triggered the filter.
+                is_changed = turn.keep(newest(turn.messages, 0, size))
             case Meaning.MODEL | Meaning.ADDRESS:
                 is_changed = await self._list_again(turn)
             case Meaning.NO_SYSTEM_ROLE if not turn.engine.system_prompt:
@@ -115,9 +122,7 @@ class Asking:
 
     def shorten(self, turn: Turn) -> bool:
         """Drop the older half of the messages. Returns whether there was anything to drop."""
-        before = len(turn.messages)
-        turn.messages = shorter(turn.messages, math.inf)
-        return len(turn.messages) < before
+        return turn.keep(shorter(turn.messages, math.inf))
 
     async def _request(self, turn: Turn) -> dict[str, Any]:
         if self._model is None:
@@ -168,8 +173,8 @@ class Asking:
                 room = _sent_bytes(turn) * max(limit - (most or 0), 0) / given - turn.fixed_bytes
             elif self._window.room is not None:
                 room = self._window.room - turn.fixed_bytes
-            turn.messages = shorter(turn.messages, room)
-            return True
+            if turn.keep(shorter(turn.messages, room)):
+                return True
         if most is not None:
             turn.sends_max_tokens = False  # leave all the room to the message
             return True

@@ -13,6 +13,7 @@ from app.bots.dialects import NOT_YET, Meaning, finish_reason, usage
 from app.bots.trouble import Trouble, complained
 from app.chat.errors import BotFailed
 from app.chat.model import Finish, FinishReason, Usage
+from app.chat.white_space import WHITE_SPACE
 
 LOOK = "check the engine's log"
 WRONG_PLACE = "check CHAT_OPENAI_BASE_URL, which ends in /v1 for most"
@@ -23,6 +24,8 @@ _FAILURES = frozenset(
 _THOUGHTS = ("reasoning_content", "reasoning", "thinking")
 _ENDS: dict[Meaning, FinishReason] = {Meaning.FILTERED: "content_filter", Meaning.TOO_LONG: "length"}
 """Errors after some text that merely end it."""
+_BLANK = WHITE_SPACE + "\0"
+"""What a reply does not begin with: `app.chat.text` drops it, so nothing has been said yet."""
 
 
 class Completion:
@@ -35,6 +38,7 @@ class Completion:
         self.words = 0
         """Approximate number of words so far."""
         self.has_spoken = False
+        """Whether `taken` has returned more than white space."""
         self.has_begun = False
         """Whether there was any chunk, even if only of reasoning."""
         self.has_thought = False
@@ -50,13 +54,17 @@ class Completion:
         """Whether a finish reason has come without any text after it: then whatever follows does not matter."""
         return self.reason is not None and not self._is_disproved
 
+    @property
+    def _has_text(self) -> bool:
+        return self.has_spoken or _is_said("".join(self.text))
+
     def taken(self) -> str:
         """The text since the last call."""
         if not self.text:
             return ""
         text = "".join(self.text)
         self.text.clear()
-        self.has_spoken = True
+        self.has_spoken = self.has_spoken or _is_said(text)
         self.words += text.count(" ") or 1
         return text
 
@@ -82,7 +90,7 @@ class Completion:
         if self.is_whole:
             return
         said = understood(None, error)
-        has_text = self.has_spoken or bool(self.text)
+        has_text = self._has_text
         if has_text and said.meaning in _ENDS:
             self.reason = _ENDS[said.meaning]
             self._is_disproved = False
@@ -145,7 +153,7 @@ class Completion:
 
     def _say_whole(self, message: dict[str, Any] | None) -> bool:
         """Add a whole message. It counts only if no delta had text; of a growing one, only the new part is added."""
-        if not message or ((self.has_spoken or self.text) and not self._whole):
+        if not message or (not self._whole and self._has_text):
             return False
         before = len(self.text)
         self._say(message.get("content"))
@@ -154,3 +162,7 @@ class Completion:
         del self.text[before:]
         self._whole += new
         return self._say(new)
+
+
+def _is_said(text: str) -> bool:
+    return bool(text.strip(_BLANK))

@@ -3,6 +3,7 @@
 The text of an error is never shown or logged: it may repeat a prompt or a key.
 """
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -100,19 +101,45 @@ def _tokens(told: list[tuple[str, str]]) -> tuple[int | None, int | None]:
             return None, None
 
 
-_AGAIN = re.compile(r"(?:again in|retry after|retry in|wait)\D{0,12}(?=[0-9])(.*)", re.IGNORECASE | re.DOTALL)
-_SPAN = re.compile(
-    r"\s*(?:([0-9]+)\s?h(?:ours?)?)?\s*(?:([0-9]+)\s?m(?:in(?:utes?)?)?(?![a-z]))?\s*(?:([0-9]+(?:\.[0-9]+)?)\s?(ms|milli|))?",
-    re.IGNORECASE,
-)
+_AGAIN = re.compile(r"(?:\b(?:again|retry) (?:in|after)|\bwait)\b[^\d-]{0,12}?(?=\.?[0-9])", re.IGNORECASE)
+_NUMERAL = r"[0-9]+(?:,[0-9]{3})*(?:\.[0-9]+)?|\.[0-9]+"
+_PART = re.compile(rf"(?:\s*,)?\s*(?:and\s+)?({_NUMERAL})\s*([a-z]+)", re.IGNORECASE)
+_BARE = re.compile(rf"\s*({_NUMERAL})[ \t]*(?:$|[\r\n]|[^\w\s:/-](?![0-9]))")
+"""A number without a unit, if it is not the beginning of a date, a time or another quantity."""
+
+_UNITS = {
+    name: seconds
+    for seconds, names in (
+        (86_400, "d day days"),
+        (3600, "h hr hrs hour hours"),
+        (60, "m min mins minute minutes"),
+        (1, "s sec secs second seconds"),
+        (0.001, "ms msec msecs milli millis millisecond milliseconds"),
+    )
+    for name in names.split()
+}
 
 
 def _again(told: list[tuple[str, str]]) -> float | None:
     """Seconds until a retry, from texts in errors of hosted APIs: `try again in 1m2.5s`, or Gemini's `retryDelay`."""
     for name, word in told:
-        said = word if name in {"retryDelay", "retry_after"} else (m[1] if (m := _AGAIN.search(word)) else "")
-        match = _SPAN.match(said)
-        if match is not None and any(match.groups()[:3]):
-            hours, minutes, seconds = (float(part or 0) for part in match.groups()[:3])
-            return hours * 3600 + minutes * 60 + seconds / (1000 if match[4] else 1)
+        starts = [0] if name in {"retryDelay", "retry_after"} else [match.end() for match in _AGAIN.finditer(word)]
+        for start in starts:
+            if (seconds := _seconds(word[start:])) is not None:
+                return seconds
     return None
+
+
+def _seconds(span: str) -> float | None:
+    """The seconds in the span of time at the beginning of a text; `None` if there is none."""
+    seconds, finest, end = 0.0, math.inf, 0
+    while (part := _PART.match(span, end)) and 0 < (unit := _UNITS.get(part[2].lower(), 0)) < finest:
+        seconds, finest, end = seconds + _number(part[1]) * unit, unit, part.end()
+    if end:
+        return seconds
+    bare = _BARE.match(span)
+    return _number(bare[1]) if bare else None
+
+
+def _number(numeral: str) -> float:
+    return float(numeral.replace(",", ""))

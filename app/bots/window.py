@@ -62,10 +62,9 @@ def size(message: Message) -> int:
 
 
 def shorter(messages: Sequence[Message], room: float) -> Sequence[Message]:
-    """Fewer turns, if there is more than one: those that fit in `room`, or half of them if all would fit."""
+    """Fewer turns, if there is more than one: those that fit in `room`, or half of them if all would fit.
+
+    The last turn always remains, so a result of the same length means that nothing can be left out.
+    """
     kept = messages if math.isinf(room) else newest(messages, int(room * _MARGIN), size)
-    if len(kept) == len(messages) > 1:
-        kept = newest(messages, sum(map(size, messages)) // 2, size)
-    if len(kept) == len(messages) > 1:
-        kept = messages[2:]
-    return kept
+    return kept if len(kept) < len(messages) else newest(messages, sum(map(size, messages)) // 2, size)

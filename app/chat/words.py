@@ -12,7 +12,7 @@ import re
 
 import regex
 
-from app.chat.text import WHITE_SPACE
+from app.chat.white_space import WHITE_SPACE
 
 MAX_WORD_GRAPHEMES = 100
 """A longer run without white space is emitted in parts of this many graphemes."""

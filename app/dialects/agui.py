@@ -8,7 +8,7 @@ from pydantic import MISSING
 from starlette.types import Scope
 
 from app.chat.requests import Behind
-from app.chat.text import WHITE_SPACE
+from app.chat.white_space import WHITE_SPACE
 from app.dialects.shown import (
     BETWEEN_PARTS,
     Asked,

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from app.chat.aliases import is_id
 from app.chat.requests import Behind
-from app.chat.text import WHITE_SPACE
+from app.chat.white_space import WHITE_SPACE
 from app.http.problems import RequestError
 from generated.models import ChatRequest, FieldError
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import MISSING
 
-from app.chat.text import WHITE_SPACE
+from app.chat.white_space import WHITE_SPACE
 from app.dialects.shown import BETWEEN_PARTS, Asked, Shown, behind, check_text, no_message, refuse_parts
 from generated.models import ChatRequest, UiChatRequest, UiMessage
 

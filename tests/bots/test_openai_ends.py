@@ -4,6 +4,7 @@ import pytest
 
 from app.chat.errors import BotFailed, BotSaidNothing, ChatError
 from app.chat.model import Finish
+from app.chat.white_space import WHITE_SPACE
 from tests.bots.asking import COUNTS, USAGE, ask, asking, hear
 from tests.bots.faults import CANARY
 from tests.support.completions import (
@@ -57,6 +58,13 @@ async def test_a_message_counts_only_where_no_delta_gave_text(steps: list[Step])
     heard, _ = await hear(stream(*steps))
     assert (heard.error, heard.text) == (None, "Hi there!")
     assert heard.finish == Finish("stop")
+
+
+@pytest.mark.parametrize("steps", [[chunk("\n\n"), 0.05, _WHOLE], [chunk("\n\n") + _WHOLE]], ids=["apart", "together"])
+async def test_a_message_counts_behind_white_space(steps: list[Step]) -> None:
+    """However the network cuts the stream: a reply does not begin with white space."""
+    heard, _ = await hear(stream(*steps))
+    assert (heard.error, heard.text.lstrip(), heard.finish) == (None, "Hi there!", Finish("stop"))
 
 
 @pytest.mark.parametrize(
@@ -122,17 +130,24 @@ async def test_a_cut_behind_a_reason_that_was_none_is_a_failure() -> None:
         (stream(finish(), DONE), BotSaidNothing, None),
         (stream(said(reasoning_content="Hm"), finish(), DONE), BotSaidNothing, None),
         (answer(200, whole("")), BotSaidNothing, None),
+        (stream(chunk("\n\n"), finish(), DONE), BotSaidNothing, None),
+        (stream(chunk(" \0"), chunk("\u3000\ufeff"), finish(), DONE), BotSaidNothing, None),
+        (answer(200, whole(" \r\n")), BotSaidNothing, None),
+        (stream(chunk("\n"), finish("length"), DONE), None, "length"),
         (stream(finish("length"), DONE), None, "length"),
         (stream(finish("SAFETY"), DONE), None, "content_filter"),
     ],
-    ids=["stop", "stop after thoughts", "in JSON", "length", "filter"],
+    ids=[
+        *("stop", "stop after thoughts", "in JSON", "blank lines", "other white space", "blank in JSON"),
+        *("blank, length", "length", "filter"),
+    ],
 )
 async def test_an_end_without_a_word_is_told(
     script: list[Step], error: type[ChatError] | None, reason: str | None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """By the error or the finish reason; the operator learns what to check."""
+    """By the error or the finish reason; the operator learns what to check. White space alone is no word."""
     heard, _ = await hear(script)
-    assert heard.text == ""
+    assert heard.text.strip(WHITE_SPACE + "\0") == ""
     assert (type(heard.error) if heard.error else None) is error
     assert (heard.finish.reason if heard.finish else None) == reason
     assert len(caplog.messages) == (0 if reason == "content_filter" else 1)

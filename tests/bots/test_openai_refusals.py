@@ -10,7 +10,7 @@ from app.chat.model import Conversation, Finish, Message
 from tests.bots.asking import HELLO, TALK, WHOLE, ask, asking, hear
 from tests.bots.complaints import FILTERED, MISCONFIGURED, TOO_LONG, UNREACHABLE
 from tests.bots.faults import CANARY
-from tests.support.completions import DONE, answer, chunk, event, finish, said, stream, usage
+from tests.support.completions import DONE, answer, begun, chunk, event, finish, said, stream, usage
 from tests.support.engine import Exchange, FakeEngine, Script
 
 
@@ -134,6 +134,28 @@ async def test_an_empty_answer_is_asked_for_again_with_less_history(empty: Scrip
     assert heard.finish == Finish("stop", omitted_messages=2)
     heard, requests = await hear(empty)
     assert (type(heard.error), requests) == (BotFailed, 1)
+
+
+_IS_TOO_LONG, _IS_FILTERED = (
+    event({"error": {"code": code}}) for code in ("context_length_exceeded", "content_filter")
+)
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        begun(chunk("\n\n"), 0.05, _IS_TOO_LONG),
+        begun(chunk("\n\n") + _IS_TOO_LONG),
+        begun(chunk(" \0\ufeff"), 0.05, _IS_FILTERED),
+        stream(chunk(" "), 0.05, DONE),
+    ],
+    ids=["too long", "too long, at once", "filtered", "an empty answer"],
+)
+async def test_white_space_is_not_yet_an_answer(first: Script) -> None:
+    """The reader has seen none of it, so the request can still be changed."""
+    heard, requests = await hear(first, WHOLE, conversation=TALK)
+    assert (heard.error, heard.text.strip(" \n\0\ufeff"), requests) == (None, "Hi there!", 2)
+    assert heard.finish == Finish("stop", omitted_messages=2)
 
 
 async def test_an_answer_of_thoughts_alone_is_not_asked_for_again() -> None:

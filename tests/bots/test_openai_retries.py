@@ -143,6 +143,49 @@ async def test_retry_after_is_understood_wherever_it_is_said(
     assert (heard.error.retry_after_seconds, requests) == (seconds, 1)
 
 
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        ("try again in 2 mins", 120),
+        ("try again in 1.5 minutes.", 90),
+        ("Please retry after 1 hr 30 min", 5400),
+        ("retry in 0.5h", 1800),
+        ("try again in 1 day", 86_400),
+        ("try again in 2d3h", 86_400),
+        ("wait 1 hour, 2 minutes and 3 seconds, 4 s are over", 3723),
+        ("again in 1,200 seconds", 1200),
+        ("try again in .5 minutes", 30),
+        ("try again in 2500 milliseconds", 3),
+        ("Please wait for 40 SECS before the next request", 40),
+        ("12 requests wait 3 deep. Please try again after 45s", 45),
+        ("retry after 30", 30),
+        ("(wait 30), 5 of 5 used", 30),
+        ("retry after 20.\nRequest 7", 20),
+    ],
+)
+async def test_a_wait_is_read_with_its_units(said: str, seconds: int) -> None:
+    """A wait that is read as too short makes clients retry in vain; the contract's limit is a day."""
+    heard, requests = await hear(answer(429, {"error": {"message": said}}))
+    assert isinstance(heard.error, BotRateLimited)
+    assert (heard.error.retry_after_seconds, requests) == (seconds, 1)
+
+
+@pytest.mark.parametrize("field", ["message", "retry_after"])
+@pytest.mark.parametrize(
+    "moment",
+    [
+        *("2024-05-01", "2024-05-01T10:00:00Z", "2024.05.01", "5/1/2024", "10:30", "21 Oct 2026", "-5"),
+        *("3 more requests", "2 fortnights", "1-2 minutes", "5_000"),
+    ],
+)
+async def test_a_number_that_is_no_wait_is_not_taken_for_seconds(moment: str, field: str) -> None:
+    """A date, a time, a count: there is one retry, and then the default."""
+    said = f"retry after {moment}" if field == "message" else moment
+    heard, requests = await hear(answer(429, {"error": {field: said}}))
+    assert isinstance(heard.error, BotRateLimited)
+    assert (heard.error.retry_after_seconds, requests) == (1, 2)
+
+
 async def test_a_wait_of_a_moment_is_waited_for() -> None:
     """30 ms is not worth passing on."""
     heard, requests = await hear(answer(429, {}, {"retry-after-ms": "30"}), WHOLE)

@@ -3,7 +3,7 @@
 import gzip
 import json
 
-from app.chat.text import WHITE_SPACE
+from app.chat.white_space import WHITE_SPACE
 from app.settings import Settings
 from tests.contract.asking import CANARY
 from tests.contract.wire import chunked

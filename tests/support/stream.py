@@ -11,7 +11,7 @@ from typing import Never, TypeVar
 
 from pydantic import MISSING, BaseModel, ValidationError
 
-from app.chat.text import WHITE_SPACE
+from app.chat.white_space import WHITE_SPACE
 from generated.models import Problem, Reply
 from tests.support.closed import check_shape
 

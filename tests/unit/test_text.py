@@ -11,7 +11,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.chat.text import WHITE_SPACE, Normaliser
+from app.chat.text import Normaliser
+from app.chat.white_space import WHITE_SPACE
 from tests.support.growth import assert_linear
 from tests.support.texts import foul_texts, is_white_space, normalised, pieces
 

@@ -5,7 +5,7 @@ import regex
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from app.chat.text import WHITE_SPACE
+from app.chat.white_space import WHITE_SPACE
 from app.chat.words import MAX_WORD_CODE_POINTS, MAX_WORD_GRAPHEMES, WordSplitter
 from tests.support.growth import assert_linear
 from tests.support.texts import normalised, pieces, texts
