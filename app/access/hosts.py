@@ -73,5 +73,5 @@ class Hosts:
 
 def _pattern(hosts: Sequence[str]) -> re.Pattern[bytes]:
     """Any of the hosts, with any port. `*.` stands for one label or more."""
-    patterns = [re.escape(host).replace(r"\*\.", r"(?:[a-z0-9-]+\.)+") for host in hosts]
+    patterns = [re.escape(host).replace(r"\*\.", r"(?:[a-z0-9_-]+\.)+") for host in hosts]
     return re.compile(rf"(?:{'|'.join(patterns)})(?::[0-9]+)?".encode(), re.IGNORECASE)

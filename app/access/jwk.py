@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import jwt
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.x509 import load_der_x509_certificate
+from cryptography.x509 import InvalidVersion, load_der_x509_certificate
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
 PublicKey = RSAPublicKey | EllipticCurvePublicKey | Ed25519PublicKey | Ed448PublicKey
@@ -27,7 +28,17 @@ _READERS: Mapping[str, Callable[[dict[str, Any]], object]] = {
 }
 _MATERIAL = {"RSA": "n", "EC": "x", "OKP": "x"}
 
-_NOT_GOOD = (jwt.PyJWTError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+_NOT_GOOD = (
+    jwt.PyJWTError,
+    ArithmeticError,
+    AttributeError,
+    InvalidVersion,
+    LookupError,
+    RecursionError,
+    TypeError,
+    UnsupportedAlgorithm,
+    ValueError,
+)
 """What parsing a key may raise: whoever wrote it may have written anything."""
 
 

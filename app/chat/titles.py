@@ -25,6 +25,7 @@ _GRAPHEME = regex.compile(r"\X")
 
 def title_of(message: str) -> str:
     """The beginning of a message, on one line: without Markdown's marks, and with no character cut in two."""
+    message = message.lstrip()
     plain = message[:_READ]
     for _ in range(3):  # marks may be within marks
         unmarked = _MARKS.sub(_inside, plain)

@@ -1,5 +1,6 @@
 """Writes whole conversations as JSON or Markdown, piece by piece: a long one is never in memory as a whole."""
 
+import re
 from collections.abc import AsyncGenerator, AsyncIterator
 
 from app.chat.access import Principal
@@ -8,6 +9,8 @@ from app.chat.stored import ExportedMessage, StoredConversation, StoredMessage
 from app.http.shapes import exported_shape, summary_shape, time_text
 
 _PAGE = 100
+_FENCE = re.compile(r"( {0,3})(`{3,}(?=[^`]*$)|~{3,})")
+"""Of a block of code (CommonMark, section 4.5). With more spaces, it is in a list, which the next heading ends."""
 
 Pages = AsyncIterator[tuple[StoredConversation, tuple[ExportedMessage, ...]]]
 
@@ -49,4 +52,16 @@ async def as_markdown(pages: Pages) -> AsyncGenerator[str, None]:
 
 def _section(message: StoredMessage) -> str:
     state = f" ({message.state})" if message.state not in {None, "completed"} else ""
-    return f"\n## {message.role.capitalize()}, {time_text(message.created_ms)}{state}\n\n{message.text}\n"
+    return f"\n## {message.role.capitalize()}, {time_text(message.created_ms)}{state}\n\n{_closed(message.text)}\n"
+
+
+def _closed(text: str) -> str:
+    """A text that was cut within a block of code would take what follows with it."""
+    fence = ""
+    for line in text.split("\n"):
+        match = _FENCE.match(line)
+        if match and not fence:
+            fence = match[0]
+        elif match and match[2].startswith(fence.lstrip()) and line.strip() == match[2]:
+            fence = ""
+    return f"{text}\n{fence}" if fence else text

@@ -40,6 +40,7 @@ export async function* ask(message, chat) {
           }
         }
       }
+      throw new TypeError("the stream ended before its reply"); // some proxies make a lost connection look like an end
     } catch (error) {
       if (!(error instanceof TypeError) || tries >= TRIES) throw error; // fetch throws one if the connection is lost
     }

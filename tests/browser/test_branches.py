@@ -220,6 +220,38 @@ async def test_what_another_tab_begins_does_not_end_an_edit(chromium: Browser, s
         await expect(other.replies.locator(".text")).to_have_text(["one", "two"])
 
 
+async def test_what_another_tab_chooses_is_shown(chromium: Browser, server: LiveServer) -> None:
+    """At once; while a message is edited or a reply is running, after that."""
+    async with somebody(chromium, server.url) as person:
+        await person.say("one")
+        await person.hears_the_end()
+        await _edit(person, person.sayings.first, "uno")
+        await expect(_versions(person.sayings.first)).to_have_text("2/2")
+        await person.hears_the_end()
+        other = await person.another_tab()
+        await _go(other.sayings.first, "Previous")
+        await expect(_versions(person.sayings.first)).to_have_text("1/2")
+        await person.hears("one")
+        await person.sayings.first.hover()
+        await person.sayings.first.get_by_role("button", name="Edit this message").click()
+        box = person.page.get_by_role("textbox", name="Edited message")
+        await box.fill("eins")
+        async with person.page.expect_response("**/api/conversations"):
+            await _go(other.sayings.first, "Next")
+        await expect(_versions(other.sayings.first)).to_have_text("2/2")
+        await expect(box).to_have_value("eins")
+        await box.press("Escape")
+        await expect(_versions(person.sayings.first)).to_have_text("2/2")
+        await person.say(_SILENT)
+        await other.hears("some words")
+        await _go(other.sayings.first, "Previous")
+        await expect(_versions(other.sayings.first)).to_have_text("1/2")
+        await expect(_versions(person.sayings.first)).to_have_text("2/2")
+        await person.stop.click()
+        await expect(_versions(person.sayings.first)).to_have_text("1/2")
+        await expect(person.replies.locator(".text")).to_have_text(["one"])
+
+
 _SHOWN = """() => [...document.querySelectorAll(".message")].map((turn) => [
     turn.querySelector(".said, .text").textContent, turn.querySelector(".branches span").textContent])"""
 _STORED = """async (id) => (await (await fetch(`api/conversations/${id}?limit=100`)).json()).messages.map(

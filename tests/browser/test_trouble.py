@@ -147,6 +147,25 @@ async def test_a_reply_that_fails_says_what_to_do(
         await expect(person.conversations.filter(has_text=message.partition("\n")[0])).to_have_count(1)
 
 
+async def test_a_reply_that_fails_in_another_tab_is_tried_again_there(chromium: Browser, server: LiveServer) -> None:
+    """The message is not sent a second time: it is answered on a branch beside the failed reply."""
+    async with somebody(chromium, server.url) as person:
+        await person.say("/simulate fail_after=8 pace_ms=500\n" + " ".join(_WORDS))
+        await person.hears("word1")
+        other = await person.another_tab()
+        await other.hears("word2")
+        await expect(other.reply.get_by_role("alert")).to_contain_text("The bot failed")
+        async with other.page.expect_response("**/api/chat"):
+            await other.reply.get_by_role("button", name="Try again").click()
+        await expect(other.reply.locator(".branches")).to_have_text("2/2")
+        await expect(other.reply.get_by_role("alert")).to_contain_text("The bot failed")
+        for _ in range(2):
+            await expect(other.replies).to_have_count(1)
+            await expect(other.sayings).to_have_count(1)
+            await expect(other.reply.locator(".branches")).to_have_text("2/2")
+            await other.page.reload()
+
+
 async def test_a_conversation_that_is_gone_is_said_to_be(chromium: Browser, server: LiveServer) -> None:
     """Deleted elsewhere, or never existing."""
     async with somebody(chromium, server.url) as person:
@@ -210,3 +229,30 @@ async def test_where_a_key_is_asked_for_people_are_asked_for_it(chromium: Browse
             await person.hears("some words")
             await revoke(url, key_id)
             await expect(person.reply.get_by_role("alert")).to_be_visible(timeout=60_000)
+
+
+async def test_a_key_that_is_asked_for_meanwhile_does_not_send_again(chromium: Browser) -> None:
+    """The reply goes on where it was lost, also in a tab that did not send the message."""
+    url = fresh_database_url("sqlite")
+    key, _ = await made_key(url)
+    with LiveServer(database_url=url) as server:
+        async with Cable(server.port) as cable, somebody(chromium, cable.url) as person:
+            await person.page.get_by_label("Key or token").fill(key)
+            await person.page.keyboard.press("Enter")
+            await expect(person.page.get_by_role("dialog")).to_be_hidden()
+            await person.say("/simulate pace_ms=200\n" + " ".join(_WORDS))
+            await person.hears("word1")
+            other = await person.another_tab()
+            field = other.page.get_by_label("Key or token")
+            await field.fill(key)
+            await other.page.keyboard.press("Enter")
+            await other.hears("word2")
+            await other.page.evaluate("sessionStorage.removeItem('chat.key')")
+            cable.shake()
+            await expect(field).to_be_focused()
+            await field.fill(key)
+            await other.page.keyboard.press("Enter")
+            await _heard_exactly(other)
+            await _heard_exactly(person)
+            await expect(other.sayings).to_have_count(1)
+            await expect(other.replies).to_have_count(1)

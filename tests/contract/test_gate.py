@@ -30,7 +30,7 @@ ELSEWHERE = {
 }
 METRICS = {"getMetrics", "headMetrics"}
 HOSTS = ["chat.example", "*.example.org"]
-SERVED = ["chat.example", "CHAT.Example", "chat.example:8000", "a.example.org", "a.b.example.org:1"]
+SERVED = ["chat.example", "CHAT.Example", "chat.example:8000", "a.example.org", "a.b.example.org:1", "a_b.example.org"]
 NOT_SERVED = [
     "",
     CANARY,

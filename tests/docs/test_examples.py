@@ -11,7 +11,7 @@ from threading import Thread
 
 import httpx
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from tests.docs.pages import ROOT
 from tests.support.addresses import conversation_at
@@ -119,6 +119,22 @@ async def _told(service: LiveServer) -> list[dict[str, str]]:
             "messages"
         ]
     return messages
+
+
+async def test_a_page_does_not_ask_for_ever(chromium: Browser, site: str, service: LiveServer) -> None:
+    """Of a proxy, perhaps, that ends each stream as if that were its end."""
+    asked: list[str] = []
+    async with _visiting(chromium, "plain", site, service.url) as guest:
+
+        async def cut(route: Route) -> None:
+            asked.append(route.request.method)
+            headers = {"Access-Control-Allow-Origin": site, "Access-Control-Allow-Headers": "*"}
+            await route.fulfill(headers=headers, content_type="text/event-stream", body="")
+
+        await guest.page.route("**/api/chat", cut)
+        await guest.say("hello")
+        await expect(guest.replies.last).to_contain_text("the stream ended", timeout=60_000)
+        assert asked.count("POST") == 6
 
 
 @pytest.mark.parametrize("name", _PAGES)

@@ -298,7 +298,7 @@ def test_kill_9_while_a_failed_reply_is_replaced_leaves_one_or_the_other(
         assert len(stored) * 2 == len(rows)
         for insister in [insister for insister in insisters if insister.reply_ids]:
             reply = stored[insister.message]
-            assert reply.state in {"failed", "running"}
+            assert reply.state in {"failed", "running", "interrupted"}  # a short life has only told who was killed
             assert reply.reply_id == insister.reply_ids[-1] or reply.reply_id not in insister.reply_ids
             assert insister.message.partition("\n")[2].startswith(reply.text)
     assert max(len(insister.reply_ids) for insister in insisters) > kills

@@ -44,6 +44,9 @@ def _curve_key(curve: type[ec.EllipticCurve], algorithm: str) -> SigningKey:
     return SigningKey(algorithm, algorithm, private, ECAlgorithm.to_jwk(private.public_key(), as_dict=True))
 
 
+_VERSION_3, _VERSION_7 = bytes.fromhex("a003020102"), bytes.fromhex("a003020106")
+
+
 def _published(key: SigningKey, **more: object) -> SigningKey:
     """The same key, as another issuer publishes it; `None` leaves something out."""
     jwk = {name: value for name, value in (key.jwk | more).items() if value is not None}
@@ -64,6 +67,13 @@ def _certificate(key: SigningKey) -> str:
         .sign(key.private, hashes.SHA256())
     )
     return base64.b64encode(made.public_bytes(Encoding.DER)).decode()
+
+
+def _odd_certificate(old: bytes, new: bytes, key: SigningKey) -> str:
+    """One with other bytes, as a certificate of another kind has them."""
+    made = base64.b64decode(_certificate(key))
+    assert made.count(old) == 1
+    return base64.b64encode(made.replace(old, new)).decode()
 
 
 def _encrypting(kid: str) -> SigningKey:
@@ -175,6 +185,7 @@ _KINDS: dict[str, tuple[str, dict[str, Any], dict[str, Any], list[SigningKey]]] 
             SigningKey("rsa", "", None, {"kty": "OKP", "crv": "X25519", "kid": "rsa", "x": "AAAA"}),
             SigningKey("rsa", "", None, {"kty": "EC", "crv": "P-1024", "kid": "rsa", "x": "AAAA", "y": "AAAA"}),
             SigningKey("rsa", "", None, {"kid": "rsa"}),
+            _published(rsa_key(), n=None, e=None, x5c=[_odd_certificate(_VERSION_3, _VERSION_7, rsa_key())]),
             rsa_key(),
         ],
     ),

@@ -3,9 +3,13 @@
 import asyncio
 import json
 
+import pytest
+from markdown_it import MarkdownIt
+
 from app.operators import conversations
 from tests.storage.conftest import Run
 from tests.support.addresses import conversation_at, reply_at
+from tests.support.databases import fresh_database_url
 from tests.support.talk import Echo, got, messages, replied, service
 
 COMMAND = conversations.main
@@ -46,6 +50,28 @@ async def test_a_conversation_is_exported_with_all_its_branches(database_url: st
         assert exported["messages"][-1]["message"]["text"] == "more 59"
         markdown = await client.request("GET", f"{at}/markdown")
         assert markdown.content.decode().count("\n## ") == 122
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Here:\n\n```python\nprint(1)",
+        "~~~~ text\n~~~\n```",
+        "```\nclosed\n```",
+        "- one\n  ```\n  in a list",
+        "``` no `fence",
+        "```\n``` not closed",
+        "   ```\n    ```\n   ````",
+    ],
+)
+async def test_no_message_takes_the_next_one_into_its_code(text: str) -> None:
+    """A reply that was cut, or cancelled, often ends within a block of code."""
+    async with service(fresh_database_url(), Echo()) as (client, _):
+        first = await replied(client, text)
+        await replied(client, "more", first.conversation_id)
+        markdown = await client.request("GET", f"{conversation_at(first.conversation_id)}/markdown")
+    tokens = MarkdownIt().parse(markdown.content.decode())
+    assert [token.tag for token in tokens if token.type == "heading_open" and token.level == 0][1:] == ["h2"] * 4
 
 
 async def test_a_reply_is_rated(database_url: str, run: Run) -> None:

@@ -21,6 +21,8 @@ from app.chat.titles import TITLE_LENGTH, title_of
         ("snake_case_name and 2*3*4 = 24", "snake_case_name and 2*3*4 = 24"),
         ("a * b * c", "a * b * c"),
         ("# ", "#"),
+        ("\n" * 300 + "hello", "hello"),
+        (" \u3000" * 200 + "# hello", "hello"),
         ("---", "---"),
         ("C# and F#", "C# and F#"),
         ("a \u202eright\u202c to left", "a right to left"),

@@ -25,6 +25,10 @@ export class Switcher {
     return this.#branches.reply_ids;
   }
 
+  get shown() {
+    return this.#branches;
+  }
+
   show(/** @type {Branches | undefined} */ branches) {
     this.#branches = branches ?? { index: 0, reply_ids: [] };
     const { index, reply_ids: ids } = this.#branches;

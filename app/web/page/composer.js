@@ -5,6 +5,7 @@ import { newMessage } from "./replies.js";
 
 const DRAFT = "chat.draft";
 const SENT = "chat.sent";
+const GAP = "\n\n"; // between texts in the box
 let longest = 16_000; // characters, as the contract counts them
 
 /** @typedef {import("./replies.js").Said} Said */
@@ -15,7 +16,7 @@ const [form, box, hint, tooLong, sendButton] = ["composer", "message", "hints", 
 
 /** The last message sent, until its reply is complete. */
 export const sent = {
-  /** @returns {(Said & { conversationId: string, isStored: boolean }) | null} */
+  /** `isInBox`: it was put back there. @returns {(Said & { conversationId: string, isStored: boolean, isInBox?: boolean }) | null} */
   get: () => JSON.parse(tab.get(SENT) ?? "null"),
   /** A text of a conversation with the key that it was sent with, if known. @returns {Said} */
   as(/** @type {string} */ text, conversationId) {
@@ -23,26 +24,38 @@ export const sent = {
     return last?.text === text && last.conversationId === conversationId ? last : newMessage(text);
   },
   keep: (/** @type {Said} */ said, conversationId, isStored) =>
-    tab.set(SENT, JSON.stringify({ ...said, conversationId, isStored })),
+    tab.set(SENT, JSON.stringify({ ...said, conversationId, isStored, isInBox: false })),
+  /** It turns out that the server has a message: take it out of the box, if it was put back there. */
+  arrive(/** @type {Said} */ said, conversationId) {
+    const last = sent.get();
+    if (last?.key !== said.key || last.isStored) return;
+    if (last.isInBox && `${box.value}${GAP}`.startsWith(said.text + GAP)) write(box.value.slice(said.text.length + GAP.length));
+    sent.keep(said, conversationId, true);
+  },
   forget(/** @type {Said} */ { key }) {
     if (sent.get()?.key === key) tab.remove(SENT);
   },
 };
 
-/** Start listening. `onSend` returns whether it accepts the message. */
-export function listen(/** @type {(said: Said) => boolean} */ onSend) {
-  const last = sent.get();
-  const draft = tab.get(DRAFT) ?? "";
-  if (last && !last.isStored && !last.regenerates) write(last.text, draft);
-  else write(draft);
+/**
+ * Start listening. `onSend` returns whether it accepts the message.
+ * @param {(said: Said) => boolean} onSend
+ * @param {() => string} openId of the conversation that it is for
+ */
+export function listen(onSend, openId) {
+  const before = sent.get();
+  write(tab.get(DRAFT) ?? "");
+  if (before && !before.isStored && !before.isInBox && !before.regenerates) giveBack(before.text);
 
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const text = box.value;
     if (!text.trim() || countOf(text) > longest) return;
     keepFocus(event.submitter);
-    const isLast = last && !last.isStored && !last.edits && sent.get()?.key === last.key && last.text === text;
-    if (onSend(isLast ? { text, key: last.key } : newMessage(text))) write("");
+    const last = sent.get();
+    const isSame = last?.isInBox && !last.isStored && last.text === text && last.conversationId === openId();
+    const isLast = isSame && !last.edits && !last.regenerates;
+    if (onSend(isLast ? last : newMessage(text))) write("");
   });
   box.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || event.shiftKey || isComposing(event)) return;
@@ -55,7 +68,11 @@ export function listen(/** @type {(said: Said) => boolean} */ onSend) {
 }
 
 /** Put a text back into the box, before its current text. */
-export const giveBack = (/** @type {string} */ text) => write(text, box.value);
+export function giveBack(/** @type {string} */ text) {
+  write(text, box.value);
+  const last = sent.get();
+  if (last?.text === text) tab.set(SENT, JSON.stringify({ ...last, isInBox: true }));
+}
 
 /** Let messages have up to this many characters. */
 export function allow(/** @type {number} */ characters) {
@@ -74,7 +91,7 @@ export function keepFocus(/** @type {HTMLElement | null} */ clicked) {
 export const isComposing = (/** @type {KeyboardEvent} */ event) => event.isComposing || event.keyCode === 229;
 
 function write(...texts) {
-  box.value = texts.filter(Boolean).join("\n\n");
+  box.value = texts.filter(Boolean).join(GAP);
   change();
 }
 

@@ -5,6 +5,7 @@ import { Problem, Unreachable, updateConversation } from "./client.js";
 import { focusBox, giveBack, sent } from "./composer.js";
 import { nameDays } from "./days.js";
 import { askForKey, withKey } from "./dialogs.js";
+import { wish } from "./elements.js";
 import { beginning, t } from "./language.js";
 import { begin, isReady, list, log, open, others, showOpen } from "./open.js";
 import { endOf, loadUntil } from "./past.js";
@@ -40,7 +41,9 @@ export async function openConversation(id, place = null) {
     goToEnd();
     if (running) {
       const { reply_id: replyId, branches } = running;
-      void follow(reread(replyId, here.left.signal), sent.as(to.text, id), { replyId, branches, to });
+      const said = saidIn(id, running, to.text);
+      sent.arrive(said, id);
+      void follow(reread(replyId, here.left.signal), said, { replyId, branches, to });
     }
     if (!place) return;
     await loadUntil(() => here !== open || Boolean(switcherOf(log, place.replyId, place.author)));
@@ -57,6 +60,17 @@ export async function openConversation(id, place = null) {
     log.append(turn.element);
     turn.fail(error, t("again"), error.status === 404 ? undefined : () => Boolean(openConversation(id)));
   }
+}
+
+/**
+ * What sends a message again whose reply was begun earlier, if that fails. A message of another tab is there already, and
+ * its key is not known: it is answered anew, on a branch beside the failed reply.
+ * @returns {Said}
+ */
+function saidIn(conversationId, { reply_id: replyId, branches }, /** @type {string} */ text) {
+  const said = sent.as(text, conversationId);
+  if (said.key === sent.get()?.key) return said;
+  return { ...said, regenerates: replyId, beside: branches?.reply_ids ?? [replyId] };
 }
 
 async function storedReply(message, /** @type {UserTurn} */ to, isLast) {
@@ -77,6 +91,7 @@ export async function showBranch(/** @type {string} */ replyId, place = null) {
   here.isLoading = true;
   try {
     await withKey(() => updateConversation(here.id, { branch: replyId }));
+    others.postMessage({ begun: here.id });
     if (here === open) await openConversation(here.id, place);
   } catch (error) {
     here.isLoading = false;
@@ -98,6 +113,7 @@ export function send(said, { to = new UserTurn(said.text), instead = null, cut =
   if (!to.element.isConnected) log.append(to.element);
   nameDays(log);
   sent.keep(said, open.id, false);
+  open.unsent.delete(said.key);
   goToEnd();
   void follow(talk(said, open.id, open.left.signal), said, { to, instead, cut });
   return true;
@@ -159,9 +175,13 @@ async function follow(news, said, { to, replyId = "", instead = null, cut = [], 
   }
   const known = here.replyId;
   Object.assign(here, { turn: null, replyId: "", isStopping: false });
+  const isUnsent = failure && !known && !failure.conversationId && !said.regenerates;
+  if (isUnsent && here !== open) tellElsewhere(said, failure);
   if (here !== open) return;
+  if (isUnsent) here.unsent.set(said.key, said.text);
   showRunning(false);
   if (failure) await recover(failure, here, known, turn, said, cut);
+  if (here === open) wish(log, "ended", turn);
 }
 
 function show(item, here, /** @type {ReplyTurn} */ turn, /** @type {Said} */ said) {
@@ -180,7 +200,7 @@ function show(item, here, /** @type {ReplyTurn} */ turn, /** @type {Said} */ sai
       else here.left.abort();
       if (here !== open && here.id === open.id && !open.turn) void openConversation(open.id);
       void list.refresh();
-      if (here.isNew) others.postMessage({ begun: here.id });
+      if (here.isNew) others.postMessage({ begun: here.id, replyId: item.replyId });
       break;
     case "words":
       turn.add(item.text);
@@ -203,27 +223,40 @@ function show(item, here, /** @type {ReplyTurn} */ turn, /** @type {Said} */ sai
   }
 }
 
+/** A message could not be sent, and the user has left its conversation meanwhile. */
+function tellElsewhere(/** @type {Said} */ said, error) {
+  giveBack(said.text);
+  notify([error.title && `${error.title}.`, error.message].filter(Boolean).join(" "));
+}
+
 /** Handle an error after which the reply cannot be followed. */
 async function recover(error, here, replyId, /** @type {ReplyTurn} */ turn, /** @type {Said} */ said, /** @type {Element[]} */ cut) {
   const { to } = turn;
   const again = () => send(said, { to, instead: turn, cut });
   const left = said.edits ?? said.regenerates;
+  const following = { to, replyId, instead: turn, branches: turn.branches.shown };
+  const goOn = () => isReady() && Boolean(follow(reread(replyId, here.left.signal), said, following));
   const takeBack = () => {
+    here.unsent.delete(said.key);
     to.element.remove();
     turn.element.remove();
     if (left) void showBranch(left); // the branch that it began is not wanted
     if (!said.regenerates) giveBack(said.text);
     focusBox();
+    wish(log, "ended", turn);
   };
   if (error instanceof Unreachable && replyId) {
-    const options = { to, replyId, instead: turn };
-    turn.fail(error, t("reconnect"), () => isReady() && Boolean(follow(reread(replyId, here.left.signal), said, options)));
+    turn.fail(error, t("reconnect"), goOn);
   } else if (!(error instanceof Problem)) {
     turn.fail(error, t("again"), again);
   } else if (error.status === 401) {
-    if (await askForKey(error)) return void again();
-    if (replyId || (left && !cut.length)) return turn.fail(error, t("again"), again);
+    const isAgreed = await askForKey(error);
+    if (here !== open) return;
+    if (isAgreed) return void (replyId ? goOn() : again());
+    if (replyId) return turn.fail(error, t("reconnect"), goOn);
+    if (left && !cut.length) return turn.fail(error, t("again"), again);
     if (!left) return takeBack();
+    here.unsent.delete(said.key);
     turn.element.remove();
     if (said.edits) to.element.remove();
     else sent.forget(said);
@@ -238,7 +271,11 @@ async function recover(error, here, replyId, /** @type {ReplyTurn} */ turn, /** 
     here.id ||= error.conversationId; // the message is stored there, and the next one belongs there, too
     showOpen();
     if (error.type === "conversation-not-found") {
-      turn.fail(error, t("new.send"), () => (begin(), send(newMessage(said.text))));
+      turn.fail(error, t("new.send"), () => {
+        here.unsent.delete(said.key);
+        begin();
+        return send(newMessage(said.text));
+      });
     } else if (error.type === "conversation-busy") {
       turn.fail(error, t("stop.others"), () => send({ ...said, stopsOthers: true }, { to, instead: turn, cut }));
     } else if ([413, 422].includes(error.status)) {
@@ -258,5 +295,10 @@ export function stop() {
 }
 
 async function stopReply(here) {
-  await cancel(here.replyId).catch((error) => here.turn?.tell(t("stop.failed", { why: error.message })));
+  try {
+    await withKey(() => cancel(here.replyId));
+  } catch (error) {
+    here.isStopping = false; // it can be tried again
+    here.turn?.tell(t("stop.failed", { why: error.message }));
+  }
 }

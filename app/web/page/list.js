@@ -5,6 +5,7 @@ import { dayHeading, dayName } from "./days.js";
 import { askToDelete, withKey } from "./dialogs.js";
 import { icon } from "./elements.js";
 import { isolated, line, locale, t } from "./language.js";
+import { notify } from "./view.js";
 
 /** @type {Intl.DateTimeFormatOptions} */
 const MONTH = { month: "long", year: "numeric" };
@@ -182,8 +183,7 @@ export class List {
       await withKey(() => deleteConversation(id));
     } catch (error) {
       if (!(error instanceof Problem && error.status === 404)) {
-        byId("list-problem").textContent = t("delete.failed", { title: isolated(title), why: error.message });
-        byId("list-problem").hidden = false;
+        notify(t("delete.failed", { title: isolated(title), why: error.message })); // the list may be hidden
         return;
       }
     }

@@ -2,6 +2,7 @@
 import { key } from "./client.js";
 import { focusBox, isComposing, keepFocus, listen } from "./composer.js";
 import { edit, openConversation, regenerate, send, showBranch, stop } from "./conversation.js";
+import { nameDays } from "./days.js";
 import { introduce } from "./introduction.js";
 import { listenToMenu } from "./menu.js";
 import { begin, list, open, others, rename } from "./open.js";
@@ -28,7 +29,7 @@ byId("log").addEventListener("choose", (/** @type {any} */ { target, detail: { r
 });
 byId("log").addEventListener("edit", edit);
 byId("log").addEventListener("regenerate", regenerate);
-byId("log").addEventListener("leave", () => showWhatIsMissed());
+for (const name of ["leave", "ended"]) byId("log").addEventListener(name, () => showWhatIsMissed());
 listenToMenu({
   open: () => open,
   onRenamed(id, title) {
@@ -74,13 +75,13 @@ addEventListener("keydown", (event) => {
 });
 
 addEventListener("popstate", openWhatIsNamed); // also when the URL's hash changes
-others.addEventListener("message", (/** @type {any} */ { data: { begun, deleted, allDeleted, renamed, title } }) => {
+others.addEventListener("message", (/** @type {any} */ { data: { begun, replyId, deleted, allDeleted, renamed, title } }) => {
   if (renamed) list.rename(renamed, title);
   if (deleted) list.remove(deleted);
   void list.refresh();
   if (renamed) rename(renamed, title);
   else if (allDeleted || (deleted === open.id && deleted)) begin();
-  else if (begun && begun === open.id) {
+  else if (begun && begun === open.id && replyId !== open.replyId) {
     missed = begun;
     showWhatIsMissed();
   }
@@ -88,9 +89,9 @@ others.addEventListener("message", (/** @type {any} */ { data: { begun, deleted,
 
 let missed = ""; // the conversation in which another tab has begun a reply
 
-/** Show what another tab has begun, but not while a message is edited: that text would be lost. */
+/** Show what another tab has begun, but not while a message is edited, or could not be sent: it would be lost. */
 function showWhatIsMissed() {
-  if (!missed || missed !== open.id || open.turn || byId("log").querySelector(".editing")) return;
+  if (!missed || missed !== open.id || open.turn || open.unsent.size || byId("log").querySelector(".editing")) return;
   missed = "";
   void openConversation(open.id);
 }
@@ -103,9 +104,26 @@ function openWhatIsNamed() {
   else begin();
 }
 
-listen((said) => send(said));
+listen(
+  (said) => send(said),
+  () => open.id,
+);
 focusBox();
 showRunning(false);
 openWhatIsNamed();
 void list.refresh();
-void introduce((text) => send(newMessage(text))).catch(() => {});
+
+let isIntroduced = false;
+const introduceOnce = () => introduce((text) => send(newMessage(text))).then(() => (isIntroduced = true), () => {});
+void introduceOnce();
+
+/** Whoever comes back to the page sees what has changed meanwhile: the list, the days, and what could not be loaded. */
+function renew() {
+  if (document.hidden) return;
+  void list.refresh();
+  nameDays(byId("log"));
+  if (!isIntroduced) void introduceOnce();
+}
+addEventListener("online", renew);
+addEventListener("pageshow", ({ persisted }) => persisted && renew());
+document.addEventListener("visibilitychange", renew);

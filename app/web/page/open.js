@@ -1,4 +1,5 @@
 // Which conversation is open, and what the page shows of that: its name, and its place in the list.
+import { giveBack } from "./composer.js";
 import { t } from "./language.js";
 import { List } from "./list.js";
 import { channel } from "./memory.js";
@@ -23,12 +24,15 @@ function nothing() {
     isLoading: false, // what is shown is of another conversation or branch
     isNew: false,
     isStopping: false,
+    /** Messages that the server does not have, by key: their failure is shown. @type {Map<string, string>} */
+    unsent: new Map(),
   };
 }
 
 export function begin(id = "") {
   open.closed.abort();
   if (!open.turn || open.replyId) open.left.abort(); // otherwise wait until the message has arrived
+  for (const text of [...open.unsent.values()].reverse()) giveBack(text);
   open = { ...nothing(), id, ...(id && id === open.id && { title: open.title }) };
   if (!id) log.replaceChildren();
   showOpen();

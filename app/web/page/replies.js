@@ -102,7 +102,7 @@ async function* follow(begin, replyId, signal) {
       throw new Unreachable(); // the stream ended, but the reply did not
     } catch (error) {
       signal.throwIfAborted();
-      lostAt ||= performance.now();
+      if (!lostAt || !navigator.onLine) lostAt = performance.now(); // nobody gives up while the device is offline
       const isPassing = error instanceof Unreachable || (replyId && isServersTrouble(error));
       if (!isPassing || performance.now() - lostAt > PATIENCE_MS) throw error;
       yield { kind: "lost" };

@@ -142,17 +142,19 @@ export class ReplyTurn {
   /** Offer a button, disabled for as long as the server asks to wait. */
   #offer(label, again, waitSeconds = 0) {
     const offered = button("again", label);
-    const count = (left) => {
+    const due = Date.now() + 1000 * waitSeconds; // timers stand still while the device sleeps, or the tab is hidden
+    const count = () => {
+      const left = Math.ceil((due - Date.now()) / 1000);
       offered.disabled = left > 0;
       offered.querySelector("span").textContent = left > 0 ? t("again.in", { label, seconds: left.toLocaleString(locale) }) : label;
-      if (left > 0) setTimeout(count, 1000, left - 1);
+      if (left > 0) setTimeout(count, 1000);
     };
     offered.addEventListener("click", () => {
       if (again()) offered.remove();
       else askToWait(offered);
     });
-    count(waitSeconds);
     this.#tools.append(offered);
+    count();
   }
 }
 
