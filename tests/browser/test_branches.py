@@ -1,10 +1,11 @@
 """Branches on the chat page: regenerated replies and edited messages, and the way between them."""
 
+import asyncio
 import re
 from random import Random
 
 import pytest
-from playwright.async_api import Browser, Locator, expect
+from playwright.async_api import Browser, Locator, Route, expect
 
 from tests.browser.people import Person, somebody
 from tests.support.databases import fresh_database_url
@@ -250,6 +251,36 @@ async def test_what_another_tab_chooses_is_shown(chromium: Browser, server: Live
         await person.stop.click()
         await expect(_versions(person.sayings.first)).to_have_text("1/2")
         await expect(person.replies.locator(".text")).to_have_text(["one"])
+
+
+async def test_a_choice_is_shown_also_if_another_tab_says_something_meanwhile(
+    chromium: Browser, server: LiveServer
+) -> None:
+    """The conversation is shown anew before the choice has arrived, and once more when it has."""
+    let_go = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        if route.request.method == "PATCH":
+            await let_go.wait()
+        await route.continue_()
+
+    async with somebody(chromium, server.url) as person:
+        await person.say("one")
+        await person.hears_the_end()
+        await _edit(person, person.sayings.first, "uno")
+        await expect(_versions(person.sayings.first)).to_have_text("2/2")
+        await person.hears_the_end()
+        other = await person.another_tab()
+        await other.page.route("**/api/conversations/*", hold)
+        await _go(other.sayings.first, "Previous")
+        await person.say("due")
+        await expect(other.sayings).to_have_count(2)
+        await other.hears_the_end()
+        await expect(other.stop).to_be_hidden()
+        let_go.set()
+        for tab in (person, other):
+            await expect(_versions(tab.sayings.first)).to_have_text("1/2")
+            await expect(tab.replies.locator(".text")).to_have_text(["one"])
 
 
 _SHOWN = """() => [...document.querySelectorAll(".message")].map((turn) => [

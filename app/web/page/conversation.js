@@ -93,6 +93,7 @@ export async function showBranch(/** @type {string} */ replyId, place = null) {
     await withKey(() => updateConversation(here.id, { branch: replyId }));
     others.postMessage({ begun: here.id });
     if (here === open) await openConversation(here.id, place);
+    else if (here.id === open.id && !open.turn) await openConversation(here.id); // it was shown anew meanwhile
   } catch (error) {
     here.isLoading = false;
     notify(t("branch.failed", { why: error.message }));
@@ -243,7 +244,7 @@ async function recover(error, here, replyId, /** @type {ReplyTurn} */ turn, /** 
     if (left) void showBranch(left); // the branch that it began is not wanted
     if (!said.regenerates) giveBack(said.text);
     focusBox();
-    wish(log, "ended", turn);
+    if (!left) wish(log, "ended", turn);
   };
   if (error instanceof Unreachable && replyId) {
     turn.fail(error, t("reconnect"), goOn);
