@@ -18,6 +18,8 @@ const [form, box, hint, tooLong, sendButton] = ["composer", "message", "hints", 
 export const sent = {
   /** `isInBox`: it was put back there. @returns {(Said & { conversationId: string, isStored: boolean, isInBox?: boolean }) | null} */
   get: () => JSON.parse(tab.get(SENT) ?? "null"),
+  /** Whether this is that message, by its key. */
+  has: (/** @type {Said} */ { key }) => sent.get()?.key === key,
   /** A text of a conversation with the key that it was sent with, if known. @returns {Said} */
   as(/** @type {string} */ text, conversationId) {
     const last = sent.get();
@@ -28,12 +30,12 @@ export const sent = {
   /** It turns out that the server has a message: take it out of the box, if it was put back there. */
   arrive(/** @type {Said} */ said, conversationId) {
     const last = sent.get();
-    if (last?.key !== said.key || last.isStored) return;
+    if (!sent.has(said) || last.isStored) return;
     if (last.isInBox && `${box.value}${GAP}`.startsWith(said.text + GAP)) write(box.value.slice(said.text.length + GAP.length));
     sent.keep(said, conversationId, true);
   },
-  forget(/** @type {Said} */ { key }) {
-    if (sent.get()?.key === key) tab.remove(SENT);
+  forget(/** @type {Said} */ said) {
+    if (sent.has(said)) tab.remove(SENT);
   },
 };
 

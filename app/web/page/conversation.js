@@ -69,7 +69,7 @@ export async function openConversation(id, place = null) {
  */
 function saidIn(conversationId, { reply_id: replyId, branches }, /** @type {string} */ text) {
   const said = sent.as(text, conversationId);
-  if (said.key === sent.get()?.key) return said;
+  if (sent.has(said)) return said;
   return { ...said, regenerates: replyId, beside: branches?.reply_ids ?? [replyId] };
 }
 
@@ -80,7 +80,7 @@ async function storedReply(message, /** @type {UserTurn} */ to, isLast) {
   turn.add(text);
   await turn.drawn();
   const again = sent.as(to.text, open.id);
-  const isOurs = isLast && !finishReason && again.key === sent.get()?.key; // then it is replaced, without a branch
+  const isOurs = isLast && !finishReason && sent.has(again); // then it is replaced, without a branch
   turn.end(finishReason ?? state, message, isOurs ? () => send(again, { to, instead: turn }) : undefined);
   return turn.element;
 }
