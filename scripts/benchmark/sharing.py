@@ -15,6 +15,7 @@ import psutil
 
 from .load import Connection, connect
 from .measuring import (
+    Answers,
     Beside,
     Effort,
     Metric,
@@ -71,16 +72,20 @@ def instance_ports(server: Running) -> dict[int, psutil.Process]:
     return dict(sorted(found.items(), key=lambda item: item[0] != server.port))
 
 
-async def measure_sharing(server: Running, effort: Effort) -> Result:
+async def crowd_at_the_maker(server: Running, effort: Effort, streams: int) -> tuple[Answers, str]:
+    """As `measure_crowd`; the cost is that of the instance that generates the replies."""
     maker = replace(server, family=[instance_ports(server)[server.port]])
-    answers, note = await measure_crowd(maker, effort, streams=STREAMS, pace_ms=PACE_MS)
+    return await measure_crowd(maker, effort, streams=streams, pace_ms=PACE_MS)
+
+
+async def measure_sharing(server: Running, effort: Effort) -> Result:
+    answers, note = await crowd_at_the_maker(server, effort, STREAMS)
     return Result({"cpu_us_an_event": answers.cpu_us(answers.events()), **answers.gaps()}, note)
 
 
 async def measure_first(server: Running, effort: Effort) -> Result:
     """The time to the first word, with so few streams that the instance is not busy."""
-    maker = replace(server, family=[instance_ports(server)[server.port]])
-    answers, note = await measure_crowd(maker, effort, streams=CALM, pace_ms=PACE_MS)
+    answers, note = await crowd_at_the_maker(server, effort, CALM)
     return Result(answers.first(), note)
 
 
