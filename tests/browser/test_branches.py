@@ -221,15 +221,20 @@ async def test_what_another_tab_begins_does_not_end_an_edit(chromium: Browser, s
         await expect(other.replies.locator(".text")).to_have_text(["one", "two"])
 
 
+async def _with_two_versions(person: Person) -> Person:
+    """Say "one", and make it "uno". Returns another tab."""
+    await person.say("one")
+    await person.hears_the_end()
+    await _edit(person, person.sayings.first, "uno")
+    await expect(_versions(person.sayings.first)).to_have_text("2/2")
+    await person.hears_the_end()
+    return await person.another_tab()
+
+
 async def test_what_another_tab_chooses_is_shown(chromium: Browser, server: LiveServer) -> None:
     """At once; while a message is edited or a reply is running, after that."""
     async with somebody(chromium, server.url) as person:
-        await person.say("one")
-        await person.hears_the_end()
-        await _edit(person, person.sayings.first, "uno")
-        await expect(_versions(person.sayings.first)).to_have_text("2/2")
-        await person.hears_the_end()
-        other = await person.another_tab()
+        other = await _with_two_versions(person)
         await _go(other.sayings.first, "Previous")
         await expect(_versions(person.sayings.first)).to_have_text("1/2")
         await person.hears("one")
@@ -265,12 +270,7 @@ async def test_a_choice_is_shown_also_if_another_tab_says_something_meanwhile(
         await route.continue_()
 
     async with somebody(chromium, server.url) as person:
-        await person.say("one")
-        await person.hears_the_end()
-        await _edit(person, person.sayings.first, "uno")
-        await expect(_versions(person.sayings.first)).to_have_text("2/2")
-        await person.hears_the_end()
-        other = await person.another_tab()
+        other = await _with_two_versions(person)
         await other.page.route("**/api/conversations/*", hold)
         await _go(other.sayings.first, "Previous")
         await person.say("due")

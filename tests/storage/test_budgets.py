@@ -3,8 +3,8 @@
 import asyncio
 import sqlite3
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
 
 import anyio
 import pytest
@@ -113,6 +113,15 @@ async def test_a_day_is_as_long_as_it_is_when_the_clock_is_set(
     assert 0 < ends_ms - time.time_ns() / 1e6 <= 1000 + 60_000
 
 
+@contextmanager
+def _locked(database_url: str) -> Iterator[None]:
+    """Nobody else can write to this SQLite database meanwhile."""
+    with closing(sqlite3.connect(sqlite_file(database_url), isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
+
+
 async def test_what_cannot_be_stored_is_stored_later(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,15 +131,12 @@ async def test_what_cannot_be_stored_is_stored_later(
     caplog.set_level("WARNING")
     database = Database(parsed(database_url), 0.2)
     async with database, WordBudgets(5, database.budgets) as words:
-        with sqlite3.connect(sqlite_file(database_url), isolation_level=None) as other:
-            other.execute("BEGIN IMMEDIATE")
+        with _locked(database_url):
             words.charge("client", 5)
             while not any("cannot be stored now" in message for message in caplog.messages):
                 await asyncio.sleep(0.05)
             assert not _is_allowed(words)
             await asyncio.sleep(0.5)
-            other.execute("ROLLBACK")
-        other.close()
     assert sum("cannot be stored now" in message for message in caplog.messages) == 1
     assert await run_sql(database_url, "SELECT words FROM word_budgets") == [(5,)]
 
@@ -141,16 +147,13 @@ async def test_what_is_counted_while_others_are_stored_is_stored_at_the_end(monk
     monkeypatch.setattr(budgets, "_GROUP_SECONDS", 0.01)
     async with Database(parsed(database_url), 20) as database:
         words = await WordBudgets(5, database.budgets).__aenter__()
-        with sqlite3.connect(sqlite_file(database_url), isolation_level=None) as other:
-            other.execute("BEGIN IMMEDIATE")
+        with _locked(database_url):
             words.charge("client", 2)
             while words._unsaved:  # noqa: SLF001 - then they are being stored
                 await asyncio.sleep(0.01)
             words.charge("client", 1)
             end = asyncio.create_task(words.__aexit__(None, None, None))
             await asyncio.sleep(0)
-            other.execute("ROLLBACK")
-        other.close()
         await end
     assert await run_sql(database_url, "SELECT words FROM word_budgets") == [(3,)]
 
