@@ -39,24 +39,22 @@ def document_routes(contract: Contract) -> list[Route]:
     vendored = [vendor / "eventsource-parser.js", vendor / "marked.js", *sorted((vendor / "modes").iterdir())]
     return [
         _page("/", _WEB / "page" / "index.html", _CHAT_POLICY),
-        *[_document(f"/page/{file.name}", file.read_text("utf-8"), _MEDIA_TYPES[file.suffix]) for file in chat],
-        *[
-            _document(f"/vendor/{file.relative_to(vendor)}", file.read_text("utf-8"), "text/javascript")
-            for file in vendored
-        ],
-        _document("/openapi.yaml", contract.text, "application/yaml"),
-        _document("/openapi.json", contract.json, "application/json"),
-        _document("/openapi-3.1.json", contract.derived_json, "application/json"),
+        *[_file(f"/page/{file.name}", file) for file in chat],
+        *[_file(f"/vendor/{file.relative_to(vendor)}", file) for file in vendored],
+        _document("/openapi.yaml", contract.text.encode(), "application/yaml"),
+        _document("/openapi.json", contract.json.encode(), "application/json"),
+        _document("/openapi-3.1.json", contract.derived_json.encode(), "application/json"),
         _page("/docs", _WEB / "docs.html", _DOCS_POLICY),
-        _document("/docs/header.css", (_WEB / "header.css").read_text("utf-8"), "text/css"),
-        _document("/docs/servers.js", (_WEB / "servers.js").read_text("utf-8"), "text/javascript"),
-        _document("/docs/styles.js", (_WEB / "styles.js").read_text("utf-8"), "text/javascript"),
+        *[_file(f"/docs/{name}", _WEB / name) for name in ("header.css", "servers.js", "styles.js")],
         _large("/docs/scalar.js", _WEB / "vendor" / "scalar.js", "text/javascript"),
     ]
 
 
-def _document(path: str, text: str, media_type: str) -> Route:
-    body = text.encode()
+def _file(path: str, file: Path) -> Route:
+    return _document(path, file.read_bytes(), _MEDIA_TYPES[file.suffix])
+
+
+def _document(path: str, body: bytes, media_type: str) -> Route:
     tag = _tag(body)
     headers = {"ETag": tag, "Cache-Control": "no-cache"}
 

@@ -23,7 +23,6 @@ from tests.support.server import LiveServer
 
 SHORT = ("--max-examples", os.environ.get("CONTRACT_MAX_EXAMPLES", "5"))
 RUNS = {
-    "greeter": (str(ROOT / "openapi.yaml"), "--url", "{url}"),
     "simulator with keys": (str(ROOT / "openapi.yaml"), "--url", "{url}", "--header", "Authorization: {bearer}"),
     "greeter by its own address": ("{url}/openapi.yaml",),
 }

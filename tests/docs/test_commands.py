@@ -147,7 +147,7 @@ def collects_tests(command: Command, reader: Reader) -> None:
 
 def fuzzes(command: Command, reader: Reader) -> None:
     """For a moment; `tests/contract` does it at length. The command fails if anything is wrong."""
-    printed = reader.run(f"{command.text} --phases examples,stateful --max-examples 10 --seed 2 --no-color")
+    printed = reader.run(f"{command.text} --phases examples,stateful --max-examples 4 --seed 2 --no-color")
     assert re.search(r"^ +([0-9]+) generated, \1 passed$", printed, re.MULTILINE)
 
 

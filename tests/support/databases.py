@@ -224,6 +224,8 @@ def _embedded(folder: str) -> "PostgresServer":
 @cache
 def _postgres() -> Postgres:
     server = Postgres().__enter__()
+    server.run("ALTER SYSTEM SET fsync = off")  # it never has to outlive a crash, and makes hundreds of databases
+    server.run("SELECT pg_reload_conf()")
     server.make_template()
     return server
 
