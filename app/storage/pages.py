@@ -1,8 +1,9 @@
 """Pages of conversations and of their messages, each read on one connection."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
-from sqlalchemy import BigInteger, Connection, String, literal, select, tuple_
+from sqlalchemy import BigInteger, Connection, Row, String, literal, select, tuple_
 from sqlalchemy.engine import RowMapping
 
 from app.chat.access import Principal
@@ -22,30 +23,32 @@ from app.chat.stored import (
 from app.storage import branching
 from app.storage.feedback import on_replies
 from app.storage.schema import conversations, messages
-from app.storage.searching import matching
+
+NEWEST_FIRST = (conversations.c.updated_ms.desc(), conversations.c.id.desc())
+"""The order of the list of conversations."""
 
 
 def conversations_page(
-    connection: Connection,
-    principal: Principal,
-    limit: int,
-    cursor: ListPosition | None,
-    words: list[str] | None,
+    connection: Connection, principal: Principal, limit: int, cursor: ListPosition | None
 ) -> Page[StoredConversation, ListPosition]:
-    """The conversations with all these `words`, if any; the one that was last spoken in first."""
+    """The conversations; the one that was last spoken in first."""
     columns = conversations.c
-    query = select(conversations).where(columns.principal == principal.name)
-    query = query.order_by(columns.updated_ms.desc(), columns.id.desc())
+    query = select(conversations).where(columns.principal == principal.name).order_by(*NEWEST_FIRST)
     if cursor is not None:
         position = tuple_(literal(cursor.updated_ms, BigInteger), literal(cursor.conversation_id, String))
         query = query.where(tuple_(columns.updated_ms, columns.id) < position)
-    if words is not None:
-        found = matching(principal, words, connection.dialect.name)
-        query = query.join(found, found.c.conversation_id == columns.id)
-    rows = connection.execute(query.limit(limit + 1)).mappings().all()
-    items = tuple(conversation_of(row) for row in rows[:limit])
-    more = len(rows) > limit
-    return Page(items, ListPosition(items[-1].updated_ms, items[-1].conversation_id) if more else None)
+    return page_of(connection.execute(query.limit(limit + 1)).all(), limit)
+
+
+def page_of(rows: Sequence[Row[Any]], limit: int) -> Page[StoredConversation, ListPosition]:
+    """A page of conversations; there is a next one if there are more `rows` than it takes."""
+    items = tuple(conversation_of(row._mapping) for row in rows[:limit])  # noqa: SLF001 - public in spite of its name
+    return Page(items, position_of(rows[limit - 1]) if len(rows) > limit else None)
+
+
+def position_of(row: Row[Any]) -> ListPosition:
+    """Of a row of the table `conversations`."""
+    return ListPosition(row.updated_ms, row.id)
 
 
 def messages_page(

@@ -1,7 +1,7 @@
-"""Search in titles and texts: an index that is brought up to date when somebody searches, and now and then.
+"""Keeps the index of titles and texts up to date: when somebody searches, and now and then.
 
 So a message costs nothing more to store, and what an older version of the service stores is found as well. A search
-first indexes what its principal has said since the last one.
+first indexes what its principal has said since the last one; `app.storage.finding` then looks for it.
 """
 
 import asyncio
@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from sqlalchemy import CTE, Connection, String, cast, literal, select, text, tuple_, update
+from sqlalchemy import Connection, String, cast, literal, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.dialects.postgresql import TSQUERY, TSVECTOR
+from sqlalchemy.dialects.postgresql import TSVECTOR
 
 from app.chat.access import Principal
 from app.chat.terms import terms_of
@@ -77,22 +77,12 @@ class SearchIndex:
     async def _document(self, one: _Unsearched) -> _Document:
         said, is_over = await answered(self._transactions, partial(_said, conversation_id=one.conversation_id))
         terms = await asyncio.to_thread(terms_of, [one.title, *said])
-        return _Document(one, f"{_owner_term(one.principal)} {terms}", is_over)
+        return _Document(one, f"{owner_term(one.principal)} {terms}", is_over)
 
 
-def matching(principal: Principal, wanted: Sequence[str], dialect: str) -> CTE:
-    """The ids of a principal's conversations in which each of these begins a word."""
-    documents = search_documents.c
-    owner = _owner_term(principal.name)
-    if dialect == "postgresql":
-        query = " & ".join([f"'{owner}'", *(f"'{word}':*" for word in wanted)])
-        found = select(documents.conversation_id).where(documents.terms.op("@@")(cast(literal(query, String), TSQUERY)))
-    else:
-        query = " AND ".join([f'"{owner}"', *(f'"{word}"*' for word in wanted)])
-        numbers = text("SELECT rowid FROM search_index WHERE search_index MATCH :query").bindparams(query=query)
-        found = select(documents.conversation_id).where(documents.number.in_(numbers.columns(documents.number)))
-    # In PostgreSQL, by the index whatever the planner believes: a rare word among many conversations has no statistics.
-    return found.cte("found").prefix_with("MATERIALIZED", dialect="postgresql")
+def owner_term(principal: str) -> str:
+    """The first term of each document, which no text has: a search of the index leaves out what others say."""
+    return "@" + hashlib.sha256(principal.encode()).hexdigest()[:24]
 
 
 def _unsearched(connection: Connection, principal: Principal | None, after: tuple[str, str]) -> list[_Unsearched]:
@@ -148,8 +138,3 @@ def _write(connection: Connection, documents: Sequence[_Document], *, skips: boo
             searched = update(conversations).where(columns.id == conversation_id)
             connection.execute(searched.values(searched_ms=document.of.updated_ms))
     return left
-
-
-def _owner_term(principal: str) -> str:
-    """A term that no text has: so what others say costs a search nothing."""
-    return "@" + hashlib.sha256(principal.encode()).hexdigest()[:24]

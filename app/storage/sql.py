@@ -36,6 +36,7 @@ from app.chat.terms import query_of
 from app.chat.watching import UNMEASURED, Measures, StorageOperation
 from app.storage import branching
 from app.storage.feedback import give, rated
+from app.storage.finding import found_page
 from app.storage.forgetting import (
     forget_keys,
     forget_one,
@@ -178,15 +179,14 @@ class SqlStore:
         self, principal: Principal, limit: int, cursor: ListPosition | None, words: str | None = None
     ) -> Page[StoredConversation, ListPosition]:
         """A page of conversations, the one that was last spoken in first."""
-        wanted = None if words is None else query_of(words)
-        if wanted == []:
+        if words is None:
+            return await self._connected(lambda connection: conversations_page(connection, principal, limit, cursor))
+        wanted = query_of(words)
+        if not wanted:
             return Page((), None)
-        if wanted is not None:
-            with suppress(StorageUnavailable):  # what is indexed can be found even if the database takes no writes
-                await self.search_index.catch_up(principal)
-        return await self._connected(
-            lambda connection: conversations_page(connection, principal, limit, cursor, wanted)
-        )
+        with suppress(StorageUnavailable):  # what is indexed can be found even if the database takes no writes
+            await self.search_index.catch_up(principal)
+        return await self._connected(lambda connection: found_page(connection, principal, limit, cursor, wanted))
 
     async def messages(
         self, conversation_id: str, principal: Principal | None, page: MessagesPage

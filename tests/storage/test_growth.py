@@ -5,14 +5,14 @@ import pytest
 from scripts.growth import ratios
 from tests.support.databases import KINDS, Kind
 
-_FEW, _MANY = 10, 300
-_MOST = 2.0
-"""Reading all of them would cost some ten times as much; other load on the machine, less than this."""
+_FEW, _MANY = 100, 2_000
+_MOST = 1.7
+"""Reading all of them would cost several times as much; other load on the machine, less than this."""
 
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_many_conversations_cost_what_a_few_do(kind: Kind) -> None:
-    """A page of them, a page of one with branches, a search, and what a bot is told."""
+    """A page of them, a page of one with branches, searches for rare and common words, and what a bot is told."""
     found = await ratios(kind, _FEW, _MANY, times=30)
     if max(found.values()) > _MOST:  # a disturbed measurement is repeated
         found = {
