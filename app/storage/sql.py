@@ -26,6 +26,7 @@ from app.chat.stored import (
     KeyedReply,
     ListPosition,
     MessagesPage,
+    NamedReply,
     Page,
     RatedReply,
     ReplyRecord,
@@ -171,6 +172,26 @@ class SqlStore:
                 return None
             position = row.position - 1  # of the message that it answers
             return KeyedReply(row.fingerprint, row.reply_id, row.conversation_id, position, row.state in _FAILED)
+
+        return await self._connected(read)
+
+    async def only_for(self, beginning: str) -> NamedReply | None:
+        """The reply that the only idempotency key got which begins so."""
+        begins_so = and_(
+            idempotency_keys.c.key >= beginning, idempotency_keys.c.key < f"{beginning}g"
+        )  # digits end at f
+        query = (
+            select(messages.c.reply_id, func.coalesce(conversations.c.alias, conversations.c.id).label("name"))
+            .select_from(idempotency_keys)
+            .join(messages, messages.c.reply_id == idempotency_keys.c.reply_id)
+            .join(conversations)
+            .where(begins_so)
+            .limit(2)
+        )
+
+        def read(connection: Connection) -> NamedReply | None:
+            rows = connection.execute(query).all()
+            return NamedReply(rows[0].reply_id, rows[0].name) if len(rows) == 1 else None
 
         return await self._connected(read)
 

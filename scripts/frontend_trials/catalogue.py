@@ -21,7 +21,7 @@ class Client:
     """The path that it asks for replies."""
     only_streams: bool = False
     has_page: bool = False
-    """Whether its program loads a page of its own."""
+    """Whether its program loads a page of its own, or what a page consists of."""
 
     @property
     def is_node(self) -> bool:
@@ -90,6 +90,7 @@ CLIENTS = (
         base="/api",
         asks_at="/api/ag-ui",
         only_streams=True,
+        has_page=True,
     ),
     Client(
         "open-webui",
