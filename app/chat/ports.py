@@ -185,6 +185,10 @@ class Store(Saver, Protocol):
         """The reply for an idempotency key."""
         ...
 
+    async def named(self, reply_id: str, principal: Principal) -> NamedReply | None:
+        """A principal's reply."""
+        ...
+
     async def only_for(self, beginning: str) -> NamedReply | None:
         """The reply for the only idempotency key that begins so; `None` if there is none, or more than one."""
         ...

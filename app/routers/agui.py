@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from app.access.gate import admission_of
 from app.access.limits import Limits
+from app.chat.aliases import is_id
 from app.chat.ports import Store
 from app.chat.replies import Replies
 from app.dialects.agui import asked_in, key_of, position_in, prepare
@@ -51,6 +52,8 @@ class AgUiRouter:
         wanted, position = run_id(request.scope), position_in(request.scope)
         grant = admission_of(request.scope).grant
         found = await self.store.only_for(beginning_of(key_of(wanted), grant.principal))
+        if found is None and is_id(wanted):
+            found = await self.store.named(wanted, grant.principal)
         if found is None:
             raise RequestError("run-not-found")
         if position is not None and position.reply_id != found.reply_id:

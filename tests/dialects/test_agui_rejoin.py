@@ -154,6 +154,28 @@ async def test_a_run_is_forgotten_after_a_day() -> None:
         assert [each["text"] for each in await messages(client, "trip-to-lisbon")] == ["hello", "hello"]
 
 
+async def test_a_reply_is_read_as_a_run_whoever_asked_for_it() -> None:
+    """By its id, which a client finds in the conversation: so another device reads what is running."""
+    bot = GatedBot()
+    async with service(fresh_database_url(), bot, max_reply_characters=12) as (client, _):
+        async with client.open("POST", AG_UI, json=agui_asked(users("go"))) as response:
+            bot.let_through(2)
+            await response.head()
+            running = (await messages(client, "trip-to-lisbon"))[-1]
+            assert running["state"] == "running"
+            async with client.stream("GET", rejoined_at(running["reply_id"])) as response:
+                bot.let_through(1000)
+                told = check_run(raw := await response.read())
+        assert (told.text, told.reply_id) == ("word1 word2 ", running["reply_id"])
+        assert f'"threadId":"trip-to-lisbon","runId":"{told.reply_id}"'.encode() in raw
+        ours = await replied(client, "hello")
+        assert (await rejoined(client, ours.reply_id)).text == ours.text
+        assert (
+            f'"threadId":"{ours.conversation_id}"'.encode()
+            in (await client.request("GET", rejoined_at(ours.reply_id))).content
+        )
+
+
 async def test_nobody_else_finds_a_run() -> None:
     """By its id, or with the id of an event; each principal has runs of its own."""
     url = fresh_database_url()
@@ -161,8 +183,10 @@ async def test_nobody_else_finds_a_run() -> None:
     async with service(url) as (client, _):
         body = agui_asked(users("hello"))
         mine = check_run((await client.request("POST", AG_UI, json=body, headers=one)).content)
-        for headers in (two, two | {"last-event-id": mine.ids[-1]}):
-            assert problem(await client.request("GET", rejoined_at("run-1"), headers=headers)) == (404, "run-not-found")
+        for run_id in ("run-1", mine.reply_id or ""):
+            for headers in (two, two | {"last-event-id": mine.ids[-1]}):
+                answer = await client.request("GET", rejoined_at(run_id), headers=headers)
+                assert problem(answer) == (404, "run-not-found")
         theirs = check_run((await client.request("POST", AG_UI, json=body, headers=two)).content)
         assert await rejoined(client, "run-1", **two) == theirs
         assert await rejoined(client, "run-1", **one) == mine

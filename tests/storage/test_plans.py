@@ -156,6 +156,7 @@ async def _ask_everything(engine: AsyncEngine) -> None:
     assert await store.reply(_id(4), _SOMEBODY)
     await store.reply_for("key 4")
     assert await store.only_for("key 4444")
+    assert await store.named(_id(4), _SOMEBODY)
     conversation_page = await store.conversations(_SOMEBODY, 20, None)
     assert (await store.conversations(_SOMEBODY, 20, conversation_page.next_cursor)).items
     for cursor in (None, conversation_page.next_cursor):

@@ -9,12 +9,28 @@ const persistence = {
   setItem: (id, state) => void (stored[id] = JSON.stringify(state)),
   removeItem: (id) => void delete stored[id],
 };
-const loaded = () => {
-  const client = new ChatClient({ threadId: "trial", connection, persistence });
+// docs/frontends.md has this for another device, which has nothing but the thread's id.
+const hydrate = async (threadId) => {
+  const answer = await fetch(`${baseURL}/conversations/${threadId}?limit=100&order=desc`);
+  const messages = answer.ok ? (await answer.json()).messages.reverse() : [];
+  const running = messages.find((message) => message.state === "running");
+  return {
+    messages: messages.map(({ role, text, created_at, reply_id }) => ({
+      id: reply_id ?? crypto.randomUUID(),
+      role,
+      parts: [{ type: "text", content: text }],
+      createdAt: new Date(created_at),
+    })),
+    activeRun: running ? { runId: running.reply_id } : null,
+    interrupts: null,
+  };
+};
+const loaded = (options) => {
+  const client = new ChatClient({ threadId: "trial", connection, persistence, ...options });
   client.attach();
   return client;
 };
-const text = () => {
+const textOf = (client) => {
   const last = client.getMessages().at(-1);
   return last?.role === "assistant" ? last.parts.map((part) => part.content ?? "").join("") : "";
 };
@@ -22,7 +38,8 @@ const until = async (holds) => {
   while (!holds()) await new Promise((done) => setTimeout(done, 20));
 };
 let client = loaded();
-let sent = client.sendMessage(message).catch(() => {});
+const text = () => textOf(client);
+const sent = client.sendMessage(message).catch(() => {});
 if (trial === "stop") {
   await until(text);
   client.stop();
@@ -35,7 +52,10 @@ if (trial === "back") {
   await sent;
   stored = kept;
   client = loaded();
-  sent = until(() => !client.getIsLoading());
+  const elsewhere = loaded({ connection: { ...connection, hydrate }, persistence: true });
+  await until(() => textOf(elsewhere) && client.getMessages().length === elsewhere.getMessages().length);
+  await until(() => !client.getIsLoading() && !elsewhere.getIsLoading());
+  if (textOf(elsewhere) !== text() || elsewhere.getError()) throw new Error(`elsewhere: ${textOf(elsewhere)}`);
 }
 await sent;
 console.log(JSON.stringify({ text: text(), error: client.getError()?.constructor.name ?? "" }));
