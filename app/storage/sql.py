@@ -190,7 +190,7 @@ class SqlStore:
         of_key = _NAMED.select_from(idempotency_keys).join(messages, messages.c.reply_id == idempotency_keys.c.reply_id)
         return await self._only(of_key.join(conversations).where(begins_so))
 
-    async def _only(self, query: Select[tuple[str, str]]) -> NamedReply | None:
+    async def _only(self, query: Select[str, str]) -> NamedReply | None:
         def read(connection: Connection) -> NamedReply | None:
             rows = connection.execute(query.limit(2)).all()
             return NamedReply(*rows[0]) if len(rows) == 1 else None

@@ -163,9 +163,9 @@ async def test_a_reply_is_read_as_a_run_whoever_asked_for_it() -> None:
             await response.head()
             running = (await messages(client, "trip-to-lisbon"))[-1]
             assert running["state"] == "running"
-            async with client.stream("GET", rejoined_at(running["reply_id"])) as response:
+            async with client.stream("GET", rejoined_at(running["reply_id"])) as again:
                 bot.let_through(1000)
-                told = check_run(raw := await response.read())
+                told = check_run(raw := await again.read())
         assert (told.text, told.reply_id) == ("word1 word2 ", running["reply_id"])
         assert f'"threadId":"trip-to-lisbon","runId":"{told.reply_id}"'.encode() in raw
         ours = await replied(client, "hello")
