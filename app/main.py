@@ -20,7 +20,7 @@ from app.access.origins import Origins
 from app.access.proxies import Proxies
 from app.bot_choice import chosen_bot, model_name, suggestions
 from app.chat.naming import Naming
-from app.chat.ports import Bot
+from app.chat.ports import Bot, Store
 from app.chat.replies import Replies
 from app.chat.watching import ReplyObservers
 from app.contract import Contract, Handler
@@ -179,7 +179,7 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None, block: 
             service.get_service,
             health.get_health,
             health.get_readiness,
-            *_foreign(settings, chat, openai_problems),
+            *_foreign(settings, chat, database.store, openai_problems),
             MetricsRouter(
                 observation.exposition,
                 gate,
@@ -200,18 +200,19 @@ def create_app(settings: Settings | None = None, bot: Bot | None = None, block: 
     return app
 
 
-def _foreign(settings: Settings, chat: ChatRouter, openai_problems: OpenAIProblems) -> list[Handler]:
+def _foreign(settings: Settings, chat: ChatRouter, store: Store, openai_problems: OpenAIProblems) -> list[Handler]:
     """The handlers of other protocols: the same replies, said in another way."""
     wording = Wording(openai_problems, model_name(settings) or settings.bot)
     openai = OpenAIRouter(chat.replies, chat.bodies, wording, chat.pacing, chat.limits)
     ui = UiRouter(chat.replies, chat.bodies, chat.model, chat.problems, chat.pacing, chat.limits)
-    agui = AgUiRouter(chat.replies, chat.bodies, chat.model, chat.problems, chat.pacing, chat.limits)
+    agui = AgUiRouter(chat.replies, store, chat.bodies, chat.model, chat.problems, chat.pacing, chat.limits)
     return [
         openai.create_chat_completion,
         openai.list_models,
         ui.stream_ui_chat,
         ui.resume_ui_chat,
         agui.run_agent,
+        agui.rejoin_agent,
     ]
 
 

@@ -13,6 +13,7 @@ from app.chat.stored import (
     KeyedReply,
     ListPosition,
     MessagesPage,
+    NamedReply,
     Page,
     ReplyRecord,
     StoredConversation,
@@ -182,6 +183,14 @@ class Store(Saver, Protocol):
 
     async def reply_for(self, key: str) -> KeyedReply | None:
         """The reply for an idempotency key."""
+        ...
+
+    async def named(self, reply_id: str, principal: Principal) -> NamedReply | None:
+        """A principal's reply."""
+        ...
+
+    async def only_for(self, beginning: str) -> NamedReply | None:
+        """The reply for the only idempotency key that begins so; `None` if there is none, or more than one."""
         ...
 
     async def conversations(

@@ -111,6 +111,15 @@ class RatedReply:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedReply:
+    """A reply, and what clients call its conversation."""
+
+    reply_id: str
+    conversation_name: str
+    """The alias, or the id of one that has none."""
+
+
+@dataclass(frozen=True, slots=True)
 class KeyedReply:
     """The reply for an idempotency key."""
 

@@ -77,7 +77,12 @@ def asked_in(body: AgUiRunRequest, model: type[ChatRequest]) -> Asked:
     place = behind(shown, message, is_new=is_new)
     if len(shown) == 1 and is_new:  # nothing tells a new message from the first one, which is answered anew
         place = Behind(None, message, if_alone=True)
-    return Asked(body.thread_id, message, place, f"ag-ui\0{body.thread_id}\0{body.run_id}")
+    return Asked(body.thread_id, message, place, key_of(body.run_id), key_within=body.thread_id)
+
+
+def key_of(run_id: str) -> str:
+    """The idempotency key of a run, in its thread."""
+    return f"ag-ui\0{run_id}"
 
 
 def _id(message: AgUiMessage) -> str:

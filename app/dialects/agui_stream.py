@@ -8,7 +8,7 @@ id, from which `Position` goes on. It comes before the data: TanStack's client t
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from starlette.responses import Response
@@ -16,11 +16,11 @@ from starlette.responses import Response
 from app.chat import model
 from app.chat.errors import AccessEnded
 from app.chat.model import Done, End, Failed
-from app.chat.running import STOPPED
+from app.chat.running import STOPPED, RunningReply
 from app.dialects.agui import Position
 from app.http.problems import Problems
 from app.http.reader import Frame, Reading
-from app.http.sse import EventStream, Pacing, id_headers
+from app.http.sse import STREAM_HEADERS, EventStream, Pacing, id_headers
 
 _VERSION = "1.0"
 
@@ -36,14 +36,24 @@ class Run:
 class RunStream(EventStream):
     """Streams a reply as the events of a run."""
 
-    def __init__(
-        self, reading: Reading, problems: Problems, pacing: Pacing, run: Run, position: Position | None = None
+    def __init__(  # noqa: PLR0913 - what is read, how it is said, and what its client knows
+        self,
+        reading: Reading,
+        problems: Problems,
+        pacing: Pacing,
+        run: Run,
+        position: Position | None = None,
+        *,
+        is_again: bool = False,
     ) -> None:
-        """`position` is what the client has already."""
+        """`position` is what the client has already; `is_again` is whether it asks for a run that there has been."""
+        if is_again:  # it starts with no status but 200, and TanStack's client gives up after two seconds of silence
+            pacing = replace(pacing, first_word_seconds=0)
         super().__init__(reading, problems, pacing, lambda _: "")
         self._reply = reading.reply
         self._run = {"threadId": run.thread_id, "runId": run.run_id}
         self._position = position
+        self._is_again = is_again
 
     def own_headers(self) -> list[tuple[bytes, bytes]]:
         """The ids of the reply."""
@@ -87,8 +97,9 @@ class RunStream(EventStream):
                 return self._event({"type": "RUN_ERROR", "message": problem.detail, "code": code, **_usage(usage)})
 
     def refusal(self, error: Exception) -> Response:
-        """A client that has the beginning of the run gets the event that ends it."""
-        return super().refusal(error) if self._position is None else self.whole(error)
+        """A client that knows that the run has begun gets the event that ends it."""
+        has_begun = self._is_again or self._position is not None
+        return self.whole(error) if has_begun else super().refusal(error)
 
     def _text_end(self, end: Done) -> bytes:
         words = len(self._reply.log)
@@ -102,6 +113,13 @@ class RunStream(EventStream):
     def _event(self, value: dict[str, Any], place: str | None = None) -> bytes:
         head = f"id: {self._reply.reply_id}:{place}\n" if place is not None else ""
         return f"{head}data: {json.dumps(value, separators=(',', ':'))}\n\n".encode("ascii")
+
+
+def head(status: int, reply: RunningReply) -> Response:
+    """A response to HEAD."""
+    response = Response(status_code=status)
+    response.raw_headers = [*STREAM_HEADERS, *id_headers(reply)]
+    return response
 
 
 def _usage(usage: model.Usage | None) -> dict[str, object]:

@@ -29,6 +29,8 @@ class Asked:
     behind: Behind | None
     key: str | None
     """An idempotency key; `None` if it is asked for as often as it is sent."""
+    key_within: str = ""
+    """Where the key counts, if not everywhere."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,23 @@ import hashlib
 from app.chat.access import Principal
 from app.chat.requests import Idempotency
 
+_HALF = 32
 
-def idempotency(key: str | None, principal: Principal, content: str) -> Idempotency | None:
-    """Digests of a request's key and of what it asks for; `None` without a key."""
-    return Idempotency(_digest(f"{principal.name}\0{key}"), _digest(content)) if key else None
+
+def idempotency(key: str | None, principal: Principal, content: str, within: str = "") -> Idempotency | None:
+    """Digests of a request's key and of what it asks for; `None` without a key.
+
+    `within` is where the key counts, if not everywhere. What has the same key elsewhere has the same `beginning_of` it.
+    """
+    if not key:
+        return None
+    digest = beginning_of(key, principal) + _digest(within)[:_HALF] if within else _digest(f"{principal.name}\0{key}")
+    return Idempotency(digest, _digest(content))
+
+
+def beginning_of(key: str, principal: Principal) -> str:
+    """What the digests of a principal's key begin with, wherever it counts."""
+    return _digest(f"{principal.name}\0{key}")[:_HALF]
 
 
 def _digest(text: str) -> str:

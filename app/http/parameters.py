@@ -13,7 +13,9 @@ from app.http.problems import RequestError
 MAX_PAGE = 100
 DEFAULT_PAGE = 20
 MAX_SEARCH = 200
+MAX_RUN_ID = 1000
 _ORDERS = {"asc": False, "desc": True}
+_BEGINNING = "-1"
 
 _LAST_EVENT_ID = re.compile(rb"([0-9a-f]{32}):(0|[1-9][0-9]{0,9})")
 _IDEMPOTENCY_KEY = re.compile(rb"[\x21-\x7e]{1,255}")
@@ -105,6 +107,18 @@ def messages_page(scope: Scope) -> MessagesPage:
     if newest_first is None or (branch is not None and not is_id(branch)):
         raise RequestError("malformed-page")
     return MessagesPage(_page_limit(query), int(match[0]) if match else None, newest_first, branch)
+
+
+def run_id(scope: Scope) -> str:
+    """The run in the query, which is read from its beginning. Raises `RequestError`."""
+    query = _query(scope, "runId", "offset")
+    try:
+        value = query.get("runId", "").encode("latin-1").decode("utf-8")
+    except ValueError:
+        raise RequestError("malformed-run") from None
+    if not 1 <= len(value) <= MAX_RUN_ID or query.get("offset", _BEGINNING) != _BEGINNING:
+        raise RequestError("malformed-run")
+    return value
 
 
 def refuse_query(scope: Scope) -> None:

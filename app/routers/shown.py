@@ -23,7 +23,9 @@ async def started(request: Request, asked: Asked, replies: Replies, limits: Limi
         message=asked.message,
         principal=principal,
         behind=asked.behind,
-        idempotency=idempotency(asked.key, principal, f"{asked.message}\0{asked.behind and asked.behind.reply_id}"),
+        idempotency=idempotency(
+            asked.key, principal, f"{asked.message}\0{asked.behind and asked.behind.reply_id}", asked.key_within
+        ),
         cancels_running=True,
         origin=origin_of(request.scope),
     )

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from sqlalchemy import (
     Connection,
+    Select,
     and_,
     case,
     func,
@@ -26,6 +27,7 @@ from app.chat.stored import (
     KeyedReply,
     ListPosition,
     MessagesPage,
+    NamedReply,
     Page,
     RatedReply,
     ReplyRecord,
@@ -55,6 +57,7 @@ from app.storage.writer import GroupWriter
 Result = TypeVar("Result")
 
 _FAILED = {"failed", "interrupted"}
+_NAMED = select(messages.c.reply_id, func.coalesce(conversations.c.alias, conversations.c.id))
 
 
 class SqlStore:
@@ -172,6 +175,26 @@ class SqlStore:
                 return None
             position = row.position - 1  # of the message that it answers
             return KeyedReply(row.fingerprint, row.reply_id, row.conversation_id, position, row.state in _FAILED)
+
+        return await self._connected(read)
+
+    async def named(self, reply_id: str, principal: Principal) -> NamedReply | None:
+        """A reply."""
+        theirs = (messages.c.reply_id == reply_id, conversations.c.principal == principal.name)
+        return await self._only(_NAMED.select_from(messages).join(conversations).where(*theirs))
+
+    async def only_for(self, beginning: str) -> NamedReply | None:
+        """The reply that the only idempotency key got which begins so."""
+        begins_so = and_(
+            idempotency_keys.c.key >= beginning, idempotency_keys.c.key < f"{beginning}g"
+        )  # digits end at f
+        of_key = _NAMED.select_from(idempotency_keys).join(messages, messages.c.reply_id == idempotency_keys.c.reply_id)
+        return await self._only(of_key.join(conversations).where(begins_so))
+
+    async def _only(self, query: Select[str, str]) -> NamedReply | None:
+        def read(connection: Connection) -> NamedReply | None:
+            rows = connection.execute(query.limit(2)).all()
+            return NamedReply(*rows[0]) if len(rows) == 1 else None
 
         return await self._connected(read)
 

@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -106,9 +107,11 @@ def of_page(client: Client, place: Path) -> tuple[list[str], str]:
     version = with_packages(client, place)
     bundle = place / "page.js"
     options = ["--bundle", "--jsx=automatic", '--define:process.env.NODE_ENV="production"', f"--outfile={bundle}"]
-    command = ["node_modules/.bin/esbuild", client.program, "--log-level=error", *options]
+    fonts = [f"--loader:.{kind}=empty" for kind in ("ttf", "woff", "woff2")]
+    command = ["node_modules/.bin/esbuild", client.program, "--log-level=error", *options, *fonts]
     subprocess.run(command, check=True, cwd=place)
-    return [sys.executable, str(HERE / "programs" / "in_chromium.py"), str(bundle)], version
+    between = [str(copied(client.runtime, place))] if client.runtime else []
+    return [sys.executable, str(HERE / "programs" / "in_chromium.py"), str(bundle), *between], version
 
 
 def with_packages(client: Client, place: Path) -> str:
@@ -119,15 +122,20 @@ def with_packages(client: Client, place: Path) -> str:
         place.mkdir(parents=True, exist_ok=True)
         (place / "package.json").write_text('{"private": true}\n', "utf-8")
         subprocess.run(["npm", "install", "--silent", "--ignore-scripts", *client.packages], check=True, cwd=place)
-    program = place / client.program
-    program.write_text((HERE / "programs" / client.program).read_text("utf-8"), "utf-8")
+    copied(client.program, place)
     return str(json.loads(installed.read_text("utf-8"))["version"])
 
 
+def copied(name: str, place: Path) -> Path:
+    """A program next to the packages of a client."""
+    return Path(shutil.copyfile(HERE / "programs" / name, place / name))
+
+
 def environment() -> dict[str, str]:
-    """Without the settings of the service, and without proxies on the way to this machine."""
+    """Without the settings of the service, without proxies on the way to this machine, and without telemetry."""
     mine = {name: value for name, value in os.environ.items() if not name.startswith(("CHAT_", "PYTHONPATH"))}
-    return mine | {"NO_PROXY": "127.0.0.1,localhost", "GRADIO_ANALYTICS_ENABLED": "False", "OPENAI_API_KEY": "any"}
+    silent = {"COPILOTKIT_TELEMETRY_DISABLED": "true", "GRADIO_ANALYTICS_ENABLED": "False"}
+    return mine | silent | {"NO_PROXY": "127.0.0.1,localhost", "OPENAI_API_KEY": "any"}
 
 
 def table(results: dict[str, Result]) -> str:

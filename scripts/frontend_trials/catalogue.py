@@ -20,8 +20,10 @@ class Client:
     asks_at: str = "/v1/chat/completions"
     """The path that it asks for replies."""
     only_streams: bool = False
+    runtime: str = ""
+    """Below `programs`: what runs in Node between a page and the service, and has the page on its site."""
     has_page: bool = False
-    """Whether its program loads a page of its own."""
+    """Whether its program loads a page of its own, or what a page consists of."""
 
     @property
     def is_node(self) -> bool:
@@ -90,6 +92,18 @@ CLIENTS = (
         base="/api",
         asks_at="/api/ag-ui",
         only_streams=True,
+        has_page=True,
+    ),
+    Client(
+        "copilotkit",
+        "CopilotKit `CopilotChat`, in Chromium",
+        ("@copilotkit/runtime", "@copilotkit/react-core", "react", "react-dom", "esbuild"),
+        "@copilotkit/react-core",
+        "copilot_kit.jsx",
+        base="/api",
+        asks_at="/api/ag-ui",
+        only_streams=True,
+        runtime="copilot_runtime.mjs",
     ),
     Client(
         "open-webui",

@@ -1,13 +1,15 @@
-"""The table of the fifth law for AG-UI's operation: how to provoke each of its statuses."""
+"""The table of the fifth law for AG-UI's operations: how to provoke each of their statuses."""
 
 import json
 
 from tests.contract.anyhow import anyhow
-from tests.contract.asking import CANARY, NOBODY, Request, chat, run, run_body
+from tests.contract.asking import CANARY, NOBODY, Request, chat, get, rejoin, run, run_body
 from tests.contract.provocations import (
     Provocation,
     after,
     crashed,
+    crashed_late,
+    during,
     fresh,
     revoked,
     slowly,
@@ -15,7 +17,7 @@ from tests.contract.provocations import (
 )
 from tests.contract.stage import STALLED
 from tests.contract.way import Way
-from tests.support.agui import agui_asked, assistants, users
+from tests.support.agui import AG_UI, agui_asked, assistants, users
 
 HELLO = run("hello")
 _IMAGE = {"type": "image", "source": {"type": "url", "value": f"https://{CANARY}.example/"}}
@@ -30,7 +32,45 @@ def _way(name: str, code: str | None, provocation: Provocation, failed: str | No
     return Way("runAgent", name, code, provocation, read=read, failed=failed)
 
 
+_RUN = rejoin("run-1")
+_NOTHING = rejoin(CANARY)
+_FAILS_LATE = run("/simulate fail_after=1\nhello there")
+
+
+def _again(name: str, code: str | None, provocation: Provocation, failed: str | None = None, read: int = 0) -> Way:
+    return Way("rejoinAgent", name, code, provocation, read=read, failed=failed)
+
+
+_REJOINING = [
+    _again("a run again", None, after(HELLO, _RUN)),
+    _again("a run from the store", None, after(HELLO, _RUN, restart=True)),
+    _again("a run without an offset", None, after(HELLO, get(f"{AG_UI}?runId=run-1"))),
+    _again(
+        "the rest of a run again", None, after(run("one two"), rejoin("run-1", Last_Event_ID="{reply_id}:1")), read=1
+    ),
+    _again("an empty position", None, after(HELLO, rejoin("run-1", Last_Event_ID=""))),
+    _again("a late failure", None, after(_FAILS_LATE, _RUN, restart=True), failed="bot-failed"),
+    _again("an early failure", None, after(run("/simulate status=502\n"), _RUN), failed="bot-failed"),
+    _again("what a crash has left of a run", None, crashed_late(_RUN), failed="reply-interrupted"),
+    _again("no run in the query", "malformed-run", fresh(get(AG_UI))),
+    _again("an offset that is none", "malformed-run", fresh(get(f"{AG_UI}?runId={CANARY}&offset=1"))),
+    _again("a thread instead of a run", "unknown-parameter", fresh(get(f"{AG_UI}?threadId={CANARY}"))),
+    _again("no position", "malformed-cursor", after(HELLO, rejoin("run-1", Last_Event_ID=CANARY))),
+    _again("no such run", "run-not-found", fresh(_NOTHING)),
+    _again(
+        "a position in another run",
+        "cursor-of-another-reply",
+        after(HELLO, rejoin("run-1", Last_Event_ID=f"{NOBODY}:start")),
+    ),
+    _again("a word not there", "cursor-ahead", after(HELLO, rejoin("run-1", Last_Event_ID="{reply_id}:2"))),
+    _again("a word lost", "cursor-expired", crashed(rejoin("run-1", Last_Event_ID="{reply_id}:2"))),
+    _again("as many streams as one may", "stream-limit-reached", during(_RUN, said=HELLO, streams_per_client=1)),
+    _again("all streams taken", "too-many-streams", during(_RUN, said=HELLO, max_open_streams=1)),
+    _again("no database for a run", "storage-unavailable", without_database(_NOTHING)),
+]
+
 RUNNING_AGENTS = [
+    *_REJOINING,
     _way("a run", None, fresh(HELLO)),
     _way("a run of many words", None, fresh(run("/simulate repeat=500\nhello there, "))),
     _way("a run without a word", None, fresh(run("/simulate\n"))),

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from tests.contract.wire import request
-from tests.support.agui import AG_UI, agui_asked, users
+from tests.support.agui import AG_UI, agui_asked, rejoined_at, users
 from tests.support.ui import UI, ui_asked, user
 
 CANARY = "cAnArY7f3"
@@ -116,6 +116,11 @@ def ui_body(content: str, content_type: str = _JSON["content-type"]) -> Request:
 def run(text: str, **headers: str) -> Request:
     """The same message to `runAgent`."""
     return run_body(json.dumps(agui_asked(users(text))), **headers)
+
+
+def rejoin(run_id: str, **headers: str) -> Request:
+    """A run again."""
+    return get(rejoined_at(run_id), **headers)
 
 
 def run_body(content: str, content_type: str = _JSON["content-type"], **headers: str) -> Request:

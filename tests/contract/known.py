@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from tests.contract.asking import CANARY, FINISHED
+from tests.contract.asking import CANARY, FINISHED, run
 from tests.contract.document import PLACES, PROBLEMS, body_of, check_problem, check_response
 from tests.contract.wire import exchange, request
 from tests.support.asgi import Whole
@@ -41,9 +41,9 @@ def told(server: LiveServer, *headers: str, **body: str) -> dict[str, str]:
 
 @contextmanager
 def something_known(server: LiveServer) -> Iterator[Known]:
-    """Two conversations, of which the newer has four messages; checks the log at the end."""
+    """A run, and a newer conversation of four messages; checks the log at the end."""
     with server:
-        told(server)
+        exchange(server.port, run("hello").raw())
         reply = told(server)
         told(server, conversation_id=reply["conversation_id"])
         lists = [

@@ -2,7 +2,21 @@
 
 from collections.abc import Callable, Iterator
 
-from tests.contract.asking import CANARY, NOBODY, Request, cancel, chat, completion, delete, get, patch, put, run, ui
+from tests.contract.asking import (
+    CANARY,
+    NOBODY,
+    Request,
+    cancel,
+    chat,
+    completion,
+    delete,
+    get,
+    patch,
+    put,
+    rejoin,
+    run,
+    ui,
+)
 from tests.contract.document import HEADS, PLACES
 from tests.contract.provocations import Provocation, after, fresh
 from tests.contract.way import Way
@@ -29,6 +43,7 @@ _ASKED = {
     "streamUiChat": ui("hello"),
     "resumeUiChat": get(again_at("chat")),
     "runAgent": run("hello"),
+    "rejoinAgent": rejoin("run-1"),
     "getMetrics": get("/metrics"),
 }
 GUARDED = _ASKED | {HEADS[name]: asked.head() for name, asked in _ASKED.items() if name in HEADS}

@@ -9,13 +9,15 @@ from functools import cached_property
 from types import TracebackType
 from typing import Any, Self
 
-from tests.contract.asking import chat, get
+from tests.contract.asking import Request, chat, get, run
 from tests.contract.wire import PATIENCE_SECONDS, exchange
 from tests.support.databases import Postgres, fresh_database_url
 from tests.support.server import LiveServer
 
 STALLED = "/simulate stall_after=3\nhello there, my world"
 """A message whose reply has two words and no end: the third word is held until it is complete."""
+
+_STALLED = chat(STALLED)
 
 _PATIENT: dict[str, Any] = {"bot_silence_seconds": 3600, "reply_seconds": 3600}
 """Settings with which such a reply outlives the tests."""
@@ -65,12 +67,12 @@ class Stage:
 
     @cached_property
     def crashed(self) -> tuple[LiveServer, Mapping[str, str]]:
-        """A server after a crash; and the ids of a reply of which a reader had two words, and the store none."""
+        """A server after a crash; and the ids of a run of which a reader had two words, and the store none."""
         return self._after_a_crash(save_every_seconds=3600)
 
     @cached_property
     def crashed_late(self) -> tuple[LiveServer, Mapping[str, str]]:
-        """A server after a crash; and the ids of a reply of which two words were stored."""
+        """A server after a crash; and the ids of a run of which two words were stored."""
         return self._after_a_crash(save_every_seconds=0.05)
 
     def _after_a_crash(self, *, save_every_seconds: float) -> tuple[LiveServer, Mapping[str, str]]:
@@ -79,7 +81,7 @@ class Stage:
             LiveServer(database_url=url, save_every_seconds=save_every_seconds) as server,
             socket.create_connection(("127.0.0.1", server.port), PATIENCE_SECONDS) as running,
         ):
-            ids = begin(running)
+            ids = begin(running, run(STALLED))
             conversation = get("/api/conversations/{conversation_id}").of(ids).raw()
             deadline = time.monotonic() + PATIENCE_SECONDS
             while save_every_seconds < 1 and not exchange(server.port, conversation).json()["messages"][1]["text"]:
@@ -89,11 +91,11 @@ class Stage:
         return self._exits.enter_context(LiveServer(database_url=url)), ids
 
 
-def begin(connection: socket.socket) -> dict[str, str]:
+def begin(connection: socket.socket, asked: Request = _STALLED) -> dict[str, str]:
     """Start an endless reply, and read its two words. Returns its ids."""
-    connection.sendall(chat(STALLED).raw())
+    connection.sendall(asked.raw())
     received = b""
-    while b":2\n\n" not in received:
+    while b":2\n" not in received:
         received += connection.recv(2**16) or b"".join(_closed(received))
     lines = [line.partition(": ") for line in received.decode().split("\r\n")]
     return {name.replace("-", "_"): value for name, _, value in lines if name in {"reply-id", "conversation-id"}}

@@ -14,10 +14,11 @@ from tests.contract.document import HEADS, PLACES, check_response
 from tests.contract.known import Known, something_known
 from tests.contract.stage import begin
 from tests.contract.wire import PATIENCE_SECONDS, exchange
+from tests.support.agui import rejoined_at
 from tests.support.asgi import Whole
 from tests.support.server import LiveServer
 
-GOOD = {operation_id: PLACES[operation_id][1] for operation_id in HEADS}
+GOOD = {operation_id: PLACES[operation_id][1] for operation_id in HEADS} | {"rejoinAgent": rejoined_at("run-1")}
 BAD = {
     "an unknown path": "/nothing",
     "a path that takes messages": "/api/chat",
@@ -27,6 +28,8 @@ BAD = {
     "no such conversation": f"/api/conversations/{NOBODY}",
     "a bad page": "/api/conversations?limit=0",
     "an unknown parameter": "/api/conversations?page=1",
+    "no such run": rejoined_at(NOBODY),
+    "no run": "/api/ag-ui",
     "a cursor of another reply": f"/api/replies/{{reply_id}}/events?lastEventId={NOBODY}:1",
 }
 OTHERS = ["/", "/docs", "/openapi.yaml", "/openapi.json", "/openapi-3.1.json", "/page/main.js", "/docs/scalar.js"]

@@ -1,9 +1,11 @@
 """The remaining rate is reported as documented."""
 
+from dataclasses import replace
+
 import pytest
 
 from app.main import create_app
-from tests.contract.asking import Request, chat
+from tests.contract.asking import Request, chat, run
 from tests.contract.document import HEADS, OPERATIONS, PLACES, STATUSES, check_response, resolved
 from tests.contract.refusals import GUARDED, OPEN, asked_of
 from tests.support.asgi import Client, Whole
@@ -19,15 +21,15 @@ async def ask(client: Client, asked: Request) -> Whole:
 async def test_the_rate_is_told_as_the_document_has_it(operation_id: str) -> None:
     """Each response has the number of remaining requests; the refusal, when there are more."""
     async with Client(create_app(Settings(bot="simulator", requests_per_minute=3))) as client:
-        hello = await ask(client, chat("hello"))
+        hello = await ask(client, run("hello"))
         ids = {name: hello.headers[name.replace("_", "-")] for name in ("reply_id", "conversation_id")}
-        method, path = PLACES[operation_id]
-        asked = Request(method, path.format(**ids), GUARDED[operation_id].headers, GUARDED[operation_id].content)
+        path, guarded = PLACES[operation_id][1].format(**ids), GUARDED[operation_id]
+        asked = replace(guarded, path="?".join([path, *guarded.path.split("?")[1:]]))
         second, third, fourth = [await ask(client, asked) for _ in range(3)]
     good = 204 if operation_id in {"resumeUiChat", "headUiChat"} else min(STATUSES[operation_id])  # nothing runs
     assert [second.status, fourth.status] == [good, 429]
     for answer, left in ((hello, 2), (second, 1), (third, 0), (fourth, 0)):
-        check_response(answer, "streamChat" if answer is hello else operation_id)
+        check_response(answer, "runAgent" if answer is hello else operation_id)
         assert answer.headers["ratelimit-policy"] == '"requests";q=3;w=60'
         assert answer.headers["ratelimit"].startswith(f'"requests";r={left};t=')
     assert fourth.headers["ratelimit"].endswith(f";t={fourth.headers['retry-after']}")

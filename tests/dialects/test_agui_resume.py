@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from app.chat.model import Conversation, Finish
 from app.main import create_app
-from tests.support.agui import AG_UI, agui_asked, check_run, checked, rest_of, users
+from tests.support.agui import AG_UI, agui_asked, check_run, checked, rejoined_at, rest_of, users
 from tests.support.asgi import Client
 from tests.support.bots import ScriptedBot
 from tests.support.databases import fresh_database_url
@@ -52,11 +52,14 @@ async def resumable(request: pytest.FixtureRequest) -> AsyncGenerator[_Service, 
 
 
 @settings(settings.get_profile("laws"))
-@given(st.lists(foul_texts, max_size=4), st.lists(st.integers(0, 1500), max_size=6))
+@given(st.lists(foul_texts, max_size=4), st.lists(st.tuples(st.integers(0, 1500), st.booleans()), max_size=6))
 async def test_a_run_that_is_cut_anywhere_is_whole_when_it_is_resumed(
-    resumable: _Service, deltas: list[str], cuts: list[int]
+    resumable: _Service, deltas: list[str], cuts: list[tuple[int, bool]]
 ) -> None:
-    """Each event comes once, whatever the client has received of it; nothing is generated twice."""
+    """Each event comes once, whatever the client has received of it; nothing is generated twice.
+
+    It is resumed with the request that started it, or by its id alone.
+    """
     asked_for = 0
     pause = 0 if len(resumable.clients) == 1 else 0.005  # so that the other instance reads while it is generated
 
@@ -68,13 +71,16 @@ async def test_a_run_that_is_cut_anywhere_is_whole_when_it_is_resumed(
             await anyio.sleep(pause)
 
     resumable.bot.script = script
-    body = agui_asked(users("go"), threadId=f"thread-{next(resumable.threads)}")
+    name = f"of-{next(resumable.threads)}"
+    body = agui_asked(users("go"), threadId=f"thread-{name}", runId=f"run {name}")
     events: list[Event] = []
-    for number, cut in enumerate([*cuts, None]):
+    for number, (cut, by_id) in enumerate([*cuts, (None, False)]):
         client = resumable.clients[number % len(resumable.clients)]
         headers = {"last-event-id": events[-1].last_event_id} if events else {}
         parser = Parser()
-        async with client.open("POST", AG_UI, json=body, headers=headers) as response:
+        asked = ("GET", rejoined_at(body["runId"]), None) if by_id and number else ("POST", AG_UI, body)
+        method, path, content = asked
+        async with client.open(method, path, json=content, headers=headers) as response:
             assert (await response.head()).status == 200
             left = 2**20 if cut is None else cut
             async for chunk in response.chunks():

@@ -124,6 +124,8 @@ class Service:
             encoding="utf-8",
             start_new_session=True,  # so that its children are stopped with it
         )
+        self._rest = threading.Thread(target=self._read_to, args=[""])
+        """Reads the rest of the log: a service whose log nobody reads stops at the end of the pipe's buffer."""
         self._deadline = threading.Timer(PATIENCE_SECONDS, self._signal, [signal.SIGKILL])
         self._deadline.start()
 
@@ -134,7 +136,10 @@ class Service:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._signal(signal.SIGTERM)
-        self._read_to("")
+        if self._url:
+            self._rest.join()
+        else:
+            self._read_to("")
         self._process.wait()
         self._deadline.cancel()
 
@@ -148,6 +153,7 @@ class Service:
                 assert health.status_code == 200, health.text
                 while client.get("/api/ready").status_code == 503:
                     time.sleep(0.1)
+            self._rest.start()
             self._url = url
         return self._url
 

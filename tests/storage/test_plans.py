@@ -161,6 +161,8 @@ async def _ask_everything(engine: AsyncEngine) -> None:
             await store.place(Where(_SOMEBODY, beside=Beside(_id(_BRANCHED), way)), limit, 1000)
     assert await store.reply(_id(4), _SOMEBODY)
     await store.reply_for("key 4")
+    assert await store.only_for("key 4444")
+    assert await store.named(_id(4), _SOMEBODY)
     conversation_page = await store.conversations(_SOMEBODY, 20, None)
     assert (await store.conversations(_SOMEBODY, 20, conversation_page.next_cursor)).items
     for cursor in (None, conversation_page.next_cursor):

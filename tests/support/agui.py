@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from tests.support.asgi import Client
 from tests.support.closed import check_shape
@@ -104,6 +105,19 @@ def checked(events: Sequence[Event], after: str = "") -> RunSaid:
 async def rest_of(client: Client, body: dict[str, Any], last_id: str) -> RunSaid:
     """What follows an event of a run, whose request is sent again."""
     answer = await client.request("POST", AG_UI, json=body, headers={"last-event-id": last_id})
+    assert answer.status == 200, answer.content
+    return check_run(answer.content, last_id.partition(":")[2])
+
+
+def rejoined_at(run_id: str) -> str:
+    """`rejoinAgent`."""
+    return f"{AG_UI}?{urlencode({'offset': -1, 'runId': run_id})}"
+
+
+async def rejoined(client: Client, run_id: str, last_id: str = "", **headers: str) -> RunSaid:
+    """A run that is read again, after an event or from its beginning."""
+    last = {"last-event-id": last_id} if last_id else {}
+    answer = await client.request("GET", rejoined_at(run_id), headers=headers | last)
     assert answer.status == 200, answer.content
     return check_run(answer.content, last_id.partition(":")[2])
 
