@@ -6,6 +6,7 @@ import { focusBox, giveBack, sent } from "./composer.js";
 import { nameDays } from "./days.js";
 import { askForKey, withKey } from "./dialogs.js";
 import { wish } from "./elements.js";
+import { isSomewhere, keepFocus } from "./focus.js";
 import { beginning, t } from "./language.js";
 import { begin, isReady, list, log, open, others, showOpen } from "./open.js";
 import { endOf, loadUntil } from "./past.js";
@@ -36,7 +37,7 @@ export async function openConversation(id, place = null) {
     if (here !== open) return;
     Object.assign(here, { title, isLoading: false });
     showOpen();
-    log.replaceChildren(...turns);
+    keepFocus(() => log.replaceChildren(...turns), () => place && byId("scroller")); // until the switcher is there
     nameDays(log);
     goToEnd();
     if (running) {
@@ -50,12 +51,12 @@ export async function openConversation(id, place = null) {
     const switcher = here === open && switcherOf(log, place.replyId, place.author);
     if (switcher) {
       void holdAt(place.top, switcher);
-      focusStep(switcher, place.step);
+      if (!isSomewhere(document.activeElement) || document.activeElement === byId("scroller")) focusStep(switcher, place.step);
     }
   } catch (error) {
     if (here !== open) return;
     here.isLoading = false;
-    log.replaceChildren();
+    keepFocus(() => log.replaceChildren());
     const turn = new ReplyTurn(null, keepEndInSight);
     log.append(turn.element);
     turn.fail(error, t("again"), error.status === 404 ? undefined : () => Boolean(openConversation(id)));
