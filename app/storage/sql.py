@@ -35,6 +35,7 @@ from app.chat.stored import (
 from app.chat.terms import query_of
 from app.chat.watching import UNMEASURED, Measures, StorageOperation
 from app.storage import branching
+from app.storage.excerpts import with_excerpts
 from app.storage.feedback import give, rated
 from app.storage.forgetting import (
     forget_keys,
@@ -184,9 +185,10 @@ class SqlStore:
         if wanted is not None:
             with suppress(StorageUnavailable):  # what is indexed can be found even if the database takes no writes
                 await self.search_index.catch_up(principal)
-        return await self._connected(
+        page = await self._connected(
             lambda connection: conversations_page(connection, principal, limit, cursor, wanted)
         )
+        return page if wanted is None else await with_excerpts(self._transactions, page, wanted)
 
     async def messages(
         self, conversation_id: str, principal: Principal | None, page: MessagesPage
