@@ -4,6 +4,7 @@ import { isComposing } from "./composer.js";
 import { dayHeading, dayName } from "./days.js";
 import { askToDelete, withKey } from "./dialogs.js";
 import { icon } from "./elements.js";
+import { excerpt as found, marked } from "./excerpts.js";
 import { keepFocus } from "./focus.js";
 import { isolated, line, locale, t } from "./language.js";
 import { notify } from "./view.js";
@@ -169,13 +170,15 @@ export class List {
     }
   }
 
-  #item({ conversation_id: id, title, updated_at: updatedAt }) {
+  #item({ conversation_id: id, title, updated_at: updatedAt, excerpt = null }) {
     const link = document.createElement("a");
     link.href = `#${id}`;
     const name = document.createElement("bdi");
-    name.textContent = line(title);
+    const isTitle = excerpt?.text === line(title);
+    name.append(...(isTitle ? marked(excerpt) : [line(title)]));
+    name.title = isolated(title); // not of the link, which has the same text: it would be read twice
     link.append(name);
-    link.title = isolated(title);
+    if (excerpt && !isTitle) link.append(found(excerpt));
     const time = document.createElement("time");
     time.dateTime = updatedAt;
     time.textContent = when(new Date(updatedAt));
