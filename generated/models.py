@@ -136,56 +136,12 @@ ReplyStream = TypeAliasType(
 )
 
 
-class ConversationSummary(BaseModel):
+class ExcerptMatch(BaseModel):
     model_config = ConfigDict(
         validate_by_name=True,
     )
-    conversation_id: Annotated[
-        str, Field(description="The id of a conversation, 32 hexadecimal digits.", pattern="^[0-9a-f]{32}$")
-    ]
-    alias: Annotated[
-        str | MISSING,
-        Field(
-            description="The alias that the conversation was started with. Absent if it was started without.",
-            pattern="^[A-Za-z0-9_][A-Za-z0-9_.:@~-]{0,127}$",
-        ),
-    ] = MISSING
-    title: Annotated[
-        str,
-        Field(
-            description="What the conversation is called: as it was renamed, or else the beginning of the first message, or what the bot\nhas made of that; on one line and without Markdown's marks.\n",
-            max_length=80,
-        ),
-    ]
-    created_at: Annotated[
-        str,
-        Field(
-            description="When the conversation began.",
-            pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z$",
-        ),
-    ]
-    updated_at: Annotated[
-        str,
-        Field(
-            description="When the last message was sent.",
-            pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z$",
-        ),
-    ]
-
-
-class ConversationPage(BaseModel):
-    model_config = ConfigDict(
-        validate_by_name=True,
-    )
-    conversations: Annotated[
-        list[ConversationSummary], Field(description="The conversations on this page.", max_length=100)
-    ]
-    next_cursor: Annotated[
-        str | MISSING,
-        Field(
-            description="The cursor of the next page. Absent on the last page.", pattern="^[0-9]{1,13}-[0-9a-f]{32}$"
-        ),
-    ] = MISSING
+    start: Annotated[int, Field(description="The place of its first character.", ge=0, le=159)]
+    end: Annotated[int, Field(description="The place after its last character.", ge=1, le=160)]
 
 
 class Branches(BaseModel):
@@ -729,6 +685,24 @@ class ConversationUpdate(BaseModel):
     ] = MISSING
 
 
+class Excerpt(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    text: Annotated[
+        str,
+        Field(
+            description="Plain text on one line, without Markdown's marks, and with an ellipsis where the message goes on.\n",
+            max_length=160,
+            min_length=1,
+        ),
+    ]
+    matches: Annotated[
+        list[ExcerptMatch],
+        Field(description="Where the words are in `text`, in order; they do not overlap.", max_length=80, min_length=1),
+    ]
+
+
 class Message(BaseModel):
     model_config = ConfigDict(
         validate_by_name=True,
@@ -1108,6 +1082,64 @@ class Reply(BaseModel):
         ),
     ] = MISSING
     problem: Problem | MISSING = MISSING
+
+
+class ConversationSummary(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    conversation_id: Annotated[
+        str, Field(description="The id of a conversation, 32 hexadecimal digits.", pattern="^[0-9a-f]{32}$")
+    ]
+    alias: Annotated[
+        str | MISSING,
+        Field(
+            description="The alias that the conversation was started with. Absent if it was started without.",
+            pattern="^[A-Za-z0-9_][A-Za-z0-9_.:@~-]{0,127}$",
+        ),
+    ] = MISSING
+    title: Annotated[
+        str,
+        Field(
+            description="What the conversation is called: as it was renamed, or else the beginning of the first message, or what the bot\nhas made of that; on one line and without Markdown's marks.\n",
+            max_length=80,
+        ),
+    ]
+    created_at: Annotated[
+        str,
+        Field(
+            description="When the conversation began.",
+            pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z$",
+        ),
+    ]
+    updated_at: Annotated[
+        str,
+        Field(
+            description="When the last message was sent.",
+            pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z$",
+        ),
+    ]
+    excerpt: Annotated[
+        Excerpt | MISSING,
+        Field(
+            description="Only with `search`. Absent if the words are only in the title, or so far back that the server does not look.\n"
+        ),
+    ] = MISSING
+
+
+class ConversationPage(BaseModel):
+    model_config = ConfigDict(
+        validate_by_name=True,
+    )
+    conversations: Annotated[
+        list[ConversationSummary], Field(description="The conversations on this page.", max_length=100)
+    ]
+    next_cursor: Annotated[
+        str | MISSING,
+        Field(
+            description="The cursor of the next page. Absent on the last page.", pattern="^[0-9]{1,13}-[0-9a-f]{32}$"
+        ),
+    ] = MISSING
 
 
 class Conversation(BaseModel):

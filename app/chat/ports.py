@@ -198,7 +198,8 @@ class Store(Saver, Protocol):
     ) -> Page[StoredConversation, ListPosition]:
         """A page of a principal's conversations, the most recently updated first.
 
-        With `words`, of those in whose title and messages, of all branches, each of the words begins a word.
+        With `words`, of those in whose title and messages, of all branches, each of the words begins a word, and with
+        excerpts of the messages.
         """
         ...
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
 from app.chat.access import Principal
+from app.chat.excerpts import Excerpt
 from app.chat.model import FinishReason, ReplyState, Role, Usage
 from app.chat.requests import Idempotency, Origin, ReplyRequest
 
@@ -149,6 +150,8 @@ class StoredConversation:
     created_ms: int
     updated_ms: int
     alias: str | None = None
+    excerpt: Excerpt | None = None
+    """Where the words of a search are in it, if they are in its messages."""
 
 
 @dataclass(frozen=True, slots=True)

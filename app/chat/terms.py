@@ -17,6 +17,7 @@ MOST_WORDS = 16
 _LONGEST = 64
 _ACCENTS = regex.compile("[\u0300-\u036f]+")
 _WORD = regex.compile(r"[\p{L}\p{M}\p{N}]+")
+_ONE_OF_A_WORD = regex.compile(r"[\p{L}\p{M}\p{N}]")
 _UNSPACED = regex.compile(r"([\p{Han}\p{Hiragana}\p{Katakana}\p{Bopomofo}\p{Yi}\p{LB=SA}]+)")
 
 
@@ -46,12 +47,27 @@ def query_of(text: str) -> list[str]:
     return list(wanted)[: 4 * MOST_WORDS]
 
 
+def folded(text: str) -> str:
+    """A text without case, accents and compatibility forms. That of a text is that of its graphemes together."""
+    known = unicodedata.normalize("NFKC", text).casefold()
+    if known.isascii():
+        return known
+    return unicodedata.normalize("NFC", _ACCENTS.sub("", unicodedata.normalize("NFD", known)))
+
+
+def beginnings(text: str, wanted: str) -> Iterator[int]:
+    """Where a folded text has terms that begin so, as `query_of` gives it."""
+    is_unspaced = _UNSPACED.match(wanted) is not None
+    place = text.find(wanted)
+    while place >= 0:
+        before = text[place - 1 : place]
+        if is_unspaced or not _ONE_OF_A_WORD.match(before) or _UNSPACED.match(before):
+            yield place
+        place = text.find(wanted, place + 1)
+
+
 def _words(text: str) -> Iterator[str]:
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    if not folded.isascii():
-        plain = _ACCENTS.sub("", unicodedata.normalize("NFD", folded))
-        folded = unicodedata.normalize("NFC", plain)
-    return (match[0] for match in _WORD.finditer(folded))
+    return (match[0] for match in _WORD.finditer(folded(text)))
 
 
 def _parts(word: str) -> Iterator[str]:

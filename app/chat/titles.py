@@ -20,28 +20,37 @@ _MARKS = regex.compile(
     regex.VERBOSE | regex.MULTILINE,
 )
 _INVISIBLE = regex.compile(r"[[\p{Cc}--\s]\u202a-\u202e\u2066-\u2069\u200e\u200f]", regex.VERSION1)
-_GRAPHEME = regex.compile(r"\X")
+GRAPHEME = regex.compile(r"\X")
 
 
 def title_of(message: str) -> str:
     """The beginning of a message, on one line: without Markdown's marks, and with no character cut in two."""
-    message = message.lstrip()
-    plain = message[:_READ]
+    message = message.lstrip()[:_READ]
+    return shortened(without_marks(message)) or shortened(message)
+
+
+def without_marks(text: str) -> str:
+    """A text without Markdown's marks."""
     for _ in range(3):  # marks may be within marks
-        unmarked = _MARKS.sub(_inside, plain)
-        if unmarked == plain:
+        unmarked = _MARKS.sub(_inside, text)
+        if unmarked == text:
             break
-        plain = unmarked
-    return shortened(plain) or shortened(message[:_READ])
+        text = unmarked
+    return text
+
+
+def on_one_line(text: str) -> str:
+    """A text with one blank for each white space, and without characters that nobody sees."""
+    return " ".join(_INVISIBLE.sub("", text).split())
 
 
 def shortened(text: str) -> str:
     """A text as a title: on one line, and cut between words if it is too long, or else between characters."""
-    line = " ".join(_INVISIBLE.sub("", text).split())
+    line = on_one_line(text)
     if len(line) <= TITLE_LENGTH:
         return line
     end = 0
-    for grapheme in _GRAPHEME.finditer(line):
+    for grapheme in GRAPHEME.finditer(line):
         if grapheme.end() >= TITLE_LENGTH:
             break
         end = grapheme.end()

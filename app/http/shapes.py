@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pydantic import MISSING
 
 import generated.models
-from app.chat import model, stored
+from app.chat import excerpts, model, stored
 from app.chat.model import Snapshot
 from app.chat.stored import ExportedMessage, ListPosition, Page, StoredConversation, StoredMessage
 from app.http.problems import Problems
@@ -15,6 +15,8 @@ from generated.models import (
     Conversation,
     ConversationPage,
     ConversationSummary,
+    Excerpt,
+    ExcerptMatch,
     Feedback,
     Message,
     Reply,
@@ -61,7 +63,12 @@ def summary_shape(conversation: StoredConversation) -> ConversationSummary:
         title=conversation.title,
         created_at=time_text(conversation.created_ms),
         updated_at=time_text(conversation.updated_ms),
+        excerpt=_excerpt_shape(conversation.excerpt) if conversation.excerpt else MISSING,
     )
+
+
+def _excerpt_shape(excerpt: excerpts.Excerpt) -> Excerpt:
+    return Excerpt(text=excerpt.text, matches=[ExcerptMatch(start=start, end=end) for start, end in excerpt.matches])
 
 
 def conversation_shape(

@@ -37,6 +37,7 @@ from app.chat.stored import (
 from app.chat.terms import query_of
 from app.chat.watching import UNMEASURED, Measures, StorageOperation
 from app.storage import branching
+from app.storage.excerpts import with_excerpts
 from app.storage.feedback import give, rated
 from app.storage.finding import found_page
 from app.storage.forgetting import (
@@ -209,7 +210,8 @@ class SqlStore:
             return Page((), None)
         with suppress(StorageUnavailable):  # what is indexed can be found even if the database takes no writes
             await self.search_index.catch_up(principal)
-        return await self._connected(lambda connection: found_page(connection, principal, limit, cursor, wanted))
+        page = await self._connected(lambda connection: found_page(connection, principal, limit, cursor, wanted))
+        return await with_excerpts(self._transactions, page, wanted)
 
     async def messages(
         self, conversation_id: str, principal: Principal | None, page: MessagesPage

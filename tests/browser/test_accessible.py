@@ -63,6 +63,9 @@ async def test_a_checker_finds_nothing(scheme: str, screen: str, chromium: Brows
         if screen == "phone":
             await person.page.get_by_role("button", name="Open the list of conversations").click()
             assert await _flaws(person) == []
+        await person.page.get_by_role("searchbox").fill("quoted")
+        await expect(person.page.locator("#conversations .excerpt mark").first).to_have_text("quoted")
+        assert await _flaws(person) == []
         await person.page.get_by_role("searchbox").fill("zebras")
         await expect(person.page.get_by_text("No conversation has these words.")).to_be_visible()
         assert await _flaws(person) == []

@@ -105,6 +105,33 @@ async def test_conversations_are_searched(chromium: Browser) -> None:
             await expect(box).to_have_value("apples")
 
 
+async def test_what_was_found_is_shown_where_it_is(chromium: Browser) -> None:
+    """Below the title, with the words marked, as text in its own direction; in the title if it is all that was said."""
+    with LiveServer() as server:
+        async with somebody(chromium, server.url) as person:
+            await _says(
+                person,
+                "Größe 🎈 <b>pears</b>",
+                "Things that are mentioned in the end: " + "talk " * 40 + "<b>🎈 GRÖSSE</b>",
+            )
+            await _says(person, "a chat about things\n\n" + "مرحبا بالعالم")
+            excerpts = person.conversations.locator(".excerpt")
+            marks = person.conversations.locator("mark")
+            await expect(marks).to_have_count(0)
+            box = person.page.get_by_role("searchbox", name="Search conversations")
+            await box.fill("grosse")
+            await expect(marks).to_have_text(["GRÖSSE", "Größe"])
+            await expect(excerpts).to_have_text([re.compile("^…talk .* talk <b>🎈 GRÖSSE</b>$")])
+            await expect(person.conversations.last.locator("bdi")).to_have_text(["Größe 🎈 <b>pears</b>"])
+            link = person.conversations.first
+            assert (await link.inner_text()).count("GRÖSSE") == 1
+            assert await link.evaluate("(link) => [link.title, link.getAttribute('aria-describedby')]") == ["", None]
+            await box.fill("بالع")
+            await expect(marks).to_have_text(["بالع"])
+            await box.fill("")
+            await expect(marks).to_have_count(0)
+
+
 async def test_the_search_s_escape_does_not_stop_a_reply(chromium: Browser, server: LiveServer) -> None:
     """Nor do the menu's and an editor's."""
     async with somebody(chromium, server.url) as person:

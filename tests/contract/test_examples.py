@@ -173,6 +173,7 @@ BODIES = {
     "getReply 200 running": during(get(REPLY), text="/simulate stall_after=3\nHi there! How can"),
     "getReply 200 failed": after(chat("/simulate fail_after=1\nHi there!"), get(REPLY)),
     "listConversations 200 one": after(HELLO, get("/api/conversations"), **GREETER),
+    "listConversations 200 found": after(HELLO, get("/api/conversations?search=help"), **GREETER),
     "getConversation 200 hello": after(HELLO, get("/api/conversations/{conversation_id}"), **GREETER),
     "ChatCompletion hello": after(HELLO, completion("hello").unstreamed(), **GREETER),
     "listModels 200 one": after(HELLO, get("/v1/models"), **GREETER),

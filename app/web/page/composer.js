@@ -1,4 +1,5 @@
 // The message box. Its text is kept until the server has it: across reloads, refusals and lost connections.
+import { focusClicked } from "./focus.js";
 import { locale, t } from "./language.js";
 import { tab } from "./memory.js";
 import { newMessage } from "./replies.js";
@@ -53,7 +54,7 @@ export function listen(onSend, openId) {
     event.preventDefault();
     const text = box.value;
     if (!text.trim() || countOf(text) > longest) return;
-    keepFocus(event.submitter);
+    focusClicked(event.submitter);
     const last = sent.get();
     const isSame = last?.isInBox && !last.isStored && last.text === text && last.conversationId === openId();
     const isLast = isSame && !last.edits && !last.regenerates;
@@ -83,11 +84,6 @@ export function allow(/** @type {number} */ characters) {
 }
 
 export const focusBox = () => box.focus();
-
-/** Focus a button that was clicked: on macOS, most browsers do not, and take the focus from where it was. */
-export function keepFocus(/** @type {HTMLElement | null} */ clicked) {
-  if (document.activeElement === document.body) clicked?.focus();
-}
 
 /** Whether a key event belongs to an input method; some browsers signal this only with the code 229. */
 export const isComposing = (/** @type {KeyboardEvent} */ event) => event.isComposing || event.keyCode === 229;

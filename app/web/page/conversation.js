@@ -1,14 +1,16 @@
-// The open conversation: showing it, sending, following its running reply, and what helps when that fails.
+// The open conversation: showing it, sending, and following its running reply.
 import { announce } from "./announce.js";
 import { focusStep, switcherOf } from "./branches.js";
-import { Problem, Unreachable, updateConversation } from "./client.js";
-import { focusBox, giveBack, sent } from "./composer.js";
+import { updateConversation } from "./client.js";
+import { sent } from "./composer.js";
 import { nameDays } from "./days.js";
-import { askForKey, withKey } from "./dialogs.js";
+import { withKey } from "./dialogs.js";
 import { wish } from "./elements.js";
+import { isSomewhere, keepFocus } from "./focus.js";
 import { beginning, t } from "./language.js";
 import { begin, isReady, list, log, open, others, showOpen } from "./open.js";
 import { endOf, loadUntil } from "./past.js";
+import { recover } from "./recovery.js";
 import { cancel, newMessage, reread, talk } from "./replies.js";
 import { UserTurn } from "./said.js";
 import { lookForTitle } from "./titles.js";
@@ -36,7 +38,7 @@ export async function openConversation(id, place = null) {
     if (here !== open) return;
     Object.assign(here, { title, isLoading: false });
     showOpen();
-    log.replaceChildren(...turns);
+    keepFocus(() => log.replaceChildren(...turns), () => place && byId("scroller")); // until the switcher is there
     nameDays(log);
     goToEnd();
     if (running) {
@@ -50,12 +52,12 @@ export async function openConversation(id, place = null) {
     const switcher = here === open && switcherOf(log, place.replyId, place.author);
     if (switcher) {
       void holdAt(place.top, switcher);
-      focusStep(switcher, place.step);
+      if (!isSomewhere(document.activeElement) || document.activeElement === byId("scroller")) focusStep(switcher, place.step);
     }
   } catch (error) {
     if (here !== open) return;
     here.isLoading = false;
-    log.replaceChildren();
+    keepFocus(() => log.replaceChildren());
     const turn = new ReplyTurn(null, keepEndInSight);
     log.append(turn.element);
     turn.fail(error, t("again"), error.status === 404 ? undefined : () => Boolean(openConversation(id)));
@@ -174,15 +176,17 @@ async function follow(news, said, { to, replyId = "", instead = null, cut = [], 
     failure = error;
     await turn.drawn();
   }
-  const known = here.replyId;
+  const failed = { here, replyId: here.replyId, turn, said, cut };
   Object.assign(here, { turn: null, replyId: "", isStopping: false });
-  const isUnsent = failure && !known && !failure.conversationId && !said.regenerates;
-  if (isUnsent && here !== open) tellElsewhere(said, failure);
-  if (here !== open) return;
-  if (isUnsent) here.unsent.set(said.key, said.text);
-  showRunning(false);
-  if (failure) await recover(failure, here, known, turn, said, cut);
+  if (here === open) showRunning(false);
+  if (failure) await recover(failure, failed, { send, resume, openConversation, showBranch });
   if (here === open) wish(log, "ended", turn);
+}
+
+/** Follow a reply on, in its place. Returns whether that is possible now. */
+function resume(/** @type {import("./recovery.js").Failed} */ { here, replyId, turn, said }) {
+  const options = { to: turn.to, replyId, instead: turn, branches: turn.branches.shown };
+  return isReady() && Boolean(follow(reread(replyId, here.left.signal), said, options));
 }
 
 function show(item, here, /** @type {ReplyTurn} */ turn, /** @type {Said} */ said) {
@@ -221,70 +225,6 @@ function show(item, here, /** @type {ReplyTurn} */ turn, /** @type {Said} */ sai
     case "failed":
       turn.fail(item.problem, t("again"), () => send(said, { to: turn.to, instead: turn }));
       break;
-  }
-}
-
-/** A message could not be sent, and the user has left its conversation meanwhile. */
-function tellElsewhere(/** @type {Said} */ said, error) {
-  giveBack(said.text);
-  notify([error.title && `${error.title}.`, error.message].filter(Boolean).join(" "));
-}
-
-/** Handle an error after which the reply cannot be followed. */
-async function recover(error, here, replyId, /** @type {ReplyTurn} */ turn, /** @type {Said} */ said, /** @type {Element[]} */ cut) {
-  const { to } = turn;
-  const again = () => send(said, { to, instead: turn, cut });
-  const left = said.edits ?? said.regenerates;
-  const following = { to, replyId, instead: turn, branches: turn.branches.shown };
-  const goOn = () => isReady() && Boolean(follow(reread(replyId, here.left.signal), said, following));
-  const takeBack = () => {
-    here.unsent.delete(said.key);
-    to.element.remove();
-    turn.element.remove();
-    if (left) void showBranch(left); // the branch that it began is not wanted
-    if (!said.regenerates) giveBack(said.text);
-    focusBox();
-    if (!left) wish(log, "ended", turn);
-  };
-  if (error instanceof Unreachable && replyId) {
-    turn.fail(error, t("reconnect"), goOn);
-  } else if (!(error instanceof Problem)) {
-    turn.fail(error, t("again"), again);
-  } else if (error.status === 401) {
-    const isAgreed = await askForKey(error);
-    if (here !== open) return;
-    if (isAgreed) return void (replyId ? goOn() : again());
-    if (replyId) return turn.fail(error, t("reconnect"), goOn);
-    if (left && !cut.length) return turn.fail(error, t("again"), again);
-    if (!left) return takeBack();
-    here.unsent.delete(said.key);
-    turn.element.remove();
-    if (said.edits) to.element.remove();
-    else sent.forget(said);
-    log.append(...cut); // an edited message with its editor
-    /** @type {HTMLElement} */ (log.querySelector(".editing textarea") ?? byId("message")).focus();
-  } else if (replyId) {
-    // It cannot be followed any more: show what is stored, but not while a message is edited, whose text would be lost.
-    if (log.querySelector(".editing")) turn.fail(error, t("reconnect"), () => Boolean(openConversation(here.id)));
-    else void openConversation(here.id);
-  } else {
-    if (error.conversationId) sent.keep(said, error.conversationId, true);
-    here.id ||= error.conversationId; // the message is stored there, and the next one belongs there, too
-    showOpen();
-    if (error.type === "conversation-not-found") {
-      turn.fail(error, t("new.send"), () => {
-        here.unsent.delete(said.key);
-        begin();
-        return send(newMessage(said.text));
-      });
-    } else if (error.type === "conversation-busy") {
-      turn.fail(error, t("stop.others"), () => send({ ...said, stopsOthers: true }, { to, instead: turn, cut }));
-    } else if ([413, 422].includes(error.status)) {
-      turn.fail(error, t("edit"), () => (takeBack(), true));
-    } else {
-      turn.fail(error, t("again"), again);
-    }
-    void list.refresh();
   }
 }
 

@@ -1,9 +1,26 @@
 // Dialogs that the page waits for.
 import { key, Problem } from "./client.js";
+import { isSomewhere, restore } from "./focus.js";
 import { line } from "./language.js";
 
 /** @returns {any} */
 const byId = (/** @type {string} */ id) => document.getElementById(id);
+
+/** What had the focus before each open dialog. @type {WeakMap<EventTarget, Element>} */
+const origins = new WeakMap();
+
+/** Show a dialog. When it is closed, the focus is where it was, as far as that is still there. */
+export function show(/** @type {HTMLDialogElement} */ dialog) {
+  if (isSomewhere(document.activeElement)) origins.set(dialog, document.activeElement);
+  dialog.showModal();
+}
+
+const onClosed = (/** @type {any} */ { target: dialog }) => {
+  if (dialog.open || !origins.has(dialog)) return; // the event is asynchronous: it may be open again
+  restore(origins.get(dialog));
+  origins.delete(dialog);
+};
+addEventListener("close", onClosed, { capture: true });
 
 /** Show a dialog. Resolves to whether it was confirmed. @returns {Promise<boolean>} */
 function asked(dialog) {
@@ -24,9 +41,9 @@ function asked(dialog) {
       { signal },
     );
     dialog.querySelector("[value=cancel]").addEventListener("click", () => end(false), { signal });
-    // Escape. (The event is asynchronous: it may belong to an earlier dialog, while this one is open again.)
+    // Escape. (The event may belong to an earlier dialog, while this one is open again.)
     dialog.addEventListener("close", () => dialog.open || end(false), { signal });
-    dialog.showModal();
+    show(dialog);
   });
 }
 

@@ -4,6 +4,8 @@ import { isComposing } from "./composer.js";
 import { dayHeading, dayName } from "./days.js";
 import { askToDelete, withKey } from "./dialogs.js";
 import { icon } from "./elements.js";
+import { excerpt as found, marked } from "./excerpts.js";
+import { keepFocus } from "./focus.js";
 import { isolated, line, locale, t } from "./language.js";
 import { notify } from "./view.js";
 
@@ -58,13 +60,13 @@ export class List {
   /** Show another title of a conversation. */
   rename(/** @type {string} */ id, /** @type {string} */ title) {
     const item = this.#itemOf(id);
-    item?.replaceWith(this.#item({ conversation_id: id, title, updated_at: item.dataset.updatedAt }));
+    this.#change(() => item?.replaceWith(this.#item({ conversation_id: id, title, updated_at: item.dataset.updatedAt })));
     this.#nameDays();
   }
 
   /** A conversation was deleted. */
   remove(/** @type {string} */ id) {
-    this.#itemOf(id)?.remove();
+    this.#change(() => this.#itemOf(id)?.remove());
     this.#nameDays();
   }
 
@@ -89,13 +91,13 @@ export class List {
     const search = this.#search;
     const asked = cursor ? this.#asked : (this.#asked += 1);
     const told = byId("list-problem");
+    /** @type {Element | null} */
+    let first = null; // of those that are listed newly after others
     try {
       const page = await withKey(() => conversations(cursor, search));
       if (cursor ? search !== this.#listed || search !== this.#search : asked !== this.#asked) return; // superseded
-      if (this.#listed !== this.#search) byId("conversations").replaceChildren(); // nothing of another search is kept
-      this.#listed = this.#search;
-      if (cursor) this.#extend(page);
-      else this.#renew(page);
+      if (cursor) first = this.#extend(page);
+      else this.#change(() => this.#renew(page));
       this.#nameDays();
       const shown = page.conversations.find(({ conversation_id: id }) => id === this.#shown);
       if (shown) this.onTitle(this.#shown, shown.title);
@@ -108,31 +110,52 @@ export class List {
     const isEmpty = told.hidden && !byId("conversations").firstChild;
     byId("no-conversations").hidden = !isEmpty || Boolean(this.#search);
     byId("nothing-found").hidden = !isEmpty || !this.#search;
-    byId("delete-all").hidden = !byId("conversations").firstChild && !this.#search;
-    byId("more-conversations").hidden = !this.#cursor;
+    keepFocus(
+      () => {
+        byId("delete-all").hidden = !byId("conversations").firstChild && !this.#search;
+        byId("more-conversations").hidden = !this.#cursor;
+      },
+      () => (first ?? byId("conversations").lastElementChild)?.querySelector("a") ?? byId("new"),
+    );
   }
 
+  /** Change the items. If the one with the focus is gone, the one that has its place gets it, or what is above the list. */
+  #change(/** @type {() => void} */ doIt) {
+    const shown = byId("conversations");
+    const focused = document.activeElement;
+    const item = /** @type {HTMLElement | null} */ (focused?.closest("#conversations > li"));
+    if (!item) return doIt();
+    const { id } = item.dataset;
+    const place = [...shown.children].indexOf(item);
+    keepFocus(doIt, () => {
+      const same = this.#itemOf(id)?.querySelector(focused.localName);
+      const other = shown.children[Math.min(place, shown.children.length - 1)]?.querySelector("a");
+      return same ?? other ?? byId(this.#search ? "search" : "new");
+    });
+  }
+
+  /** Returns the first of the new items. */
   #extend(page) {
     const shown = byId("conversations");
     const known = new Set([...shown.children].map((item) => item.dataset.id));
     const isNew = ({ conversation_id: id }) => !known.has(id);
     this.#cursor = page.next_cursor ?? "";
-    shown.append(...page.conversations.filter(isNew).map((summary) => this.#item(summary)));
+    const items = page.conversations.filter(isNew).map((summary) => this.#item(summary));
+    shown.append(...items);
+    return items[0] ?? null;
   }
 
-  /** Show a new first page, and keep what was shown after it, and the focus. */
+  /** Show a new first page, and keep what was shown after it. */
   #renew(page) {
     const shown = byId("conversations");
+    if (this.#listed !== this.#search) shown.replaceChildren(); // nothing of another search is kept
+    this.#listed = this.#search;
     const ids = new Set(page.conversations.map((summary) => summary.conversation_id));
     const last = page.conversations.at(-1)?.updated_at;
     const isOlder = (item) => !ids.has(item.dataset.id) && item.dataset.updatedAt < last;
     const older = page.next_cursor ? [...shown.children].filter(isOlder) : [];
     if (!older.length) this.#cursor = page.next_cursor ?? "";
-    const focused = document.activeElement;
-    const id = shown.contains(focused) ? /** @type {HTMLElement} */ (focused.closest("li")).dataset.id : "";
     shown.replaceChildren(...page.conversations.map((summary) => this.#item(summary)), ...older);
-    const again = [...shown.children].find((item) => item.dataset.id === id);
-    if (id) again?.querySelector(focused.localName)?.focus();
   }
 
   /** Name the day, or the month, above the first conversation of each; not for what was found, in no such order. */
@@ -147,13 +170,15 @@ export class List {
     }
   }
 
-  #item({ conversation_id: id, title, updated_at: updatedAt }) {
+  #item({ conversation_id: id, title, updated_at: updatedAt, excerpt = null }) {
     const link = document.createElement("a");
     link.href = `#${id}`;
     const name = document.createElement("bdi");
-    name.textContent = line(title);
+    const isTitle = excerpt?.text === line(title);
+    name.append(...(isTitle ? marked(excerpt) : [line(title)]));
+    name.title = isolated(title); // not of the link, which has the same text: it would be read twice
     link.append(name);
-    link.title = isolated(title);
+    if (excerpt && !isTitle) link.append(found(excerpt));
     const time = document.createElement("time");
     time.dateTime = updatedAt;
     time.textContent = when(new Date(updatedAt));

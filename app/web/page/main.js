@@ -1,8 +1,9 @@
 // The page: connects what the user does to the open conversation, the list and the menu.
 import { key } from "./client.js";
-import { focusBox, isComposing, keepFocus, listen } from "./composer.js";
+import { focusBox, isComposing, listen } from "./composer.js";
 import { edit, openConversation, regenerate, send, showBranch, stop } from "./conversation.js";
 import { nameDays } from "./days.js";
+import { focusClicked, keepFocus } from "./focus.js";
 import { introduce } from "./introduction.js";
 import { listenToMenu } from "./menu.js";
 import { begin, list, open, others, rename } from "./open.js";
@@ -15,7 +16,7 @@ import { closeSidebar, openSidebar, showName, showRunning } from "./view.js";
 const byId = (/** @type {string} */ id) => document.getElementById(id);
 
 byId("stop").addEventListener("click", () => {
-  keepFocus(byId("stop"));
+  focusClicked(byId("stop"));
   stop();
 });
 byId("new").addEventListener("click", () => {
@@ -114,7 +115,7 @@ openWhatIsNamed();
 void list.refresh();
 
 let isIntroduced = false;
-const introduceOnce = () => introduce((text) => send(newMessage(text))).then(() => (isIntroduced = true), () => {});
+const introduceOnce = () => introduce((text) => keepFocus(() => send(newMessage(text)))).then(() => (isIntroduced = true), () => {});
 void introduceOnce();
 
 /** Whoever comes back to the page sees what has changed meanwhile: the list, the days, and what could not be loaded. */

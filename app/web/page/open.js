@@ -1,5 +1,6 @@
 // Which conversation is open, and what the page shows of that: its name, and its place in the list.
 import { giveBack } from "./composer.js";
+import { keepFocus } from "./focus.js";
 import { t } from "./language.js";
 import { List } from "./list.js";
 import { channel } from "./memory.js";
@@ -34,9 +35,11 @@ export function begin(id = "") {
   if (!open.turn || open.replyId) open.left.abort(); // otherwise wait until the message has arrived
   for (const text of [...open.unsent.values()].reverse()) giveBack(text);
   open = { ...nothing(), id, ...(id && id === open.id && { title: open.title }) };
-  if (!id) log.replaceChildren();
-  showOpen();
-  showRunning(false);
+  keepFocus(() => {
+    if (!id) log.replaceChildren();
+    showOpen();
+    showRunning(false);
+  });
 }
 
 /** Whether a message can be sent now. If the conversation is being loaded, the user is told. */

@@ -2,6 +2,7 @@
 import { giveFeedback, withdrawFeedback } from "./client.js";
 import { askForNote, withKey } from "./dialogs.js";
 import { iconButton, make } from "./elements.js";
+import { keepFocus } from "./focus.js";
 import { t } from "./language.js";
 import { notify } from "./view.js";
 
@@ -21,7 +22,7 @@ export function opinion(replyId, stored) {
 
   const show = () => {
     for (const thumb of thumbs) thumb.setAttribute("aria-pressed", String(thumb.value === now?.rating));
-    note.hidden = !now;
+    keepFocus(() => (note.hidden = !now), () => thumbs[0]);
     note.setAttribute("aria-pressed", String(Boolean(now?.note)));
   };
   const send = async (next) => {

@@ -1,6 +1,7 @@
 // A stored conversation: first its end, then earlier messages as the user scrolls up.
 import { conversation } from "./client.js";
 import { withKey } from "./dialogs.js";
+import { keepFocus } from "./focus.js";
 import { t } from "./language.js";
 import { UserTurn } from "./said.js";
 import { putBefore } from "./view.js";
@@ -63,9 +64,9 @@ function offer(signal, hasMore, read) {
   if (signal.aborted) return;
   /** @type {Promise<boolean> | null} */
   let loading = null;
-  const show = () => {
+  const show = (/** @type {HTMLElement | undefined} */ first = undefined) => {
     sight.disconnect();
-    earlier.hidden = !hasMore() || signal.aborted;
+    keepFocus(() => (earlier.hidden = !hasMore() || signal.aborted), () => first);
     earlier.textContent = t("earlier");
     if (!earlier.hidden) sight.observe(earlier); // fires at once if it is in view
   };
@@ -75,7 +76,7 @@ function offer(signal, hasMore, read) {
       const { turns } = await read();
       if (signal.aborted) return false;
       putBefore(turns);
-      show();
+      show(turns[0]);
       return true;
     } catch {
       if (signal.aborted) return false;
@@ -87,7 +88,7 @@ function offer(signal, hasMore, read) {
   load = () => (loading ??= loadPage().finally(() => (loading = null)));
   signal.addEventListener("abort", () => {
     sight.disconnect();
-    earlier.hidden = true;
+    keepFocus(() => (earlier.hidden = true));
   });
   show();
 }

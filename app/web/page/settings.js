@@ -1,6 +1,7 @@
 // The settings sheet: colours, language, and whether each reply shows its details. They stay in this browser.
 import { colours } from "./colours.js";
 import { detailsShown } from "./details.js";
+import { show } from "./dialogs.js";
 import { chosenLanguage, languages } from "./language.js";
 
 /** @returns {any} */
@@ -12,7 +13,7 @@ byId("settings").addEventListener("click", () => {
   byId("colours").value = colours.get();
   byId("language").value = chosenLanguage.get();
   byId("show-details").checked = detailsShown.get();
-  dialog.showModal();
+  show(dialog);
 });
 byId("colours").addEventListener("change", () => colours.set(byId("colours").value));
 byId("language").addEventListener("change", () => {

@@ -4,6 +4,7 @@
 // (Japanese ones take J and K on a Mac), and none is taken by a browser on Windows,
 // macOS or Linux.
 import { isComposing } from "./composer.js";
+import { show } from "./dialogs.js";
 import { make } from "./elements.js";
 import { t } from "./language.js";
 
@@ -51,7 +52,7 @@ export function listenToKeys(/** @type {Record<Action, () => void>} */ actions) 
   );
 }
 
-const showKeys = () => dialog.showModal();
+const showKeys = () => show(dialog);
 
 function hasModifiers(/** @type {KeyboardEvent} */ event) {
   const pressed = ["Control", "Alt", "Shift", "Meta"].filter((name) => event.getModifierState(name));

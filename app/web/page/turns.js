@@ -3,6 +3,7 @@ import { Switcher } from "./branches.js";
 import { copyText } from "./copying.js";
 import { details } from "./details.js";
 import { button, iconButton, make, wish } from "./elements.js";
+import { keepFocus } from "./focus.js";
 import { highlight } from "./highlight.js";
 import { hasText, locale, t } from "./language.js";
 import { GrowingText } from "./markdown.js";
@@ -105,7 +106,7 @@ export class ReplyTurn {
   #settle() {
     clearTimeout(this.#pause);
     this.#draw(Infinity);
-    this.#text.finish();
+    keepFocus(() => this.#text.finish(), () => this.element);
     this.element.setAttribute("aria-busy", "false");
     if (!this.#text.text) this.#tools.querySelector("[data-copies]")?.remove();
   }
@@ -115,14 +116,17 @@ export class ReplyTurn {
     cancelAnimationFrame(this.#frame);
     this.#frame = 0;
     if (!this.#waiting) return;
-    const end = performance.now() + milliseconds;
+    keepFocus(() => this.#write(performance.now() + milliseconds), () => this.element); // a link may be drawn anew
+    this.onGrown();
+    if (this.#waiting) this.#frame = requestAnimationFrame(() => this.#draw());
+  }
+
+  #write(/** @type {number} */ end) {
     do {
       const length = this.#waiting.length > SLICE ? this.#waiting.lastIndexOf(" ", SLICE) + 1 || SLICE : SLICE;
       this.#text.append(this.#waiting.slice(0, length));
       this.#waiting = this.#waiting.slice(length);
     } while (this.#waiting && performance.now() < end);
-    this.onGrown();
-    if (this.#waiting) this.#frame = requestAnimationFrame(() => this.#draw());
   }
 
   #copyButton() {
@@ -135,7 +139,7 @@ export class ReplyTurn {
 
   #regenerateButton(how) {
     const made = ending(how) ? button("again", t("again")) : iconButton("again", t("regenerate"));
-    made.addEventListener("click", () => wish(this.element, "regenerate", this) || askToWait(made));
+    made.addEventListener("click", () => isWaiting(made) || wish(this.element, "regenerate", this) || askToWait(made));
     return made;
   }
 
@@ -149,10 +153,11 @@ export class ReplyTurn {
       offered.querySelector("span").textContent = left > 0 ? t("again.in", { label, seconds: left.toLocaleString(locale) }) : label;
       if (left > 0) setTimeout(count, 1000);
     };
-    offered.addEventListener("click", () => {
+    const choose = () => {
       if (again()) offered.remove();
       else askToWait(offered);
-    });
+    };
+    offered.addEventListener("click", () => isWaiting(offered) || keepFocus(choose));
     this.#tools.append(offered);
     count();
   }
@@ -163,17 +168,19 @@ function inEnglish(/** @type {{ detail: string }} */ { detail }) {
   return Object.assign(make("bdi"), { lang: "en", textContent: detail.replace(/\.?$/, ".") });
 }
 
-/** Another reply is running: say so on a button, which is disabled for a while. */
+const isWaiting = (/** @type {HTMLButtonElement} */ button) => Boolean(button.ariaDisabled);
+
+/** Another reply is running: say so on a button, which does nothing for a while, and keeps the focus. */
 function askToWait(/** @type {HTMLButtonElement} */ button) {
   const label = button.querySelector("span") ?? make("span");
   const before = label.textContent;
   const isIcon = !label.isConnected;
-  button.disabled = true;
+  button.ariaDisabled = "true";
   if (isIcon) button.append(label);
   button.classList.toggle("icon", !isIcon && button.classList.contains("icon"));
   label.textContent = t("problem.conversation-busy.do");
   setTimeout(() => {
-    button.disabled = false;
+    button.ariaDisabled = null;
     label.textContent = before;
     if (isIcon) label.remove();
     button.classList.toggle("icon", isIcon);

@@ -1,6 +1,7 @@
 // The frame around a conversation: scrolling, buttons, and announcements for screen readers.
 import { key } from "./client.js";
 import { nameDays } from "./days.js";
+import { keepFocus } from "./focus.js";
 import { isolated, line, t } from "./language.js";
 import { copyText } from "./copying.js";
 
@@ -27,7 +28,12 @@ export function keepEndInSight() {
     scroller.scrollTop = scroller.scrollHeight;
     lastTop = scroller.scrollTop;
   }
-  byId("latest").hidden = follows || pixelsToEnd() < NEAR_END_PIXELS;
+  offerLatest();
+}
+
+function offerLatest() {
+  const isHidden = follows || pixelsToEnd() < NEAR_END_PIXELS;
+  if (byId("latest").hidden !== isHidden) keepFocus(() => (byId("latest").hidden = isHidden));
 }
 
 const pixelsToEnd = () => scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight;
@@ -65,6 +71,7 @@ export function showName({ id, title }, /** @type {"pushState" | "replaceState"}
   byId("title").textContent = line(title);
   byId("welcome").hidden = Boolean(id);
   document.title = id ? t("page.named", { title: isolated(title), name: serviceName }) : serviceName;
+  if (!id) byId("menu").hidePopover();
   byId("more").hidden = !id;
   const hash = id && `#${id}`;
   if (location.hash !== hash) history[how](null, "", hash || location.pathname + location.search);
@@ -87,11 +94,11 @@ export function notify(/** @type {string} */ text) {
 }
 
 export function showRunning(isRunning) {
-  const hadFocus = [byId("send"), byId("stop")].includes(document.activeElement);
-  byId("send").hidden = isRunning;
-  byId("stop").hidden = !isRunning;
-  if (hadFocus) (isRunning ? byId("stop") : message).focus();
-  byId("forget-key").hidden = !key.get();
+  keepFocus(() => {
+    byId("send").hidden = isRunning;
+    byId("stop").hidden = !isRunning;
+    byId("forget-key").hidden = !key.get();
+  });
 }
 
 /** On narrow screens, the list covers the conversation. Returns whether it did. */
@@ -123,7 +130,7 @@ scroller.addEventListener("scroll", () => {
   if (top < lastTop) follows &&= pixelsToEnd() <= 1; // at the end: the content shrank, the user did not scroll
   else if (top > lastTop && pixelsToEnd() < NEAR_END_PIXELS) follows = true;
   lastTop = top;
-  byId("latest").hidden = follows || pixelsToEnd() < NEAR_END_PIXELS;
+  offerLatest();
 });
 // Smooth scrolling moves in small steps, and is interrupted when scrollTop is set: so the intent to scroll up counts, too.
 scroller.addEventListener("wheel", ({ deltaY, ctrlKey }) => deltaY < 0 && !ctrlKey && letGo(), { passive: true });
