@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from app.bots.openai import OpenAI
 from app.bots.request import Engine
 from app.chat.model import Finish
+from app.chat.white_space import WHITE_SPACE
 from tests.bots.asking import USAGE, ask
 from tests.support.completions import DONE, Framing, choice, completion, finish, said, stream, usage
 from tests.support.engine import FakeEngine, Step
@@ -73,7 +74,7 @@ def _halved(text: str) -> str:
 
 @st.composite
 def _responses(draw: st.DrawFn) -> tuple[str, list[Step]]:
-    text = draw(texts.filter(bool))
+    text = draw(texts.filter(lambda text: text.strip(WHITE_SPACE + "\0")))
     halve = draw(st.booleans())
     events = []
     for delta in draw(pieces(_halved(text) if halve else text)):
