@@ -68,6 +68,11 @@ class Completion:
         self.words += text.count(" ") or 1
         return text
 
+    def add(self, text: str) -> str:
+        """Add chunks with nothing but this text, to a response without a finish reason so far. Returns the text."""
+        self.text.append(text)
+        return self.taken()
+
     def finish(self) -> Finish:
         """How it ended. Raises `Trouble` if there was no end: then it was cut off."""
         if self.reason is None:

@@ -10,6 +10,7 @@ import json
 
 from pydantic_core import from_json
 
+from app.bots.alike import Alike
 from app.bots.chunks import LOOK, WRONG_PLACE, Completion
 from app.bots.complaints import error_in
 from app.bots.dialects import KEEP_ALIVE_EVENTS, is_keep_alive
@@ -47,25 +48,34 @@ class CompletionReader:
         self._data: list[bytes] = []  # data lines of an incomplete event
         self._data_bytes = 0
         self._event = b""
+        self._alike = Alike()
+        self._ending = b""
+        """What ends a line and an event, if the last piece ended with it, and nothing is left of that."""
 
     def feed(self, piece: bytes) -> str:
         """The text that the next piece of the body completes, if any.
 
         Raises `Trouble` for an error that the engine reports, and for anything that is not a chat completion.
         """
+        said = self.completion
+        if self._ending and said.reason is None and (text := self._alike.text(piece)) is not None:
+            return said.add(text)
         if self._is_json is None:
             piece = self._begin(piece)
         try:
             if self._is_json:
                 self._hold(piece, _MAX_JSON_BYTES)
             elif self._is_json is False:
+                self._ending = b"\r\n\r\n" if piece.endswith(b"\r\n\r\n") else b"\n\n"
                 for line in self._lines(piece):
                     self._line(line)
+                if self._rest or self._data or self._event or self._after_cr or self.is_over:
+                    self._ending = b""
         except Trouble as trouble:
-            if not self.completion.text:
+            if not said.text:
                 raise
             self.failure = trouble  # readers get the text before it first
-        return self.completion.taken()
+        return said.taken()
 
     def close(self) -> str:
         """End the body. The text of a last line or event without its line ending, if it is complete otherwise."""
@@ -169,7 +179,11 @@ class CompletionReader:
         if self._event == b"error":
             self.completion.fail(chunk)
         elif isinstance(chunk, dict):
-            self.completion.take(chunk)
+            said = self.completion
+            before = len(said.text)
+            said.take(chunk)
+            if len(said.text) > before and said.reason is None and not self._event and len(self._data) == 1:
+                self._alike.learn(self._data[0], self._ending, chunk)
         elif data in _DONE:
             self.is_over = True
         elif self._event in _CHUNK_EVENTS and not is_keep_alive(data):
