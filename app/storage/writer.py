@@ -80,6 +80,7 @@ class GroupWriter:
             await self._news.wait()
             self._news.clear()
             await asyncio.sleep(0)  # whoever is about to save does so in this turn of the loop
+            await asyncio.sleep(0)  # and whoever asks an engine for what is saved, in the next one
             batch, self._waiting = self._waiting, {}
             if batch:
                 await self._commit(prepare, batch)
