@@ -6,6 +6,7 @@ compare them costs a fraction of what it costs to parse them. Whatever is not ex
 
 from typing import Any
 
+_FIELD = b"data:"
 _KEY = b'"content"'
 _MOST_BYTES = 4096
 
@@ -37,6 +38,9 @@ class Alike:
 
         It is kept if the chunk has no other content than the text of its only choice.
         """
+        event = _FIELD + data + ending
+        if self._before and event.startswith(self._before) and event.endswith(self._after):
+            return  # it was parsed because of what came with it
         self._before = b""
         choices = chunk["choices"]
         if len(data) > _MOST_BYTES or data.count(_KEY) != 1 or len(choices) != 1 or "message" in choices[0]:
@@ -45,5 +49,5 @@ class Alike:
         start = data.find(b'"', data.index(_KEY) + len(_KEY)) + 1
         end = data.find(b'"', start)
         if start < end and data[start:end].decode("utf-8", "replace") == delta.get("content"):
-            self._before, self._after = b"data:" + data[:start], data[end:] + ending
+            self._before, self._after = event[: start + len(_FIELD)], event[end + len(_FIELD) :]
             self._between = self._after + self._before
