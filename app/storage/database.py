@@ -44,6 +44,8 @@ LEASE_SECONDS = 8.0
 """Time without a sign of life after which an instance is dead."""
 
 _HOUSEKEEPING_SECONDS = 60
+_INDEXING = 0.1
+"""Part of the time in which what many have said is indexed: replies that are generated meanwhile come first."""
 _CONNECTIONS = 5
 
 
@@ -132,7 +134,7 @@ class Database:
             while True:
                 try:
                     await self.store.forget_keys(time.time_ns() // 1_000_000 - KEYS_SECONDS * 1000)
-                    await self.store.search_index.catch_up()
+                    await self.store.search_index.catch_up(busy=_INDEXING)
                 except Exception as problem:  # noqa: BLE001 - what goes wrong now may go right the next time
                     _logger.error("housekeeping failed: %s", type(problem).__qualname__)  # noqa: TRY400
                 await asyncio.sleep(_HOUSEKEEPING_SECONDS)

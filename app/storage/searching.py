@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from time import perf_counter
 
 from sqlalchemy import Connection, String, cast, literal, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -50,11 +51,15 @@ class SearchIndex:
         """Where it is."""
         self._transactions = transactions
 
-    async def catch_up(self, principal: Principal | None = None) -> None:
-        """Index what has been said since the last time, by this principal or by all. Raises `StorageUnavailable`."""
+    async def catch_up(self, principal: Principal | None = None, *, busy: float = 1.0) -> None:
+        """Index what has been said since the last time, by this principal or by all. Raises `StorageUnavailable`.
+
+        It works for this part of the time, and rests in between: nobody waits for the index of all.
+        """
         after = ("" if principal is None else principal.name, "")
         count = 0
         while principal is None or count < _MOST_BEFORE_A_SEARCH:
+            began = perf_counter()
             found = await answered(self._transactions, partial(_unsearched, principal=principal, after=after))
             documents = [await self._document(one) for one in found]
             if documents:
@@ -63,6 +68,7 @@ class SearchIndex:
                 return
             count += len(found)
             after = (found[-1].principal, found[-1].conversation_id)
+            await asyncio.sleep((perf_counter() - began) * (1 / busy - 1))
 
     async def _write(self, documents: Sequence[_Document], *, waits: bool) -> None:
         """Write those whose conversations nobody else is writing; with `waits` the others as well, one by one.

@@ -163,13 +163,7 @@ async def _ask_everything(engine: AsyncEngine) -> None:
     await store.reply_for("key 4")
     assert await store.only_for("key 4444")
     assert await store.named(_id(4), _SOMEBODY)
-    conversation_page = await store.conversations(_SOMEBODY, 20, None)
-    assert (await store.conversations(_SOMEBODY, 20, conversation_page.next_cursor)).items
-    for cursor in (None, conversation_page.next_cursor):
-        assert (await store.conversations(_SOMEBODY, 20, cursor, "title 44")).items
-        assert (await store.conversations(_SOMEBODY, 20, cursor, "title")).next_cursor
-        assert (await store.conversations(_SOMEBODY, 20, cursor, "44")).items
-        assert (await store.conversations(_SOMEBODY, 20, cursor, "1")).next_cursor  # not in the newest, but in many
+    await _ask_for_lists(store)
     await store.search_index.catch_up()
     await store.give_feedback(_id(4), _SOMEBODY, Feedback("up", None), _MANY)
     await store.everything(_id(_BRANCHED), _SOMEBODY, 20, 0)
@@ -197,6 +191,17 @@ async def _ask_everything(engine: AsyncEngine) -> None:
     else:
         assert await transactions.run(seal_all) == 3
     await transactions.close()
+
+
+async def _ask_for_lists(store: SqlStore) -> None:
+    """And for what a search finds in them."""
+    conversation_page = await store.conversations(_SOMEBODY, 20, None)
+    assert (await store.conversations(_SOMEBODY, 20, conversation_page.next_cursor)).items
+    for cursor in (None, conversation_page.next_cursor):
+        assert (await store.conversations(_SOMEBODY, 20, cursor, "title 44")).items
+        assert (await store.conversations(_SOMEBODY, 20, cursor, "title")).next_cursor
+        assert (await store.conversations(_SOMEBODY, 20, cursor, "44")).items
+        assert (await store.conversations(_SOMEBODY, 20, cursor, "1")).next_cursor  # not in the newest, but in many
 
 
 async def test_every_statement_uses_an_index(engine: AsyncEngine) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import time
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
 from typing import Any
@@ -10,11 +11,16 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import Connection, insert
 
 from app.chat.terms import MOST_BYTES, query_of, terms_of
+from app.storage.address import database_url as parsed
+from app.storage.database import Database, create_engine, transactions_on
+from app.storage.schema import conversations
+from app.storage.searching import SearchIndex
 from tests.support.addresses import CHAT, conversation_at
 from tests.support.asgi import Client
-from tests.support.databases import KINDS, fresh_database_url, run_sql
+from tests.support.databases import KINDS, fresh_database_url, run_sql, run_sync
 from tests.support.keys import bearer, made_key
 from tests.support.talk import Echo, cancelled, got, replied, service
 
@@ -106,6 +112,32 @@ async def test_a_search_waits_for_who_writes() -> None:
             assert not writer.done()
         assert await _found(client, "apples") == [said.conversation_id]
         await writer
+
+
+async def test_the_index_of_all_leaves_time_to_others(database_url: str) -> None:
+    """Who looks for something waits for what they have said, and for nothing else."""
+
+    def say(connection: Connection) -> None:
+        known = {"title": "hello", "created_ms": 1, "updated_ms": 1, "principal": "somebody"}
+        connection.execute(insert(conversations), [{"id": f"{n:032x}", **known} for n in range(50)])
+
+    address = parsed(database_url)
+    async with Database(address, 30):
+        pass
+    engine = create_engine(address, 30)
+    transactions = transactions_on(engine, 30)
+    index = SearchIndex(transactions)
+    seconds = []
+    for busy in (1.0, 0.02):
+        await run_sync(database_url, say)
+        began = time.perf_counter()
+        await index.catch_up(busy=busy)
+        seconds.append(time.perf_counter() - began)
+        assert await run_sql(database_url, "SELECT count(*) FROM search_documents") == [(50,)]
+        await run_sql(database_url, "DELETE FROM conversations")
+    await transactions.close()
+    await engine.dispose()
+    assert seconds[1] > 5 * seconds[0]
 
 
 async def test_what_was_said_before_the_update_is_found(database_url: str) -> None:
