@@ -261,7 +261,7 @@ CASES: Mapping[str, Case] = {
     "anybody is let in": Case(
         Fault(request=KeyOfTheFirst(lambda asked, _: "authorization" not in asked.headers)),
         "access",
-        "without a key .* status 200",
+        "without a key .* status 404",
         has_keys=True,
     ),
     "who knows the id gets in": Case(

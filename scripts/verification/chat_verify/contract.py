@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import jsonschema_rs
 import yaml
@@ -52,6 +53,10 @@ def _operations() -> Iterator[tuple[str, str, str, dict[str, Any]]]:
             yield item[method]["operationId"], method.upper(), path, item[method]
 
 
+def _is_needed(parameter: Mapping[str, Any]) -> bool:
+    return parameter["in"] == "query" and bool(parameter.get("required"))
+
+
 def _problems() -> Iterator[tuple[str, dict[str, Any]]]:
     for response in DOCUMENT["components"]["responses"].values():
         for example in response.get("content", {}).get(PROBLEM_TYPE, {"examples": {}})["examples"].values():
@@ -60,6 +65,14 @@ def _problems() -> Iterator[tuple[str, dict[str, Any]]]:
 
 PLACES = {operation_id: (method, path) for operation_id, method, path, _ in _operations()}
 """The method and path of each operation."""
+
+QUERIES = {
+    operation_id: urlencode(
+        {each["name"]: each["example"] for each in map(_resolved, spec.get("parameters", [])) if _is_needed(each)}
+    )
+    for operation_id, _, _, spec in _operations()
+}
+"""The query of each operation that has no more than what is required."""
 
 GUARDED = tuple(operation_id for operation_id, _, _, spec in _operations() if spec.get("security") != [])
 """The operations that require credentials, if the deployment has any."""

@@ -22,9 +22,11 @@ from chat_verify import hops
 from chat_verify.contract import REQUEST_ID, STREAM_TYPE, check_problem, operation_of
 from chat_verify.exchange import NOTHING, Answer
 from chat_verify.grammar import StreamBroken, check_stream
-from chat_verify.target import MESSAGES
+from chat_verify.target import FOREIGN_MESSAGES, MESSAGES
 
 _ID = re.compile("[0-9a-f]{32}")
+_NAMES = ("conversation_id", "threadId", "id")
+"""What bodies call a conversation."""
 _BOTS_TROUBLE = {502, 503, 504}
 
 
@@ -68,12 +70,17 @@ def before_call(_context: schemathesis.HookContext, case: schemathesis.Case[Any]
     for name in ("conversation_id", "reply_id"):
         if case.path_parameters.get(name) in _run.others:
             case.path_parameters[name] = NOTHING
-    if isinstance(case.body, dict) and case.body.get("conversation_id") in _run.others:
-        case.body = {**case.body, "conversation_id": NOTHING}
-    if operation_of(case.method, case.path) in MESSAGES:
+    if isinstance(case.body, dict):
+        for name in _NAMES:
+            if isinstance(named := case.body.get(name), str) and named in _run.others:
+                case.body = {**case.body, name: NOTHING}
+    operation_id = operation_of(case.method, case.path)
+    if operation_id in MESSAGES | FOREIGN_MESSAGES:
         _run.wait()
-        key = case.headers.setdefault("Idempotency-Key", secrets.token_hex(16))  # to find its conversation again
-        if isinstance(case.body, dict):
+        key = secrets.token_hex(16)
+        if operation_id in MESSAGES:
+            key = case.headers.setdefault("Idempotency-Key", key)
+        if isinstance(case.body, dict) and operation_id != "createChatCompletion":  # to find its conversation again
             _tell(message=case.body, key=str(key), path=case.path)
 
 

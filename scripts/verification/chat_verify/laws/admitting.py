@@ -4,7 +4,7 @@
 
 from collections.abc import Callable, Mapping
 
-from chat_verify.contract import GUARDED, PLACES
+from chat_verify.contract import GUARDED, PLACES, QUERIES
 from chat_verify.exchange import NOTHING, Answer, Request, chat, delete, events, get, shown, whole_reply
 from chat_verify.exchange import cancelled as cancel_request
 from chat_verify.findings import Broken, Unseen
@@ -55,15 +55,18 @@ async def access(visit: Visit) -> None:
 
 def _guarded() -> list[Request]:
     """A request for each operation that requires credentials; those that change something come last."""
-    places = [PLACES[name] for name in GUARDED if PLACES[name][1].startswith("/api/")]
-    places.sort(key=lambda place: (place[0] not in {"GET", "HEAD"}, place[1]))
-    message = chat("hello")
-    return [
-        Request(method, path.format(reply_id=NOTHING, conversation_id=NOTHING), message.headers, message.content)
-        if method == "POST" and "{" not in path
-        else Request(method, path.format(reply_id=NOTHING, conversation_id=NOTHING))
-        for method, path in places
-    ]
+    names = [name for name in GUARDED if PLACES[name][1].startswith("/api/")]
+    names.sort(key=lambda name: (PLACES[name][0] not in {"GET", "HEAD"}, PLACES[name][1]))
+    return [_request(name) for name in names]
+
+
+def _request(operation_id: str) -> Request:
+    method, path = PLACES[operation_id]
+    if method == "POST" and "{" not in path:
+        message = chat("hello")
+        return Request(method, path, message.headers, message.content)
+    query = QUERIES[operation_id]
+    return Request(method, path.format(reply_id=NOTHING, conversation_id=NOTHING) + (query and f"?{query}"))
 
 
 async def isolation(visit: Visit) -> None:

@@ -18,9 +18,10 @@ from time import monotonic
 from typing import Any
 
 from chat_verify import contract, hops
+from chat_verify.contract import PLACES
 from chat_verify.exchange import Request
 from chat_verify.findings import Broken, Unreachable, Unseen
-from chat_verify.target import Target
+from chat_verify.target import FOREIGN_MESSAGES, MESSAGES, Target
 from chat_verify.visit import Fuzzer, Visit
 
 _LEAST_SECONDS = 4.0
@@ -37,7 +38,7 @@ _LAWS = {
     "Undocumented status code": "statuses",
 }
 """Checks that belong to other laws."""
-_MESSAGES = {"POST /api/chat", "POST /api/replies"}
+_MESSAGES = {" ".join(PLACES[operation_id]) for operation_id in MESSAGES | FOREIGN_MESSAGES}
 _OPTIONAL = "\nsecurity:\n  - {}\n"
 _CONFIG = """
 continue-on-failure = true
@@ -174,6 +175,10 @@ class _Run:
             self.said += said.result().decode("utf-8", "replace")
         except TimeoutError:
             self._visit.finding.notes.append("incomplete: time ran out")
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            async for line in process.stderr:  # it has told what it sent last
+                self._take(line)
         finally:
             self._target.unanswered |= self._asked
         return [_breach(title, failure) for title, failure in self._failures.items()]
