@@ -9,7 +9,6 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-
 _BETWEEN = 10_000
 """So many more objects than before, and the newest are looked through, which takes a millisecond. 700 by default: then
 each few replies are looked at that are not over."""

@@ -183,7 +183,9 @@ def pytest_unconfigure() -> None:
 def pytest_collection() -> Generator[None, object, object]:
     """Spare the garbage collector the hundreds of thousands of objects that are collected, and stay."""
     with garbage.imports():
-        return (yield)
+        collected = yield
+    garbage.keep()
+    return collected
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

@@ -25,6 +25,16 @@ async def test_what_the_service_has_made_when_it_starts_is_not_looked_at(databas
         await lifespan.shutdown()
 
 
+def test_what_is_new_is_looked_at_seldom() -> None:
+    """Most of it is of replies that are not over."""
+    gc.set_threshold(700, 10, 10)  # Python's own
+    garbage.keep()
+    before = gc.get_stats()[0]["collections"]
+    new: list[list[object]] = [[] for _ in range(5_000)]
+    assert len(new) == 5_000
+    assert gc.get_stats()[0]["collections"] - before <= 1
+
+
 def test_imports_are_not_looked_at_and_the_rest_is_collected() -> None:
     """Also when an import has failed."""
     with suppress(ImportError), garbage.imports():
