@@ -44,8 +44,8 @@ LEASE_SECONDS = 8.0
 """Time without a sign of life after which an instance is dead."""
 
 _HOUSEKEEPING_SECONDS = 60
-_INDEXING = 0.1
-"""Part of the time in which what many have said is indexed: replies that are generated meanwhile come first."""
+_INDEXING = 0.02
+"""Part of the time in which what many have said is indexed: replies come first, and a search does not wait for it."""
 _CONNECTIONS = 5
 
 
