@@ -15,7 +15,7 @@ from tests.support.server import LiveServer
 
 NAMES = ("greeter", "simulator with keys")
 ROUTING = {PROBLEMS[code]["status"] for code in ("path-not-found", "method-not-allowed")}
-SOME = ("--max-examples", "5", "--seed", str(SEED))
+SOME = ("--max-examples", "20", "--seed", str(SEED))
 
 
 def repeat(output: str) -> str:
