@@ -13,7 +13,7 @@ from app.http.problems import RequestError
 MAX_PAGE = 100
 DEFAULT_PAGE = 20
 MAX_SEARCH = 200
-MAX_RUN_ID = 1000
+MAX_RUN_ID = 500
 _ORDERS = {"asc": False, "desc": True}
 _BEGINNING = "-1"
 

