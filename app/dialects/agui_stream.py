@@ -20,7 +20,7 @@ from app.chat.running import STOPPED, RunningReply
 from app.dialects.agui import Position
 from app.http.problems import Problems
 from app.http.reader import Frame, Reading
-from app.http.sse import STREAM_HEADERS, EventStream, Pacing, id_headers
+from app.http.sse import EventStream, Pacing, id_headers, without_body
 
 _VERSION = "1.0"
 
@@ -117,9 +117,7 @@ class RunStream(EventStream):
 
 def head(status: int, reply: RunningReply) -> Response:
     """A response to HEAD."""
-    response = Response(status_code=status)
-    response.raw_headers = [*STREAM_HEADERS, *id_headers(reply)]
-    return response
+    return without_body(status, id_headers(reply))
 
 
 def _usage(usage: model.Usage | None) -> dict[str, object]:

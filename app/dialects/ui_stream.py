@@ -15,7 +15,7 @@ from app.chat.model import Done, End, Failed
 from app.chat.running import RunningReply
 from app.http.problems import Problems
 from app.http.reader import Frame, Reading
-from app.http.sse import STREAM_HEADERS, EventStream, Pacing, id_headers
+from app.http.sse import EventStream, Pacing, id_headers, without_body
 
 _DONE = b"data: [DONE]\n\n"
 _REASONS = {"stop": "stop", "length": "length", "content_filter": "content-filter"}
@@ -69,9 +69,7 @@ class UiStream(EventStream):
 
 def head(status: int, reply: RunningReply) -> Response:
     """A response to HEAD."""
-    response = Response(status_code=status)
-    response.raw_headers = [*STREAM_HEADERS, *_headers(reply)]
-    return response
+    return without_body(status, _headers(reply))
 
 
 def _headers(reply: RunningReply) -> list[tuple[bytes, bytes]]:

@@ -15,7 +15,9 @@ def idempotency(key: str | None, principal: Principal, content: str, within: str
     """
     if not key:
         return None
-    digest = beginning_of(key, principal) + _digest(within)[:_HALF] if within else _digest(f"{principal.name}\0{key}")
+    digest = _digest(f"{principal.name}\0{key}")
+    if within:
+        digest = digest[:_HALF] + _digest(within)[:_HALF]
     return Idempotency(digest, _digest(content))
 
 

@@ -112,13 +112,9 @@ def messages_page(scope: Scope) -> MessagesPage:
 def run_id(scope: Scope) -> str:
     """The run in the query, which is read from its beginning. Raises `RequestError`."""
     query = _query(scope, "runId", "offset")
-    try:
-        value = query.get("runId", "").encode("latin-1").decode("utf-8")
-    except ValueError:
-        raise RequestError("malformed-run") from None
-    if not 1 <= len(value) <= MAX_RUN_ID or query.get("offset", _BEGINNING) != _BEGINNING:
+    if query.get("offset", _BEGINNING) != _BEGINNING:
         raise RequestError("malformed-run")
-    return value
+    return _text(query.get("runId", ""), MAX_RUN_ID, "malformed-run")
 
 
 def refuse_query(scope: Scope) -> None:
@@ -145,13 +141,21 @@ def _page_limit(query: dict[str, str]) -> int:
 
 
 def _search(query: dict[str, str]) -> str:
-    try:
-        words = query["search"].encode("latin-1").decode("utf-8")
-    except ValueError:
-        raise RequestError("malformed-page") from None
-    if not 1 <= len(words) <= MAX_SEARCH or "\0" in words:
+    words = _text(query["search"], MAX_SEARCH, "malformed-page")
+    if "\0" in words:
         raise RequestError("malformed-page")
     return words
+
+
+def _text(value: str, most: int, problem: str) -> str:
+    """A value of the query as UTF-8, of 1 to `most` characters. Raises `RequestError`."""
+    try:
+        text = value.encode("latin-1").decode("utf-8")
+    except ValueError:
+        raise RequestError(problem) from None
+    if not 1 <= len(text) <= most:
+        raise RequestError(problem)
+    return text
 
 
 def _cursor(query: dict[str, str], form: re.Pattern[str]) -> re.Match[str] | None:

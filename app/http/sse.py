@@ -4,7 +4,7 @@ Owns the frames and the response that sends them. Everything available goes out 
 bot generated it if the server can write at once, otherwise by the response's task.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -117,6 +117,13 @@ def id_headers(reply: RunningReply) -> list[tuple[bytes, bytes]]:
     return [(b"reply-id", reply.reply_id.encode()), (b"conversation-id", reply.conversation_id.encode())]
 
 
+def without_body(status: int, headers: Iterable[tuple[bytes, bytes]]) -> Response:
+    """The response to HEAD where GET gets a stream with these headers of its own."""
+    response = Response(status_code=status)
+    response.raw_headers = [*STREAM_HEADERS, *headers]
+    return response
+
+
 class EventStream(Response):
     """Streams a reply. Owns one of its readers, and releases it when the response is over."""
 
@@ -133,9 +140,7 @@ class EventStream(Response):
         """A response to HEAD, from the current state of the reply."""
         if isinstance(reply.log.end, Failed) and not len(reply.log):
             return early_failure(reply, reply.log.end.error, problems)
-        response = Response(status_code=status)
-        response.raw_headers = [*STREAM_HEADERS, *reply_headers(reply, location)]
-        return response
+        return without_body(status, reply_headers(reply, location))
 
     # What another protocol does in its own way:
 

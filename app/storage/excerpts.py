@@ -11,7 +11,7 @@ from functools import partial
 
 from sqlalchemy import Connection, func, select
 
-from app.chat.excerpts import Excerpt, LatestMatch
+from app.chat.excerpts import LatestMatch
 from app.chat.stored import ListPosition, Page, StoredConversation
 from app.storage.schema import messages
 from app.storage.transactions import Transactions, answered
@@ -39,7 +39,6 @@ class _Search:
     """The position of the earliest message that was looked at."""
     room: int = _MOST_CHARACTERS
     is_over: bool = False
-    excerpt: Excerpt | None = None
 
     def look(self, said: Said) -> None:
         for position, text in said:
@@ -50,7 +49,6 @@ class _Search:
             if self.is_over:
                 break
         self.is_over = self.is_over or len(said) < _MESSAGES_AT_ONCE
-        self.excerpt = self.match.excerpt()
 
 
 async def with_excerpts(
@@ -66,7 +64,8 @@ async def with_excerpts(
         room -= sum(len(text) for said in read.values() for _, text in said)
         await asyncio.to_thread(_look, pending, read)
         pending = [search for search in pending if not search.is_over]
-    items = tuple(replace(item, excerpt=one.excerpt) for item, one in zip(page.items, searches, strict=True))
+    excerpts = await asyncio.to_thread(lambda: [search.match.excerpt() for search in searches])
+    items = tuple(replace(item, excerpt=excerpt) for item, excerpt in zip(page.items, excerpts, strict=True))
     return replace(page, items=items)
 
 

@@ -186,9 +186,8 @@ class SqlStore:
 
     async def only_for(self, beginning: str) -> NamedReply | None:
         """The reply that the only idempotency key got which begins so."""
-        begins_so = and_(
-            idempotency_keys.c.key >= beginning, idempotency_keys.c.key < f"{beginning}g"
-        )  # digits end at f
+        key = idempotency_keys.c.key
+        begins_so = and_(key >= beginning, key < f"{beginning}g")  # digits end at f
         of_key = _NAMED.select_from(idempotency_keys).join(messages, messages.c.reply_id == idempotency_keys.c.reply_id)
         return await self._only(of_key.join(conversations).where(begins_so))
 

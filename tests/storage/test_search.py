@@ -15,7 +15,7 @@ from sqlalchemy import Connection, insert
 
 from app.chat.terms import MOST_BYTES, query_of, terms_of
 from app.storage.address import database_url as parsed
-from app.storage.database import Database, create_engine, transactions_on
+from app.storage.database import create_engine, transactions_on
 from app.storage.schema import conversations
 from app.storage.searching import SearchIndex
 from tests.support.addresses import CHAT, conversation_at
@@ -121,10 +121,7 @@ async def test_the_index_of_all_leaves_time_to_others(database_url: str) -> None
         known = {"title": "hello", "created_ms": 1, "updated_ms": 1, "principal": "somebody"}
         connection.execute(insert(conversations), [{"id": f"{n:032x}", **known} for n in range(50)])
 
-    address = parsed(database_url)
-    async with Database(address, 30):
-        pass
-    engine = create_engine(address, 30)
+    engine = create_engine(parsed(database_url), 30)
     transactions = transactions_on(engine, 30)
     index = SearchIndex(transactions)
     seconds = []

@@ -22,7 +22,7 @@ from chat_verify import hops
 from chat_verify.contract import REQUEST_ID, STREAM_TYPE, check_problem, operation_of
 from chat_verify.exchange import NOTHING, Answer
 from chat_verify.grammar import StreamBroken, check_stream
-from chat_verify.target import FOREIGN_MESSAGES, MESSAGES
+from chat_verify.target import ALL_MESSAGES, MESSAGES
 
 _ID = re.compile("[0-9a-f]{32}")
 _NAMES = ("conversation_id", "threadId", "id")
@@ -75,7 +75,7 @@ def before_call(_context: schemathesis.HookContext, case: schemathesis.Case[Any]
             if isinstance(named := case.body.get(name), str) and named in _run.others:
                 case.body = {**case.body, name: NOTHING}
     operation_id = operation_of(case.method, case.path)
-    if operation_id in MESSAGES | FOREIGN_MESSAGES:
+    if operation_id in ALL_MESSAGES:
         _run.wait()
         key = secrets.token_hex(16)
         if operation_id in MESSAGES:

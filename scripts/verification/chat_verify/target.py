@@ -37,8 +37,9 @@ OWNER, OTHER, NOBODY, WRONG = "owner", "other", "nobody", "wrong"
 
 MESSAGES = frozenset({"streamChat", "createReply"})
 """The operations that make the bot generate."""
-FOREIGN_MESSAGES = frozenset({"streamUiChat", "runAgent", "createChatCompletion"})
+_FOREIGN_MESSAGES = frozenset({"streamUiChat", "runAgent", "createChatCompletion"})
 """Those that do so in other protocols. The same request again gets the same reply, if it is stored at all."""
+ALL_MESSAGES = MESSAGES | _FOREIGN_MESSAGES
 
 _WRONG_KEY = "chat_0000000000000000_" + "0" * 43
 _BOTS_TROUBLE = {429, 502, 503, 504}

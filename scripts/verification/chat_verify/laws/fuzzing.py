@@ -21,7 +21,7 @@ from chat_verify import contract, hops
 from chat_verify.contract import PLACES
 from chat_verify.exchange import Request
 from chat_verify.findings import Broken, Unreachable, Unseen
-from chat_verify.target import FOREIGN_MESSAGES, MESSAGES, Target
+from chat_verify.target import ALL_MESSAGES, Target
 from chat_verify.visit import Fuzzer, Visit
 
 _LEAST_SECONDS = 4.0
@@ -38,7 +38,7 @@ _LAWS = {
     "Undocumented status code": "statuses",
 }
 """Checks that belong to other laws."""
-_MESSAGES = {" ".join(PLACES[operation_id]) for operation_id in MESSAGES | FOREIGN_MESSAGES}
+_MESSAGES = {" ".join(PLACES[operation_id]) for operation_id in ALL_MESSAGES}
 _OPTIONAL = "\nsecurity:\n  - {}\n"
 _CONFIG = """
 continue-on-failure = true
