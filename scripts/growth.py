@@ -49,6 +49,10 @@ def _with_needle(count: int) -> range:
     return range(0, count, count // _FOUND)
 
 
+def _middle(count: int) -> int:
+    return count // 2
+
+
 def _messages(n: int, *, has_needle: bool) -> list[dict[str, object]]:
     """The rows of a conversation: a line of turns, and two branches."""
     text = _TEXT.format(n=n) + (" needle" if has_needle else "")
@@ -67,12 +71,20 @@ def _messages(n: int, *, has_needle: bool) -> list[dict[str, object]]:
 
 
 @asynccontextmanager
-async def crowd(url: str, count: int) -> AsyncIterator[SqlStore]:
-    """A store with so many conversations, all of which are indexed."""
+async def crowd(url: str, count: int, whole: int = 1) -> AsyncIterator[SqlStore]:
+    """A store with so many conversations, all of which are indexed. One in `whole` of them has more than two messages.
+
+    So have those that are looked at closely.
+    """
     address = database_url(url)
     async with Database(address, _PATIENCE_SECONDS):
         pass
     engine = create_engine(address, _PATIENCE_SECONDS)
+    needles, middle = _with_needle(count), _middle(count)
+
+    def said(n: int) -> list[dict[str, object]]:
+        rows = _messages(n, has_needle=n in needles)
+        return rows if n % whole == 0 or n == middle else rows[:2]
 
     def fill(connection: Connection, start: int) -> None:
         numbers = range(start, min(start + _AT_ONCE, count))
@@ -81,9 +93,7 @@ async def crowd(url: str, count: int) -> AsyncIterator[SqlStore]:
             for n in numbers
         ]
         connection.execute(insert(conversations), rows)
-        connection.execute(
-            insert(messages), [row for n in numbers for row in _messages(n, has_needle=n in _with_needle(count))]
-        )
+        connection.execute(insert(messages), [row for n in numbers for row in said(n)])
 
     for start in range(0, count, _AT_ONCE):
         async with engine.begin() as connection:
@@ -99,7 +109,7 @@ async def crowd(url: str, count: int) -> AsyncIterator[SqlStore]:
 
 
 def _asks(count: int) -> dict[str, Ask]:
-    middle = _id(count // 2)
+    middle = _middle(count)
 
     async def page(store: SqlStore) -> object:
         found = await store.conversations(_SOMEBODY, 5, None)
@@ -114,46 +124,59 @@ def _asks(count: int) -> dict[str, Ask]:
 
     needles = _with_needle(count)[::-1]
     newest = range(count)[: -_FOUND - 1 : -1]
-    older = range(count // 2)[: -_FOUND - 1 : -1]
+    older = range(middle)[: -_FOUND - 1 : -1]
     return {
         "a page of conversations": page,
-        "a page of a conversation": lambda store: store.messages(middle, _SOMEBODY, MessagesPage(20)),
+        "a page of a conversation": lambda store: store.messages(_id(middle), _SOMEBODY, MessagesPage(20)),
         "a page of a branch": lambda store: store.messages(
-            middle, _SOMEBODY, MessagesPage(20, branch=_id(count // 2 * 100 + 2 * _TURNS - 1))
+            _id(middle), _SOMEBODY, MessagesPage(20, branch=_id(middle * 100 + 2 * _TURNS - 1))
         ),
         "a search": partial(search, words="needle", expected=needles),
         "a search with a common word": partial(search, words="needle topic", expected=needles),
         "a search for a common word": partial(search, words="topic", expected=newest),
         "a search for one letter": partial(search, words="t", expected=newest),
-        "a later page of a search": partial(search, words="topic", expected=older, before=count // 2),
-        "a bot's history": lambda store: store.place(Where(_SOMEBODY, middle), 100, 100_000),
+        "a later page of a search": partial(search, words="topic", expected=older, before=middle),
+        "a bot's history": lambda store: store.place(Where(_SOMEBODY, _id(middle)), 100, 100_000),
     }
 
 
-async def ratios(kind: Kind, few: int, many: int, times: int) -> dict[str, float]:
-    """How many times as much each thing costs among many; asked in turn, so that other load counts for both."""
+Ratios = Callable[[], Awaitable[dict[str, float]]]
+
+
+@asynccontextmanager
+async def crowds(kind: Kind, few: int, many: int, times: int, whole: int = 1) -> AsyncIterator[Ratios]:
+    """A few and many conversations, and what measures how many times as much each thing costs among many.
+
+    Both are asked in turn, so that other load counts for both.
+    """
     async with AsyncExitStack() as stack:
         stores = [
-            (await stack.enter_async_context(crowd(fresh_database_url(kind), count)), _asks(count))
+            (await stack.enter_async_context(crowd(fresh_database_url(kind), count, whole)), _asks(count))
             for count in (few, many)
         ]
-        found: dict[str, float] = {}
-        for name in stores[0][1]:
-            costs: list[list[float]] = [[], []]
-            for _ in range(times):
-                for (store, asks), cost in zip(stores, costs, strict=True):
-                    started_at = time.perf_counter()
-                    await asks[name](store)
-                    cost.append(time.perf_counter() - started_at)
-            small, large = (statistics.quantiles(cost)[0] for cost in costs)
-            found[name] = large / small
-        return found
+
+        async def ratios() -> dict[str, float]:
+            found: dict[str, float] = {}
+            for name in stores[0][1]:
+                costs: list[list[float]] = [[], []]
+                for _ in range(times):
+                    for (store, asks), cost in zip(stores, costs, strict=True):
+                        started_at = time.perf_counter()
+                        await asks[name](store)
+                        cost.append(time.perf_counter() - started_at)
+                small, large = (statistics.quantiles(cost)[0] for cost in costs)
+                found[name] = large / small
+            return found
+
+        yield ratios
 
 
 async def _main(few: int, many: int, times: int) -> int:
     worst = 0.0
     for kind in KINDS:
-        for name, ratio in (await ratios(kind, few, many, times)).items():
+        async with crowds(kind, few, many, times) as ratios:
+            found = await ratios()
+        for name, ratio in found.items():
             worst = max(worst, ratio)
             sys.stdout.write(f"{kind:12} {name:28} {ratio:6.2f} times as much among {many:,} as among {few}\n")
             sys.stdout.flush()
