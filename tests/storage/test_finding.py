@@ -18,6 +18,7 @@ from app.storage.sql import SqlStore
 from tests.support.databases import KINDS, fresh_database_url, run_sync
 
 _MANY = 600
+_PAGES = 6
 _OLD = 250
 """So many are the oldest ones, which have words that no newer one has."""
 _SHARES = {"always": 1.0, "half": 0.5, "often": 0.1, "seldom": 0.05, "once": 0.002}
@@ -90,11 +91,11 @@ async def test_all_pages_have_what_has_the_words(
     for store in both:
         found: list[str] = []
         cursor: ListPosition | None = None
-        for _ in range(12):  # the first pages: all of them, but for the smallest ones
+        for _ in range(_PAGES):  # the first pages: all of them, but for the smallest ones
             page = await store.conversations(principal, limit, cursor, " ".join(words))
             found += [item.conversation_id for item in page.items]
             cursor = page.next_cursor
             if cursor is None:
                 break
-        assert found == expected[: 12 * limit]
-        assert (cursor is None) == (len(expected) <= 12 * limit)
+        assert found == expected[: _PAGES * limit]
+        assert (cursor is None) == (len(expected) <= _PAGES * limit)

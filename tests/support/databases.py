@@ -151,7 +151,9 @@ class Postgres:
     def database_url(self, template: str | None = None) -> str:
         """A new database: an empty one, or a copy of a template."""
         name = f"chat{next(_numbers)}"
-        self.run("CREATE DATABASE :name TEMPLATE :template", name=name, template=template or "template1")
+        # Copied file by file, without a log of each page, which takes less than half as long.
+        sql = "CREATE DATABASE :name TEMPLATE :template STRATEGY file_copy"
+        self.run(sql, name=name, template=template or "template1")
         return self._server.get_uri(name)
 
     def make_template(self) -> None:
