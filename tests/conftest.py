@@ -37,16 +37,21 @@ _SLOW = {
         "contract/test_the_tests_bite.py",
         "deploy",  # servers of its own
         "docs/test_commands.py",
+        "docs/test_examples.py",  # a browser
         "docs/test_recipes.py",
         "docs/test_snippets.py",  # Node
         "instances/test_clocks.py",  # waits for leases to end
+        "instances/test_races.py",  # servers of its own
         "laws/test_bots.py",
         "laws/test_cancel_elsewhere.py",  # waits for resume windows to end
         "laws/test_crash.py",
+        "laws/test_retries.py",
+        "laws/test_upstream_cancel.py",  # programs
         "live/test_drain.py",
         "live/test_failover.py",  # servers of its own
         "live/test_forward_proxies.py",  # programs
         "live/test_inherited.py",  # programs
+        "live/test_logs.py",  # programs
         "live/test_metrics.py",  # programs
         "live/test_node.py",
         "live/test_retries.py",
@@ -59,6 +64,8 @@ _SLOW = {
         "live/test_versions.py",  # programs
         "live/test_workers.py",  # programs
         "sdk",
+        "storage/test_finding.py",  # many conversations
+        "storage/test_following.py",  # servers of its own
         "storage/test_growth.py",  # many conversations
         "storage/test_keys.py",  # programs
         "storage/test_leases.py",  # waits for leases to end
@@ -125,7 +132,7 @@ _LONG = [
     )
 ]
 """The slowest files. With parallel workers they start first, so that none of them runs last."""
-_LAWS, _LAWS_FAST = 40, 25
+_LAWS, _LAWS_FAST = 40, 10
 _DIED = pytest.StashKey[bool]()
 
 
