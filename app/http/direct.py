@@ -10,6 +10,7 @@ from typing import Any, get_type_hints
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.access.gate import Gate
@@ -22,12 +23,32 @@ class DirectRoute(APIRoute):
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:  # noqa: ANN401 - FastAPI's, passed on
         """As `APIRoute`; the annotations of `endpoint` decide whether it is called directly."""
-        super().__init__(path, endpoint, **options)
         hints = get_type_hints(endpoint)
         result = hints.pop("return", None)
         self.is_direct = isinstance(result, type) and issubclass(result, Response) and list(hints.values()) == [Request]
-        if self.is_direct:
-            self.app = _direct(endpoint)
+        if not self.is_direct:
+            super().__init__(path, endpoint, **options)
+            return
+        # What matches requests. FastAPI's analysis of the handler takes ten times as long, and serves only those who
+        # ask for it, see `__getattr__`.
+        Route.__init__(self, path, endpoint, include_in_schema=options["include_in_schema"])
+        self.methods = set(options["methods"])  # Starlette's route adds HEAD to GET, FastAPI's does not
+        self.app = _direct(endpoint)
+        self._unanalysed = options
+
+    def __getattr__(self, name: str) -> object:
+        """Let FastAPI analyse the handler as soon as anybody asks for what that tells, as its document of the API does.
+
+        Python asks here for what has not been set.
+        """
+        options = self.__dict__.pop("_unanalysed", None)
+        if options is None:
+            msg = f"{type(self).__name__!r} object has no attribute {name!r}"
+            raise AttributeError(msg)
+        app = self.app
+        super().__init__(self.path, self.endpoint, **options)
+        self.app = app
+        return getattr(self, name)
 
     def guard(self, gate: Gate, *, is_stream: bool, may_repeat: bool) -> None:
         """Put the gate before the handler; `is_stream` and `may_repeat` describe the operation to it.

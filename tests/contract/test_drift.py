@@ -12,6 +12,8 @@ from app.contract import Contract, ContractError, Handler
 from app.http.problems import Problems
 from app.main import create_app
 from tests.contract.document import DOCUMENT, METHODS, PLACES, TEXT
+from tests.support.asgi import Client
+from tests.support.keys import made_key
 from tests.support.settings import Settings
 
 DERIVED = Contract.load().derived_json
@@ -46,6 +48,16 @@ def test_fastapi_finds_the_same_operations_in_the_routes() -> None:
     app = create_app(Settings())
     derived = get_openapi(title="", version="", routes=app.routes)
     assert outline(derived) == outline(DOCUMENT)
+
+
+async def test_a_route_that_fastapi_has_described_keeps_its_gate() -> None:
+    """It is analysed only when FastAPI is asked, and is still called in the same way."""
+    settings = Settings()
+    await made_key(settings.database_url)
+    app = create_app(settings)
+    get_openapi(title="", version="", routes=app.routes)
+    async with Client(app) as client:
+        assert (await client.request(*PLACES["listConversations"])).status == 401
 
 
 def test_the_application_calls_the_document_its_own() -> None:
