@@ -32,12 +32,16 @@ _PIECE_BYTES = 2**16
 _MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 
-def document_routes(contract: Contract) -> list[Route]:
-    """Routes for `/` and what it loads, `/openapi.yaml`, `/openapi.json`, `/openapi-3.1.json` and `/docs`."""
+@cache
+def document_routes(contract: Contract) -> tuple[Route, ...]:
+    """Routes for `/` and what it loads, `/openapi.yaml`, `/openapi.json`, `/openapi-3.1.json` and `/docs`.
+
+    Read once in a process, like the contract: they depend on nothing else, and keep nothing of a request.
+    """
     chat = [file for file in sorted((_WEB / "page").iterdir()) if file.suffix in _MEDIA_TYPES]
     vendor = _WEB / "vendor"
     vendored = [vendor / "eventsource-parser.js", vendor / "marked.js", *sorted((vendor / "modes").iterdir())]
-    return [
+    return (
         _page("/", _WEB / "page" / "index.html", _CHAT_POLICY),
         *[_file(f"/page/{file.name}", file) for file in chat],
         *[_file(f"/vendor/{file.relative_to(vendor)}", file) for file in vendored],
@@ -47,7 +51,7 @@ def document_routes(contract: Contract) -> list[Route]:
         _page("/docs", _WEB / "docs.html", _DOCS_POLICY),
         *[_file(f"/docs/{name}", _WEB / name) for name in ("header.css", "servers.js", "styles.js")],
         _large("/docs/scalar.js", _WEB / "vendor" / "scalar.js", "text/javascript"),
-    ]
+    )
 
 
 def _file(path: str, file: Path) -> Route:
