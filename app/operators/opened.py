@@ -35,7 +35,7 @@ async def opened(settings: Settings, *, create: bool = False) -> AsyncIterator[T
             if isinstance(address, SqliteFile):
                 _look_for(address.path, create=create)
             if create:
-                await update(address, engine, settings.storage_seconds)
+                await update(address, engine, transactions, settings.storage_seconds)
             else:
                 revision = await revision_of(engine)
                 _check(revision, address)

@@ -24,7 +24,7 @@ from app.storage.failures import file_trouble, spoils_session
 from app.storage.instances import touch, write_something
 from app.storage.keys import SqlKeyStore
 from app.storage.leases import Generated, Lease
-from app.storage.migration import check_encoding, migrate, revision_of
+from app.storage.migration import check_encoding, migrate, revision, revision_of
 from app.storage.opening import look_for_files, opening
 from app.storage.owner import Owner, file_lock, seal_all
 from app.storage.postgres import Connector, Dialect
@@ -108,12 +108,12 @@ class Database:
         owner = self._owner
         if isinstance(self._address, SqliteFile):
             exits.enter_context(file_lock(self._address))
-            await update(self._address, self._engine, self._patience_seconds)
+            await update(self._address, self._engine, self._transactions, self._patience_seconds)
             self._measures.sealed(await self._transactions.run(seal_all))
             return record_writer(owner, is_fenced=False)
         assert self._connector is not None  # noqa: S101 - it is PostgreSQL
         await check_encoding(self._engine)
-        await update(self._address, self._engine, self._patience_seconds)
+        await update(self._address, self._engine, self._transactions, self._patience_seconds)
         lease = Lease(
             self._engine, self._connector, owner, self._lease_seconds, self.generated, measures=self._measures
         )
@@ -188,13 +188,15 @@ def create_engine(address: Address, patience_seconds: float, connector: Connecto
     return engine
 
 
-async def update(address: Address, engine: AsyncEngine, patience_seconds: float) -> None:
+async def update(address: Address, engine: AsyncEngine, transactions: Transactions, patience_seconds: float) -> None:
     """Migrate. How long that takes depends on how much there is, and instances that start together wait for each other.
 
     Raises what `migrate` raises.
     """
     if isinstance(address, SqliteFile):
-        await migrate(engine)
+        # Asked on a connection that replies will use: one of the engine's would take longer than the rest of a start.
+        if await transactions.run(revision) != REVISION:
+            await migrate(engine)
     elif await revision_of(engine) != REVISION:
         unhurried = create_engine(address, patience_seconds, Connector(address, patience_seconds, is_hurried=False))
         try:

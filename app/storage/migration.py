@@ -35,13 +35,13 @@ async def migrate(engine: AsyncEngine) -> None:
     Raises `CannotStart` for a newer one that does not.
     """
     async with engine.connect() as connection:
-        revision = await connection.run_sync(_revision)
-        if revision == REVISION:
+        before = await connection.run_sync(revision)
+        if before == REVISION:
             return
-        if revision is not None and revision > REVISION:
+        if before is not None and before > REVISION:
             oldest = await connection.run_sync(_oldest)
             if oldest is None or oldest > REVISION:
-                raise changed_by_newer(revision)
+                raise changed_by_newer(before)
             _logger.info("a newer version of the service has changed the database, and this one can use it")
             return
         await connection.rollback()
@@ -54,7 +54,7 @@ async def migrate(engine: AsyncEngine) -> None:
             await connection.exec_driver_sql("BEGIN IMMEDIATE")
         await connection.run_sync(_upgrade)
         await connection.commit()
-        _logger.info("the database was brought to revision %s", REVISION, extra={"before": revision})
+        _logger.info("the database was brought to revision %s", REVISION, extra={"before": before})
         if engine.dialect.name == "sqlite":
             await connection.exec_driver_sql("PRAGMA foreign_keys = ON")
 
@@ -73,7 +73,15 @@ async def check_encoding(engine: AsyncEngine) -> None:
 async def revision_of(engine: AsyncEngine) -> str | None:
     """The revision that the database has; `None` where nothing of ours is in it."""
     async with engine.connect() as connection:
-        return await connection.run_sync(_revision)
+        return await connection.run_sync(revision)
+
+
+def revision(connection: Connection) -> str | None:
+    """As `revision_of`."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return found
 
 
 def alembic_config(connection: Connection) -> "Config":
@@ -91,13 +99,6 @@ def _upgrade(connection: Connection) -> None:
     from alembic import command  # noqa: PLC0415 - as above
 
     command.upgrade(alembic_config(connection), "head")
-
-
-def _revision(connection: Connection) -> str | None:
-    if not inspect(connection).has_table("alembic_version"):
-        return None
-    revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
-    return revision
 
 
 def _oldest(connection: Connection) -> str | None:
