@@ -150,7 +150,7 @@ class Broken:
     def __init__(self, app: ASGIApp) -> None:
         """`app` is the whole service."""
         self._app = app
-        self._first = b""
+        self._first: dict[str, bytes] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Wait for the whole response, break it, and send it."""
@@ -188,16 +188,17 @@ class Broken:
         """The request's headers; with the first client's credentials, if the flaw mistakes everyone for that client."""
         shown = dict(headers).get(b"authorization", b"")
         is_key = b" chat_" in shown
-        if is_key and not self._first:
-            self._first = shown
+        if is_key:
+            self._first.setdefault(flaw, shown)
         taken_for_the_first = {
             "no-key-needed": not shown,
             "any-key": bool(shown) and not is_key,
             "known-id": is_key and is_by_id,
         }
-        if not taken_for_the_first.get(flaw) or not self._first:
+        if not taken_for_the_first.get(flaw) or flaw not in self._first:
             return headers
-        return [*(header for header in headers if header[0] != b"authorization"), (b"authorization", self._first)]
+        others = (header for header in headers if header[0] != b"authorization")
+        return [*others, (b"authorization", self._first[flaw])]
 
 
 def main() -> int:
