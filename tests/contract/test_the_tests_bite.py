@@ -64,7 +64,7 @@ WHERE: dict[str, tuple[str, ...]] = {
     "deaf-delete": ("createReply", "deleteConversation", "getConversation"),
     "known-id": ("createReply", "getReply"),
 }
-"""The operations that show it: most of a run is making cases, and those of all others would show it once more, or not."""
+"""The operations that show it: most of a run is making cases, and those of others would show it again, or not."""
 
 UNSIGNED = {"no-challenge"}
 """What shows to a client without a key."""
