@@ -96,16 +96,19 @@ class Fuzzing:
         *options: str,
         document: str,
         keys: tuple[str, str] | None = None,
+        config: str = "",
     ) -> None:
-        """`folder` gets its output files.
+        """`folder` gets its output files; `config` is added to the configuration.
 
         The first of the `keys` is sent with each request; the second one must not open anything created with the first
         (`checks.what_is_anothers_is_as_nothing`).
         """
         self._report = folder / "report.json"
+        configured = folder / "schemathesis.toml"
+        configured.write_text(CONFIG.read_text("utf-8") + config, "utf-8")
         signed = ["--header", f"Authorization: {bearer(keys[0])}"] if keys else []
         arguments: Sequence[str] = [
-            *("--config-file", str(CONFIG), "run", document, "--url", url, "--no-color"),
+            *("--config-file", str(configured), "run", document, "--url", url, "--no-color"),
             *("--report-json-path", str(self._report), *signed, *options),
         ]
         environment = os.environ | {"PYTHONPATH": str(ROOT)} | ({OTHERS_KEY: keys[1]} if keys else {})
