@@ -68,8 +68,9 @@ def prepared(source: Source, folder: Path, contract: Path = CONTRACT) -> Program
         variables = environment() | {"PYTHONPATH": path, "PYTHONWARNINGS": "error"}
         return Program(["python", str(program)], folder, variables, made.complaint or _complaint(program, path))
     programs = [other.program for other in SOURCES.values() if other.kind == source.kind and not is_released]
-    compiled = _compiled(made.folder, programs or [source.program])
-    return Program(["node", f"js/{program.stem}.js"], compiled, environment(), made.complaint)
+    sources = [PROGRAMS / name for name in ("telling.ts", *(programs or [source.program]))]
+    folder = compiled(made.folder, made.folder.with_name(f"{made.folder.name}-programs"), sources)
+    return Program(["node", f"js/{program.stem}.js"], folder, environment(), made.complaint)
 
 
 def _complaint(program: Path, path: str) -> str:
@@ -81,16 +82,16 @@ def _complaint(program: Path, path: str) -> str:
     return ""
 
 
-def _compiled(client: Path, programs: Sequence[str]) -> Path:
-    """A folder with the programs for a client, compiled together: most of the time goes into the libraries' types.
+def compiled(client: Path, folder: Path, sources: Sequence[Path]) -> Path:
+    """The folder, with the programs for a client, compiled together: most of the time goes into the libraries' types.
 
-    It is shared by all tests, and by later runs while the sources are the same.
+    It is shared by all tests, and by later runs while the sources are the same. A `tsconfig.json` among these replaces
+    the client's.
     """
-    folder = client.with_name(f"{client.name}-programs")
-    sources = [PROGRAMS / name for name in ("telling.ts", *programs)]
-    digest = hashlib.sha256(b"\0".join(path.read_bytes() for path in (client / "made.json", *sources))).hexdigest()
+    made = (client / "made.json", *sources)
+    digest = hashlib.sha256(b"\0".join(path.read_bytes() for path in made)).hexdigest()
     mark = folder / "compiled"
-    with FileLock(client.with_name(f"{folder.name}.lock")):
+    with FileLock(folder.with_name(f"{folder.name}.lock")):
         if not mark.exists() or mark.read_text("utf-8") != digest:
             shutil.rmtree(folder, ignore_errors=True)
             shutil.copytree(client, folder, symlinks=True)

@@ -1,30 +1,23 @@
 """Generates the clients of client teams, once for all tests."""
 
-import shutil
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 import pytest
 
-from scripts.clients.environment import run
 from scripts.clients.making import make
-from tests.sdk.asking import SOURCES, Program, prepared
-from tests.support import node
+from tests.sdk.asking import SOURCES, Program, compiled, prepared
 
 _HERE = Path(__file__).parent
 
 
 @pytest.fixture(scope="session")
-def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def programs() -> Path:
     """A folder of programs for Node, including `hey_api.js`, built from this folder and generated code."""
-    folder = tmp_path_factory.mktemp("sdk")
-    for source in [*_HERE.glob("*.ts"), _HERE / "tsconfig.json"]:
-        shutil.copy(source, folder)
-    (folder / "node_modules").symlink_to(node.packages(), target_is_directory=True)
-    shutil.copytree(make("typescript").folder / "client", folder / "client")
-    run(["tsc"], folder)
-    return folder / "js"
+    client = make("typescript").folder
+    sources = [*sorted(_HERE.glob("*.ts")), _HERE / "tsconfig.json"]
+    return compiled(client, client.with_name("cut-off-programs"), sources) / "js"
 
 
 @pytest.fixture(scope="session")

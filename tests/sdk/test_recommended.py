@@ -42,7 +42,7 @@ _LATER = {
 }
 """Operations since 0.2.0. The programs also run with clients of that version, which do not have them."""
 _NOBODYS = "0" * 32
-_REFUSED = {
+_REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "conversation": ({"operation": "getConversation", "conversation_id": _NOBODYS}, "conversation-not-found"),
     "forgetting": ({"operation": "deleteConversation", "conversation_id": _NOBODYS}, "conversation-not-found"),
     "stopping": ({"operation": "cancelReply", "reply_id": _NOBODYS}, "reply-not-found"),
@@ -231,13 +231,11 @@ def _resumed_after(cuts: Sequence[Cut]) -> Iterator[int]:
         yield words
 
 
-@pytest.mark.parametrize(("what", "code"), _REFUSED.values(), ids=_REFUSED)
-async def test_problems_come_as_the_contracts_type(
-    client: Program, server: LiveServer, what: dict[str, Any], code: str
-) -> None:
+async def test_problems_come_as_the_contracts_type(client: Program, server: LiveServer) -> None:
     """Whether they come as a status or as the event `failed`."""
-    (lines,) = await answers(client, _asks(server, **what))
-    assert _problem(lines[-1]) == f"urn:problem:{code}"
+    told = await answers(client, *[_asks(server, **what) for what, _ in _REFUSED.values()])
+    found = {name: _problem(lines[-1]) for name, lines in zip(_REFUSED, told, strict=True)}
+    assert found == {name: f"urn:problem:{code}" for name, (_, code) in _REFUSED.items()}
 
 
 def _operations() -> set[str]:

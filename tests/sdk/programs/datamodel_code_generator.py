@@ -1,7 +1,8 @@
 """Asks with the client that datamodel-code-generator makes for httpx2, and `ask.py` beside it."""
 
 from collections.abc import Generator
-from contextlib import closing
+from contextlib import ExitStack, closing
+from functools import cache
 
 from chat_client.ask import Interrupted, ProblemError, Word, ask, follow
 from chat_client.client import Client
@@ -13,18 +14,23 @@ from telling import Asked, do_all, tell, tell_problem, tell_word
 
 
 def do(asked: Asked) -> None:
-    with Client(base_url=asked["url"], api_key=asked["key"]) as client:
-        try:
-            call(client, asked)
-        except (ProblemError, Interrupted) as error:
-            if error.problem:
-                tell_problem(error.problem.status, error.problem.type, typed=True)
-            else:
-                tell("cut", repr(error.__cause__))
-        except APIStatusError as error:
-            problem = error.body
-            kind = problem.type if isinstance(problem, Problem) else ""
-            tell_problem(error.status_code, kind, typed=isinstance(problem, Problem))
+    try:
+        call(client_for(asked["url"], asked["key"]), asked)
+    except (ProblemError, Interrupted) as error:
+        if error.problem:
+            tell_problem(error.problem.status, error.problem.type, typed=True)
+        else:
+            tell("cut", repr(error.__cause__))
+    except APIStatusError as error:
+        problem = error.body
+        kind = problem.type if isinstance(problem, Problem) else ""
+        tell_problem(error.status_code, kind, typed=isinstance(problem, Problem))
+
+
+@cache
+def client_for(url: str, key: str | None) -> Client:
+    """One for all that a user asks: to make it costs more than to ask, because it loads the certificates to trust."""
+    return clients.enter_context(Client(base_url=url, api_key=key))
 
 
 def call(client: Client, asked: Asked) -> None:  # noqa: C901 - one case an operation
@@ -72,4 +78,5 @@ def read(events: Generator[Word | Reply], asked: Asked) -> None:
                     tell("done", event.model_dump(mode="json"))
 
 
-do_all(do)
+with ExitStack() as clients:
+    do_all(do)
