@@ -1,8 +1,11 @@
 """The API reference in a browser: it is complete, and its policy allows nothing else."""
 
+from collections.abc import AsyncIterator
+
 import anyio
+import pytest
 import yaml
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Page, expect
 
 from tests.support.browser import until, visitor
 from tests.support.server import LiveServer
@@ -28,31 +31,44 @@ _LINES = """() => {
 }"""
 
 
-async def test_the_page_shows_the_contract_under_its_policy(chromium: Browser, server: LiveServer) -> None:
-    """With its styles, without other hosts; and injected content has no effect."""
-    async with visitor(chromium, viewport={"width": 1400, "height": 2000}) as tab:
+@pytest.fixture(scope="module")
+async def tab(chromium: Browser, server: LiveServer) -> AsyncIterator[Page]:
+    """The reference, complete. To show it takes seconds, so it is opened once."""
+    async with visitor(chromium, viewport={"width": 1400, "height": 1000}) as tab:
         await tab.goto(f"{server.url}/docs")
         await until(tab, "document.body.innerText.includes('Send a message and stream the reply')")
         await until(tab, "document.body.innerText.includes('ReplyStream')")
-        assert await tab.evaluate("[...document.querySelectorAll('style')].every((style) => style.sheet)")
-        assert await tab.evaluate("document.styleSheets.length") >= 4
-        assert await tab.evaluate("getComputedStyle(document.querySelector('h1')).fontFamily") != '"Times New Roman"'
-        assert await tab.evaluate("violations") == []
-        assert await tab.evaluate(_LINES) == 1
-        await tab.evaluate("window.isOurs = true; window.violations.length = 0; " + _INJECTED)
-        await until(tab, "violations.length >= 6")
-        forbidden = {directive for directive, _ in await tab.evaluate("violations")}
-        assert forbidden == {
-            "style-src-elem",
-            "style-src-attr",
-            "script-src-attr",
-            "script-src-elem",
-            "img-src",
-            "connect-src",
-        }
-        assert await tab.evaluate("window.isOurs")
-        assert await tab.evaluate("getComputedStyle(document.body).display") != "none"
-        assert await tab.evaluate("getComputedStyle(document.getElementById('injected')).display") != "none"
+        yield tab
+
+
+async def test_errors_and_sdks_are_one_click_away(tab: Page) -> None:
+    """In the viewer, whose ids are its own."""
+    for name in ("Errors", "SDKs"):
+        await tab.get_by_role("navigation", name="Parts of the reference").get_by_role("link", name=name).click()
+        await expect(tab.get_by_role("heading", name=name, exact=True)).to_be_in_viewport()
+
+
+async def test_the_page_shows_the_contract_under_its_policy(tab: Page) -> None:
+    """With its styles, without other hosts; and injected content has no effect."""
+    assert await tab.evaluate("[...document.querySelectorAll('style')].every((style) => style.sheet)")
+    assert await tab.evaluate("document.styleSheets.length") >= 4
+    assert await tab.evaluate("getComputedStyle(document.querySelector('h1')).fontFamily") != '"Times New Roman"'
+    assert await tab.evaluate("violations") == []
+    assert await tab.evaluate(_LINES) == 1
+    await tab.evaluate("window.isOurs = true; window.violations.length = 0; " + _INJECTED)
+    await until(tab, "violations.length >= 6")
+    forbidden = {directive for directive, _ in await tab.evaluate("violations")}
+    assert forbidden == {
+        "style-src-elem",
+        "style-src-attr",
+        "script-src-attr",
+        "script-src-elem",
+        "img-src",
+        "connect-src",
+    }
+    assert await tab.evaluate("window.isOurs")
+    assert await tab.evaluate("getComputedStyle(document.body).display") != "none"
+    assert await tab.evaluate("getComputedStyle(document.getElementById('injected')).display") != "none"
 
 
 async def test_every_form_of_the_contract_is_offered(chromium: Browser, server: LiveServer) -> None:
@@ -69,16 +85,6 @@ async def test_every_form_of_the_contract_is_offered(chromium: Browser, server: 
             content = await anyio.Path(await (await download.value).path()).read_text("utf-8")
             versions.append(yaml.load(content, Loader=yaml.CSafeLoader)["openapi"][:3])
         assert versions == ["3.2", "3.2", "3.1"]
-
-
-async def test_errors_and_sdks_are_one_click_away(chromium: Browser, server: LiveServer) -> None:
-    """In the viewer, whose ids are its own."""
-    async with visitor(chromium, viewport={"width": 1400, "height": 1000}) as tab:
-        await tab.goto(f"{server.url}/docs")
-        await until(tab, "document.body.innerText.includes('ReplyStream')")
-        for name in ("Errors", "SDKs"):
-            await tab.get_by_role("navigation", name="Parts of the reference").get_by_role("link", name=name).click()
-            await expect(tab.get_by_role("heading", name=name, exact=True)).to_be_in_viewport()
 
 
 async def test_below_a_path_the_viewer_asks_below_it(chromium: Browser, server: LiveServer) -> None:

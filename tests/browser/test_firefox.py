@@ -16,7 +16,7 @@ from tests.support.databases import fresh_database_url
 from tests.support.keys import made_key
 from tests.support.server import LiveServer
 
-_WORDS = [f"word{n}" for n in range(60)]
+_WORDS = [f"word{n}" for n in range(40)]
 _TALK = "/simulate pace_ms=50\n" + " ".join(_WORDS)
 _SILENT = "/simulate stall_after=3\nsome words that stay unsaid"
 
@@ -54,25 +54,40 @@ async def _somebody(firefox: Browser, url: str, **options: Any) -> AsyncIterator
         yield Person(page)
 
 
-async def test_words_appear_as_they_come_until_the_reply_is_stopped(firefox: Browser, server: LiveServer) -> None:
-    """With the button and with the key; what has arrived is kept."""
+@pytest.fixture(scope="module")
+async def visit(firefox: Browser, server: LiveServer) -> AsyncIterator[Person]:
+    """One for several tests: in Firefox, a new window and the page's fifty requests cost as much as most of them."""
     async with _somebody(firefox, server.url) as person:
-        await person.page.keyboard.type("/simulate stall_after=3")
-        await person.page.keyboard.press("Shift+Enter")
-        await person.page.keyboard.type("some words that stay unsaid")
-        await person.page.keyboard.press("Enter")
-        await person.hears("some words")
-        await expect(person.reply).to_have_attribute("aria-busy", "true")
-        await person.stop.click()
-        await expect(person.note).to_have_text("Stopped.")
-        await expect(person.message).to_be_focused()
-        await person.say(_SILENT)
-        await expect(person.replies).to_have_count(2)
-        await expect(person.stop).to_be_focused()
-        await person.hears("some words")
-        await person.page.keyboard.press("Escape")
-        await expect(person.note).to_have_text("Stopped.")
-        assert "unsaid" not in await person.hears_the_end()
+        yield person
+
+
+@pytest.fixture
+async def person(visit: Person) -> Person:
+    """The user of that visit, in a new conversation."""
+    await visit.page.get_by_role("button", name="New chat").click()
+    await expect(visit.replies).to_have_count(0)
+    await expect(visit.message).to_be_focused()
+    return visit
+
+
+async def test_words_appear_as_they_come_until_the_reply_is_stopped(person: Person) -> None:
+    """With the button and with the key; what has arrived is kept."""
+    await person.page.keyboard.type("/simulate stall_after=3")
+    await person.page.keyboard.press("Shift+Enter")
+    await person.page.keyboard.type("some words that stay unsaid")
+    await person.page.keyboard.press("Enter")
+    await person.hears("some words")
+    await expect(person.reply).to_have_attribute("aria-busy", "true")
+    await person.stop.click()
+    await expect(person.note).to_have_text("Stopped.")
+    await expect(person.message).to_be_focused()
+    await person.say(_SILENT)
+    await expect(person.replies).to_have_count(2)
+    await expect(person.stop).to_be_focused()
+    await person.hears("some words")
+    await person.page.keyboard.press("Escape")
+    await expect(person.note).to_have_text("Stopped.")
+    assert "unsaid" not in await person.hears_the_end()
 
 
 async def test_a_reply_goes_on_after_cuts_and_a_reload(firefox: Browser, server: LiveServer) -> None:
@@ -92,23 +107,22 @@ async def test_a_reply_goes_on_after_cuts_and_a_reload(firefox: Browser, server:
         await expect(person.replies).to_have_count(1)
 
 
-async def test_branches_are_made_and_shown(firefox: Browser, server: LiveServer) -> None:
+async def test_branches_are_made_and_shown(person: Person) -> None:
     """A regenerated reply and an edited message; the focus stays at the switcher."""
-    async with _somebody(firefox, server.url) as person:
-        await person.say("one")
-        await person.hears_the_end()
-        await person.reply.get_by_role("button", name="Regenerate this reply").click()
-        await expect(person.reply.get_by_role("group", name="Version 2 of 2")).to_be_visible()
-        assert await person.hears_the_end() == "one"
-        await person.sayings.first.hover()
-        await person.sayings.first.get_by_role("button", name="Edit this message").click()
-        await person.page.get_by_role("textbox", name="Edited message").fill("uno")
-        await person.page.keyboard.press("Enter")
-        await expect(person.text).to_have_text("uno")
-        await person.hears_the_end()
-        await person.page.get_by_role("button", name="Previous version").click()
-        await expect(person.text).to_have_text("one")
-        await expect(person.sayings.get_by_role("button", name="Next version")).to_be_focused()
+    await person.say("one")
+    await person.hears_the_end()
+    await person.reply.get_by_role("button", name="Regenerate this reply").click()
+    await expect(person.reply.get_by_role("group", name="Version 2 of 2")).to_be_visible()
+    assert await person.hears_the_end() == "one"
+    await person.sayings.first.hover()
+    await person.sayings.first.get_by_role("button", name="Edit this message").click()
+    await person.page.get_by_role("textbox", name="Edited message").fill("uno")
+    await person.page.keyboard.press("Enter")
+    await expect(person.text).to_have_text("uno")
+    await person.hears_the_end()
+    await person.page.get_by_role("button", name="Previous version").click()
+    await expect(person.text).to_have_text("one")
+    await expect(person.sayings.get_by_role("button", name="Next version")).to_be_focused()
 
 
 async def test_a_conversation_is_renamed_searched_exported_and_deleted(firefox: Browser, server: LiveServer) -> None:
@@ -199,61 +213,58 @@ _COMPOSE = """(box) => {
 }"""
 
 
-async def test_keys_of_an_input_method_send_and_stop_nothing(firefox: Browser, server: LiveServer) -> None:
+async def test_keys_of_an_input_method_send_and_stop_nothing(person: Person) -> None:
     """They choose words, or end the composition."""
-    async with _somebody(firefox, server.url) as person:
-        await person.say(_SILENT)
-        await person.hears("some words")
-        await person.message.evaluate(_COMPOSE)
-        await expect(person.message).to_have_value("日本")
-        await expect(person.reply).to_have_attribute("aria-busy", "true")
-        await person.page.keyboard.press("Escape")
-        await expect(person.note).to_have_text("Stopped.")
-        await person.message.evaluate(_COMPOSE)
-        await expect(person.replies).to_have_count(1)
-        await person.page.keyboard.press("Enter")
-        await expect(person.replies).to_have_count(2)
-        assert await person.hears_the_end() == "日本"
+    await person.say(_SILENT)
+    await person.hears("some words")
+    await person.message.evaluate(_COMPOSE)
+    await expect(person.message).to_have_value("日本")
+    await expect(person.reply).to_have_attribute("aria-busy", "true")
+    await person.page.keyboard.press("Escape")
+    await expect(person.note).to_have_text("Stopped.")
+    await person.message.evaluate(_COMPOSE)
+    await expect(person.replies).to_have_count(1)
+    await person.page.keyboard.press("Enter")
+    await expect(person.replies).to_have_count(2)
+    assert await person.hears_the_end() == "日本"
 
 
-async def test_any_move_up_ends_following(firefox: Browser, server: LiveServer) -> None:
+async def test_any_move_up_ends_following(person: Person) -> None:
     """With the wheel or a key: new words do not move what is being read. Scrolling to the end resumes following."""
-    async with _somebody(firefox, server.url) as person:
-        await person.say("/simulate pace_ms=5 stall_after=600\n" + "A line of words that is read.\n\n" * 120)
-        latest = person.page.get_by_role("button", name="Latest")
-        for seen, step in enumerate(("wheel", "ArrowUp", "Shift+Space"), 1):
-            await expect(person.text.locator("p").nth(20 * seen)).to_be_attached()
-            if step == "wheel":
-                await person.scroller.hover()
-                await person.page.mouse.wheel(0, -10)
-            else:
-                await person.scroller.focus()
-                await person.page.keyboard.press(step)
-            await expect(latest).to_be_visible()
-            await latest.click()
-            await expect(latest).to_be_hidden()
-        await person.stop.click()
-        await person.hears_the_end()
+    await person.say("/simulate pace_ms=5 stall_after=600\n" + "A line of words that is read.\n\n" * 120)
+    latest = person.page.get_by_role("button", name="Latest")
+    for seen, step in enumerate(("wheel", "ArrowUp", "Shift+Space"), 1):
+        await expect(person.text.locator("p").nth(20 * seen)).to_be_attached()
+        if step == "wheel":
+            await person.scroller.hover()
+            await person.page.mouse.wheel(0, -10)
+        else:
+            await person.scroller.focus()
+            await person.page.keyboard.press(step)
+        await expect(latest).to_be_visible()
+        await latest.click()
+        await expect(latest).to_be_hidden()
+    await person.stop.click()
+    await person.hears_the_end()
 
 
-async def test_the_boxes_grow_with_their_text(firefox: Browser, server: LiveServer) -> None:
+async def test_the_boxes_grow_with_their_text(person: Person) -> None:
     """Also with a long line; and shrink again."""
-    async with _somebody(firefox, server.url) as person:
-        small = await _height(person.message)
-        await person.message.fill("long " * 80)
-        assert await _height(person.message) > small * 2
-        assert await person.message.evaluate("(box) => box.scrollHeight <= box.clientHeight")
-        await person.message.fill("")
-        assert await _height(person.message) == small
-        await person.say("short")
-        await person.hears_the_end()
-        assert await _height(person.message) == small
-        await person.sayings.first.hover()
-        await person.sayings.first.get_by_role("button", name="Edit this message").click()
-        box = person.page.get_by_role("textbox", name="Edited message")
-        short = await _height(box)
-        await box.fill("long " * 80)
-        assert await _height(box) > short
+    small = await _height(person.message)
+    await person.message.fill("long " * 80)
+    assert await _height(person.message) > small * 2
+    assert await person.message.evaluate("(box) => box.scrollHeight <= box.clientHeight")
+    await person.message.fill("")
+    assert await _height(person.message) == small
+    await person.say("short")
+    await person.hears_the_end()
+    assert await _height(person.message) == small
+    await person.sayings.first.hover()
+    await person.sayings.first.get_by_role("button", name="Edit this message").click()
+    box = person.page.get_by_role("textbox", name="Edited message")
+    short = await _height(box)
+    await box.fill("long " * 80)
+    assert await _height(box) > short
 
 
 async def _height(box: Any) -> int:  # noqa: ANN401
@@ -293,12 +304,13 @@ async def test_the_api_reference_works(firefox: Browser, server: LiveServer) -> 
         await until(page, "document.body.innerText.includes('ReplyStream')")
 
 
-async def test_code_is_coloured_and_shortcuts_work(firefox: Browser, server: LiveServer) -> None:
+async def test_code_is_coloured_and_shortcuts_work(person: Person) -> None:
     """And the day is named."""
-    async with _somebody(firefox, server.url) as person:
-        await person.say("```py\nprint('a')\n```")
-        await person.hears_the_end()
-        await expect(person.text.locator("pre .string")).to_have_text("'a'")
-        await expect(person.page.locator("#log > .day")).to_have_text("Today")
-        await person.page.keyboard.press("Alt+Shift+H")
-        await expect(person.page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
+    await person.say("```py\nprint('a')\n```")
+    await person.hears_the_end()
+    await expect(person.text.locator("pre .string")).to_have_text("'a'")
+    await expect(person.page.locator("#log > .day")).to_have_text("Today")
+    await person.page.keyboard.press("Alt+Shift+H")
+    await expect(person.page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
+    await person.page.keyboard.press("Escape")
+    await expect(person.page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_hidden()

@@ -22,6 +22,9 @@ _WATCH = """() => {
 _IS_AHEAD = """(wanted) => Boolean(
     document.activeElement.compareDocumentPosition(wanted) & Node.DOCUMENT_POSITION_FOLLOWING)"""
 
+_HAS_FOCUS = "(element) => element.isConnected ? document.activeElement === element : null"
+"""Null if the page has made another one in its place."""
+
 _STALLING = "/simulate stall_after=3\nsome words that stay unsaid"
 
 _TALK = """async () => {
@@ -47,8 +50,13 @@ class _Walker:
     async def goes_to(self, wanted: Locator) -> None:
         await expect(wanted).to_be_visible()
         key = "Tab" if await wanted.evaluate(_IS_AHEAD) else "Shift+Tab"
+        element = await wanted.element_handle()  # to find it anew after each key costs as much as the key
         for _ in range(150):
-            if await wanted.evaluate("(wanted) => document.activeElement === wanted"):
+            has_focus = await element.evaluate(_HAS_FOCUS)
+            if has_focus is None:
+                element = await wanted.element_handle()
+                has_focus = await element.evaluate(_HAS_FOCUS)
+            if has_focus:
                 return
             await self.press(key)
         raise AssertionError(await wanted.evaluate("(wanted) => wanted.outerHTML"))

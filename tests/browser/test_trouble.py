@@ -10,7 +10,7 @@ from tests.support.databases import fresh_database_url
 from tests.support.keys import made_key, revoke
 from tests.support.server import LiveServer
 
-_WORDS = [f"word{n}" for n in range(60)]
+_WORDS = [f"word{n}" for n in range(40)]
 _TALK = "/simulate pace_ms=50\n" + " ".join(_WORDS)
 
 
