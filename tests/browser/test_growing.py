@@ -1,8 +1,10 @@
 """A long reply on the chat page: in the end it looks as if it had come whole, and each word of it costs the same."""
 
 import random
+from collections.abc import AsyncIterator
 
-from playwright.async_api import Browser
+import pytest
+from playwright.async_api import Browser, Page
 
 from tests.browser.people import somebody
 from tests.support.server import LiveServer
@@ -29,6 +31,13 @@ def _reply(words: int, chance: random.Random) -> str:
     return text
 
 
+@pytest.fixture(scope="module")
+async def page(chromium: Browser, server: LiveServer) -> AsyncIterator[Page]:
+    """Where scripts can import the page's modules; they leave it as it is."""
+    async with somebody(chromium, server.url) as person:
+        yield person.page
+
+
 _RENDER = """async (arrivals) => {
     const { GrowingText } = await import("/page/markdown.js");
     return arrivals.map((pieces) => {
@@ -42,18 +51,17 @@ _RENDER = """async (arrivals) => {
 """What a text looks like in the end, for each of these ways to arrive."""
 
 
-async def test_what_streamed_looks_like_what_comes_whole(chromium: Browser, server: LiveServer) -> None:
+async def test_what_streamed_looks_like_what_comes_whole(page: Page) -> None:
     """Five thousand words with tables, nested lists and code, wherever they are cut."""
     chance = random.Random(20261130)  # noqa: S311 - not for secrets
-    async with somebody(chromium, server.url) as person:
-        text = _reply(5_000, chance)
-        arrivals = [[text]]
-        for count in (20, 300, 3_000):
-            cuts = sorted(chance.sample(range(1, len(text)), count))
-            arrivals.append([text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)])
-        whole, *live = await person.page.evaluate(_RENDER, arrivals)
-        assert whole.count("<tr>") > 100
-        assert [look == whole for look in live] == [True] * len(live)
+    text = _reply(5_000, chance)
+    arrivals = [[text]]
+    for count in (20, 300, 3_000):
+        cuts = sorted(chance.sample(range(1, len(text)), count))
+        arrivals.append([text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)])
+    whole, *live = await page.evaluate(_RENDER, arrivals)
+    assert whole.count("<tr>") > 100
+    assert [look == whole for look in live] == [True] * len(live)
 
 
 _UNDECIDED = {
@@ -77,13 +85,12 @@ _UNDECIDED = {
 }
 
 
-async def test_a_line_that_is_not_complete_decides_nothing(chromium: Browser, server: LiveServer) -> None:
+async def test_a_line_that_is_not_complete_decides_nothing(page: Page) -> None:
     """Cut anywhere, or character by character."""
-    async with somebody(chromium, server.url) as person:
-        for kind, text in _UNDECIDED.items():
-            arrivals = [[text], list(text), *([text[:place], text[place:]] for place in range(1, len(text)))]
-            whole, *live = await person.page.evaluate(_RENDER, arrivals)
-            assert [look for look in live if look != whole] == [], kind
+    for kind, text in _UNDECIDED.items():
+        arrivals = [[text], list(text), *([text[:place], text[place:]] for place in range(1, len(text)))]
+        whole, *live = await page.evaluate(_RENDER, arrivals)
+        assert [look for look in live if look != whole] == [], kind
 
 
 _GROW = """async (text) => {

@@ -2,10 +2,11 @@
 
 import json
 import random
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Page, expect
 
 from tests.browser.people import somebody
 from tests.support.server import LiveServer
@@ -131,34 +132,37 @@ _ENDLESS = {
 """Fragments that make an oversized block when repeated a thousand times."""
 
 
+@pytest.fixture(scope="module")
+async def page(chromium: Browser, server: LiveServer) -> AsyncIterator[Page]:
+    """Where scripts can import the page's modules; they leave it as it is."""
+    async with somebody(chromium, server.url) as person:
+        yield person.page
+
+
 @pytest.mark.parametrize("kind", sorted(_ENDLESS))
-async def test_a_block_without_an_end_is_shown_in_parts(kind: str, chromium: Browser, server: LiveServer) -> None:
+async def test_a_block_without_an_end_is_shown_in_parts(kind: str, page: Page) -> None:
     """In the same parts, however it arrived; in linear time, whatever the parser does."""
     chance = random.Random(20261123)  # noqa: S311 - not for secrets
     text = _ENDLESS[kind] * (25_000 // len(_ENDLESS[kind]))
-    async with somebody(chromium, server.url) as person:
-        whole, kept = await person.page.evaluate(_RENDER, [[text], False])
-        assert kept == text
-        for _ in range(2):
-            live, _kept = await person.page.evaluate(_RENDER, [_pieces(text, chance), True])
-            assert live == whole
+    whole, kept = await page.evaluate(_RENDER, [[text], False])
+    assert kept == text
+    for _ in range(2):
+        live, _kept = await page.evaluate(_RENDER, [_pieces(text, chance), True])
+        assert live == whole
 
 
 @pytest.mark.parametrize("size", ["short", "long"])
-async def test_a_text_that_grows_looks_in_the_end_as_one_that_came_whole(
-    size: str, chromium: Browser, server: LiveServer
-) -> None:
+async def test_a_text_that_grows_looks_in_the_end_as_one_that_came_whole(size: str, page: Page) -> None:
     """However it was split; even if it is too long to be formatted at every word. And nothing is lost."""
     chance = random.Random(20261123)  # noqa: S311 - not for secrets
-    async with somebody(chromium, server.url) as person:
-        for number in range(60):
-            names = chance.sample(sorted(_SAMPLES), chance.randrange(1, 5))
-            text = "\n\n".join(_SAMPLES[name] * (1 if size == "short" else chance.randrange(1, 12)) for name in names)
-            pieces = _pieces(text, chance)
-            live, kept = await person.page.evaluate(_RENDER, [pieces, True])
-            whole, _ = await person.page.evaluate(_RENDER, [pieces, False])
-            assert kept == text
-            assert live == whole, (number, names, json.dumps(pieces))
+    for number in range(60):
+        names = chance.sample(sorted(_SAMPLES), chance.randrange(1, 5))
+        text = "\n\n".join(_SAMPLES[name] * (1 if size == "short" else chance.randrange(1, 12)) for name in names)
+        pieces = _pieces(text, chance)
+        live, kept = await page.evaluate(_RENDER, [pieces, True])
+        whole, _ = await page.evaluate(_RENDER, [pieces, False])
+        assert kept == text
+        assert live == whole, (number, names, json.dumps(pieces))
 
 
 _COUNT = """() => {
