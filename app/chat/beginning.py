@@ -94,7 +94,7 @@ class Beginning:
             origin=request.origin,
             follows=place.follows,
             answers=place.answers,
-            alias=request.alias if is_new else None,
+            alias=request.alias,
         )
         unread_seconds = self._bounds.resume_window_seconds
         if request.continues_unread:

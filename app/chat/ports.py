@@ -136,7 +136,8 @@ class Saver(Protocol):
     def save(self, record: ReplyRecord) -> "asyncio.Future[None]":
         """A future that completes when the record's state, as of the call or later, is durable.
 
-        Also fails with `ReplyElsewhere` if another instance answered first, or if the conversation was deleted.
+        Also fails with `ReplyElsewhere` if another instance answered first, and with `ConversationNotFound` if the
+        conversation was deleted before the message was stored.
         """
         ...
 

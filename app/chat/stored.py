@@ -40,7 +40,7 @@ class ReplyRecord:
     answers: int | None = None
     """Position of the message, if it is not at `position`, because there are other replies to it."""
     alias: str | None = None
-    """The alias of the conversation that the message starts."""
+    """The alias that the client knows the conversation by, which is started with it if there is none."""
     stored: bool = False
     """Whether the store has the reply, or may have it: from then on it is updated, never inserted."""
     origin: Origin | None = None

@@ -7,6 +7,7 @@ from sqlalchemy.exc import DBAPIError
 READ_ONLY = "25006"
 """The server does not take writes, as a standby does not."""
 
+_FOREIGN_KEY_VIOLATION = "23503"
 _SESSIONS = ("08", "57P")
 _SERVERS = ("08", "25", "40", "53", "55", "57", "58", "F0", "XX")
 """Beginnings of SQLSTATEs: lost connections, wrong states, conflicts, resources, operators, and defects."""
@@ -40,6 +41,12 @@ def file_trouble(error: BaseException | None) -> int:
     """SQLite's primary error code; 0 if it is no error of SQLite's."""
     code: int = getattr(error, "sqlite_errorcode", 0)
     return code & _PRIMARY
+
+
+def lacks_parent(error: DBAPIError) -> bool:
+    """Whether a row refers to one that does not exist any more."""
+    code: int = getattr(error.orig, "sqlite_errorcode", 0)
+    return code == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY or sqlstate_of(error) == _FOREIGN_KEY_VIOLATION
 
 
 def spoils_session(error: BaseException | None) -> bool:

@@ -15,10 +15,10 @@ from typing import Protocol
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from app.chat.errors import ChatError, ReplyElsewhere, StorageUnavailable
+from app.chat.errors import ChatError, ConversationNotFound, ReplyElsewhere, StorageUnavailable
 from app.chat.stored import ReplyRecord
 from app.chat.watching import UNMEASURED, Measures
-from app.storage.failures import may_be_one_rows_fault
+from app.storage.failures import lacks_parent, may_be_one_rows_fault
 from app.storage.transactions import Transactions
 
 _logger = logging.getLogger(__name__)
@@ -68,7 +68,8 @@ class GroupWriter:
     def save(self, record: ReplyRecord) -> "asyncio.Future[None]":
         """Done when the record is committed, as it was at some moment since the call.
 
-        Fails with `StorageUnavailable`, and with `ReplyElsewhere` if there is no place for it.
+        Fails with `StorageUnavailable`; with `ConversationNotFound` if the conversation has been deleted; and with
+        `ReplyElsewhere` if there is no place for it.
         """
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(record, []).append(future)
@@ -99,8 +100,10 @@ class GroupWriter:
                     await self._commit(prepare, half)
                 return
             if isinstance(problem, IntegrityError):
-                # Another instance has answered, or deleted the conversation.
-                _tell([future for futures in batch.values() for future in futures], ReplyElsewhere)
+                # Another instance has answered, or the conversation was deleted; one with an alias is started anew.
+                is_gone = lacks_parent(problem) and not any(record.alias for record in batch)
+                refusal = ConversationNotFound if is_gone else ReplyElsewhere
+                _tell([future for futures in batch.values() for future in futures], refusal)
                 return
             # The kind only: a database's message repeats the values that it was given.
             _logger.error("writing %d replies failed: %s", len(batch), type(problem).__qualname__)  # noqa: TRY400

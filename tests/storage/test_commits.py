@@ -130,6 +130,41 @@ async def test_one_that_cannot_be_stored_fails_nobody_else(database_url: str) ->
     assert await run_sql(database_url, "SELECT count(*) FROM messages WHERE state = 'completed'") == [(59,)]
 
 
+_DELETIONS = {
+    "sqlite": (
+        (
+            "CREATE TRIGGER forget BEFORE INSERT ON messages WHEN new.text = 'Where were we?'"
+            " BEGIN DELETE FROM conversations WHERE id = new.conversation_id; END"
+        ),
+    ),
+    "postgresql": (
+        (
+            "CREATE FUNCTION forget() RETURNS trigger LANGUAGE plpgsql AS"
+            " 'BEGIN DELETE FROM conversations WHERE id = new.conversation_id; RETURN new; END'"
+        ),
+        (
+            "CREATE TRIGGER forget BEFORE INSERT ON messages FOR EACH ROW WHEN (new.text = 'Where were we?')"
+            " EXECUTE FUNCTION forget()"
+        ),
+    ),
+}
+"""Of each database, how a conversation is deleted at the last moment."""
+
+
+@pytest.mark.parametrize("path", BOTH)
+async def test_a_message_to_a_conversation_that_has_just_been_deleted_is_told_so(path: str, database_url: str) -> None:
+    """It was there when the message came, and nobody else answers that. One with an alias is there at the next try."""
+    async with service(database_url, Echo()) as (client, _):
+        conversation_id = (await replied(client, "hello")).conversation_id
+        await replied(client, "hello", "trip-to-lisbon")
+        for sql in _DELETIONS[database_url.partition(":")[0]]:
+            await run_sql(database_url, sql)
+        answer = await ask(client, "Where were we?", conversation_id, path)
+        assert problem(answer) == (404, "conversation-not-found")
+        answer = await ask(client, "Where were we?", "trip-to-lisbon", path)
+        assert problem(answer) == (503, "reply-elsewhere")
+
+
 async def test_the_head_waits_for_the_message_to_be_stored(database_url: str) -> None:
     """Although the first word is long there; as soon as the message is stored, both are sent."""
     said = asyncio.Event()
