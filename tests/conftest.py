@@ -1,7 +1,7 @@
 """What all tests share: asyncio as the only event loop, a database, and the number of examples for each law."""
 
 import os
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,7 @@ _SLOW = {
         "bots/test_local_ends.py",
         "bots/test_local_leaving.py",
         "bots/test_local_refusals.py",
+        "bots/test_openai_service.py",  # waits for its limits to end
         "browser",
         "contract/test_changes.py",  # programs
         "contract/test_fuzzing.py",
@@ -36,12 +37,18 @@ _SLOW = {
         "contract/test_strangers.py",  # programs
         "contract/test_the_tests_bite.py",
         "deploy",  # servers of its own
+        "dialects/test_openai_sdk.py",  # waits as that client does before it repeats a request
         "docs/test_commands.py",
         "docs/test_examples.py",  # a browser
         "docs/test_recipes.py",
         "docs/test_snippets.py",  # Node
         "instances/test_clocks.py",  # waits for leases to end
+        "instances/test_deaths.py",  # programs
+        "instances/test_drains.py",  # servers of its own
         "instances/test_races.py",  # servers of its own
+        "instances/test_shared_logs.py",  # servers of its own
+        "instances/test_valkey_faults.py",  # servers of its own
+        "instances/test_valkey_start.py",  # servers of its own
         "laws/test_bots.py",
         "laws/test_cancel_elsewhere.py",  # waits for resume windows to end
         "laws/test_crash.py",
@@ -51,6 +58,7 @@ _SLOW = {
         "live/test_failover.py",  # servers of its own
         "live/test_forward_proxies.py",  # programs
         "live/test_inherited.py",  # programs
+        "live/test_keys.py",  # programs
         "live/test_logs.py",  # programs
         "live/test_metrics.py",  # programs
         "live/test_node.py",
@@ -59,6 +67,7 @@ _SLOW = {
         "live/test_outages.py",
         "live/test_secrets.py",
         "live/test_settings.py",  # programs
+        "live/test_setup.py",  # programs
         "live/test_slow_clients.py",
         "live/test_traces.py",  # programs
         "live/test_versions.py",  # programs
@@ -74,6 +83,7 @@ _SLOW = {
         "storage/test_operators.py",  # programs
         "storage/test_plans.py",
         "storage/test_pooler.py",  # programs
+        "storage/test_search.py",  # waits for the index of all
         "storage/test_shared_limits.py",  # servers of its own
         "storage/test_updates.py",
         "verify",
@@ -110,6 +120,7 @@ _LONG = [
         "sdk/test_retries.py",
         "browser/test_accessible.py",
         "contract/test_statuses.py",
+        "storage/test_conversations.py",
         "storage/test_keys.py",
         "laws/test_retries.py",
         "laws/test_cancel_elsewhere.py",
@@ -201,11 +212,20 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Put slow files first, with parallel workers. These run one test for each id, so ids must differ."""
+    """Leave out one kind of database on request, and put slow files first, with parallel workers.
+
+    These run one test for each id, so ids must differ.
+    """
     if len({item.nodeid for item in items}) < len(items):
         raise pytest.UsageError("two tests have the same id")
+    if config.option.fast:  # SQLite stands for both
+        items[:] = [item for item in items if "postgresql" not in _parameters(item)]
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: _LONG.index(item.path) if item.path in _LONG else len(_LONG))
+
+
+def _parameters(item: pytest.Item) -> Collection[object]:
+    return item.callspec.params.values() if isinstance(item, pytest.Function) and hasattr(item, "callspec") else ()
 
 
 @pytest.fixture(scope="session")
