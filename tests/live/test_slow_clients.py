@@ -28,8 +28,8 @@ _LONG_REPLY = "/simulate repeat=12\n" + "x " * 7_900
 """Words so short that their events take 5 MB, more than the kernel's buffers."""
 _LONG_JSON = "/simulate repeat=500\n" + "x" * 15_900
 """8 MB."""
-_STALLED = 6
-_LOOK_AGAIN_SECONDS = 0.05
+_STALLED = 10
+_LOOK_AGAIN_SECONDS = 0.02
 """To look takes the processor from the server."""
 
 

@@ -18,7 +18,7 @@ from app.storage.sql import SqlStore
 from tests.support.databases import KINDS, fresh_database_url, run_sync
 
 _MANY = 600
-_PAGES = 6
+_PAGES = 12
 _OLD = 250
 """So many are the oldest ones, which have words that no newer one has."""
 _SHARES = {"always": 1.0, "half": 0.5, "often": 0.1, "seldom": 0.05, "once": 0.002}
