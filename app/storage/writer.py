@@ -47,7 +47,7 @@ class GroupWriter:
         """Nothing is written before `writing`."""
         self._measures = measures
         self.on_write: Outcome = _ignore
-        """Called after each transaction."""
+        """Called after each transaction that adds something, or that fails."""
         self._transactions = transactions
         self._waiting: _Batch = {}
         self._news = asyncio.Event()
@@ -110,7 +110,9 @@ class GroupWriter:
             error = StorageUnavailable
             self.on_write(worked=False)
         else:
-            self.on_write(worked=True)
+            # To change a reply that may not be there is no proof: that works on a full disk, too.
+            if not all(record.stored for record in batch):
+                self.on_write(worked=True)
             for record in batch:
                 record.stored = True
         _tell([future for futures in batch.values() for future in futures], error)

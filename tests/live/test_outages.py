@@ -6,6 +6,7 @@ import os
 import resource
 import sqlite3
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -133,6 +134,8 @@ def test_readiness_finds_out_by_itself_that_nothing_can_be_written(tmp_path: Pat
                     file.write(bytes(512))
             wait_until(lambda: _ask(server, get("/api/ready")).status == 503)
             _refuses(server)
+            _give_back_two_pages(filler)
+            _stays_unready(server)
             filler.unlink()
             wait_until(lambda: _ask(server, get("/api/ready")).status == 200)
             assert _ask(server, post("hello")).status == 200
@@ -140,6 +143,20 @@ def test_readiness_finds_out_by_itself_that_nothing_can_be_written(tmp_path: Pat
                 assert _ask(server, get("/api/ready")).status == 200
     finally:
         assert _run("umount", "-l", str(tmp_path)) == 0
+
+
+def _give_back_two_pages(filler: Path) -> None:
+    """A row that is changed finds room then; a message does not, which changes five pages at least."""
+    os.truncate(filler, filler.stat().st_size - 2 * os.sysconf("SC_PAGE_SIZE"))
+
+
+def _stays_unready(server: LiveServer) -> None:
+    """After one message was refused, for longer than a refusal itself is proof."""
+    assert _ask(server, post("refused")).status == 503
+    for _ in range(3):
+        time.sleep(1.1)
+        _is_unready(server)
+    assert _ask(server, post("refused")).status == 503
 
 
 def _run(*command: str) -> int:

@@ -155,7 +155,7 @@ def test_a_client_that_takes_nothing_is_cut(server: LiveServer, message: str, pa
 
 
 @asynccontextmanager
-async def _small_buffers() -> AsyncIterator[tuple[Server, socket.socket]]:
+async def _small_buffers(stalled_seconds: float) -> AsyncIterator[tuple[Server, socket.socket]]:
     """A server in this process and its client, with small kernel buffers. Half a second without progress is a stall.
 
     The client has requested 50 KB of JSON. That is too little for a write to block: all of it has been written.
@@ -167,7 +167,7 @@ async def _small_buffers() -> AsyncIterator[tuple[Server, socket.socket]]:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         client.setblocking(False)  # noqa: FBT003 - its only parameter
         refusals = Refusals(Problems(Contract.load().problems, str))
-        protocol = bounded_protocol(Patience(head=10, stalled=0.5), refusals)
+        protocol = bounded_protocol(Patience(head=10, stalled=stalled_seconds), refusals)
         config = uvicorn.Config(app, http=protocol, ws="none", log_config=None)
         server = Server(config, app.state.replies, drain_seconds=0)
         with anyio.fail_after(60):
@@ -184,7 +184,7 @@ async def _small_buffers() -> AsyncIterator[tuple[Server, socket.socket]]:
 
 async def test_what_a_client_leaves_of_a_complete_answer_is_bounded_too() -> None:
     """No write is waiting for it, so only a timer notices."""
-    async with _small_buffers() as (server, _):
+    async with _small_buffers(0.5) as (server, _):
         assert server.server_state.connections
         while server.server_state.connections:
             await anyio.sleep(0.001)
@@ -192,12 +192,12 @@ async def test_what_a_client_leaves_of_a_complete_answer_is_bounded_too() -> Non
 
 async def test_a_client_that_takes_some_bytes_now_and_then_is_not_cut() -> None:
     """It takes much longer than a stall may, but never pauses that long."""
-    async with _small_buffers() as (_, client):
+    async with _small_buffers(2) as (_, client):
         received = 0
         loop = asyncio.get_running_loop()
         while data := await loop.sock_recv(client, 1500):
             received += len(data)
-            await anyio.sleep(0.04)
+            await anyio.sleep(0.08)
         assert received > 50_000
 
 
