@@ -21,8 +21,6 @@ _PROOF_SECONDS = 5.0
 """So long a write is proof that the next one works."""
 _AGAIN_SECONDS = 1.0
 """After a failure, so long nothing is tried."""
-
-
 _ROWS = 256
 """A message of 4,000 characters with its reply changes eight of SQLite's pages; these rows fill a dozen."""
 
@@ -34,7 +32,6 @@ class Writability:
         """`work` writes a row, and nothing that matters."""
         self._transactions = transactions
         self._work = work
-        self._failed = False
         # Keys that nobody has, because theirs are digests, and so old that housekeeping takes what a crash leaves.
         self._made_ms = secrets.randbits(31)
         self._worked_until = 0.0
@@ -44,7 +41,6 @@ class Writability:
     def note(self, *, worked: bool) -> None:
         """Something was written, or could not be."""
         now = asyncio.get_running_loop().time()
-        self._failed = not worked
         self._worked_until = now + _PROOF_SECONDS if worked else 0
         self._failed_until = 0 if worked else now + _AGAIN_SECONDS
 
@@ -58,7 +54,7 @@ class Writability:
                 return
             try:
                 await self._transactions.run(self._work)
-                if self._failed:
+                if self._failed_until:
                     # In two transactions: what is gone before its end need never reach the disk.
                     await self._transactions.run(self._fill)
                     await self._transactions.run(self._clear)

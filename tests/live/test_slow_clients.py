@@ -156,7 +156,7 @@ def test_a_client_that_takes_nothing_is_cut(server: LiveServer, message: str, pa
 
 @asynccontextmanager
 async def _small_buffers(stalled_seconds: float) -> AsyncIterator[tuple[Server, socket.socket]]:
-    """A server in this process and its client, with small kernel buffers. Half a second without progress is a stall.
+    """A server in this process and its client, with small kernel buffers. So many seconds without progress are a stall.
 
     The client has requested 50 KB of JSON. That is too little for a write to block: all of it has been written.
     """
@@ -192,7 +192,7 @@ async def test_what_a_client_leaves_of_a_complete_answer_is_bounded_too() -> Non
 
 async def test_a_client_that_takes_some_bytes_now_and_then_is_not_cut() -> None:
     """It takes much longer than a stall may, but never pauses that long."""
-    async with _small_buffers(2) as (_, client):
+    async with _small_buffers(1) as (_, client):
         received = 0
         loop = asyncio.get_running_loop()
         while data := await loop.sock_recv(client, 1500):

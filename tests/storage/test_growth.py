@@ -15,9 +15,7 @@ async def test_many_conversations_cost_what_a_few_do(kind: Kind) -> None:
     """A page of them, a page of one with branches, searches for rare and common words, and what a bot is told."""
     async with crowds(kind, _FEW, _MANY, times=30, whole=100) as ratios:
         found = await ratios()
-        for _ in range(2):  # a disturbed measurement is repeated; what grows costs more each time
-            if max(found.values()) < _MOST:
-                return
+        if max(found.values()) > _MOST:  # a disturbed measurement is repeated
             again = await ratios()
             found = {name: min(ratio, again[name]) for name, ratio in found.items()}
     assert max(found.values()) < _MOST, found
