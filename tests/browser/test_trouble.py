@@ -1,10 +1,13 @@
 """The chat page when something goes wrong: nothing is lost or repeated, and the user is told what to do."""
 
+import asyncio
+
 import httpx
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Route, expect
 
 from tests.browser.people import Person, somebody
+from tests.support.browser import visitor
 from tests.support.cable import Cable
 from tests.support.databases import fresh_database_url
 from tests.support.keys import made_key, revoke
@@ -229,6 +232,32 @@ async def test_where_a_key_is_asked_for_people_are_asked_for_it(chromium: Browse
             await person.hears("some words")
             await revoke(url, key_id)
             await expect(person.reply.get_by_role("alert")).to_be_visible(timeout=60_000)
+
+
+async def test_a_key_that_was_given_is_not_asked_for_again(chromium: Browser) -> None:
+    """By a request that was sent without it, and is told so only then: it is sent again."""
+    url = fresh_database_url("sqlite")
+    key, _ = await made_key(url)
+    given = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        refused = await route.fetch()
+        await given.wait()
+        await route.fulfill(response=refused)
+
+    with LiveServer(database_url=url) as server:
+        async with visitor(chromium) as page:
+            await page.route("**/api/service", hold, times=1)
+            await page.goto(f"{server.url}/")
+            person = Person(page)
+            await page.get_by_label("Key or token").fill(key)
+            await page.keyboard.press("Enter")
+            await expect(page.get_by_role("dialog")).to_be_hidden()
+            async with page.expect_response(lambda told: told.url.endswith("/api/service") and told.status == 200):
+                given.set()
+            await expect(page.get_by_role("dialog")).to_be_hidden()
+            await person.say("let me in")
+            assert await person.hears_the_end() == "let me in"
 
 
 async def test_a_key_that_is_asked_for_meanwhile_does_not_send_again(chromium: Browser) -> None:

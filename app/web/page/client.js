@@ -7,8 +7,8 @@ const POSSIBLE_KEY = /^[!-~]+$/; // anything else cannot be sent in a header
 
 /** An error reported by the server (RFC 9457). */
 export class Problem extends Error {
-  /** @param {any} told @param {Response | null} response */
-  constructor(told, response = null) {
+  /** @param {any} told @param {Response | null} response @param {string | null} shown The key of the request. */
+  constructor(told, response = null, shown = key.get()) {
     const type = told.type.replace("urn:problem:", "");
     const header = (name) => response?.headers.get(name) ?? "";
     const name = hasText(`problem.${type}`) ? `problem.${type}` : "problem.other";
@@ -16,6 +16,7 @@ export class Problem extends Error {
     this.type = type;
     this.title = t(/** @type {any} */ (name));
     this.status = told.status;
+    this.shown = shown;
     this.retryable = told.retryable;
     this.errors = told.errors ?? [];
     this.conversationId = header("Conversation-Id");
@@ -53,7 +54,7 @@ export const key = {
  */
 export async function ask(method, path, { headers = {}, body, signal } = {}) {
   const shown = key.get();
-  if (shown && !POSSIBLE_KEY.test(shown)) throw impossibleKey();
+  if (shown && !POSSIBLE_KEY.test(shown)) throw impossibleKey(shown);
   const response = await fetch(path, {
     method,
     headers: {
@@ -69,7 +70,7 @@ export async function ask(method, path, { headers = {}, body, signal } = {}) {
   });
   if (response.ok) return response;
   const told = await response.json().catch(() => null);
-  if (told?.type?.startsWith("urn:problem:")) throw new Problem(told, response);
+  if (told?.type?.startsWith("urn:problem:")) throw new Problem(told, response, shown);
   throw new Unreachable(); // a proxy's own page: the server is down
 }
 
@@ -89,8 +90,8 @@ async function askFor(method, path, options = {}, /** @type {"json" | "blob"} */
   }
 }
 
-function impossibleKey() {
-  return new Problem({ type: "urn:problem:impossible-key", status: 401, retryable: false });
+function impossibleKey(/** @type {string} */ shown) {
+  return new Problem({ type: "urn:problem:impossible-key", status: 401, retryable: false }, null, shown);
 }
 
 /** Who answers, and within which limits. */

@@ -49,8 +49,13 @@ function asked(dialog) {
 
 let isAsking = null;
 
-/** Ask for a key, once for all requests that are waiting for one. @returns {Promise<boolean>} */
-export function askForKey(/** @type {Problem} */ problem) {
+/**
+ * Ask for a key, once for all requests that are waiting for one. Resolves to whether there is another one to try: a
+ * request that was refused without it may hear so only now.
+ * @returns {Promise<boolean>}
+ */
+export async function askForKey(/** @type {Problem} */ problem) {
+  if (!isAsking && key.get() !== problem.shown) return true;
   isAsking ??= (async () => {
     const field = byId("key");
     field.value = "";
