@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncGenerator
 
+from app.bots.pacing import Pauses
 from app.chat.model import Conversation, Finish
 
 SUGGESTIONS = ("hello", "Who are you?", "How do I connect a model?")
@@ -30,6 +31,7 @@ class Greeter:
     def __init__(self, pace_ms: float) -> None:
         """`pace_ms`: the pause between words, so that people see them arrive."""
         self._pace_seconds = pace_ms / 1000
+        self._pauses = Pauses()
 
     async def reply(self, conversation: Conversation) -> AsyncGenerator[str | Finish, None]:
         """Answer a greeting with one, and anything else with an introduction."""
@@ -37,6 +39,7 @@ class Greeter:
         if not self._pace_seconds:
             yield text
             return
+        loop = asyncio.get_running_loop()
         for word in _WORD.findall(text):
             yield word
-            await asyncio.sleep(self._pace_seconds)
+            await self._pauses.begin(loop, self._pace_seconds)

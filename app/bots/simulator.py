@@ -9,6 +9,7 @@ import re
 from collections.abc import AsyncGenerator, Container, Iterator
 from dataclasses import dataclass, fields
 
+from app.bots.pacing import Pauses
 from app.chat.errors import (
     BotFailed,
     BotRateLimited,
@@ -64,11 +65,16 @@ _NUMBERS: dict[str, Container[int]] = {
 class Simulator:
     """Echoes messages."""
 
+    def __init__(self) -> None:
+        """Replies pause together."""
+        self._pauses = Pauses()
+
     async def reply(self, conversation: Conversation) -> AsyncGenerator[str | Finish, None]:
         """Echo the user's message as its first line directs."""
         simulation, text = parse(conversation.user_message)
+        loop, pause = asyncio.get_running_loop(), self._pauses.begin
         if simulation.first_ms:
-            await asyncio.sleep(simulation.first_ms / 1000)
+            await pause(loop, simulation.first_ms / 1000)
         if simulation.status:
             raise _failure(simulation.status)
         pace_seconds = simulation.pace_ms / 1000
@@ -79,7 +85,7 @@ class Simulator:
                 break
             yield delta
             if pace_seconds:
-                await asyncio.sleep(pace_seconds)
+                await pause(loop, pace_seconds)
         if simulation.fail_after >= 0:
             raise BotFailed
         if simulation.stall_after >= 0:

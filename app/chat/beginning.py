@@ -7,8 +7,9 @@ is generated twice.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
+from typing import Any
 
 from app.chat.bounds import Bounds
 from app.chat.errors import ConversationNotFound, ReplyElsewhere
@@ -109,7 +110,8 @@ class Beginning:
         self._shared.share(reply.reply_id, reply.log)
         saved = self._store.save(record)
         saved.add_done_callback(reply.take_receipt)
-        reply.task = tasks.create_task(self._produce(reply, bot_says, saved if may_be_late else None))
+        work = self._produce_after(saved, reply, bot_says) if may_be_late else self._produce(reply, bot_says)
+        reply.task = tasks.create_task(work)
         reply.task.add_done_callback(lambda _: on_end(reply))
         if may_be_late:
             await _refuse_if_late(reply, saved)
@@ -124,13 +126,15 @@ class Beginning:
                 return None
             raise
 
-    async def _produce(self, reply: RunningReply, bot_says: BotSays, first: "asyncio.Future[None] | None") -> None:
-        if first is not None:
-            await asyncio.wait([first])
+    def _produce(self, reply: RunningReply, bot_says: BotSays) -> Coroutine[Any, Any, None]:
         if reply.verdict is None:
             self._observer.began(reply.record)
         reply.watch(asyncio.get_running_loop(), self._bounds.reply)
-        await produce(reply, bot_says, self._bounds.reply, self._store, self._pulse)
+        return produce(reply, bot_says, self._bounds.reply, self._store, self._pulse)
+
+    async def _produce_after(self, saved: "asyncio.Future[None]", reply: RunningReply, bot_says: BotSays) -> None:
+        await asyncio.wait([saved])
+        await self._produce(reply, bot_says)
 
 
 async def _refuse_if_late(reply: RunningReply, saved: "asyncio.Future[None]") -> None:

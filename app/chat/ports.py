@@ -57,6 +57,10 @@ class Meter(Protocol):
         ...
 
 
+Listener = Callable[[int, Sequence[str]], None]
+"""Is told, in that step, how many words a log had and which were added; none if it is the end, or anything else."""
+
+
 class ReplyLog(Protocol):
     """The events of one reply: words, then one end. Append-only; a reader's cursor is how many words it has read."""
 
@@ -74,22 +78,22 @@ class ReplyLog(Protocol):
         ...
 
     def append(self, words: Sequence[str]) -> None:
-        """Add words and wake the listeners. After the end there are none to add."""
+        """Add words and tell the listeners. After the end there are none to add."""
         ...
 
     def close(self, end: End) -> None:
-        """Add the end, once, and wake the listeners."""
+        """Add the end, once, and tell the listeners."""
         ...
 
     def read(self, after: int, limit: int) -> tuple[Sequence[str], End | None]:
         """Up to `limit` words after the first `after`, and the end if it follows directly."""
         ...
 
-    def listen(self, notify: Callable[[], None]) -> None:
-        """Call `notify`, which must not raise, whenever something is added."""
+    def listen(self, tell: Listener) -> None:
+        """Call `tell`, which must not raise, whenever something is added."""
         ...
 
-    def unlisten(self, notify: Callable[[], None]) -> None:
+    def unlisten(self, tell: Listener) -> None:
         """Undo `listen`."""
         ...
 

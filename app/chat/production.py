@@ -1,4 +1,8 @@
-"""Generates one reply: turns a bot's deltas into words in the reply's log; the end is stored before readers see it."""
+"""Generates one reply: turns a bot's deltas into words in the reply's log; the end is stored before readers see it.
+
+The way of a word, from here to the client, has no task between: `produce` takes a delta, `_Said` makes words of it, the
+reply's log tells its listeners, and `app.http.reader` writes their frame to the connection, all in one step.
+"""
 
 import asyncio
 import logging
@@ -6,6 +10,7 @@ import traceback
 from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import replace
+from types import TracebackType
 
 from app.chat.bounds import ReplyBounds
 from app.chat.errors import BotBroken, BotTimeout, ChatError, MessageRefused, ReplyElsewhere, ReplyInterrupted
@@ -29,85 +34,101 @@ _logger = logging.getLogger(__name__)
 
 async def produce(reply: RunningReply, bot_says: BotSays, bounds: ReplyBounds, store: Saver, pulse: Pulse) -> None:
     """Make a reply of the bot's deltas, store it, and end its log. The body of its `task`."""
-    finish = _SAID_ALL
+    said = _Said(reply, bounds.characters)
+    take, now = said.take, asyncio.get_running_loop().time
+    turns = 0
     error: ChatError | None = None
     try:
         if reply.verdict is None:
             reply.is_pumping = True
-            finish = await _pump(reply, bot_says, bounds, pulse)
+            with said:
+                async with aclosing(bot_says()) as deltas:
+                    async for delta in deltas:
+                        reply.heard_at = heard_at = now()
+                        if heard_at > pulse.lost_at:
+                            reply.suspend()
+                        if not take(delta):
+                            break
+                        turns += 1
+                        if turns % _DELTAS_A_TURN == 0:
+                            await asyncio.sleep(0)
     except BaseException as raised:  # a bot is third-party code: whatever it raises ends its own reply and nothing else
         if not _is_cancelled(reply):
             error = _told(raised)
         elif reply.verdict is None:
             raise  # cancelled from outside: the event loop is shutting down
     reply.is_pumping = False
+    await _finish(reply, *_verdict(reply, said.finish, error), store)
+
+
+def _verdict(reply: RunningReply, finish: Finish, error: ChatError | None) -> tuple[Finish, ChatError | None]:
+    """How it ends: as the bot has ended it, or as others have."""
     match reply.verdict:
         case None:
-            pass
+            return finish, error
         case "cancelled" | "abandoned" as reason:
-            finish, error = Finish(reason, reply.record.usage), None
+            return Finish(reason, reply.record.usage), None
         case ChatError() as stopped_by:
-            error = stopped_by
-    await _finish(reply, finish, error, store)
+            return finish, stopped_by
 
 
-async def _pump(reply: RunningReply, bot_says: BotSays, bounds: ReplyBounds, pulse: Pulse) -> Finish:
-    """Append the bot's deltas to the log, as words."""
-    normaliser = Normaliser()
-    splitter = WordSplitter()
-    now = asyncio.get_running_loop().time
-    clean, split = normaliser.feed, splitter.feed
-    room = bounds.characters
-    finish = _SAID_ALL
-    turns = 0
-    try:
-        async with aclosing(bot_says()) as deltas:
-            async for delta in deltas:
-                reply.heard_at = heard_at = now()
-                if heard_at > pulse.lost_at:
-                    reply.suspend()
-                if reply.verdict is not None:
-                    break  # the bot ignored its cancellation
-                if not isinstance(delta, str):
-                    if isinstance(delta, Finish):
-                        finish = delta
-                        break
-                    if isinstance(delta, Usage):
-                        reply.record.usage = delta
-                        continue
-                text = clean(delta)
-                room -= len(text)
-                if room < 0:
-                    reply.emit(_fitting(splitter.feed(text), bounds.characters - len(reply.text())))
-                    normaliser, splitter = Normaliser(), WordSplitter()  # what they still buffer does not fit
-                    finish = Finish("length")
-                    break
-                words = split(text)
-                if words:
-                    reply.emit(words)
-                turns += 1
-                if turns % _DELTAS_A_TURN == 0:
-                    await asyncio.sleep(0)
-    finally:
-        is_whole = _emit_rest(reply, normaliser, splitter, max(room, 0))
-    return finish if is_whole else replace(finish, reason="length")
+class _Said:
+    """What the bot has said so far: its deltas, as words in the reply's log."""
 
+    __slots__ = ("_characters", "_clean", "_normaliser", "_reply", "_room", "_split", "_splitter", "finish")
 
-def _emit_rest(reply: RunningReply, normaliser: Normaliser, splitter: WordSplitter, room: int) -> bool:
-    """Also when the bot breaks off: readers get all that it generated, unless others have told them the end.
+    def __init__(self, reply: RunningReply, characters: int) -> None:
+        """Nothing yet; of at most so many characters."""
+        self._reply = reply
+        self._characters = self._room = characters
+        self._begin()
+        self.finish = _SAID_ALL
 
-    Returns whether there was room for it.
-    """
-    if isinstance(reply.verdict, ReplyInterrupted):
+    def _begin(self) -> None:
+        self._normaliser, self._splitter = Normaliser(), WordSplitter()
+        self._clean, self._split = self._normaliser.feed, self._splitter.feed
+
+    def take(self, delta: str | Finish | Usage) -> bool:
+        """Add the words that the delta completes. Returns whether there may be more of them."""
+        if self._reply.verdict is not None:
+            return False  # the bot ignored its cancellation
+        if not isinstance(delta, str):
+            if isinstance(delta, Usage):
+                self._reply.record.usage = delta
+                return True
+            if isinstance(delta, Finish):
+                self.finish = delta
+                return False
+        text = self._clean(delta)
+        self._room -= len(text)
+        if self._room < 0:
+            self._reply.emit(_fitting(self._splitter.feed(text), self._characters - len(self._reply.text())))
+            self._begin()  # what they still buffer does not fit
+            self.finish = Finish("length")
+            return False
+        words = self._split(text)
+        if words:
+            self._reply.emit(words)
         return True
-    rest = normaliser.flush()
-    is_whole = len(rest) <= room
-    words = splitter.feed(rest) if rest else []
-    if is_whole:  # else the last word does not fit
-        words += splitter.flush()
-    if words:
-        reply.emit(words)
-    return is_whole
+
+    def __enter__(self) -> None:
+        """The bot begins."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """It has ended or broken off. Readers get all that it has generated, unless others have told them the end."""
+        if isinstance(self._reply.verdict, ReplyInterrupted):
+            return
+        rest = self._normaliser.flush()
+        is_whole = len(rest) <= max(self._room, 0)
+        words = self._splitter.feed(rest) if rest else []
+        if is_whole:  # else the last word does not fit
+            words += self._splitter.flush()
+        else:
+            self.finish = replace(self.finish, reason="length")
+        if words:
+            self._reply.emit(words)
 
 
 async def _finish(reply: RunningReply, finish: Finish, error: ChatError | None, store: Saver) -> None:

@@ -130,7 +130,7 @@ class RemoteReplies:
         log = reply.log
         over = asyncio.Event()
 
-        def look() -> None:
+        def look(*_: object) -> None:
             if log.end is not None:
                 over.set()
 

@@ -7,9 +7,10 @@ idempotency key: for the resume window, the same request attaches to its reply, 
 import asyncio
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from app.chat.bounds import Bounds
 from app.chat.errors import Draining, IdempotencyKeyReused
@@ -113,12 +114,11 @@ class UnstoredReplies:
                 break
             del self._ended_at[key], self._by_key[key]
 
-    async def _produce(self, reply: RunningReply, conversation: Conversation) -> None:
-        if reply.verdict is None:
-            self._observer.began(reply.record)
+    def _produce(self, reply: RunningReply, conversation: Conversation) -> Coroutine[Any, Any, None]:
+        self._observer.began(reply.record)
         reply.watch(asyncio.get_running_loop(), self._bounds.reply)
         self._pulse.beat()
-        await produce(reply, partial(self._says, conversation), self._bounds.reply, Nowhere(), self._pulse)
+        return produce(reply, partial(self._says, conversation), self._bounds.reply, Nowhere(), self._pulse)
 
     def _says(self, conversation: Conversation) -> Deltas:
         return limited(self._bot.reply(conversation), conversation.sampling, counts_tokens=self._counts_tokens)

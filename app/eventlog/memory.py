@@ -4,9 +4,10 @@ A reader keeps a cursor and takes everything after it, so a slow reader costs no
 block each other.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from app.chat.model import Done, End, Failed
+from app.chat.ports import Listener
 
 _NO_WORDS: tuple[str, ...] = ()
 _OVER = "the reply has already ended"
@@ -21,7 +22,7 @@ class MemoryReplyLog:
         """Start empty."""
         self._words: list[str] = []
         self._end: End | None = None
-        self._listeners: list[Callable[[], None]] = []
+        self._listeners: list[Listener] = []
 
     @property
     def end(self) -> End | None:
@@ -37,20 +38,21 @@ class MemoryReplyLog:
         return "".join(self._words)
 
     def append(self, words: Sequence[str]) -> None:
-        """Add words and wake the listeners. Words after the end are a defect, as a second end is."""
+        """Add words and tell the listeners. Words after the end are a defect, as a second end is."""
         if self._end is not None and words:
             raise RuntimeError(_OVER)
+        after = len(self._words)
         self._words += words
-        for notify in self._listeners:
-            notify()
+        for tell in self._listeners:
+            tell(after, words)
 
     def close(self, end: Done | Failed) -> None:
-        """Add the end, once, and wake the listeners."""
+        """Add the end, once, and tell the listeners."""
         if self._end is not None:
             raise RuntimeError(_OVER)
         self._end = end
-        for notify in self._listeners:
-            notify()
+        for tell in self._listeners:
+            tell(len(self._words), _NO_WORDS)
 
     def read(self, after: int, limit: int) -> tuple[Sequence[str], End | None]:
         """Up to `limit` words after the first `after`, and the end if it follows directly."""
@@ -61,10 +63,10 @@ class MemoryReplyLog:
             return self._words[after:], self._end
         return self._words[after : after + limit], None
 
-    def listen(self, notify: Callable[[], None]) -> None:
-        """Call `notify` whenever something is added."""
-        self._listeners.append(notify)
+    def listen(self, tell: Listener) -> None:
+        """Call `tell` whenever something is added."""
+        self._listeners.append(tell)
 
-    def unlisten(self, notify: Callable[[], None]) -> None:
+    def unlisten(self, tell: Listener) -> None:
         """Undo `listen`."""
-        self._listeners.remove(notify)
+        self._listeners.remove(tell)

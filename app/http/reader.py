@@ -1,15 +1,14 @@
 """One response's cursor in a reply's log: waits for new events, for the client to disconnect, or for a deadline.
 
-Where the server can write at once, words leave in the step that added them to the log. Otherwise, and for whatever has
-to wait, a future wakes the response's task. Besides that, it costs one timer per response and, where the server does
-not report a disconnect by itself, one task that watches the connection. It buffers no words: they stay in the log until
-they can be sent.
+Where the server can write at once, words leave in the step that added them to the log (`_take`). Otherwise, and for
+whatever has to wait, a future wakes the response's task. Besides that, it costs one timer per response and, where the
+server does not report a disconnect by itself, one task that watches the connection. It buffers no words: they stay in
+the log until they can be sent.
 """
 
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import inf
 from types import TracebackType
 from typing import Self
 
@@ -27,6 +26,8 @@ from app.http.joining import Joining
 MAX_WORDS_A_READ = 1024
 _TURN_SECONDS = 0.001
 """Words that follow each other faster than this wait for each other, and leave in one send."""
+
+_NEVER = Joining(0)
 
 Frame = Callable[[int, Sequence[str]], bytes]
 """Makes the events of the words that follow the first so many."""
@@ -68,13 +69,14 @@ class Reader:
         "_log",
         "_loop",
         "_measures",
+        "_now",
         "_patience_seconds",
         "_receive",
         "_sent_at",
         "_timer",
         "_waiter",
         "_watch",
-        "_written_at",
+        "_write",
         "_yielded",
     )
 
@@ -100,10 +102,11 @@ class Reader:
         self._after = reading.after
         self._receive = receive
         self._loop = asyncio.get_running_loop()
+        self._now = self._loop.time
         self._gone = False
         self._frame: Frame | None = None
-        self._written_at = -inf
-        self._joining = joining if self._immediate is not None else None
+        self._write: Callable[[bytes], bool] | None = None  # while words may leave at once
+        self._joining = _NEVER if joining is None or self._immediate is None else joining
         self._held: asyncio.TimerHandle | None = None
         self._patience_seconds = patience_seconds
         self._deadline = self._armed_for = self._loop.time() + patience_seconds
@@ -115,12 +118,11 @@ class Reader:
     async def __aenter__(self) -> Self:
         """Start listening."""
         self._measures.reader_came(self._kind)
-        self._log.listen(self._wake)
+        self._log.listen(self._take)
         self._grant.listen(self._wake)
         if self._immediate is not None:
             self._immediate.when_gone(self._leave)
-        if self._joining is not None:
-            self._joining.enter()
+        self._joining.enter()
         return self
 
     async def __aexit__(
@@ -128,14 +130,13 @@ class Reader:
     ) -> None:
         """Stop listening, and cancel the timer and the task."""
         self._measures.reader_left(self._kind)
-        self._log.unlisten(self._wake)
+        self._log.unlisten(self._take)
         self._grant.unlisten(self._wake)
         if self._timer is not None:
             self._timer.cancel()
         if self._held is not None:
             self._held.cancel()
-        if self._joining is not None:
-            self._joining.leave()
+        self._joining.leave()
         if self._watch is not None:
             self._watch.cancel()
             await asyncio.gather(self._watch, return_exceptions=True)
@@ -149,7 +150,7 @@ class Reader:
     @property
     def is_overdue(self) -> bool:
         """Whether the deadline has passed."""
-        return self._loop.time() >= self._deadline
+        return self._now() >= self._due()
 
     def wait_for(self, patience_seconds: float) -> None:
         """Set the deadline of the next `read` to this long from now, or from the last words written in it."""
@@ -165,7 +166,10 @@ class Reader:
 
     def note_sent(self) -> None:
         """Words were sent."""
-        self._note_sent(self._loop.time())
+        now = self._now()
+        if self._sent_at:
+            self._measures.sent(now - self._sent_at)
+        self._sent_at = now
 
     async def read(self) -> tuple[Sequence[str], End | None]:
         """Everything available after the cursor; waits until there is something.
@@ -193,13 +197,14 @@ class Reader:
             if has_waited or self.is_overdue:
                 return (), None
             if self._timer is None:
-                self._armed_for = self._deadline
-                self._timer = self._loop.call_at(self._deadline, self._time_is_up)
+                self._arm(self._deadline)
             self._waiter = self._loop.create_future()
+            if self._frame is not None and self._immediate is not None:
+                self._write = self._immediate.write
             try:
                 await self._waiter
             finally:
-                self._waiter = None
+                self._waiter = self._write = None
             has_waited = True
 
     def cut_off(self) -> None:
@@ -207,60 +212,69 @@ class Reader:
         if self._immediate is not None:
             self._immediate.cut_off()
 
+    def _take(self, after: int, words: Sequence[str]) -> None:
+        """Called by whoever adds to the log, in that step. Nearly every word goes this way, so it is short."""
+        write, frame = self._write, self._frame
+        if write is not None and frame is not None and after == self._after and 0 < len(words) < MAX_WORDS_A_READ:
+            now = self._now()
+            since = now - self._sent_at
+            joining = self._joining
+            if since >= (joining.seconds if joining.is_on else _TURN_SECONDS) and write(frame(after, words)):
+                self._after = after + len(words)
+                if self._sent_at:
+                    self._measures.sent(since)
+                self._sent_at = now
+                return
+        self._wake()
+
     def _wake(self) -> None:
-        """Called by whoever adds to the log, in that step."""
+        """Something has been added, or happened."""
         waiter = self._waiter
-        if waiter is not None and not waiter.done() and not self._has_written():
+        if waiter is not None and not waiter.done() and not self._has_held():
+            self._write = None
             waiter.set_result(None)
 
-    def _has_written(self) -> bool:
-        """Whether there are only words, and they are written or wait for the next ones: the task can go on waiting."""
-        if self._frame is None or self._immediate is None or self._gone or self._grant.is_over:
+    def _has_held(self) -> bool:
+        """Whether there are only words, and they wait for the next ones: the task can go on waiting."""
+        if self._write is None or self._gone or self._grant.is_over:
             return False
-        now = self._loop.time()
-        since = now - self._written_at
-        wait_seconds = 0.0 if self._joining is None else self._joining.left(since)
-        if since < _TURN_SECONDS and not wait_seconds:
+        wait_seconds = self._joining.left(self._now() - self._sent_at)
+        if not wait_seconds:
             return False
         words, end = self._log.read(self._after, MAX_WORDS_A_READ)
         if not 0 < len(words) < MAX_WORDS_A_READ or end is not None:
             return False
-        if wait_seconds:
-            self._hold(now + wait_seconds)
-            return True
-        if not self._immediate.write(self._frame(self._after, words)):
-            return False
-        self._after += len(words)
-        self._written_at = now
-        self._note_sent(now)
-        self._deadline = now + self._patience_seconds
+        if self._held is None:
+            self._held = self._loop.call_later(wait_seconds, self._release)
         return True
 
-    def _hold(self, until: float) -> None:
-        """Look again then; whatever comes before that is more, or ends the waiting."""
-        if self._held is None:
-            self._held = self._loop.call_at(until, self._release)
-
     def _release(self) -> None:
+        """Send what was held, unless it has left with what came."""
         self._held = None
-        self._written_at = -inf  # a timer may fire a moment too early
-        self._wake()
+        after = self._after
+        words, _ = self._log.read(after, MAX_WORDS_A_READ)
+        if words:
+            self._sent_at -= self._joining.seconds  # a timer may fire a moment too early
+            self._take(after, words)
 
-    def _note_sent(self, now: float) -> None:
-        if self._sent_at:
-            self._measures.sent(now - self._sent_at)
-        self._sent_at = now
+    def _due(self) -> float:
+        """The deadline, or what it is since words have left."""
+        return max(self._deadline, self._sent_at + self._patience_seconds)
+
+    def _arm(self, at: float) -> None:
+        self._armed_for = at
+        self._timer = self._loop.call_at(at, self._time_is_up)
 
     def _time_is_up(self) -> None:
         """Often the deadline has moved: the timer is rescheduled only when it fires, so that a word needs none."""
+        due = self._due()
         if self._held is not None:
-            self._deadline = max(self._deadline, self._held.when() + self._patience_seconds)
-        if self._loop.time() >= self._deadline:
-            self._timer = None
-            self._wake()
-        else:
-            self._armed_for = self._deadline
-            self._timer = self._loop.call_at(self._deadline, self._time_is_up)
+            due = max(due, self._held.when() + self._patience_seconds)
+        if self._now() < due:
+            self._arm(due)
+            return
+        self._timer = None
+        self._wake()
 
     async def _watch_connection(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":

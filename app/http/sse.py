@@ -6,7 +6,6 @@ bot generated it if the server can write at once, otherwise by the response's ta
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from starlette.background import BackgroundTask
 from starlette.responses import Response
@@ -45,30 +44,39 @@ class Pacing:
     """Whether words wait for the next ones."""
 
 
-def words_frame(reply_id: str, after: int, words: Sequence[str]) -> bytes:
-    """The events of the words after the first `after`. Readers of one reply share them: they are told in turn.
+class WordFrames:
+    """Makes the events of a reply's words. Its readers share them: they are told of the same words in turn.
 
     The id comes last, because some clients record it at the end of its line instead of the end of the event. (One is
     @microsoft/fetch-event-source 2.0.1: cut off between an id and its data, it would resume after a word it never got.)
     """
-    global _last  # noqa: PLW0603 - the frame that the next reader of the same reply needs, too
-    if _last[0] == after and _last[1] == reply_id and _last[2] == words:
-        return _last[3]
-    frame = _framed(reply_id, after, words)
-    _last = after, reply_id, words, frame
-    return frame
+
+    __slots__ = ("_reply_id", "_tail")
+
+    def __init__(self, reply_id: str) -> None:
+        """The ids of the events begin with `reply_id`."""
+        self._reply_id = reply_id
+        self._tail = f"\nid: {reply_id}:"
+
+    def frame(self, after: int, words: Sequence[str]) -> bytes:
+        """The events of the words after the first `after`."""
+        global _last  # noqa: PLW0603 - the frame that the next reader of the same reply needs, too
+        if _last[0] is words and _last[1] is self._reply_id:
+            return _last[2]
+        frame = _framed(self._tail, after, words)
+        _last = words, self._reply_id, frame
+        return frame
 
 
-_last: tuple[int, str, Sequence[str], bytes] = (0, "", (), b"")
+_last: tuple[Sequence[str], str, bytes] = ((), "", b"")
 
 
-def _framed(reply_id: str, after: int, words: Sequence[str]) -> bytes:
+def _framed(tail: str, after: int, words: Sequence[str]) -> bytes:
     if len(words) == 1:  # as nearly always, if a model generates them
         word = words[0]
         if "\n" in word:
             word = word.replace("\n", _MORE_DATA)
-        return f"data: {word}\nid: {reply_id}:{after + 1}\n\n".encode()
-    tail = f"\nid: {reply_id}:"
+        return f"data: {word}{tail}{after + 1}\n\n".encode()
     frame = "".join([f"data: {word}{tail}{n}\n\n" for n, word in enumerate(words, after + 1)])
     if frame.count("\n") > 3 * len(words):  # a word with a line break in it, which is rare
         frame = "".join(
@@ -154,7 +162,7 @@ class EventStream(Response):
 
     def words_frame(self) -> Frame:
         """What makes the events of words."""
-        return partial(words_frame, self._reading.reply.reply_id)
+        return WordFrames(self._reading.reply.reply_id).frame
 
     def end_frame(self, end: End) -> bytes:
         """The terminal event."""

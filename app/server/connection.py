@@ -142,12 +142,16 @@ class BoundedProtocol(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """The client reads more slowly than the reply is generated: the stream waits, with a deadline."""
         super().pause_writing()
+        if self._answering is not None:
+            self._answering.pause()
         self._stall.look()
 
     def resume_writing(self) -> None:
         """The client reads again."""
         self._stall.cancel()
         super().resume_writing()
+        if self._answering is not None:
+            self._answering.resume()
 
     def _parse(self, data: bytes) -> None:
         """Raises `RequestError` for what is not HTTP, or exceeds the limits."""
@@ -196,7 +200,7 @@ class BoundedProtocol(HttpToolsProtocol):
             access_logger=self.access_logger,
             access_log=False,
             default_headers=self.server_state.default_headers,
-            message_event=Signal(),  # type: ignore[arg-type]  # has the methods of an event
+            message_event=Signal(),  # has the methods of an event
             expect_100_continue=self.expect_100_continue and version != "1.0",
             keep_alive=version != "1.0" and self.parser.should_keep_alive() and length <= MOST_DROPPED_BYTES,
             on_response=self.on_response_complete,

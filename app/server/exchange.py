@@ -5,7 +5,7 @@ client is still sending.
 """
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
@@ -20,10 +20,20 @@ _LAST_CHUNK = b"\r\n0\r\n\r\n"
 class Exchange(RequestResponseCycle):
     """Calls `on_response` when the response is complete; `keep_alive` says whether to keep the connection open."""
 
+    __slots__ = ("_out",)
+    """What each word needs is in the object itself: with many streams, its dictionary has long left the cache."""
+
+    _out: Callable[[bytes], None] | None
+    """Writes to the connection; only while `write` may."""
     _left: int | None = None
     """How many bytes of the announced `Content-Length` are still to be sent."""
     _has_body = True
     _tell_gone: Callable[[], None] | None = None
+
+    def __init__(self, **what: Any) -> None:  # noqa: ANN401 - uvicorn's
+        """As uvicorn's; nothing can be written yet."""
+        super().__init__(**what)
+        self._out = None
 
     def abandon(self) -> None:
         """Drop whatever the application still sends: the connection responds instead."""
@@ -33,6 +43,7 @@ class Exchange(RequestResponseCycle):
     def lose(self) -> None:
         """The client has left, or gets another response."""
         self.disconnected = True
+        self._out = None
         self.message_event.set()
         tell_gone = self._tell_gone
         self._let_go()
@@ -61,10 +72,20 @@ class Exchange(RequestResponseCycle):
 
     def write(self, body: bytes) -> bool:
         """See `app.http.immediate`."""
-        if not self.chunked_encoding or self.flow.write_paused or self.disconnected or self.response_complete:
+        out = self._out
+        if out is None:
             return False
-        self.transport.write(b"%x\r\n%b\r\n" % (len(body), body))
+        out(b"%x\r\n%b\r\n" % (len(body), body))
         return True
+
+    def pause(self) -> None:
+        """The client reads too slowly."""
+        self._out = None
+
+    def resume(self) -> None:
+        """It reads again, or the response has begun: `write` may, unless something else forbids it."""
+        if self.chunked_encoding and not (self.flow.write_paused or self.disconnected or self.response_complete):
+            self._out = self.transport.write
 
     async def send(self, message: "ASGISendEvent") -> None:
         """ASGI's `send`."""
@@ -86,6 +107,7 @@ class Exchange(RequestResponseCycle):
             if is_last:
                 self._let_go()
                 self.response_complete = True
+                self._out = None
                 self.message_event.set()
                 self.on_response()
         elif message["type"] == "http.response.start" and not self.response_started:
@@ -121,6 +143,7 @@ class Exchange(RequestResponseCycle):
         if not head.count(b"\n") == head.count(b"\r") == len(lines) or b"\0" in head:
             raise RuntimeError("there is a line break in a header")
         self.transport.write(b"%b%b\r\n" % (STATUS_LINE[status], head))
+        self.resume()
 
     def _counted(self, body: bytes, *, is_last: bool) -> bytes:
         """A piece of a body that is not chunked, checked against the announced length; empty if none is allowed."""

@@ -115,7 +115,11 @@ async def _read(log: ReplyLog, after: int = 0, limit: int = 100) -> tuple[list[s
     """What follows the first `after` words, and the end; like a stream's reader."""
     words: list[str] = []
     news = asyncio.Event()
-    log.listen(news.set)
+
+    def tell(*_: object) -> None:
+        news.set()
+
+    log.listen(tell)
     try:
         with anyio.fail_after(_PATIENCE_SECONDS):
             while True:
@@ -128,7 +132,7 @@ async def _read(log: ReplyLog, after: int = 0, limit: int = 100) -> tuple[list[s
                 if not more:
                     await news.wait()
     finally:
-        log.unlisten(news.set)
+        log.unlisten(tell)
 
 
 async def _has(log: ReplyLog, words: int, *, ended: bool = False) -> None:
@@ -195,7 +199,7 @@ async def test_every_listener_is_woken_by_words_and_by_the_end_until_it_stops_li
     reply = logs.reply()
     log = reply.read[0]
     woken: list[str] = []
-    first, second = (lambda: woken.append("first")), (lambda: woken.append("second"))
+    first, second = (lambda *_: woken.append("first")), (lambda *_: woken.append("second"))
     log.listen(first)
     log.listen(second)
     reply.made.append(["a"])
