@@ -42,16 +42,20 @@ class Reading(Enum):
 class BoundedProtocol(HttpToolsProtocol):
     """Has deadlines and limits for what is read, and a deadline for a client that does not read."""
 
+    # In the object itself: an instance's dictionary takes twice the memory above thirty names.
+    __slots__ = ("_answering", "_deadline", "_reading", "_size", "_stall")
+
     patience: Patience
     refusals: Refusals
 
-    _reading = Reading.NOTHING
-    _size = 0
-    """Bytes received: of a head, all; of a body that is needed, only the framing; of another body, all."""
-    _answering: Exchange | None = None
-    """The request being answered; `cycle` is the one that was read last."""
-    _deadline: Deadline
-    _stall: StallWatch
+    def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - uvicorn's
+        """As uvicorn's."""
+        super().__init__(*arguments, **options)
+        self._reading = Reading.NOTHING
+        self._size = 0  # bytes received: of a head, all; of a body that is needed, the framing; of another body, all
+        self._answering: Exchange | None = None  # the request being answered; `cycle` is the one that was read last
+        self._deadline: Deadline
+        self._stall: StallWatch
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         """Wait for the head, with a deadline."""
@@ -260,6 +264,7 @@ def bounded_protocol(allowed: Patience, answers: Refusals) -> type[BoundedProtoc
     """The protocol class with these time limits, and with these responses to malformed requests."""
 
     class Protocol(BoundedProtocol):
+        __slots__ = ()
         patience = allowed
         refusals = answers
 
