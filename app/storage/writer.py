@@ -1,8 +1,8 @@
 """Group commit: writes that wait at the same time share one transaction.
 
 A commit waits for the disk, so one for each reply would bound how many replies a second there can be. Here the next
-transaction takes all that has gathered while the last one ran. A record that is saved twice while it waits is written
-once, as it is then.
+transaction takes all that has gathered since the last one began: while that ran, and for a few milliseconds at least. A
+record that is saved twice while it waits is written once, as it is then.
 """
 
 import asyncio
@@ -22,6 +22,10 @@ from app.storage.failures import lacks_parent, may_be_one_rows_fault
 from app.storage.transactions import Transactions
 
 _logger = logging.getLogger(__name__)
+
+_APART_SECONDS = 0.004
+"""Between the beginnings of two transactions: each costs the event loop and a thread more than what a reply adds to it.
+What comes alone does not wait."""
 
 _Batch = dict[ReplyRecord, list[asyncio.Future[None]]]
 Work = Callable[[Connection], None]
@@ -77,11 +81,16 @@ class GroupWriter:
         return future
 
     async def _run(self, prepare: Prepare) -> None:
+        now = asyncio.get_running_loop().time
+        next_at = now()
         while not (self._closing and not self._waiting):
             await self._news.wait()
             self._news.clear()
             await asyncio.sleep(0)  # whoever is about to save does so in this turn of the loop
             await asyncio.sleep(0)  # and whoever asks an engine for what is saved, in the next one
+            if (wait_seconds := next_at - now()) > 0:
+                await asyncio.sleep(wait_seconds)
+            next_at = now() + _APART_SECONDS
             batch, self._waiting = self._waiting, {}
             if batch:
                 await self._commit(prepare, batch)

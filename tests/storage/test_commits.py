@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
+from time import perf_counter
 from typing import Any
 
 import anyio
@@ -94,6 +95,19 @@ async def test_replies_that_are_written_at_the_same_time_share_a_transaction(dat
         for n, reply in enumerate(replies):
             assert reply.text == f"hello {n}"
         assert await run_sql(database_url, "SELECT count(*) FROM messages WHERE state = 'completed'") == [(200,)]
+
+
+async def test_transactions_begin_a_few_milliseconds_apart(database_url: str) -> None:
+    """However the requests come: one at a time, each would cost two of them, more than all else that is done for it."""
+    async with service(database_url, Echo()) as (client, _):
+        with _commits() as commits:
+            began_at = perf_counter()
+            async with asyncio.TaskGroup() as group:
+                for n in range(100):
+                    group.create_task(replied(client, f"hello {n}"))
+                    await asyncio.sleep(0.001)
+            seconds = perf_counter() - began_at
+        assert len(commits) < seconds / 0.004 + 10, (len(commits), seconds)
 
 
 _CURSES = {
