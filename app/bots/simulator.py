@@ -4,7 +4,6 @@ A first line `/simulate key=value ...` controls how the rest of the message is e
 """
 
 import asyncio
-import itertools
 import re
 from collections.abc import AsyncGenerator, Container, Iterator
 from dataclasses import dataclass, fields
@@ -118,14 +117,20 @@ def parse(message: str) -> tuple[Simulation, str]:
 
 
 def _deltas(simulation: Simulation, text: str) -> Iterator[str]:
+    """One at a time: a stream holds no list of them, nor a scanner, which would take more memory than all of it."""
     if simulation == Simulation():
-        return iter((text,))  # no need to split it
-    if simulation.chunk:
-        starts = range(0, len(text), simulation.chunk)
-        once = (text[start : start + simulation.chunk] for _ in range(simulation.repeat) for start in starts)
-        return iter(once)
-    words = _DELTA.findall(text)
-    return itertools.chain.from_iterable(itertools.repeat(words, simulation.repeat))
+        yield text  # no need to split it
+        return
+    for _ in range(simulation.repeat):
+        at = 0
+        if simulation.chunk:
+            while at < len(text):
+                yield text[at : at + simulation.chunk]
+                at += simulation.chunk
+        else:
+            while match := _DELTA.match(text, at):
+                yield match[0]
+                at = match.end()
 
 
 def _failure(status: int) -> ChatError:
