@@ -19,7 +19,7 @@ from app.chat.model import Done, End, Failed
 from app.chat.running import STOPPED, RunningReply
 from app.dialects.agui import Position
 from app.http.problems import Problems
-from app.http.reader import Frame, Reading
+from app.http.reading import Frame, Reading
 from app.http.sse import EventStream, Pacing, id_headers, without_body
 
 _VERSION = "1.0"

@@ -16,7 +16,7 @@ from app.chat.model import Done, End, Failed
 from app.chat.running import RunningReply
 from app.dialects.openai import OpenAIProblems
 from app.http.finished import FinishedReply
-from app.http.reader import Frame, Reading
+from app.http.reading import Frame, Reading
 from app.http.sse import EventStream, Pacing
 from generated.models import ChatCompletion, ChatCompletionChoice, ChatCompletionReply, CompletionUsage
 

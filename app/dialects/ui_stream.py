@@ -14,7 +14,7 @@ from starlette.responses import Response
 from app.chat.model import Done, End, Failed
 from app.chat.running import RunningReply
 from app.http.problems import Problems
-from app.http.reader import Frame, Reading
+from app.http.reading import Frame, Reading
 from app.http.sse import EventStream, Pacing, id_headers, without_body
 
 _DONE = b"data: [DONE]\n\n"

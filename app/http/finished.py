@@ -9,7 +9,8 @@ from starlette.types import Receive, Scope, Send
 from app.chat.model import Done, Failed
 from app.http.accept import JSON
 from app.http.problems import Problems
-from app.http.reader import ClientGone, Reader, Reading
+from app.http.reader import Reader
+from app.http.reading import ClientGone, Reading
 from app.http.shapes import reply_shape
 from app.http.sse import early_failure, reply_headers
 

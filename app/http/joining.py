@@ -11,6 +11,9 @@ _LOOK_SECONDS = 0.02
 _LATE_SECONDS = 0.01
 """Timers that fire later than this mean that the loop is behind."""
 
+_PRECISION_SECONDS = 0.001
+"""A timer may fire that much too early."""
+
 
 class Joining:
     """Whether words wait, and how long. Looks only while there are streams."""
@@ -41,7 +44,8 @@ class Joining:
 
     def left(self, since: float) -> float:
         """How many seconds words still wait, if the last ones left so many seconds ago; 0 if they leave now."""
-        return max(0.0, self.seconds - since) if self.is_on else 0.0
+        left = self.seconds - since
+        return left if self.is_on and left > _PRECISION_SECONDS else 0.0
 
     def _wait(self, loop: asyncio.AbstractEventLoop) -> None:
         self._due = loop.time() + _LOOK_SECONDS

@@ -8,48 +8,22 @@ the log until they can be sent.
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 from starlette.types import Receive, Scope
 
-from app.access.grants import Grant
 from app.chat.errors import AccessEnded
 from app.chat.model import End, Failed
-from app.chat.replies import Replies
-from app.chat.running import RunningReply
-from app.chat.watching import ReaderKind
 from app.http.immediate import offered
 from app.http.joining import Joining
+from app.http.reading import ClientGone, Frame, Reading
 
 MAX_WORDS_A_READ = 1024
 _TURN_SECONDS = 0.001
 """Words that follow each other faster than this wait for each other, and leave in one send."""
 
 _NEVER = Joining(0)
-
-Frame = Callable[[int, Sequence[str]], bytes]
-"""Makes the events of the words that follow the first so many."""
-
-
-class ClientGone(Exception):
-    """The client closed the connection."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """A reader of a reply: its grant of access, and how many words it has received."""
-
-    replies: Replies
-    reply: RunningReply
-    grant: Grant
-    after: int = 0
-    kind: ReaderKind = "stream"
-
-    def leave(self) -> None:
-        """Release the reader."""
-        self.replies.leave(self.reply)
 
 
 class Reader:
@@ -218,8 +192,8 @@ class Reader:
         if write is not None and frame is not None and after == self._after and 0 < len(words) < MAX_WORDS_A_READ:
             now = self._now()
             since = now - self._sent_at
-            joining = self._joining
-            if since >= (joining.seconds if joining.is_on else _TURN_SECONDS) and write(frame(after, words)):
+            is_apart = not self._joining.left(since) if self._joining.is_on else since >= _TURN_SECONDS
+            if is_apart and write(frame(after, words)):
                 self._after = after + len(words)
                 if self._sent_at:
                     self._measures.sent(since)
@@ -249,13 +223,11 @@ class Reader:
         return True
 
     def _release(self) -> None:
-        """Send what was held, unless it has left with what came."""
+        """Send what was held, unless it has left with what came after it."""
         self._held = None
-        after = self._after
-        words, _ = self._log.read(after, MAX_WORDS_A_READ)
+        words, _ = self._log.read(self._after, MAX_WORDS_A_READ)
         if words:
-            self._sent_at -= self._joining.seconds  # a timer may fire a moment too early
-            self._take(after, words)
+            self._take(self._after, words)
 
     def _due(self) -> float:
         """The deadline, or what it is since words have left."""

@@ -16,7 +16,8 @@ from app.chat.model import Done, End, Failed
 from app.chat.running import RunningReply
 from app.http.joining import Joining
 from app.http.problems import Problems
-from app.http.reader import ClientGone, Frame, Reader, Reading
+from app.http.reader import Reader
+from app.http.reading import ClientGone, Frame, Reading
 from app.http.shapes import reply_shape
 
 PING = b": ping\n"

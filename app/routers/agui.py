@@ -16,7 +16,7 @@ from app.http.body import BodyReader
 from app.http.idempotency import beginning_of
 from app.http.parameters import run_id
 from app.http.problems import Problems, RequestError
-from app.http.reader import Reading
+from app.http.reading import Reading
 from app.http.sse import Pacing
 from app.routers.shown import started
 from generated.models import AgUiRunRequest, ChatRequest

@@ -23,7 +23,7 @@ from app.http.idempotency import idempotency
 from app.http.middleware import origin_of
 from app.http.parameters import idempotency_key, last_event_id
 from app.http.problems import Problems
-from app.http.reader import Reading
+from app.http.reading import Reading
 from app.http.sse import EventStream, Pacing
 from generated.models import ChatRequest, FieldError
 

@@ -17,7 +17,7 @@ from app.http.body import BodyReader
 from app.http.idempotency import idempotency
 from app.http.middleware import origin_of
 from app.http.parameters import idempotency_key
-from app.http.reader import Reading
+from app.http.reading import Reading
 from app.http.sse import Pacing
 from generated.models import ChatCompletionRequest, Model, ModelList
 

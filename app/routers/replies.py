@@ -18,7 +18,7 @@ from app.http.accept import EVENT_STREAM, JSON, require_acceptable
 from app.http.body import BodyReader
 from app.http.parameters import Cursor, last_event_id, path_id
 from app.http.problems import Problems, RequestError
-from app.http.reader import Reading
+from app.http.reading import Reading
 from app.http.shapes import reply_shape
 from app.http.sse import EventStream, Pacing
 from generated.models import NewFeedback

@@ -15,7 +15,7 @@ from app.dialects.ui import asked_in, prepare
 from app.dialects.ui_stream import UiStream, head
 from app.http.body import BodyReader
 from app.http.problems import Problems
-from app.http.reader import Reading
+from app.http.reading import Reading
 from app.http.sse import Pacing
 from app.routers.shown import started
 from generated.models import ChatRequest, UiChatRequest

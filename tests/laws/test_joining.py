@@ -20,7 +20,8 @@ from app.chat.watching import UNMEASURED
 from app.eventlog.memory import MemoryReplyLog
 from app.http.immediate import offering
 from app.http.joining import Joining
-from app.http.reader import Reader, Reading
+from app.http.reader import Reader
+from app.http.reading import Reading
 from tests.support import virtual_time
 
 _BOUND_SECONDS = 0.04
