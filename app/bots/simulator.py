@@ -70,14 +70,15 @@ class Simulator:
 
     async def reply(self, conversation: Conversation) -> AsyncGenerator[str | Finish, None]:
         """Echo the user's message as its first line directs."""
-        simulation, text = parse(conversation.user_message)
+        message = conversation.user_message
+        simulation, start = parse(message)
         loop, pause = asyncio.get_running_loop(), self._pauses.begin
         if simulation.first_ms:
             await pause(loop, simulation.first_ms / 1000)
         if simulation.status:
             raise _failure(simulation.status)
         pace_seconds = simulation.pace_ms / 1000
-        for sent, delta in enumerate(_deltas(simulation, text)):
+        for sent, delta in enumerate(_deltas(simulation, message, start)):
             if sent == simulation.fail_after:
                 raise BotFailed
             if sent == simulation.stall_after:
@@ -93,14 +94,14 @@ class Simulator:
             yield Finish("length")
 
 
-def parse(message: str) -> tuple[Simulation, str]:
-    """Split a message into its directive and the text to echo.
+def parse(message: str) -> tuple[Simulation, int]:
+    """A message's directive, and where the text to echo begins.
 
     Raises `MessageRefused` for an invalid directive.
     """
     match = _DIRECTIVE.match(message)
     if not match:
-        return Simulation(), message
+        return Simulation(), 0
     options: dict[str, int | str] = {}
     for pair in (match[1] or "").split():
         name, _, value = pair.partition("=")
@@ -113,22 +114,22 @@ def parse(message: str) -> tuple[Simulation, str]:
                 "The first line is not a directive of the simulator. "
                 f"Write /simulate key=value ..., with keys of: {_OPTIONS}."
             )
-    return Simulation(**options), message[match.end() :]  # type: ignore[arg-type]  # the loop above checks name and value
+    return Simulation(**options), match.end()  # type: ignore[arg-type]  # the loop above checks name and value
 
 
-def _deltas(simulation: Simulation, text: str) -> Iterator[str]:
+def _deltas(simulation: Simulation, message: str, start: int) -> Iterator[str]:
     """One at a time: a stream holds no list of them, nor a scanner, which would take more memory than all of it."""
     if simulation == Simulation():
-        yield text  # no need to split it
+        yield message[start:]  # no need to split it
         return
     for _ in range(simulation.repeat):
-        at = 0
+        at = start
         if simulation.chunk:
-            while at < len(text):
-                yield text[at : at + simulation.chunk]
+            while at < len(message):
+                yield message[at : at + simulation.chunk]
                 at += simulation.chunk
         else:
-            while match := _DELTA.match(text, at):
+            while match := _DELTA.match(message, at):
                 yield match[0]
                 at = match.end()
 

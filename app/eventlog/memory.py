@@ -22,7 +22,7 @@ class MemoryReplyLog:
         """Start empty."""
         self._words: list[str] = []
         self._end: End | None = None
-        self._listeners: list[Listener] = []
+        self._listeners: tuple[Listener, ...] = ()
 
     @property
     def end(self) -> End | None:
@@ -65,8 +65,8 @@ class MemoryReplyLog:
 
     def listen(self, tell: Listener) -> None:
         """Call `tell` whenever something is added."""
-        self._listeners.append(tell)
+        self._listeners = (*self._listeners, tell)
 
     def unlisten(self, tell: Listener) -> None:
         """Undo `listen`."""
-        self._listeners.remove(tell)
+        self._listeners = tuple(listener for listener in self._listeners if listener != tell)
