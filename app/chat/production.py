@@ -35,7 +35,7 @@ _logger = logging.getLogger(__name__)
 async def produce(reply: RunningReply, bot_says: BotSays, bounds: ReplyBounds, store: Saver, pulse: Pulse) -> None:
     """Make a reply of the bot's deltas, store it, and end its log. The body of its `task`."""
     said = _Said(reply, bounds.characters)
-    take, now = said.take, asyncio.get_running_loop().time
+    loop = asyncio.get_running_loop()
     turns = 0
     error: ChatError | None = None
     try:
@@ -44,10 +44,10 @@ async def produce(reply: RunningReply, bot_says: BotSays, bounds: ReplyBounds, s
             with said:
                 async with aclosing(bot_says()) as deltas:
                     async for delta in deltas:
-                        reply.heard_at = heard_at = now()
+                        reply.heard_at = heard_at = loop.time()
                         if heard_at > pulse.lost_at:
                             reply.suspend()
-                        if not take(delta):
+                        if not said.take(delta):
                             break
                         turns += 1
                         if turns % _DELTAS_A_TURN == 0:
@@ -75,18 +75,14 @@ def _verdict(reply: RunningReply, finish: Finish, error: ChatError | None) -> tu
 class _Said:
     """What the bot has said so far: its deltas, as words in the reply's log."""
 
-    __slots__ = ("_characters", "_clean", "_normaliser", "_reply", "_room", "_split", "_splitter", "finish")
+    __slots__ = ("_characters", "_normaliser", "_reply", "_room", "_splitter", "finish")
 
     def __init__(self, reply: RunningReply, characters: int) -> None:
         """Nothing yet; of at most so many characters."""
         self._reply = reply
         self._characters = self._room = characters
-        self._begin()
-        self.finish = _SAID_ALL
-
-    def _begin(self) -> None:
         self._normaliser, self._splitter = Normaliser(), WordSplitter()
-        self._clean, self._split = self._normaliser.feed, self._splitter.feed
+        self.finish = _SAID_ALL
 
     def take(self, delta: str | Finish | Usage) -> bool:
         """Add the words that the delta completes. Returns whether there may be more of them."""
@@ -99,14 +95,14 @@ class _Said:
             if isinstance(delta, Finish):
                 self.finish = delta
                 return False
-        text = self._clean(delta)
+        text = self._normaliser.feed(delta)
         self._room -= len(text)
         if self._room < 0:
             self._reply.emit(_fitting(self._splitter.feed(text), self._characters - len(self._reply.text())))
-            self._begin()  # what they still buffer does not fit
+            self._normaliser, self._splitter = Normaliser(), WordSplitter()  # what they still buffer does not fit
             self.finish = Finish("length")
             return False
-        words = self._split(text)
+        words = self._splitter.feed(text)
         if words:
             self._reply.emit(words)
         return True

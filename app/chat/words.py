@@ -61,18 +61,18 @@ class WordSplitter:
     def __init__(self) -> None:
         """Start before the first word."""
         self._pending = ""  # the last word, which may not be complete
-        self._spaces: list[str] = []  # white space after it; separate, so that a long run of it is not rescanned
+        self._spaces: list[str] | None = None  # it and the white space after it, a long run of which is not rescanned
 
     def feed(self, text: str) -> list[str]:
         """The words that this piece of text completes."""
         if not text.strip(WHITE_SPACE):
             if text:
+                self._spaces = self._spaces or [self._pending]
                 self._spaces.append(text)
             return []
-        if self._spaces:
-            self._spaces.insert(0, self._pending)
+        if self._spaces is not None:
             self._pending = "".join(self._spaces)
-            self._spaces.clear()
+            self._spaces = None
         text = self._pending + text
         words = _PLAIN_WORD.findall(text) if text.isascii() or _PLAIN.fullmatch(text) else _split(text)
         self._pending = words.pop()
@@ -80,9 +80,9 @@ class WordSplitter:
 
     def flush(self) -> list[str]:
         """The last word, if there is one. Call it at the end of the text."""
-        word = self._pending + "".join(self._spaces)
+        word = self._pending if self._spaces is None else "".join(self._spaces)
         self._pending = ""
-        self._spaces.clear()
+        self._spaces = None
         return [word] if word else []
 
 

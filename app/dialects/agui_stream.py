@@ -71,16 +71,9 @@ class RunStream(EventStream):
             frame += self._event(self._text("START", role="assistant", metadata=metadata), "0")
         return frame
 
-    def words_frame(self) -> Frame:
+    def words_frame(self) -> tuple[Frame, str]:
         """One event for all words that are ready."""
-        reply_id = self._reply.reply_id
-        before = f'data: {{"type":"TEXT_MESSAGE_CONTENT","messageId":"{reply_id}","delta":'
-
-        def frame(after: int, words: Sequence[str]) -> bytes:
-            place = after + len(words)
-            return f"id: {reply_id}:{place}\n{before}{json.dumps(''.join(words))}}}\n\n".encode("ascii")
-
-        return frame
+        return _words_frame, self._reply.reply_id
 
     def end_frame(self, end: End) -> bytes:
         """The end of the text and of the run, or the error."""
@@ -113,6 +106,11 @@ class RunStream(EventStream):
     def _event(self, value: dict[str, Any], place: str | None = None) -> bytes:
         head = f"id: {self._reply.reply_id}:{place}\n" if place is not None else ""
         return f"{head}data: {json.dumps(value, separators=(',', ':'))}\n\n".encode("ascii")
+
+
+def _words_frame(reply_id: str, after: int, words: Sequence[str]) -> bytes:
+    content = f'{{"type":"TEXT_MESSAGE_CONTENT","messageId":"{reply_id}","delta":{json.dumps("".join(words))}}}'
+    return f"id: {reply_id}:{after + len(words)}\ndata: {content}\n\n".encode("ascii")
 
 
 def head(status: int, reply: RunningReply) -> Response:

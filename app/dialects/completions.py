@@ -58,15 +58,9 @@ class CompletionStream(EventStream):
         """The role."""
         return self._chunk({"role": "assistant", "content": ""})
 
-    def words_frame(self) -> Frame:
+    def words_frame(self) -> tuple[Frame, str]:
         """One chunk for all words that are ready."""
-        before = f'{self._head}"choices":[{{"index":0,"delta":{{"content":'
-        after = '},"finish_reason":null}]}\n\n'
-
-        def frame(_: int, words: Sequence[str]) -> bytes:
-            return f"{before}{json.dumps(''.join(words))}{after}".encode("ascii")
-
-        return frame
+        return _words_frame, f'{self._head}"choices":[{{"index":0,"delta":{{"content":'
 
     def end_frame(self, end: End) -> bytes:
         """The finish reason, the usage and `[DONE]`; or the error."""
@@ -118,6 +112,10 @@ class FinishedCompletion(FinishedReply):
     def refusal(self, error: Exception) -> Response:
         """The error alone: there is no reply to read again."""
         return self._wording.problems.response(error)
+
+
+def _words_frame(before: str, _: int, words: Sequence[str]) -> bytes:
+    return f'{before}{json.dumps("".join(words))}}},"finish_reason":null}}]}}\n\n'.encode("ascii")
 
 
 def _completion_id(reply: RunningReply) -> str:

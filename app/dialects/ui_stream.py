@@ -41,13 +41,9 @@ class UiStream(EventStream):
         start = {"type": "start", "messageId": self._reply.reply_id, "messageMetadata": _metadata(self._reply)}
         return _chunk(start) + _chunk({"type": "text-start", **_TEXT})
 
-    def words_frame(self) -> Frame:
+    def words_frame(self) -> tuple[Frame, str]:
         """One chunk for all words that are ready."""
-
-        def frame(_: int, words: Sequence[str]) -> bytes:
-            return f'data: {{"type":"text-delta","id":"text","delta":{json.dumps("".join(words))}}}\n\n'.encode("ascii")
-
-        return frame
+        return _words_frame, '{"type":"text-delta","id":"text","delta":'
 
     def end_frame(self, end: End) -> bytes:
         """The end of the text and of the message, or the error."""
@@ -65,6 +61,10 @@ class UiStream(EventStream):
     def refusal(self, error: Exception) -> Response:
         """A page that is loaded again is shown what became of its message; its chat is not in error for that."""
         return self.whole(error) if self._is_again else super().refusal(error)
+
+
+def _words_frame(before: str, _: int, words: Sequence[str]) -> bytes:
+    return f"data: {before}{json.dumps(''.join(words))}}}\n\n".encode("ascii")
 
 
 def head(status: int, reply: RunningReply) -> Response:

@@ -32,6 +32,7 @@ class Reader:
     __slots__ = (
         "_after",
         "_armed_for",
+        "_common",
         "_deadline",
         "_frame",
         "_gone",
@@ -43,7 +44,6 @@ class Reader:
         "_log",
         "_loop",
         "_measures",
-        "_now",
         "_patience_seconds",
         "_receive",
         "_sent_at",
@@ -76,9 +76,9 @@ class Reader:
         self._after = reading.after
         self._receive = receive
         self._loop = asyncio.get_running_loop()
-        self._now = self._loop.time
         self._gone = False
         self._frame: Frame | None = None
+        self._common = ""
         self._write: Callable[[bytes], bool] | None = None  # while words may leave at once
         self._joining = _NEVER if joining is None or self._immediate is None else joining
         self._held: asyncio.TimerHandle | None = None
@@ -124,7 +124,7 @@ class Reader:
     @property
     def is_overdue(self) -> bool:
         """Whether the deadline has passed."""
-        return self._now() >= self._due()
+        return self._loop.time() >= self._due()
 
     def wait_for(self, patience_seconds: float) -> None:
         """Set the deadline of the next `read` to this long from now, or from the last words written in it."""
@@ -134,13 +134,18 @@ class Reader:
             self._timer.cancel()
             self._timer = None
 
-    def write_as(self, frame: Frame) -> None:
+    def write_as(self, frame: Frame, common: str) -> None:
         """From now on, `read` writes words as they are added if the server can; it returns what has to be sent."""
-        self._frame = frame
+        self._frame, self._common = frame, common
+
+    def framed(self, words: Sequence[str]) -> bytes:
+        """The events of the last words that were read."""
+        assert self._frame is not None  # noqa: S101 - `write_as` comes first
+        return self._frame(self._common, self._after - len(words), words)
 
     def note_sent(self) -> None:
         """Words were sent."""
-        now = self._now()
+        now = self._loop.time()
         if self._sent_at:
             self._measures.sent(now - self._sent_at)
         self._sent_at = now
@@ -190,10 +195,10 @@ class Reader:
         """Called by whoever adds to the log, in that step. Nearly every word goes this way, so it is short."""
         write, frame = self._write, self._frame
         if write is not None and frame is not None and after == self._after and 0 < len(words) < MAX_WORDS_A_READ:
-            now = self._now()
+            now = self._loop.time()
             since = now - self._sent_at
             is_apart = not self._joining.left(since) if self._joining.is_on else since >= _TURN_SECONDS
-            if is_apart and write(frame(after, words)):
+            if is_apart and write(frame(self._common, after, words)):
                 self._after = after + len(words)
                 if self._sent_at:
                     self._measures.sent(since)
@@ -212,7 +217,7 @@ class Reader:
         """Whether there are only words, and they wait for the next ones: the task can go on waiting."""
         if self._write is None or self._gone or self._grant.is_over:
             return False
-        wait_seconds = self._joining.left(self._now() - self._sent_at)
+        wait_seconds = self._joining.left(self._loop.time() - self._sent_at)
         if not wait_seconds:
             return False
         words, end = self._log.read(self._after, MAX_WORDS_A_READ)
@@ -242,7 +247,7 @@ class Reader:
         due = self._due()
         if self._held is not None:
             due = max(due, self._held.when() + self._patience_seconds)
-        if self._now() < due:
+        if self._loop.time() < due:
             self._arm(due)
             return
         self._timer = None

@@ -45,31 +45,26 @@ class Pacing:
     """Whether words wait for the next ones."""
 
 
-class WordFrames:
-    """Makes the events of a reply's words. Its readers share them: they are told of the same words in turn.
+def words_frame(tail: str, after: int, words: Sequence[str]) -> bytes:
+    """A `Frame`, whose events end in `tail` and a number. Readers of a reply share it: they are told of words in turn.
 
     The id comes last, because some clients record it at the end of its line instead of the end of the event. (One is
     @microsoft/fetch-event-source 2.0.1: cut off between an id and its data, it would resume after a word it never got.)
     """
-
-    __slots__ = ("_reply_id", "_tail")
-
-    def __init__(self, reply_id: str) -> None:
-        """The ids of the events begin with `reply_id`."""
-        self._reply_id = reply_id
-        self._tail = f"\nid: {reply_id}:"
-
-    def frame(self, after: int, words: Sequence[str]) -> bytes:
-        """The events of the words after the first `after`."""
-        global _last  # noqa: PLW0603 - the frame that the next reader of the same reply needs, too
-        if _last[0] is words and _last[1] is self._reply_id:
-            return _last[2]
-        frame = _framed(self._tail, after, words)
-        _last = words, self._reply_id, frame
-        return frame
+    global _last  # noqa: PLW0603 - the frame that the next reader of the same reply needs, too
+    if _last[0] is words:
+        return _last[1]
+    frame = _framed(tail, after, words)
+    _last = words, frame
+    return frame
 
 
-_last: tuple[Sequence[str], str, bytes] = ((), "", b"")
+def tail_of(reply_id: str) -> str:
+    """What the events of a reply's words share."""
+    return f"\nid: {reply_id}:"
+
+
+_last: tuple[Sequence[str], bytes] = ((), b"")
 
 
 def _framed(tail: str, after: int, words: Sequence[str]) -> bytes:
@@ -161,9 +156,9 @@ class EventStream(Response):
         """What comes before the first word."""
         return b""
 
-    def words_frame(self) -> Frame:
-        """What makes the events of words."""
-        return WordFrames(self._reading.reply.reply_id).frame
+    def words_frame(self) -> tuple[Frame, str]:
+        """What makes the events of words, and what it needs for that."""
+        return words_frame, tail_of(self._reading.reply.reply_id)
 
     def end_frame(self, end: End) -> bytes:
         """The terminal event."""
@@ -194,9 +189,9 @@ class EventStream(Response):
                     return
                 headers = [*STREAM_HEADERS, *self.own_headers()]
                 await send({"type": "http.response.start", "status": scope["route"].status_code, "headers": headers})
-                frame = self.words_frame()
-                reader.write_as(frame)
-                await self._stream(reader, frame, words, end, send)
+                frame, common = self.words_frame()
+                reader.write_as(frame, common)
+                await self._stream(reader, words, end, send)
         except ClientGone:
             pass
         finally:
@@ -214,13 +209,11 @@ class EventStream(Response):
             is_due = is_due or reader.is_overdue
         return words, end
 
-    async def _stream(
-        self, reader: Reader, words_frame: Frame, words: Sequence[str], end: End | None, send: Send
-    ) -> None:
+    async def _stream(self, reader: Reader, words: Sequence[str], end: End | None, send: Send) -> None:
         heartbeat_seconds = self._pacing.heartbeat_seconds
         begin = self.begin_frame()
         while True:
-            frame = begin + (words_frame(reader.position - len(words), words) if words else b"")
+            frame = begin + (reader.framed(words) if words else b"")
             begin = b""
             if isinstance(end, Failed) and isinstance(end.error, ReplyElsewhere):
                 reader.cut_off()  # it goes on, but not here: what has no end is resumed

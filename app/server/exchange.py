@@ -4,6 +4,7 @@ Replaces the writing half of uvicorn's cycle, which sends chunks to HTTP/1.0 cli
 client is still sending.
 """
 
+import asyncio
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ class Exchange(RequestResponseCycle):
 
     # In the object itself: an instance's dictionary takes twice the memory above thirty names, and each word would look
     # into it.
-    __slots__ = ("_has_body", "_head", "_left", "_out", "_tell_gone")
+    __slots__ = ("_has_body", "_head", "_left", "_tell_gone", "_writable")
 
     def __init__(self, **what: Any) -> None:  # noqa: ANN401 - uvicorn's
         """As uvicorn's."""
@@ -30,7 +31,7 @@ class Exchange(RequestResponseCycle):
         self._head = b""  # until it leaves with the first piece of the body: one system call less
         self._left: int | None = None  # bytes of the announced `Content-Length` that are still to be sent
         self._has_body = True
-        self._out: Callable[[bytes], None] | None = None  # writes to the connection, while `write` may
+        self._writable: asyncio.Transport | None = None  # the connection, while `write` may
         self._tell_gone: Callable[[], None] | None = None
 
     def abandon(self) -> None:
@@ -41,7 +42,7 @@ class Exchange(RequestResponseCycle):
     def lose(self) -> None:
         """The client has left, or gets another response."""
         self.disconnected = True
-        self._out = None
+        self._writable = None
         self.message_event.set()
         tell_gone = self._tell_gone
         self._let_go()
@@ -72,21 +73,21 @@ class Exchange(RequestResponseCycle):
 
     def write(self, body: bytes) -> bool:
         """See `app.http.immediate`."""
-        out = self._out
-        if out is None:
+        connection = self._writable
+        if connection is None:
             return False
-        out(b"%x\r\n%b\r\n" % (len(body), body))
+        connection.write(b"%x\r\n%b\r\n" % (len(body), body))
         return True
 
     def pause(self) -> None:
         """The client reads too slowly."""
-        self._out = None
+        self._writable = None
 
     def resume(self) -> None:
         """It reads again, or the response has begun: `write` may, unless something else forbids it."""
         is_held_up = self._head or self.flow.write_paused or self.disconnected or self.response_complete
         if self.chunked_encoding and not is_held_up:
-            self._out = self.transport.write
+            self._writable = self.transport
 
     async def send(self, message: "ASGISendEvent") -> None:
         """ASGI's `send`."""
@@ -106,7 +107,7 @@ class Exchange(RequestResponseCycle):
             if is_last:
                 self._let_go()
                 self.response_complete = True
-                self._out = None
+                self._writable = None
                 self.message_event.set()
                 self.on_response()
         elif message["type"] == "http.response.start" and not self.response_started:

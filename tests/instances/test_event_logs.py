@@ -298,4 +298,4 @@ async def test_many_readers_each_have_their_own_position(logs: _Logs) -> None:
         assert task.result() == (words[n % 7 :], Done("".join(words), "stop"))
     for log in reply.read:
         assert isinstance(log, MemoryReplyLog)
-        assert log._listeners == [] or log is reply.made  # noqa: SLF001 - there is no other way to see it
+        assert log._listeners == () or log is reply.made  # noqa: SLF001 - there is no other way to see it

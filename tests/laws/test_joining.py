@@ -94,7 +94,7 @@ async def _streamed(steps: Sequence[Pause]) -> _Stream:
     reading = Reading(replies, reply, Grant(EVERYBODY))
     async with Reader(reading, scope, receive, _PATIENCE_SECONDS, joining) as reader:
         joining.is_on = False
-        reader.write_as(lambda _, words: "".join(words).encode())
+        reader.write_as(lambda common, _, words: (common + "".join(words)).encode(), "")
         task = asyncio.create_task(generate())
         end = None
         while end is None:
