@@ -224,6 +224,9 @@ class RunningReply:
         return self.log.text() + "".join(self._held)
 
     def record_text(self) -> None:
-        """Copy the text so far into the record."""
-        self.record.text = self.text()
-        self.record.words = len(self.log) + len(self._held)
+        """Add to the record what is new since the last call."""
+        record, in_log = self.record, len(self.log)
+        words, _ = self.log.read(record.words, in_log)
+        held = self._held[max(record.words - in_log, 0) :]
+        record.text += "".join(words) + "".join(held)
+        record.words = in_log + len(self._held)

@@ -11,8 +11,8 @@ from app.chat.watching import ReaderKind
 Frame = Callable[[str, int, Sequence[str]], bytes]
 """Makes the events of the words that follow the first so many; the string is what all events of a response share.
 
-A function that is there once, and a string: with many streams, each object that a word needs costs as much as what is done
-with it, because it has long left the processor's cache.
+A function that is there once, and a string: with many streams, each object that a word needs costs as much as what is
+done with it, because it has long left the processor's cache.
 """
 
 
