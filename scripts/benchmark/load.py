@@ -157,6 +157,10 @@ class Crowd:
         if not self.silent:
             self.all_began.set()
 
+    def events(self) -> int:
+        """How many have arrived so far."""
+        return sum(connection.exchange.events() for connection in self.connections)
+
     async def began(self, seconds: float) -> None:
         """Wait until every stream has had an event, or the time is up."""
         await within(seconds, self.all_began)

@@ -1,5 +1,6 @@
 """The parts of every scenario: figures, durations, and the two ways to load a server and check its responses."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -12,6 +13,8 @@ from .transcript import WrongAnswer
 
 CONNECTIONS = 16
 GRACE_SECONDS = 2.0
+BEFORE_ANY_ENDS = 0.95
+"""This share of a stream's length after the first one has begun."""
 BUSY = 0.8
 
 
@@ -90,6 +93,8 @@ class Answers:
     exchanges: list[Exchange]
     heard: list[list[float]]
     """For each exchange, when its words were complete."""
+    running_us: float | None = None
+    """Of paced streams, the CPU time of an event while all of them were open: none began or ended."""
 
     def words(self) -> int:
         return sum(map(len, self.heard))
@@ -145,13 +150,15 @@ async def measure_crowd(server: Running, effort: Effort, *, streams: int, pace_m
     before = server.cpu_seconds()
     try:
         await crowd.open()
-        await crowd.wait(effort.crowd_seconds + GRACE_SECONDS)
+        all_due = perf_counter() + effort.crowd_seconds
+        running_us = await cost_of_running(crowd, server, began + effort.crowd_seconds * BEFORE_ANY_ENDS)
+        await crowd.wait(all_due + GRACE_SECONDS - perf_counter())
         spent = server.cpu_seconds() - before
         busy = (process_time() + server.load_core_seconds() - own) / (perf_counter() - began)
     finally:
         exchanges = crowd.close()
     moments = [heard(server, exchange, words, whole=exchange.ended) for exchange in exchanges]
-    answers = Answers(spent, exchanges, moments)
+    answers = Answers(spent, exchanges, moments, running_us)
     notes: list[str] = []
     if answers.words() < streams * len(words):
         share = answers.words() / (streams * len(words))
@@ -159,3 +166,14 @@ async def measure_crowd(server: Running, effort: Effort, *, streams: int, pace_m
     if busy > BUSY:
         notes.append(f"the load generator's core was {busy:.0%} busy: it may have caused the gaps")
     return answers, "; ".join(notes)
+
+
+async def cost_of_running(crowd: Crowd, server: Running, until: float) -> float | None:
+    """The CPU time of an event from when all streams have begun; `None` if they have not by then."""
+    await crowd.began(until - perf_counter())
+    before, events = server.cpu_seconds(), crowd.events()
+    await asyncio.sleep(until - perf_counter())
+    heard_meanwhile = crowd.events() - events
+    if crowd.silent or not heard_meanwhile:
+        return None
+    return (server.cpu_seconds() - before) / heard_meanwhile * 1e6
