@@ -204,7 +204,8 @@ class Reader:
                     self._measures.sent(since)
                 self._sent_at = now
                 return
-        self._wake()
+        if not words or self._kind == "stream":  # JSON has no words before its end
+            self._wake()
 
     def _wake(self) -> None:
         """Something has been added, or happened."""
