@@ -7,16 +7,15 @@ is generated twice.
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any
 
 from app.chat.bounds import Bounds
 from app.chat.errors import ConversationNotFound, ReplyElsewhere
 from app.chat.ids import new_id
 from app.chat.model import Conversation, Message
 from app.chat.ports import Bot, ReplyLog, SharedLogs, Store
-from app.chat.production import BotSays, produce
+from app.chat.production import produce
 from app.chat.pulse import Pulse
 from app.chat.registry import Registry
 from app.chat.requests import Beside, Place, ReplyRequest, Where
@@ -110,8 +109,8 @@ class Beginning:
         self._shared.share(reply.reply_id, reply.log)
         saved = self._store.save(record)
         saved.add_done_callback(reply.take_receipt)
-        work = self._produce_after(saved, reply, bot_says) if may_be_late else self._produce(reply, bot_says)
-        reply.task = tasks.create_task(work)
+        work = partial(produce, reply, bot_says, self._bounds.reply, self._store, self._pulse)
+        reply.task = tasks.create_task(_after(saved, work) if may_be_late else work())
         reply.task.add_done_callback(lambda _: on_end(reply))
         if may_be_late:
             await _refuse_if_late(reply, saved)
@@ -126,15 +125,10 @@ class Beginning:
                 return None
             raise
 
-    def _produce(self, reply: RunningReply, bot_says: BotSays) -> Coroutine[Any, Any, None]:
-        if reply.verdict is None:
-            self._observer.began(reply.record)
-        reply.watch(asyncio.get_running_loop(), self._bounds.reply)
-        return produce(reply, bot_says, self._bounds.reply, self._store, self._pulse)
 
-    async def _produce_after(self, saved: "asyncio.Future[None]", reply: RunningReply, bot_says: BotSays) -> None:
-        await asyncio.wait([saved])
-        await self._produce(reply, bot_says)
+async def _after(saved: "asyncio.Future[None]", work: Callable[[], Awaitable[None]]) -> None:
+    await asyncio.wait([saved])
+    await work()
 
 
 async def _refuse_if_late(reply: RunningReply, saved: "asyncio.Future[None]") -> None:

@@ -8,9 +8,8 @@ import asyncio
 import logging
 import traceback
 from collections.abc import Callable
-from contextlib import aclosing
+from contextlib import aclosing, closing
 from dataclasses import replace
-from types import TracebackType
 
 from app.chat.bounds import ReplyBounds
 from app.chat.errors import BotBroken, BotTimeout, ChatError, MessageRefused, ReplyElsewhere, ReplyInterrupted
@@ -36,12 +35,13 @@ async def produce(reply: RunningReply, bot_says: BotSays, bounds: ReplyBounds, s
     """Make a reply of the bot's deltas, store it, and end its log. The body of its `task`."""
     said = _Said(reply, bounds.characters)
     loop = asyncio.get_running_loop()
+    reply.begin(loop, bounds)
     turns = 0
     error: ChatError | None = None
     try:
         if reply.verdict is None:
             reply.is_pumping = True
-            with said:
+            with closing(said):
                 async with aclosing(bot_says()) as deltas:
                     async for delta in deltas:
                         reply.heard_at = heard_at = loop.time()
@@ -107,12 +107,7 @@ class _Said:
             self._reply.emit(words)
         return True
 
-    def __enter__(self) -> None:
-        """The bot begins."""
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         """It has ended or broken off. Readers get all that it has generated, unless others have told them the end."""
         if isinstance(self._reply.verdict, ReplyInterrupted):
             return

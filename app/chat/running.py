@@ -131,8 +131,10 @@ class RunningReply:
         if self.acknowledged:
             self._release()
 
-    def watch(self, loop: asyncio.AbstractEventLoop, bounds: ReplyBounds) -> None:
-        """From now on, stop the reply if the bot is silent for too long or takes too long in total."""
+    def begin(self, loop: asyncio.AbstractEventLoop, bounds: ReplyBounds) -> None:
+        """The bot begins. From now on, stop the reply if it is silent for too long or takes too long in total."""
+        if self.verdict is None and self.observer is not None:
+            self.observer.began(self.record)
         self.heard_at = loop.time()
         self._watch(loop, bounds.silence_seconds, self.heard_at + bounds.seconds)
 

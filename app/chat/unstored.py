@@ -7,10 +7,9 @@ idempotency key: for the resume window, the same request attaches to its reply, 
 import asyncio
 import math
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 from app.chat.bounds import Bounds
 from app.chat.errors import Draining, IdempotencyKeyReused
@@ -101,7 +100,9 @@ class UnstoredReplies:
         self._registry.add_unstored(reply)
         if request.idempotency:
             self._by_key[request.idempotency.key] = reply
-        reply.task = tasks.create_task(self._produce(reply, self._fitting(request.conversation)))
+        self._pulse.beat()
+        bot_says = partial(self._says, self._fitting(request.conversation))
+        reply.task = tasks.create_task(produce(reply, bot_says, self._bounds.reply, Nowhere(), self._pulse))
         reply.task.add_done_callback(lambda _: self._ended(reply))
         return reply
 
@@ -113,12 +114,6 @@ class UnstoredReplies:
             if ended_at > too_old and len(self._ended_at) <= _MOST_KEPT:
                 break
             del self._ended_at[key], self._by_key[key]
-
-    def _produce(self, reply: RunningReply, conversation: Conversation) -> Coroutine[Any, Any, None]:
-        self._observer.began(reply.record)
-        reply.watch(asyncio.get_running_loop(), self._bounds.reply)
-        self._pulse.beat()
-        return produce(reply, partial(self._says, conversation), self._bounds.reply, Nowhere(), self._pulse)
 
     def _says(self, conversation: Conversation) -> Deltas:
         return limited(self._bot.reply(conversation), conversation.sampling, counts_tokens=self._counts_tokens)

@@ -9,7 +9,7 @@ import asyncio
 import json
 import logging
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from time import perf_counter
 
@@ -122,12 +122,8 @@ class _Share:
         self.is_dirty = False
         self._shipper = shipper
 
-    def take(self, after: int, words: Sequence[str]) -> None:  # noqa: ARG002 - they are taken from the log, all at once
-        """Something has been added."""
-        self.mark()
-
-    def mark(self) -> None:
-        """Something is to be shipped."""
+    def mark(self, *_: object) -> None:
+        """Something has been added, or is to be shipped again."""
         if not self.is_dirty:
             self.is_dirty = True
             self._shipper.dirty.append(self)
@@ -163,7 +159,7 @@ class Shipper:
     def share(self, reply_id: str, log: ReplyLog) -> None:
         """Copy what is in the log, and what is added to it until its end."""
         share = _Share(self, reply_id, log)
-        log.listen(share.take)
+        log.listen(share.mark)
 
     def post(self, entry: Entry) -> None:
         """Add a single entry with the next batch. It is lost if the server is away."""
@@ -196,7 +192,7 @@ class Shipper:
             if share.log.end is None:
                 self.dirty.append(share)
             else:
-                share.log.unlisten(share.take)
+                share.log.unlisten(share.mark)
         with suppress(*TROUBLE):
             await self._client.connection_pool.disconnect()  # it may lead to what is only a replica by now
         await asyncio.sleep(_RETRY_SECONDS)
@@ -243,7 +239,7 @@ class Shipper:
             share.is_there = False
             share.mark()
         elif position is None:
-            share.log.unlisten(share.take)
+            share.log.unlisten(share.mark)
         else:
             share.is_there = True
             share.shipped = position

@@ -145,7 +145,9 @@ class Reader:
 
     def note_sent(self) -> None:
         """Words were sent."""
-        now = self._loop.time()
+        self._note_sent(self._loop.time())
+
+    def _note_sent(self, now: float) -> None:
         if self._sent_at:
             self._measures.sent(now - self._sent_at)
         self._sent_at = now
@@ -200,9 +202,7 @@ class Reader:
             is_apart = not self._joining.left(since) if self._joining.is_on else since >= _TURN_SECONDS
             if is_apart and write(frame(self._common, after, words)):
                 self._after = after + len(words)
-                if self._sent_at:
-                    self._measures.sent(since)
-                self._sent_at = now
+                self._note_sent(now)
                 return
         if not words or self._kind == "stream":  # JSON has no words before its end
             self._wake()

@@ -147,7 +147,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """The client reads more slowly than the reply is generated: the stream waits, with a deadline."""
         super().pause_writing()
         if self._answering is not None:
-            self._answering.pause()
+            self._answering.look()
         self._stall.look()
 
     def resume_writing(self) -> None:
@@ -155,7 +155,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._stall.cancel()
         super().resume_writing()
         if self._answering is not None:
-            self._answering.resume()
+            self._answering.look()
 
     def _parse(self, data: bytes) -> None:
         """Raises `RequestError` for what is not HTTP, or exceeds the limits."""

@@ -42,7 +42,7 @@ class Exchange(RequestResponseCycle):
     def lose(self) -> None:
         """The client has left, or gets another response."""
         self.disconnected = True
-        self._writable = None
+        self.look()
         self.message_event.set()
         tell_gone = self._tell_gone
         self._let_go()
@@ -79,15 +79,10 @@ class Exchange(RequestResponseCycle):
         connection.write(b"%x\r\n%b\r\n" % (len(body), body))
         return True
 
-    def pause(self) -> None:
-        """The client reads too slowly."""
-        self._writable = None
-
-    def resume(self) -> None:
-        """It reads again, or the response has begun: `write` may, unless something else forbids it."""
+    def look(self) -> None:
+        """See whether `write` may, after anything that it depends on has changed."""
         is_held_up = self._head or self.flow.write_paused or self.disconnected or self.response_complete
-        if self.chunked_encoding and not is_held_up:
-            self._writable = self.transport
+        self._writable = self.transport if self.chunked_encoding and not is_held_up else None
 
     async def send(self, message: "ASGISendEvent") -> None:
         """ASGI's `send`."""
@@ -101,13 +96,13 @@ class Exchange(RequestResponseCycle):
             body = self._chunk(body, is_last) if self.chunked_encoding else self._counted(body, is_last)
             if self._head:
                 body, self._head = self._head + body, b""
-                self.resume()
+                self.look()
             if body:
                 self.transport.write(body)
             if is_last:
                 self._let_go()
                 self.response_complete = True
-                self._writable = None
+                self.look()
                 self.message_event.set()
                 self.on_response()
         elif message["type"] == "http.response.start" and not self.response_started:

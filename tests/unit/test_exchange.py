@@ -92,17 +92,17 @@ async def test_a_piece_is_written_at_once_only_while_the_client_reads(ending: st
     await response.send()
     await response.send(b"one")
     response.flow.pause_writing()
-    response.exchange.pause()
+    response.exchange.look()
     assert not response.exchange.write(b"two")
     response.flow.resume_writing()
-    response.exchange.resume()
+    response.exchange.look()
     assert response.exchange.write(b"two")
     if ending == "complete":
         await response.send(b"", more=False)
     else:
         response.exchange.lose()
     written = list(response.connection.writes)
-    response.exchange.resume()  # a connection's buffer may be empty only then
+    response.exchange.look()  # a connection's buffer may be empty only then
     assert not response.exchange.write(b"three")
     assert response.connection.writes == written
     assert b"".join(written).startswith(_HEAD + b"3\r\none\r\n3\r\ntwo\r\n")
@@ -113,12 +113,12 @@ async def test_a_client_that_reads_too_slowly_from_the_start_gets_its_first_piec
     response = _Response()
     await response.send()
     response.flow.pause_writing()
-    response.exchange.pause()
+    response.exchange.look()
     sending = asyncio.create_task(response.send(b"one"))
     await asyncio.sleep(0)
     assert not response.connection.writes
     response.flow.resume_writing()
-    response.exchange.resume()
+    response.exchange.look()
     assert not response.exchange.write(b"too early")
     await sending
     assert response.exchange.write(b"two")
